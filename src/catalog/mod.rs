@@ -1,0 +1,210 @@
+//! The tables putback reads and writes: names, columns, keys, partitions, roles.
+//!
+//! Kept as BigQuery JSON schemas in `data/schemas` and roles in `data/tables.json`, both from the
+//! reference's table definitions (`tables.md`). The metrics of TDZA are FLOAT64 there, as stored.
+
+mod schema;
+mod teams;
+
+pub use schema::{Column, ColumnType, TableSchema};
+pub use teams::{TEAMS, is_nba_team};
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+use crate::error::{Error, ErrorKind};
+
+/// Every table putback knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    PlayerGameSummary,
+    TeamDefenseGameSummary,
+    TeamOffenseGameSummary,
+    UpcomingPlayerGameContext,
+    UpcomingTeamGameContext,
+    Schedule,
+    PlayerPointsProps,
+    PlayerDailyCache,
+    ReprocessAttempts,
+    TeamDefenseZoneAnalysis,
+    PlayerShotZoneAnalysis,
+    PlayerCompositeFactors,
+    MlFeatureStore,
+    PrecomputeFailures,
+}
+
+/// How a table takes part in the data flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Pulled by `sync`; its absence is an error.
+    Input,
+    /// Pulled by `sync` when the warehouse has it.
+    OptionalInput,
+    /// Written by `compute`, published by `upload`.
+    Output,
+}
+
+macro_rules! embedded_schema {
+    ($name:literal) => {
+        include_str!(concat!("../../data/schemas/", $name, ".json"))
+    };
+}
+
+impl Table {
+    pub const ALL: [Self; 14] = [
+        Self::PlayerGameSummary,
+        Self::TeamDefenseGameSummary,
+        Self::TeamOffenseGameSummary,
+        Self::UpcomingPlayerGameContext,
+        Self::UpcomingTeamGameContext,
+        Self::Schedule,
+        Self::PlayerPointsProps,
+        Self::PlayerDailyCache,
+        Self::ReprocessAttempts,
+        Self::TeamDefenseZoneAnalysis,
+        Self::PlayerShotZoneAnalysis,
+        Self::PlayerCompositeFactors,
+        Self::MlFeatureStore,
+        Self::PrecomputeFailures,
+    ];
+
+    pub fn inputs() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|table| table.role() != Role::Output)
+    }
+
+    pub fn outputs() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|table| table.role() == Role::Output)
+    }
+
+    pub fn role(self) -> Role {
+        match self {
+            Self::PlayerGameSummary
+            | Self::TeamDefenseGameSummary
+            | Self::TeamOffenseGameSummary
+            | Self::UpcomingPlayerGameContext
+            | Self::UpcomingTeamGameContext
+            | Self::Schedule
+            | Self::PlayerPointsProps => Role::Input,
+            Self::PlayerDailyCache | Self::ReprocessAttempts => Role::OptionalInput,
+            Self::TeamDefenseZoneAnalysis
+            | Self::PlayerShotZoneAnalysis
+            | Self::PlayerCompositeFactors
+            | Self::MlFeatureStore
+            | Self::PrecomputeFailures => Role::Output,
+        }
+    }
+
+    /// `dataset.table`.
+    pub fn full_name(self) -> &'static str {
+        match self {
+            Self::PlayerGameSummary => "nba_analytics.player_game_summary",
+            Self::TeamDefenseGameSummary => "nba_analytics.team_defense_game_summary",
+            Self::TeamOffenseGameSummary => "nba_analytics.team_offense_game_summary",
+            Self::UpcomingPlayerGameContext => "nba_analytics.upcoming_player_game_context",
+            Self::UpcomingTeamGameContext => "nba_analytics.upcoming_team_game_context",
+            Self::Schedule => "nba_raw.nbac_schedule",
+            Self::PlayerPointsProps => "nba_raw.bettingpros_player_points_props",
+            Self::PlayerDailyCache => "nba_precompute.player_daily_cache",
+            Self::ReprocessAttempts => "nba_orchestration.reprocess_attempts",
+            Self::TeamDefenseZoneAnalysis => "nba_precompute.team_defense_zone_analysis",
+            Self::PlayerShotZoneAnalysis => "nba_precompute.player_shot_zone_analysis",
+            Self::PlayerCompositeFactors => "nba_precompute.player_composite_factors",
+            Self::MlFeatureStore => "nba_predictions.ml_feature_store_v2",
+            Self::PrecomputeFailures => "nba_processing.precompute_failures",
+        }
+    }
+
+    /// The table's name without its dataset.
+    pub fn name(self) -> &'static str {
+        self.full_name().split_once('.').expect("full names have a dataset").1
+    }
+
+    /// Columns, keys and partition, parsed once.
+    pub fn schema(self) -> &'static TableSchema {
+        static SCHEMAS: [OnceLock<TableSchema>; Table::ALL.len()] = [const { OnceLock::new() }; Table::ALL.len()];
+        SCHEMAS[self as usize]
+            .get_or_init(|| TableSchema::parse(self.full_name(), self.schema_json(), self.role() == Role::Output))
+    }
+
+    fn schema_json(self) -> &'static str {
+        match self {
+            Self::PlayerGameSummary => embedded_schema!("nba_analytics.player_game_summary"),
+            Self::TeamDefenseGameSummary => embedded_schema!("nba_analytics.team_defense_game_summary"),
+            Self::TeamOffenseGameSummary => embedded_schema!("nba_analytics.team_offense_game_summary"),
+            Self::UpcomingPlayerGameContext => embedded_schema!("nba_analytics.upcoming_player_game_context"),
+            Self::UpcomingTeamGameContext => embedded_schema!("nba_analytics.upcoming_team_game_context"),
+            Self::Schedule => embedded_schema!("nba_raw.nbac_schedule"),
+            Self::PlayerPointsProps => embedded_schema!("nba_raw.bettingpros_player_points_props"),
+            Self::PlayerDailyCache => embedded_schema!("nba_precompute.player_daily_cache"),
+            Self::ReprocessAttempts => embedded_schema!("nba_orchestration.reprocess_attempts"),
+            Self::TeamDefenseZoneAnalysis => embedded_schema!("nba_precompute.team_defense_zone_analysis"),
+            Self::PlayerShotZoneAnalysis => embedded_schema!("nba_precompute.player_shot_zone_analysis"),
+            Self::PlayerCompositeFactors => embedded_schema!("nba_precompute.player_composite_factors"),
+            Self::MlFeatureStore => embedded_schema!("nba_predictions.ml_feature_store_v2"),
+            Self::PrecomputeFailures => embedded_schema!("nba_processing.precompute_failures"),
+        }
+    }
+
+    /// Columns that name a team; rows whose team is not one of the 30 are left out of every
+    /// computation (`orchestration.md` §2).
+    pub fn team_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::PlayerGameSummary | Self::UpcomingPlayerGameContext => &["team_abbr", "opponent_team_abbr"],
+            Self::TeamDefenseGameSummary => &["defending_team_abbr", "opponent_team_abbr"],
+            Self::TeamOffenseGameSummary | Self::UpcomingTeamGameContext => &["team_abbr", "opponent_team_abbr"],
+            Self::Schedule => &["home_team_tricode", "away_team_tricode"],
+            _ => &[],
+        }
+    }
+
+    /// Columns that differ from run to run, or that only say which run of an upstream was newest.
+    /// They are outside every comparison and content hash (`tables.md` T9).
+    pub fn volatile_columns(self) -> &'static [&'static str] {
+        match self {
+            Self::TeamDefenseZoneAnalysis | Self::PlayerShotZoneAnalysis | Self::PlayerCompositeFactors => {
+                &["created_at", "processed_at"]
+            }
+            Self::MlFeatureStore => &["created_at", "updated_at", "feature_generation_time_ms"],
+            Self::PrecomputeFailures => &["run_id", "created_at"],
+            _ => &[],
+        }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.full_name())
+    }
+}
+
+impl FromStr for Table {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::ALL
+            .into_iter()
+            .find(|table| table.full_name() == text || table.name() == text)
+            .ok_or_else(|| Error::new(ErrorKind::Usage, format!("{text:?} is not a table putback knows")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_has_a_schema_with_its_keys_and_partition() {
+        for table in Table::ALL {
+            let schema = table.schema();
+            assert!(schema.column(schema.partition_column()).is_some(), "{table}");
+            for key in schema.key_columns().iter().chain(schema.columns_read()) {
+                assert!(schema.column(key).is_some(), "{table}.{key}");
+            }
+            for column in table.team_columns().iter().chain(table.volatile_columns()) {
+                assert!(schema.column(column).is_some(), "{table}.{column}");
+            }
+            assert_eq!(table.full_name().parse::<Table>().unwrap(), table);
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Running the processors over the dates of a range, from the store into the store.
+
+mod fingerprint;
+mod plan;
+mod writer;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use chrono::NaiveDate;
+
+use self::fingerprint::Fingerprints;
+use self::plan::{ProcessorPlan, plan_processor};
+use self::writer::OutputWriter;
+use crate::calendar::{DateRange, DateRanges, SeasonCalendar};
+use crate::catalog::Table;
+use crate::engine::{EngineSettings, Session};
+use crate::error::{Error, ErrorKind, Result};
+use crate::processors::{self, Processor, ProcessorId, ProcessorOutput, RunContext};
+use crate::progress::{Event, Observer, Outcome, check_cancelled};
+use crate::schedule::Schedule;
+use crate::store::{DateRecord, DateState, Phase3Manifest, Phase4Manifest, WriteLock};
+
+/// Whether `player_daily_cache` is an input of MLFS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DailyCache {
+    /// Used where the store has it.
+    #[default]
+    Synced,
+    /// Left out, as in the normal year backfill.
+    None,
+}
+
+/// What to compute, and with what.
+#[derive(Debug, Clone)]
+pub struct ComputeRequest {
+    pub ranges: DateRanges,
+    pub daily_cache: DailyCache,
+    /// Compute again what is done under the present inputs and version.
+    pub force: bool,
+    pub engine: EngineSettings,
+    pub context: RunContext,
+}
+
+/// What a computation did; how the dates stand is in the store's manifest.
+#[derive(Debug, Default)]
+pub struct ComputeReport {
+    /// The game dates of the ranges.
+    pub dates: Vec<NaiveDate>,
+    pub processors: Vec<ProcessorReport>,
+}
+
+impl ComputeReport {
+    /// Dates that were computed, over all processors; 0 when nothing had changed.
+    pub fn computed(&self) -> usize {
+        self.processors.iter().map(|processor| processor.computed).sum()
+    }
+}
+
+#[derive(Debug)]
+pub struct ProcessorReport {
+    pub processor: ProcessorId,
+    /// Dates computed now.
+    pub computed: usize,
+    /// Dates that were done under the same inputs and version.
+    pub unchanged: usize,
+    pub rows: u64,
+    pub elapsed: Duration,
+}
+
+/// Computes every processor for every game date of the ranges that is not done under the present
+/// inputs and processor versions. TDZA and PSZA run side by side, then PCF, then MLFS; each of the
+/// three steps is one commit.
+///
+/// # Errors
+/// [`ErrorKind::Upstream`] when inputs were not pulled for the range and its look-back or the range
+/// has no games, [`ErrorKind::UnknownSeason`], [`ErrorKind::Interrupted`]. A date that cannot be
+/// computed is no error: its record in the manifest says so.
+pub fn compute(lock: &WriteLock, request: &ComputeRequest, observer: &dyn Observer) -> Result<ComputeReport> {
+    let phase3 = lock.store().phase3()?;
+    let schedule = Schedule::load(lock.store(), &phase3)?;
+    let dates = game_dates(&phase3, &schedule, &request.ranges)?;
+    check_inputs_cover(&phase3, &dates)?;
+    note_unscheduled_dates(&phase3, &schedule, &request.ranges, observer);
+    let calendar = calendar(&schedule, observer);
+    let mut run = Run::new(lock, request, &phase3, calendar, &dates, observer)?;
+    let mut report = ComputeReport { dates: dates.clone(), processors: Vec::new() };
+    for step in [&[ProcessorId::Tdza, ProcessorId::Psza][..], &[ProcessorId::Pcf], &[ProcessorId::Mlfs]] {
+        check_cancelled(observer)?;
+        report.processors.extend(run.step(step)?);
+    }
+    Ok(report)
+}
+
+fn game_dates(phase3: &Phase3Manifest, schedule: &Schedule, ranges: &DateRanges) -> Result<Vec<NaiveDate>> {
+    let span = ranges.span().ok_or_else(|| Error::new(ErrorKind::Usage, "the range to compute is empty"))?;
+    let Some(input) = phase3.tables.get(&Table::Schedule) else {
+        return Err(Error::new(ErrorKind::Upstream, format!("{} was never synced", Table::Schedule))
+            .hint("run `putback sync` for the range first"));
+    };
+    let dates = schedule.game_dates(ranges);
+    if dates.is_empty() {
+        let known = input.partitions.keys().next().zip(input.partitions.keys().next_back());
+        let known =
+            known.map_or_else(|| "is empty".to_owned(), |(first, last)| format!("has games from {first} to {last}"));
+        return Err(Error::new(
+            ErrorKind::Upstream,
+            format!("no finished games in {ranges}; the synced schedule {known}"),
+        )
+        .hint(format!("choose a range with games, or sync {span} if the warehouse has it")));
+    }
+    Ok(dates)
+}
+
+/// Every input must have been pulled for the first date's look-back up to the last date.
+fn check_inputs_cover(phase3: &Phase3Manifest, dates: &[NaiveDate]) -> Result<()> {
+    let (Some(&first), Some(&last)) = (dates.first(), dates.last()) else { return Ok(()) };
+    for input in processors::all().iter().flat_map(|processor| processor.inputs()) {
+        let needed = DateRange { from: input.look_back.first_day(first), to: last };
+        let table = input.table;
+        let problem = match phase3.tables.get(&table) {
+            None if table.role() == crate::catalog::Role::OptionalInput => continue,
+            None => format!("{table} was never synced"),
+            Some(known) if !known.synced.covers(needed) => {
+                format!("{table} is synced for {}, but {first} to {last} reads it from {}", known.synced, needed.from)
+            }
+            Some(_) => continue,
+        };
+        return Err(Error::new(ErrorKind::Upstream, problem)
+            .hint(format!("run `putback sync --from {first} --to {last}`: it pulls the look-back as well")));
+    }
+    Ok(())
+}
+
+/// Dates with player rows but no finished game in the schedule are named, not guessed about.
+fn note_unscheduled_dates(phase3: &Phase3Manifest, schedule: &Schedule, ranges: &DateRanges, observer: &dyn Observer) {
+    let Some(games) = phase3.tables.get(&Table::PlayerGameSummary) else { return };
+    let unscheduled: Vec<String> = games
+        .partitions
+        .keys()
+        .filter(|&&date| ranges.contains(date) && !schedule.has_games_on(date))
+        .map(NaiveDate::to_string)
+        .collect();
+    if !unscheduled.is_empty() {
+        observer.on(Event::Note(format!(
+            "{} dates have player rows but no finished regular-season, play-in or playoff game in the schedule \
+             and are not computed: {}",
+            unscheduled.len(),
+            unscheduled.join(", ")
+        )));
+    }
+}
+
+/// The season table, overruled by the schedule.
+pub fn calendar(schedule: &Schedule, observer: &dyn Observer) -> SeasonCalendar {
+    let mut calendar = SeasonCalendar::built_in();
+    for difference in calendar.overrule(schedule.opening_nights()) {
+        observer.on(Event::Note(difference.to_string()));
+    }
+    calendar
+}
+
+/// A computation under way.
+struct Run<'a> {
+    lock: &'a WriteLock,
+    request: &'a ComputeRequest,
+    phase3: &'a Phase3Manifest,
+    phase4: Phase4Manifest,
+    calendar: SeasonCalendar,
+    dates: &'a [NaiveDate],
+    observer: &'a dyn Observer,
+    session: Option<Session>,
+    fresh: BTreeMap<ProcessorId, (RecordBatch, BTreeSet<NaiveDate>)>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        lock: &'a WriteLock,
+        request: &'a ComputeRequest,
+        phase3: &'a Phase3Manifest,
+        calendar: SeasonCalendar,
+        dates: &'a [NaiveDate],
+        observer: &'a dyn Observer,
+    ) -> Result<Self> {
+        let mut phase4 = lock.store().phase4()?;
+        plan::forget_damaged_months(lock.store(), &mut phase4, dates, observer);
+        Ok(Self { lock, request, phase3, phase4, calendar, dates, observer, session: None, fresh: BTreeMap::new() })
+    }
+
+    /// Plans, runs and commits processors that do not depend on each other.
+    fn step(&mut self, ids: &[ProcessorId]) -> Result<Vec<ProcessorReport>> {
+        let plans = ids.iter().map(|&id| self.plan(processors::get(id))).collect::<Result<Vec<_>>>()?;
+        let mut reports: Vec<ProcessorReport> = plans.iter().map(ProcessorPlan::report).collect();
+        if plans.iter().all(ProcessorPlan::is_idle) {
+            return Ok(reports);
+        }
+        let outputs = self.run_side_by_side(&plans)?;
+        check_cancelled(self.observer)?;
+        let mut writer = OutputWriter::new(self.lock, &mut self.phase4, self.request.context.timestamp);
+        for ((plan, (output, elapsed)), report) in plans.iter().zip(&outputs).zip(&mut reports) {
+            let started = Instant::now();
+            report.rows = output.rows.num_rows() as u64;
+            writer.write(plan, output)?;
+            report.elapsed = *elapsed + started.elapsed();
+        }
+        writer.commit()?;
+        for (plan, (output, _)) in plans.into_iter().zip(outputs) {
+            self.announce(&plan, &output);
+            self.fresh.insert(plan.id, (output.rows, plan.to_run.into_iter().collect()));
+        }
+        Ok(reports)
+    }
+
+    fn plan(&self, processor: &'static dyn Processor) -> Result<ProcessorPlan> {
+        let fingerprints = Fingerprints::new(self.phase3, &self.phase4, self.request.daily_cache);
+        plan_processor(processor, self.dates, &self.calendar, &self.phase4, &fingerprints, self.request.force)
+    }
+
+    fn run_side_by_side(&mut self, plans: &[ProcessorPlan]) -> Result<Vec<(ProcessorOutput, Duration)>> {
+        if plans.iter().all(|plan| plan.to_run.is_empty()) {
+            return Ok(plans.iter().map(|plan| (ProcessorOutput::empty(plan.id.output()), Duration::ZERO)).collect());
+        }
+        self.prepare_session(plans)?;
+        let session = self.session.as_ref().expect("prepared above");
+        let context = self.request.context;
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = plans
+                .iter()
+                .map(|plan| {
+                    let connection = session.try_clone()?;
+                    let observer = self.observer;
+                    Ok(scope.spawn(move || run_processor(&connection, plan, &context, observer)))
+                })
+                .collect::<Result<_>>()?;
+            threads.into_iter().map(|thread| thread.join().expect("a processor does not panic")).collect()
+        })
+    }
+
+    /// Input tables once, then the upstream rows that the step reads: fresh ones as Arrow, others
+    /// from the store.
+    fn prepare_session(&mut self, plans: &[ProcessorPlan]) -> Result<()> {
+        if self.session.is_none() {
+            self.session = Some(self.open_session()?);
+        }
+        let session = self.session.as_ref().expect("opened above");
+        let wanted: BTreeSet<NaiveDate> = plans.iter().flat_map(|plan| plan.to_run.iter().copied()).collect();
+        let upstream: BTreeSet<ProcessorId> =
+            plans.iter().flat_map(|plan| processors::get(plan.id).upstream()).copied().collect();
+        for id in upstream {
+            let table = id.output();
+            session.execute(&format!("DROP TABLE IF EXISTS {}", table.name()))?;
+            session.create_output(table)?;
+            let fresh = self.fresh.get(&id);
+            if let Some((rows, _)) = fresh {
+                session.append_output(table, rows)?;
+            }
+            let is_stored = |date: &NaiveDate| !fresh.is_some_and(|(_, dates)| dates.contains(date));
+            let stored: Vec<NaiveDate> = wanted.iter().copied().filter(is_stored).collect();
+            let months: BTreeSet<_> = stored.iter().map(|&date| crate::calendar::Month::of(date)).collect();
+            if let Some(files) = self.phase4.files_of(table) {
+                let files = self.lock.store().recorded_files(table, files, |month| months.contains(&month))?;
+                session.load_output(table, &files, &stored)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn open_session(&self) -> Result<Session> {
+        let session = Session::open(&self.request.engine)?;
+        let (first, last) = (self.dates[0], self.dates[self.dates.len() - 1]);
+        let mut ranges: BTreeMap<Table, DateRange> = BTreeMap::new();
+        for input in processors::all().iter().flat_map(|processor| processor.inputs()) {
+            let from = input.look_back.first_day(first);
+            let range = ranges.entry(input.table).or_insert(DateRange { from, to: last });
+            range.from = range.from.min(from);
+        }
+        for (table, range) in ranges {
+            let known = self.phase3.tables.get(&table);
+            let known =
+                known.filter(|_| table != Table::PlayerDailyCache || self.request.daily_cache == DailyCache::Synced);
+            let files = match known {
+                Some(input) => self.lock.store().recorded_files(table, &input.files, |month| {
+                    month.last_day() >= range.from && month.first_day() <= range.to
+                })?,
+                None => Vec::new(),
+            };
+            session.load_input(table, &files, range)?;
+        }
+        Ok(session)
+    }
+
+    fn announce(&self, plan: &ProcessorPlan, output: &ProcessorOutput) {
+        let total = output.dates.len() + plan.settled.len();
+        let ran = output.dates.iter().map(|date| (date.date, &date.state));
+        let mut all: Vec<(NaiveDate, &DateState)> =
+            ran.chain(plan.settled.iter().map(|(date, state)| (*date, state))).collect();
+        all.sort_by_key(|(date, _)| *date);
+        for (index, (date, state)) in all.into_iter().enumerate() {
+            let outcome = match state {
+                DateState::Done => Outcome::Done,
+                DateState::Empty { .. } => Outcome::Empty,
+                DateState::Failed { .. } => Outcome::Failed,
+                DateState::Skipped { .. } => Outcome::Skipped,
+            };
+            self.observer.on(Event::DateFinished { processor: plan.id, date, index: index + 1, total, outcome });
+        }
+        self.observer.on(Event::ProcessorFinished { processor: plan.id });
+    }
+}
+
+fn run_processor(
+    session: &Session,
+    plan: &ProcessorPlan,
+    context: &RunContext,
+    observer: &dyn Observer,
+) -> Result<(ProcessorOutput, Duration)> {
+    let started = Instant::now();
+    if plan.to_run.is_empty() {
+        return Ok((ProcessorOutput::empty(plan.id.output()), Duration::ZERO));
+    }
+    observer.on(Event::ProcessorStarted { processor: plan.id, dates: plan.to_run.len() });
+    session.set_plan(&plan.to_run)?;
+    let output = processors::get(plan.id).run(session, &plan.to_run, context)?;
+    debug_assert!(output.dates.iter().map(|date| date.date).eq(plan.to_run.iter().copied()));
+    Ok((output, started.elapsed()))
+}
+
+/// How the dates of a range stand by the manifest, for one processor.
+pub fn record_of<'m>(phase4: &'m Phase4Manifest, id: ProcessorId, date: NaiveDate) -> Option<&'m DateRecord> {
+    phase4.record(id, date)
+}

@@ -1,0 +1,148 @@
+//! What has to run: every date that is not done under the present inputs and version.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+
+use super::ProcessorReport;
+use super::fingerprint::Fingerprints;
+use crate::calendar::{BOOTSTRAP_DAYS, Month, SeasonCalendar};
+use crate::catalog::Table;
+use crate::error::Result;
+use crate::processors::{Processor, ProcessorId};
+use crate::progress::{Event, Observer};
+use crate::store::{DateState, Phase4Manifest, Store};
+
+/// One processor's share of a computation.
+#[derive(Debug)]
+pub(super) struct ProcessorPlan {
+    pub id: ProcessorId,
+    pub version: u32,
+    /// Dates to compute, ascending, with the fingerprint of their inputs.
+    pub to_run: Vec<NaiveDate>,
+    pub fingerprints: Vec<String>,
+    /// Dates whose state is known without computing and is new: bootstrap, or an upstream failure.
+    pub settled: Vec<(NaiveDate, DateState)>,
+    unchanged: usize,
+}
+
+impl ProcessorPlan {
+    pub fn is_idle(&self) -> bool {
+        self.to_run.is_empty() && self.settled.is_empty()
+    }
+
+    pub fn report(&self) -> ProcessorReport {
+        ProcessorReport {
+            processor: self.id,
+            computed: self.to_run.len(),
+            unchanged: self.unchanged,
+            rows: 0,
+            elapsed: Duration::ZERO,
+        }
+    }
+}
+
+/// Sorts dates into computed, settled without computing, and unchanged.
+pub(super) fn plan_processor(
+    processor: &'static dyn Processor,
+    dates: &[NaiveDate],
+    calendar: &SeasonCalendar,
+    phase4: &Phase4Manifest,
+    fingerprints: &Fingerprints<'_>,
+    force: bool,
+) -> Result<ProcessorPlan> {
+    let mut plan = ProcessorPlan {
+        id: processor.id(),
+        version: processor.version(),
+        to_run: Vec::new(),
+        fingerprints: Vec::new(),
+        settled: Vec::new(),
+        unchanged: 0,
+    };
+    for &date in dates {
+        let known = phase4.record(processor.id(), date);
+        if let Some(state) = state_without_running(processor, date, calendar, phase4)? {
+            if known.is_some_and(|record| record.state == state) {
+                plan.unchanged += 1;
+            } else {
+                plan.settled.push((date, state));
+            }
+            continue;
+        }
+        let inputs = fingerprints.of(processor, date);
+        let is_current = known.is_some_and(|record| {
+            record.state.is_settled() && record.version == processor.version() && record.inputs == inputs
+        });
+        if is_current && !force {
+            plan.unchanged += 1;
+        } else {
+            plan.to_run.push(date);
+            plan.fingerprints.push(inputs);
+        }
+    }
+    Ok(plan)
+}
+
+/// Bootstrap days are skipped; a date does not run when an upstream neither wrote rows nor was empty
+/// by rule (`orchestration.md` §3).
+fn state_without_running(
+    processor: &dyn Processor,
+    date: NaiveDate,
+    calendar: &SeasonCalendar,
+    phase4: &Phase4Manifest,
+) -> Result<Option<DateState>> {
+    if calendar.is_bootstrap(date)? {
+        let reason = format!("bootstrap: one of the season's first {BOOTSTRAP_DAYS} days");
+        return Ok(Some(DateState::Skipped { reason }));
+    }
+    let blocked = processor.upstream().iter().find_map(|&upstream| match phase4.record(upstream, date) {
+        Some(record) if record.state.is_settled() => None,
+        Some(record) => match &record.state {
+            // The root cause is told once, not once per level.
+            DateState::Failed { reason } if reason.starts_with("upstream ") => Some(reason.clone()),
+            DateState::Failed { reason } => Some(format!("upstream {upstream} failed: {reason}")),
+            _ => Some(format!("upstream {upstream} was skipped")),
+        },
+        None => Some(format!("upstream {upstream} was not computed")),
+    });
+    Ok(blocked.map(|reason| DateState::Failed { reason }))
+}
+
+/// Drops the records of months whose files are not the recorded ones, so that they run again.
+pub(super) fn forget_damaged_months(
+    store: &Store,
+    phase4: &mut Phase4Manifest,
+    dates: &[NaiveDate],
+    observer: &dyn Observer,
+) {
+    let months: BTreeSet<Month> = dates.iter().map(|&date| Month::of(date)).collect();
+    for table in Table::outputs() {
+        let Some(files) = phase4.files.get(&table) else { continue };
+        let damaged: Vec<Month> = months
+            .iter()
+            .copied()
+            .filter(|month| files.get(month).is_some_and(|entry| !entry.matches(&store.month_file(table, *month))))
+            .collect();
+        for month in damaged {
+            observer.on(Event::Note(format!(
+                "{} is not the file that was recorded; its dates are computed again",
+                store.month_file(table, month).display()
+            )));
+            forget_month(phase4, table, month);
+        }
+    }
+}
+
+fn forget_month(phase4: &mut Phase4Manifest, table: Table, month: Month) {
+    if let Some(files) = phase4.files.get_mut(&table) {
+        files.remove(&month);
+    }
+    let affected = |id: &ProcessorId| id.output() == table || table == Table::PrecomputeFailures;
+    for (_, records) in phase4.processors.iter_mut().filter(|(id, _)| affected(id)) {
+        records.retain(|&date, record| {
+            let lost = table != Table::PrecomputeFailures || !record.failures.is_empty();
+            Month::of(date) != month || !lost
+        });
+    }
+}

@@ -1,0 +1,96 @@
+//! Errors of the library: what happened, to which table, date or file, why, and what to do.
+
+use std::fmt;
+use std::path::Path;
+
+/// What went wrong, coarse enough to decide an exit status (see [`crate::cli::exit::ExitCode`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// A value the user gave cannot be used: a range, an option, a setting.
+    Usage,
+    /// A season the calendar in `data/seasons.toml` does not know.
+    UnknownSeason,
+    /// Input is missing or incomplete: no table, no rows, no games, dates that were never synced.
+    Upstream,
+    /// A column that is read is missing or has another type.
+    Schema,
+    /// A file cannot be read as Parquet, or its content is not what was recorded.
+    Corrupt,
+    /// The store is unreadable or was written by a newer version.
+    Store,
+    /// Another process writes the store.
+    Locked,
+    /// The target of an upload is not what it was when the upload was planned.
+    Conflict,
+    /// The user stopped the run.
+    Interrupted,
+    /// The engine, the file system or putback itself failed.
+    Unexpected,
+}
+
+/// An error with its kind and, where one exists, a hint that works.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    hint: Option<String>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None, source: None }
+    }
+
+    /// A file-system error on `path`.
+    pub fn io(action: &str, path: &Path, source: std::io::Error) -> Self {
+        Self::new(ErrorKind::Unexpected, format!("cannot {action} {}", path.display())).because(source)
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// What the user can do about it; absent where nothing general can be said.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| &**source as &(dyn std::error::Error + 'static))
+    }
+}
+
+impl From<duckdb::Error> for Error {
+    fn from(source: duckdb::Error) -> Self {
+        Self::new(ErrorKind::Unexpected, "the embedded database failed").because(source)
+    }
+}
+
+impl From<arrow::error::ArrowError> for Error {
+    fn from(source: arrow::error::ArrowError) -> Self {
+        Self::new(ErrorKind::Unexpected, "an Arrow operation failed").because(source)
+    }
+}

@@ -1,0 +1,109 @@
+//! The three rounding families of the specification.
+
+/// Scaled half-even rounding: multiply by 10^`digits`, nearest integer with ties to even, divide.
+///
+/// Each step rounds to double, as the numeric library of the reference does it
+/// (`player_shot_zone_analysis` §3.0). 0.6125 at three digits is 0.612, 0.0375 is 0.038.
+pub fn round_scaled_half_even(value: f64, digits: u8) -> f64 {
+    let scale = pow10(digits) as f64;
+    (value * scale).round_ties_even() / scale
+}
+
+/// Correctly rounded half-even: the decimal nearest to the exact binary value, exact ties to even.
+///
+/// Small negative values give negative zero (`player_composite_factors` §3.0).
+pub fn round_correct_half_even(value: f64, digits: u8) -> f64 {
+    // Fixed-precision formatting in std works on the exact binary value and breaks ties to even.
+    format!("{value:.*}", usize::from(digits)).parse().expect("a formatted double parses")
+}
+
+/// Integer division rounded half away from zero: the quotient of two scaled decimals.
+///
+/// `denominator` must be positive. Used for the warehouse's NUMERIC means and quotients, which
+/// keep nine decimals (`player_composite_factors` §2.3, `ml_feature_store` §2.4).
+pub fn divide_half_away(numerator: i128, denominator: i128) -> i128 {
+    debug_assert!(denominator > 0);
+    let doubled = 2 * numerator.abs() + denominator;
+    let magnitude = doubled / (2 * denominator);
+    if numerator < 0 { -magnitude } else { magnitude }
+}
+
+/// The mean of `count` scaled decimals (scale `10^sum_digits`) as a NUMERIC with nine decimals,
+/// read back as the nearest double.
+pub fn numeric_mean(scaled_sum: i64, sum_digits: u8, count: i64) -> f64 {
+    let nano = divide_half_away(i128::from(scaled_sum) * i128::from(pow10(9 - sum_digits)), i128::from(count));
+    nano as f64 / 1e9
+}
+
+/// The double nearest to a scaled decimal: exact for every value met here (below 2^53).
+pub fn decimal_to_f64(scaled: i64, digits: u8) -> f64 {
+    scaled as f64 / pow10(digits) as f64
+}
+
+/// A rounded double as the scaled integer of a NUMERIC column with `digits` decimals.
+///
+/// The double already has at most that many decimals, so this only undoes binary noise.
+pub fn f64_to_decimal(value: f64, digits: u8) -> i128 {
+    (value * pow10(digits) as f64).round() as i128
+}
+
+fn pow10(digits: u8) -> i64 {
+    10_i64.pow(u32::from(digits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scaled_half_even_follows_the_table_of_psza_3_0() {
+        for (value, expected) in [
+            (49.0 / 80.0, 0.612),
+            (3.0 / 80.0, 0.038),
+            (1.0 / 80.0, 0.012),
+            (14.0 / 32.0, 0.438),
+            (1.0 / 16.0, 0.062),
+            (203.0 / 400.0, 0.507),
+        ] {
+            assert_eq!(round_scaled_half_even(value, 3), expected, "{value}");
+        }
+        for (part, whole, expected) in [
+            (1.0, 32.0, 3.12),
+            (3.0, 32.0, 9.38),
+            (43.0, 160.0, 26.88),
+            (23.0, 160.0, 14.37),
+            (49.0, 160.0, 30.63),
+            (51.0, 160.0, 31.87),
+        ] {
+            assert_eq!(round_scaled_half_even(part / whole * 100.0, 2), expected, "{part}/{whole}");
+        }
+    }
+
+    #[test]
+    fn correct_half_even_follows_pcf_3_0() {
+        for (value, digits, expected) in [
+            (1.25, 1, 1.2),
+            (0.75, 1, 0.8),
+            (0.25, 1, 0.2),
+            (-0.25, 1, -0.2),
+            (0.15, 1, 0.1),
+            (0.45, 1, 0.5),
+            (2.675, 2, 2.67),
+        ] {
+            assert_eq!(round_correct_half_even(value, digits), expected, "{value}");
+        }
+        let negative_zero = round_correct_half_even(-0.04, 1);
+        assert_eq!(negative_zero, 0.0);
+        assert!(negative_zero.is_sign_negative());
+    }
+
+    #[test]
+    fn numeric_means_keep_nine_decimals_half_away() {
+        assert_eq!(numeric_mean(610, 1, 3), 20.333_333_333);
+        assert_eq!(numeric_mean(950, 1, 3), 31.666_666_667);
+        assert_eq!(numeric_mean(8_200, 2, 3), 27.333_333_333);
+        assert_eq!(divide_half_away(5, 2), 3);
+        assert_eq!(divide_half_away(-5, 2), -3);
+        assert_eq!(divide_half_away(4, 3), 1);
+    }
+}

@@ -1,0 +1,106 @@
+//! Text of a double as the hashes and JSON columns spell it.
+
+use std::fmt::Write;
+
+/// Appends the shortest digits of `value` that round-trip.
+///
+/// With e the decimal exponent of the first digit: positional for -4 <= e < 16, always with a
+/// fractional part; otherwise scientific with a signed exponent of at least two digits
+/// (`team_defense_zone_analysis` §5.2, `player_composite_factors` §3.0, `ml_feature_store` §6.2).
+/// NaN is `nan`; infinities are `inf` and `-inf`.
+pub fn push_f64(out: &mut String, value: f64) {
+    if value.is_nan() {
+        out.push_str("nan");
+    } else if value.is_infinite() {
+        out.push_str(if value > 0.0 { "inf" } else { "-inf" });
+    } else if value == 0.0 || (1e-4..1e16).contains(&value.abs()) {
+        push_positional(out, value);
+    } else {
+        push_scientific(out, value);
+    }
+}
+
+/// Positional form: the standard library prints the shortest round-trip digits, but no `.0`.
+fn push_positional(out: &mut String, value: f64) {
+    let start = out.len();
+    write!(out, "{value}").expect("writing to a string");
+    if !out[start..].contains('.') {
+        out.push_str(".0");
+    }
+}
+
+fn push_scientific(out: &mut String, value: f64) {
+    let text = format!("{value:e}");
+    let (mantissa, exponent) = text.split_once('e').expect("scientific form has an exponent");
+    let (sign, digits) = match exponent.strip_prefix('-') {
+        Some(digits) => ('-', digits),
+        None => ('+', exponent),
+    };
+    write!(out, "{mantissa}e{sign}{digits:0>2}").expect("writing to a string");
+}
+
+/// [`push_f64`] into a new string.
+pub fn f64_text(value: f64) -> String {
+    let mut text = String::with_capacity(24);
+    push_f64(&mut text, value);
+    text
+}
+
+/// Appends `value` as a JSON string: quotes, escapes, non-ASCII as `\uXXXX`
+/// (`player_composite_factors` §3.9).
+pub fn push_json_string(out: &mut String, value: &str) {
+    out.push('"');
+    for unit in value.chars() {
+        match unit {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            ' '..='~' => out.push(unit),
+            _ => {
+                for code in unit.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{code:04x}").expect("writing to a string");
+                }
+            }
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_print_as_the_specification_spells_them() {
+        for (value, expected) in [
+            (40.0, "40.0"),
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (0.0001, "0.0001"),
+            (113.565_714_285_714_3, "113.5657142857143"),
+            (1e-5, "1e-05"),
+            (5e-5, "5e-05"),
+            (-5.551_115_123_125_783e-15, "-5.551115123125783e-15"),
+            (1.000_000_082_740_371e-9, "1.000000082740371e-09"),
+            (3.552_713_678_800_501e-15, "3.552713678800501e-15"),
+            (1e16, "1e+16"),
+            (1e15, "1000000000000000.0"),
+            (9_007_199_254_740_993.0, "9007199254740992.0"),
+            (1e100, "1e+100"),
+            (f64::NAN, "nan"),
+        ] {
+            assert_eq!(f64_text(value), expected);
+        }
+    }
+
+    #[test]
+    fn json_strings_escape_what_is_not_plain_ascii() {
+        let mut out = String::new();
+        push_json_string(&mut out, "a\"b\\c\u{e9}\u{1f600}\u{1}");
+        assert_eq!(out, r#""a\"b\\c\u00e9\ud83d\ude00\u0001""#);
+    }
+}

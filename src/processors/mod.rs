@@ -1,0 +1,158 @@
+//! The four processors, one folder each: `query.sql` gathers facts for every date of a range in one
+//! pass, `mod.rs` scores them on Arrow batches.
+//!
+//! A processor is added by adding such a folder and one line in [`all`].
+
+pub mod mlfs;
+pub mod pcf;
+pub mod psza;
+pub mod tdza;
+
+mod columns;
+mod facts;
+mod output;
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Days, Months, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use output::{DateOutput, Failure, ProcessorOutput};
+
+use crate::calendar::Season;
+use crate::catalog::Table;
+use crate::engine::Session;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The four Phase 4 processors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ProcessorId {
+    Tdza,
+    Psza,
+    Pcf,
+    Mlfs,
+}
+
+impl ProcessorId {
+    pub const ALL: [Self; 4] = [Self::Tdza, Self::Psza, Self::Pcf, Self::Mlfs];
+
+    /// TDZA, PSZA, PCF, MLFS.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tdza => "TDZA",
+            Self::Psza => "PSZA",
+            Self::Pcf => "PCF",
+            Self::Mlfs => "MLFS",
+        }
+    }
+
+    /// `processor_name` of its rows in `precompute_failures`.
+    pub fn class_name(self) -> &'static str {
+        match self {
+            Self::Tdza => "TeamDefenseZoneAnalysisProcessor",
+            Self::Psza => "PlayerShotZoneAnalysisProcessor",
+            Self::Pcf => "PlayerCompositeFactorsProcessor",
+            Self::Mlfs => "MLFeatureStoreProcessor",
+        }
+    }
+
+    pub fn output(self) -> Table {
+        match self {
+            Self::Tdza => Table::TeamDefenseZoneAnalysis,
+            Self::Psza => Table::PlayerShotZoneAnalysis,
+            Self::Pcf => Table::PlayerCompositeFactors,
+            Self::Mlfs => Table::MlFeatureStore,
+        }
+    }
+}
+
+impl fmt::Display for ProcessorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for ProcessorId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|id| id.name().eq_ignore_ascii_case(text)).ok_or_else(|| {
+            Error::new(ErrorKind::Usage, format!("{text:?} is not a processor")).hint("use tdza, psza, pcf or mlfs")
+        })
+    }
+}
+
+/// How far back a processor reads an input for a date. The date itself always belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookBack {
+    /// Exactly the date.
+    SameDay,
+    /// So many days before the date.
+    Days(u64),
+    /// From October 1 of the date's season.
+    Season,
+    /// From October 1 of the date's season, and at least so many days.
+    SeasonAndDays(u64),
+    /// So many calendar years before the date.
+    Years(u32),
+}
+
+impl LookBack {
+    /// The first day that is read for `date`.
+    pub fn first_day(self, date: NaiveDate) -> NaiveDate {
+        let season_start = Season::of(date).window_start();
+        match self {
+            Self::SameDay => date,
+            Self::Days(days) => date - Days::new(days),
+            Self::Season => season_start,
+            Self::SeasonAndDays(days) => season_start.min(date - Days::new(days)),
+            Self::Years(years) => date - Months::new(12 * years),
+        }
+    }
+}
+
+/// An input table and how far back it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Input {
+    pub table: Table,
+    pub look_back: LookBack,
+}
+
+/// What a computation is given besides its data.
+#[derive(Debug, Clone, Copy)]
+pub struct RunContext {
+    /// The run's one timestamp: every volatile column takes it, and circuit breakers are compared with it.
+    pub timestamp: DateTime<Utc>,
+}
+
+/// Facts in, rows out, for a set of dates at once.
+pub trait Processor: Sync {
+    fn id(&self) -> ProcessorId;
+
+    /// Part of every date's fingerprint: raise it when values can change.
+    fn version(&self) -> u32;
+
+    /// Phase 3 tables that are read.
+    fn inputs(&self) -> &'static [Input];
+
+    /// Processors whose rows of the same date are read.
+    fn upstream(&self) -> &'static [ProcessorId];
+
+    /// Computes `dates` (ascending, none of them bootstrap) in one pass.
+    ///
+    /// The session holds the input tables, the upstream tables and the table `plan` of the dates.
+    /// Every date of `dates` is in the result, in the same order.
+    fn run(&self, session: &Session, dates: &[NaiveDate], context: &RunContext) -> Result<ProcessorOutput>;
+}
+
+/// Every processor, in an order in which each comes after what it needs.
+pub fn all() -> [&'static dyn Processor; 4] {
+    [&tdza::Tdza, &psza::Psza, &pcf::Pcf, &mlfs::Mlfs]
+}
+
+/// The processor with this id.
+pub fn get(id: ProcessorId) -> &'static dyn Processor {
+    all().into_iter().find(|processor| processor.id() == id).expect("every id has a processor")
+}

@@ -1,0 +1,42 @@
+//! What a processor hands back: rows by date, failures, and how each date ended.
+
+use std::ops::Range;
+
+use arrow::array::RecordBatch;
+use chrono::NaiveDate;
+
+use crate::store::DateState;
+
+/// An entity of a date for which no row could be written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Failure {
+    pub entity_id: String,
+    pub category: &'static str,
+    pub reason: String,
+    pub can_retry: bool,
+}
+
+/// The rows of a set of dates, sorted by date and key, and what became of each date.
+#[derive(Debug)]
+pub struct ProcessorOutput {
+    pub rows: RecordBatch,
+    pub dates: Vec<DateOutput>,
+}
+
+/// One date's share.
+#[derive(Debug)]
+pub struct DateOutput {
+    pub date: NaiveDate,
+    pub state: DateState,
+    /// Its rows in [`ProcessorOutput::rows`].
+    pub rows: Range<usize>,
+    /// Sorted by entity.
+    pub failures: Vec<Failure>,
+}
+
+impl ProcessorOutput {
+    /// No dates and no rows.
+    pub fn empty(table: crate::catalog::Table) -> Self {
+        Self { rows: RecordBatch::new_empty(table.schema().arrow().clone()), dates: Vec::new() }
+    }
+}

@@ -1,0 +1,211 @@
+//! `team_defense_zone_analysis`: how opponents shot by zone in a team's last 15 games.
+//!
+//! Source: `team_defense_zone_analysis.md`. Metrics are unrounded doubles (§4.2).
+
+mod score;
+
+use arrow::array::{Date32Array, Int64Array, RecordBatch, StringArray};
+use chrono::NaiveDate;
+
+use self::score::{LeagueAverages, LeagueWindow, TeamScore, TeamWindow, Zone};
+use super::columns::{ColumnSet, set_bookkeeping};
+use super::facts::{Facts, Nullable};
+use super::{DateOutput, Failure, Input, LookBack, Processor, ProcessorId, ProcessorOutput, RunContext};
+use crate::catalog::Table;
+use crate::engine::Session;
+use crate::error::Result;
+use crate::store::DateState;
+
+/// Games in the window; a team with fewer gets no row (§6).
+const GAMES_NEEDED: i64 = 15;
+
+#[derive(Debug)]
+pub struct Tdza;
+
+impl Processor for Tdza {
+    fn id(&self) -> ProcessorId {
+        ProcessorId::Tdza
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn inputs(&self) -> &'static [Input] {
+        &[Input { table: Table::TeamDefenseGameSummary, look_back: LookBack::SeasonAndDays(30) }]
+    }
+
+    fn upstream(&self) -> &'static [ProcessorId] {
+        &[]
+    }
+
+    fn run(&self, session: &Session, dates: &[NaiveDate], context: &RunContext) -> Result<ProcessorOutput> {
+        let batch = session.query(include_str!("query.sql"))?;
+        let facts = FactColumns::new(&Facts(&batch));
+        let mut rows = Vec::new();
+        let mut outputs = Vec::with_capacity(dates.len());
+        let mut start = 0;
+        for &date in dates {
+            let end = facts.end_of(date, start);
+            outputs.push(facts.score_date(date, start..end, &mut rows));
+            start = end;
+        }
+        Ok(ProcessorOutput { rows: to_batch(&rows, context)?, dates: outputs })
+    }
+}
+
+/// One output row.
+struct Row<'a> {
+    date: NaiveDate,
+    team: &'a str,
+    score: TeamScore,
+    source_hash: Option<&'a str>,
+}
+
+/// The query's columns, by name once.
+struct FactColumns<'a> {
+    date: &'a Date32Array,
+    team: &'a StringArray,
+    games: &'a Int64Array,
+    window: [&'a Int64Array; 11],
+    means: [&'a Int64Array; 4],
+    league: [&'a Int64Array; 6],
+    source_hash: &'a StringArray,
+}
+
+impl<'a> FactColumns<'a> {
+    fn new(facts: &Facts<'a>) -> Self {
+        Self {
+            date: facts.date("analysis_date"),
+            team: facts.str("team_abbr"),
+            games: facts.int("games_so_far"),
+            window: [
+                "paint_makes",
+                "paint_attempts",
+                "mid_range_makes",
+                "mid_range_attempts",
+                "three_pt_makes",
+                "three_pt_attempts",
+                "paint_points",
+                "paint_blocks",
+                "mid_range_blocks",
+                "three_pt_blocks",
+                "points",
+            ]
+            .map(|name| facts.int(name)),
+            means: ["rating_100", "rating_games", "pace_10", "pace_games"].map(|name| facts.int(name)),
+            league: [
+                "league_paint_makes",
+                "league_paint_attempts",
+                "league_mid_range_makes",
+                "league_mid_range_attempts",
+                "league_three_pt_makes",
+                "league_three_pt_attempts",
+            ]
+            .map(|name| facts.int(name)),
+            source_hash: facts.str("source_hash"),
+        }
+    }
+
+    /// The end of the rows of `date`, which start at `start`.
+    fn end_of(&self, date: NaiveDate, start: usize) -> usize {
+        (start..self.date.len()).find(|&row| self.date.at(row) != Some(date)).unwrap_or(self.date.len())
+    }
+
+    /// Scores the teams of a date in ascending order and says how the date ended (§1.6).
+    fn score_date(&self, date: NaiveDate, facts: std::ops::Range<usize>, rows: &mut Vec<Row<'a>>) -> DateOutput {
+        let averages = LeagueAverages::of(facts.clone().map(|row| self.league_window(row)));
+        let first = rows.len();
+        let mut failures = Vec::new();
+        let mut most_games = 0;
+        for row in facts {
+            let Some(games) = self.games.at(row) else { continue };
+            most_games = most_games.max(games);
+            let team = self.team.value(row);
+            if games < GAMES_NEEDED {
+                failures.push(too_few_games(team, games));
+            } else {
+                let score = TeamScore::of(&self.team_window(row), &averages);
+                rows.push(Row { date, team, score, source_hash: self.source_hash.at(row) });
+            }
+        }
+        let state = if rows.len() > first {
+            DateState::Done
+        } else if most_games > 0 {
+            DateState::Empty { rule: format!("no team has {GAMES_NEEDED} games this season (most: {most_games})") }
+        } else {
+            DateState::Failed {
+                reason: "No data extracted: team_defense_game_summary has no game this season".to_owned(),
+            }
+        };
+        DateOutput { date, state, rows: first..rows.len(), failures }
+    }
+
+    fn team_window(&self, row: usize) -> TeamWindow {
+        let value = |index: usize| self.window[index].value(row);
+        TeamWindow {
+            makes: [value(0), value(2), value(4)],
+            attempts: [value(1), value(3), value(5)],
+            paint_points: value(6),
+            blocks: [value(7), value(8), value(9)],
+            points: value(10),
+            rating_100: self.means[0].at(row),
+            rating_games: self.means[1].value(row),
+            pace_10: self.means[2].at(row),
+            pace_games: self.means[3].value(row),
+        }
+    }
+
+    fn league_window(&self, row: usize) -> LeagueWindow {
+        let value = |index: usize| self.league[index].at(row);
+        LeagueWindow { makes: [value(0), value(2), value(4)], attempts: [value(1), value(3), value(5)] }
+    }
+}
+
+fn too_few_games(team: &str, games: i64) -> Failure {
+    Failure {
+        entity_id: team.to_owned(),
+        category: "INSUFFICIENT_DATA",
+        reason: format!("Only {games} games, need {GAMES_NEEDED}"),
+        can_retry: true,
+    }
+}
+
+/// §4.1, column by column.
+fn to_batch(rows: &[Row<'_>], context: &RunContext) -> Result<RecordBatch> {
+    let mut set = ColumnSet::new(Table::TeamDefenseZoneAnalysis, rows.len());
+    set.str("team_abbr", rows.iter().map(|row| Some(row.team)));
+    set.dates("analysis_date", rows.iter().map(|row| row.date));
+    let mut metric =
+        |name, value: fn(&TeamScore) -> Option<f64>| set.f64(name, rows.iter().map(|row| value(&row.score)));
+    metric("paint_pct_allowed_last_15", |score| score.pct[0]);
+    metric("paint_attempts_allowed_per_game", |score| Some(score.attempts_per_game[0]));
+    metric("paint_points_allowed_per_game", |score| Some(score.paint_points_per_game));
+    metric("paint_blocks_per_game", |score| Some(score.blocks_per_game[0]));
+    metric("paint_defense_vs_league_avg", |score| score.vs_league[0]);
+    metric("mid_range_pct_allowed_last_15", |score| score.pct[1]);
+    metric("mid_range_attempts_allowed_per_game", |score| Some(score.attempts_per_game[1]));
+    metric("mid_range_blocks_per_game", |score| Some(score.blocks_per_game[1]));
+    metric("mid_range_defense_vs_league_avg", |score| score.vs_league[1]);
+    metric("three_pt_pct_allowed_last_15", |score| score.pct[2]);
+    metric("three_pt_attempts_allowed_per_game", |score| Some(score.attempts_per_game[2]));
+    metric("three_pt_blocks_per_game", |score| Some(score.blocks_per_game[2]));
+    metric("three_pt_defense_vs_league_avg", |score| score.vs_league[2]);
+    metric("defensive_rating_last_15", |score| score.defensive_rating);
+    metric("opponent_points_per_game", |score| Some(score.points_per_game));
+    metric("opponent_pace", |score| score.opponent_pace);
+    for name in ["games_in_sample", "expected_games_count", "actual_games_count"] {
+        set.const_int(name, GAMES_NEEDED);
+    }
+    set.str("strongest_zone", rows.iter().map(|row| row.score.strongest.map(Zone::label)));
+    set.str("weakest_zone", rows.iter().map(|row| row.score.weakest.map(Zone::label)));
+    set.const_str("data_quality_tier", "high");
+    set.str("calculation_notes", rows.iter().map(|row| row.score.notes()));
+    set.str("source_team_defense_hash", rows.iter().map(|row| row.source_hash));
+    set.str("data_hash", rows.iter().map(|row| Some(row.score.data_hash(row.team, row.date))));
+    set_bookkeeping(&mut set);
+    set.const_bools(&["is_production_ready"], true);
+    set.const_int("reprocess_attempt_count", 0);
+    set.timestamps(&["processed_at", "created_at"], context.timestamp);
+    set.finish()
+}

@@ -1,0 +1,65 @@
+//! What the library tells while it works. The command line decides how to show it.
+
+use chrono::NaiveDate;
+
+use crate::catalog::Table;
+use crate::error::{Error, ErrorKind, Result};
+use crate::processors::ProcessorId;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A table is being pulled.
+    TableStarted { table: Table, index: usize, total: usize },
+    /// A table was pulled, or found unchanged.
+    TableFinished { table: Table, rows: u64, changed_dates: usize, unchanged: bool },
+    /// A processor starts on so many dates.
+    ProcessorStarted { processor: ProcessorId, dates: usize },
+    /// A date was scored.
+    DateFinished { processor: ProcessorId, date: NaiveDate, index: usize, total: usize, outcome: Outcome },
+    /// A processor's dates are computed and written.
+    ProcessorFinished { processor: ProcessorId },
+    /// A month of a table is in the target.
+    MonthPublished { table: Table, index: usize, total: usize },
+    /// Something the user should know that does not stop the work.
+    Note(String),
+}
+
+/// How a date ended, without its reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    Empty,
+    Failed,
+    Skipped,
+}
+
+/// Receives events, from any thread, and says when to stop.
+pub trait Observer: Sync {
+    fn on(&self, event: Event);
+
+    /// Polled between steps; true ends the work with nothing half-written.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// Hears nothing, stops nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn on(&self, _event: Event) {}
+}
+
+/// Turns a wish to stop into an error.
+///
+/// # Errors
+/// [`ErrorKind::Interrupted`] when the observer is cancelled.
+pub fn check_cancelled(observer: &dyn Observer) -> Result<()> {
+    if observer.is_cancelled() {
+        return Err(Error::new(ErrorKind::Interrupted, "interrupted; what was committed stays")
+            .hint("run the same command again: it continues where it stopped"));
+    }
+    Ok(())
+}

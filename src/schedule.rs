@@ -1,0 +1,100 @@
+//! Game dates and opening nights, from the schedule table (`orchestration.md` §1.4).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{Date32Type, Int64Type};
+use chrono::NaiveDate;
+
+use crate::calendar::{DateRanges, Season, ymd};
+use crate::catalog::{Table, is_nba_team};
+use crate::error::Result;
+use crate::store::{Phase3Manifest, Store, read_columns};
+
+/// `game_status` of a finished game.
+const FINAL: i64 = 3;
+
+/// What the schedule says of dates and seasons.
+#[derive(Debug, Clone, Default)]
+pub struct Schedule {
+    game_dates: BTreeSet<NaiveDate>,
+    opening_nights: BTreeMap<Season, NaiveDate>,
+}
+
+impl Schedule {
+    /// Reads the pulled schedule; empty when none was pulled.
+    pub fn load(store: &Store, manifest: &Phase3Manifest) -> Result<Self> {
+        let mut schedule = Self::default();
+        let Some(input) = manifest.tables.get(&Table::Schedule) else { return Ok(schedule) };
+        for path in store.recorded_files(Table::Schedule, &input.files, |_| true)? {
+            for batch in read_columns(Table::Schedule, &path, &COLUMNS)? {
+                schedule.take(&batch);
+            }
+        }
+        Ok(schedule)
+    }
+
+    fn take(&mut self, batch: &arrow::array::RecordBatch) {
+        let column = |name: &str| batch.column_by_name(name).expect("the requested columns");
+        let text = |name: &str, row: usize| {
+            let values = column(name).as_string::<i32>();
+            if values.is_valid(row) { values.value(row) } else { "" }
+        };
+        let flag = |name: &str, row: usize| {
+            let values = column(name).as_boolean();
+            values.is_valid(row) && values.value(row)
+        };
+        let int = |name: &str, row: usize| {
+            let values = column(name).as_primitive::<Int64Type>();
+            values.is_valid(row).then(|| values.value(row))
+        };
+        for row in 0..batch.num_rows() {
+            if int("game_status", row) != Some(FINAL) {
+                continue;
+            }
+            let date = crate::calendar::date_of_day(column("game_date").as_primitive::<Date32Type>().value(row));
+            let is_regular = flag("is_regular_season", row);
+            if is_regular && let Some(year) = int("season_year", row) {
+                self.note_regular_game(Season::starting_in(year as i32), date);
+            }
+            let counts = is_regular || flag("is_playoffs", row) || text("game_id", row).starts_with("005");
+            let both_nba = is_nba_team(text("home_team_tricode", row)) && is_nba_team(text("away_team_tricode", row));
+            if counts && both_nba && !flag("is_all_star", row) {
+                self.game_dates.insert(date);
+            }
+        }
+    }
+
+    /// The earliest finished regular-season game on or after July 1 opens the season.
+    fn note_regular_game(&mut self, season: Season, date: NaiveDate) {
+        if date >= ymd(season.start_year(), 7, 1) {
+            let opening = self.opening_nights.entry(season).or_insert(date);
+            *opening = date.min(*opening);
+        }
+    }
+
+    /// Dates with a finished regular-season, play-in or playoff game between two of the 30 teams.
+    pub fn game_dates(&self, ranges: &DateRanges) -> Vec<NaiveDate> {
+        self.game_dates.iter().copied().filter(|&date| ranges.contains(date)).collect()
+    }
+
+    pub fn opening_nights(&self) -> &BTreeMap<Season, NaiveDate> {
+        &self.opening_nights
+    }
+
+    pub fn has_games_on(&self, date: NaiveDate) -> bool {
+        self.game_dates.contains(&date)
+    }
+}
+
+const COLUMNS: [&str; 9] = [
+    "game_id",
+    "season_year",
+    "game_date",
+    "game_status",
+    "home_team_tricode",
+    "away_team_tricode",
+    "is_regular_season",
+    "is_playoffs",
+    "is_all_star",
+];

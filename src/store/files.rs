@@ -1,0 +1,133 @@
+//! Parquet files: written once, in one row order, with the exact schema of their table.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::catalog::Table;
+use crate::error::{Error, ErrorKind, Result};
+use crate::numerics::hash::hex;
+
+/// What the manifest records of a month file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    pub rows: u64,
+    pub size_bytes: u64,
+    pub sha256: String,
+}
+
+impl FileEntry {
+    /// Whether `path` exists with the recorded size; cheap, for reading commands.
+    pub fn has_size_of(&self, path: &Path) -> bool {
+        std::fs::metadata(path).is_ok_and(|meta| meta.len() == self.size_bytes)
+    }
+
+    /// Whether `path` is byte for byte the recorded file.
+    pub fn matches(&self, path: &Path) -> bool {
+        self.has_size_of(path) && sha256_of_file(path).is_ok_and(|sha256| sha256 == self.sha256)
+    }
+}
+
+/// Writes `batch` and syncs it to disk; equal batches give equal bytes.
+pub fn write_parquet(path: &Path, batch: &RecordBatch) -> Result<FileEntry> {
+    let file = File::create(path).map_err(|error| Error::io("create", path, error))?;
+    let mut hashing = HashingWriter { file, digest: Sha256::new(), size_bytes: 0 };
+    let write = |hashing: &mut HashingWriter| -> parquet::errors::Result<()> {
+        let mut writer = ArrowWriter::try_new(hashing, batch.schema(), Some(properties()))?;
+        writer.write(batch)?;
+        writer.close().map(drop)
+    };
+    write(&mut hashing).map_err(|error| {
+        Error::new(ErrorKind::Unexpected, format!("cannot write {}", path.display())).because(error)
+    })?;
+    hashing.file.sync_all().map_err(|error| Error::io("sync", path, error))?;
+    Ok(FileEntry {
+        rows: batch.num_rows() as u64,
+        size_bytes: hashing.size_bytes,
+        sha256: hex(&hashing.digest.finalize()),
+    })
+}
+
+fn properties() -> WriterProperties {
+    let level = ZstdLevel::try_new(1).expect("level 1 exists");
+    WriterProperties::builder().set_compression(Compression::ZSTD(level)).set_created_by("putback".to_owned()).build()
+}
+
+/// Digests what passes through, so that a file is not read again for its checksum.
+struct HashingWriter {
+    file: File,
+    digest: Sha256,
+    size_bytes: u64,
+}
+
+impl std::io::Write for HashingWriter {
+    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(buffer)?;
+        self.digest.update(&buffer[..written]);
+        self.size_bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Reads a month file of the store as one batch with the schema of its table.
+pub fn read_month_file(table: Table, path: &Path) -> Result<RecordBatch> {
+    let corrupt = |error: parquet::errors::ParquetError| {
+        Error::new(ErrorKind::Corrupt, format!("{} ({table}) cannot be read as Parquet", path.display())).because(error)
+    };
+    let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .map_err(corrupt)?
+        .with_batch_size(1 << 16)
+        .build()
+        .map_err(corrupt)?;
+    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|error| corrupt(error.into()))?;
+    let schema = table.schema().arrow();
+    let conformed: Result<Vec<_>, _> =
+        batches.into_iter().map(|batch| RecordBatch::try_new(Arc::clone(schema), batch.columns().to_vec())).collect();
+    let conformed = conformed.map_err(|error| {
+        Error::new(ErrorKind::Corrupt, format!("{} does not have the columns of {table}", path.display()))
+            .because(error)
+    })?;
+    Ok(concat_batches(schema, &conformed)?)
+}
+
+/// Reads some columns of a file of the store.
+pub fn read_columns(table: Table, path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>> {
+    let corrupt = |error: parquet::errors::ParquetError| {
+        Error::new(ErrorKind::Corrupt, format!("{} ({table}) cannot be read as Parquet", path.display())).because(error)
+    };
+    let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(corrupt)?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+    let reader = builder.with_projection(mask).build().map_err(corrupt)?;
+    reader.collect::<Result<Vec<_>, _>>().map_err(|error| corrupt(error.into()))
+}
+
+/// Lower-case hexadecimal SHA-256 of a file.
+pub fn sha256_of_file(path: &Path) -> std::io::Result<String> {
+    let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let mut digest = Sha256::new();
+    loop {
+        let buffer = std::io::BufRead::fill_buf(&mut reader)?;
+        if buffer.is_empty() {
+            return Ok(hex(&digest.finalize()));
+        }
+        digest.update(buffer);
+        let length = buffer.len();
+        std::io::BufRead::consume(&mut reader, length);
+    }
+}

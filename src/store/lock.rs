@@ -1,0 +1,78 @@
+//! One writer per store.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::Store;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Who writes: handed in by the command line, shown to a second writer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Owner {
+    pub pid: u32,
+    pub host: String,
+    pub command: String,
+}
+
+/// Held while a store is written; released when dropped, also by a crash.
+#[derive(Debug)]
+pub struct WriteLock {
+    store: Store,
+    _file: File,
+}
+
+impl WriteLock {
+    /// Locks the store, creating it if needed, and removes what a killed writer left behind.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`] naming the holder; [`ErrorKind::Store`] for a store of a newer version.
+    pub fn acquire(store: &Store, owner: &Owner) -> Result<Self> {
+        std::fs::create_dir_all(store.root()).map_err(|error| Error::io("create the store", store.root(), error))?;
+        let path = store.root().join("lock");
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|error| Error::io("open", &path, error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(held_by_another(store, &mut file)),
+            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path, error)),
+        }
+        write_owner(&mut file, owner).map_err(|error| Error::io("write", &path, error))?;
+        let lock = Self { store: store.clone(), _file: file };
+        super::publish::sweep(&lock.store)?;
+        Ok(lock)
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+fn write_owner(file: &mut File, owner: &Owner) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(serde_json::to_string(owner)?.as_bytes())
+}
+
+fn held_by_another(store: &Store, file: &mut File) -> Error {
+    let mut text = String::new();
+    let holder = file.read_to_string(&mut text).ok().and_then(|_| serde_json::from_str::<Owner>(&text).ok());
+    let who = match holder {
+        Some(owner) => format!("process {} on {} (`{}`)", owner.pid, owner.host, owner.command),
+        None => "another process".to_owned(),
+    };
+    let store = display_root(store.root());
+    Error::new(ErrorKind::Locked, format!("{who} is writing the store {store}"))
+        .hint("wait for it to end, or use another --store; `putback status` works meanwhile")
+}
+
+fn display_root(root: &Path) -> String {
+    root.display().to_string()
+}

@@ -1,0 +1,211 @@
+//! What the store holds and in what state: the only thing a reader has to trust.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::files::FileEntry;
+use crate::calendar::{DateRanges, Month};
+use crate::catalog::Table;
+use crate::error::{Error, ErrorKind, Result};
+use crate::processors::ProcessorId;
+
+/// The version of the store's layout that this build reads and writes.
+const FORMAT: u32 = 1;
+
+/// Month files by month.
+pub type TableFiles = BTreeMap<Month, FileEntry>;
+
+/// Phase 3, as pulled by `sync`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Phase3Manifest {
+    #[serde(with = "by_table_name")]
+    pub tables: BTreeMap<Table, InputTable>,
+}
+
+/// One pulled table.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct InputTable {
+    /// The days asked for; days without rows were looked at and found empty.
+    pub synced: DateRanges,
+    /// Where it came from and in which version.
+    pub source: SourceVersion,
+    #[serde(with = "by_month_name")]
+    pub files: TableFiles,
+    pub partitions: BTreeMap<NaiveDate, Partition>,
+}
+
+/// What a warehouse said of a table when it was pulled; equal values mean nothing has changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceVersion {
+    pub warehouse: String,
+    pub version: String,
+}
+
+/// One day of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partition {
+    pub rows: u64,
+    pub hash: String,
+}
+
+/// Phase 4, as computed: the state of every processor on every date.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Phase4Manifest {
+    pub processors: BTreeMap<ProcessorId, BTreeMap<NaiveDate, DateRecord>>,
+    #[serde(with = "by_table_then_month")]
+    pub files: BTreeMap<Table, TableFiles>,
+}
+
+/// The outcome of one processor on one date.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DateRecord {
+    #[serde(flatten)]
+    pub state: DateState,
+    /// Output rows.
+    pub rows: u64,
+    /// Content hash of the output rows, volatile columns left out.
+    pub hash: String,
+    /// Failure rows by category.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub failures: BTreeMap<String, u64>,
+    /// Content hash of the failure rows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub failures_hash: String,
+    /// Fingerprint of everything that was read for this date.
+    pub inputs: String,
+    /// Version of the processor.
+    pub version: u32,
+    /// Timestamp of the run.
+    pub computed_at: DateTime<Utc>,
+}
+
+/// How a date ended. Pending dates have no record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum DateState {
+    /// Rows were written.
+    Done,
+    /// No row is possible, by the named rule.
+    Empty { rule: String },
+    /// Nothing could be computed.
+    Failed { reason: String },
+    /// Not attempted, by the named rule.
+    Skipped { reason: String },
+}
+
+impl DateState {
+    /// Whether a processor further down may run on this date.
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Self::Done | Self::Empty { .. })
+    }
+}
+
+impl Phase4Manifest {
+    pub fn record(&self, processor: ProcessorId, date: NaiveDate) -> Option<&DateRecord> {
+        self.processors.get(&processor)?.get(&date)
+    }
+
+    pub fn files_of(&self, table: Table) -> Option<&TableFiles> {
+        self.files.get(&table)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Versioned<M> {
+    format: u32,
+    #[serde(flatten)]
+    manifest: M,
+}
+
+/// Reads a manifest; a missing file is an empty one.
+pub(super) fn load<M: DeserializeOwned + Default>(path: &Path) -> Result<M> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(M::default()),
+        Err(error) => return Err(Error::io("read", path, error)),
+    };
+    check_format(path, &bytes)?;
+    let versioned: Versioned<M> = serde_json::from_slice(&bytes).map_err(|error| unreadable(path).because(error))?;
+    Ok(versioned.manifest)
+}
+
+/// The format is checked on its own: a newer manifest may not parse as ours.
+fn check_format(path: &Path, bytes: &[u8]) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let Format { format } = serde_json::from_slice(bytes).map_err(|error| unreadable(path).because(error))?;
+    if format > FORMAT {
+        return Err(Error::new(
+            ErrorKind::Store,
+            format!("{} was written by a newer version of putback (format {format}, this is {FORMAT})", path.display()),
+        )
+        .hint("use that version, or another --store"));
+    }
+    Ok(())
+}
+
+fn unreadable(path: &Path) -> Error {
+    Error::new(ErrorKind::Store, format!("{} cannot be read as a manifest", path.display()))
+        .hint("remove the store's directory and run sync and compute again; the warehouse is untouched")
+}
+
+pub(super) fn encode<M: Serialize>(manifest: &M) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec(&Versioned { format: FORMAT, manifest }).expect("manifests serialize");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Maps keyed by something with a text form: JSON objects need string keys.
+macro_rules! keyed_by_text {
+    ($module:ident, $key:ty) => {
+        mod $module {
+            use super::*;
+            use serde::{Deserializer, Serializer};
+
+            pub fn serialize<V: Serialize, S: Serializer>(
+                map: &BTreeMap<$key, V>,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error> {
+                serializer.collect_map(map.iter().map(|(key, value)| (key.to_string(), value)))
+            }
+
+            pub fn deserialize<'de, V: Deserialize<'de>, D: Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<BTreeMap<$key, V>, D::Error> {
+                let map = BTreeMap::<String, V>::deserialize(deserializer)?;
+                let parse = |(key, value): (String, V)| {
+                    let parsed = key.parse().map_err(|_| serde::de::Error::custom(format!("unknown key {key}")))?;
+                    Ok((parsed, value))
+                };
+                map.into_iter().map(parse).collect()
+            }
+        }
+    };
+}
+
+keyed_by_text!(by_table_name, Table);
+keyed_by_text!(by_month_name, Month);
+
+mod by_table_then_month {
+    use super::*;
+    use serde::{Deserializer, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct Months(#[serde(with = "by_month_name")] TableFiles);
+
+    pub fn serialize<S: Serializer>(map: &BTreeMap<Table, TableFiles>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(map.iter().map(|(table, files)| (table.to_string(), Months(files.clone()))))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Table, TableFiles>, D::Error> {
+        let map: BTreeMap<Table, Months> = by_table_name::deserialize(deserializer)?;
+        Ok(map.into_iter().map(|(table, Months(files))| (table, files)).collect())
+    }
+}

@@ -1,0 +1,152 @@
+//! Replacing month files and committing them with the manifest.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use serde::Serialize;
+
+use super::files::{FileEntry, write_parquet};
+use super::lock::WriteLock;
+use super::{Layer, Store, manifest};
+use crate::calendar::Month;
+use crate::catalog::Table;
+use crate::error::{Error, Result};
+
+const STAGED_SUFFIX: &str = "staged";
+
+/// Month files written beside their final names, waiting for [`Publication::commit`].
+#[derive(Debug)]
+pub struct Publication<'a> {
+    lock: &'a WriteLock,
+    layer: Layer,
+    staged: Vec<PathBuf>,
+    removed: Vec<PathBuf>,
+}
+
+impl<'a> Publication<'a> {
+    pub fn new(lock: &'a WriteLock, layer: Layer) -> Self {
+        Self { lock, layer, staged: Vec::new(), removed: Vec::new() }
+    }
+
+    /// Writes one month of a table beside its final name. An empty batch removes the month: `None`.
+    pub fn stage(&mut self, table: Table, month: Month, batch: &RecordBatch) -> Result<Option<FileEntry>> {
+        let path = self.lock.store().month_file(table, month);
+        if batch.num_rows() == 0 {
+            self.removed.push(path);
+            return Ok(None);
+        }
+        let entry = stage_file(&path, batch)?;
+        self.staged.push(path);
+        Ok(Some(entry))
+    }
+
+    /// The final name of a month file.
+    pub fn path(&self, table: Table, month: Month) -> PathBuf {
+        self.lock.store().month_file(table, month)
+    }
+
+    /// Takes over files that were staged by [`stage_file`] on other threads.
+    pub fn adopt(&mut self, path: PathBuf) {
+        self.staged.push(path);
+    }
+
+    /// Renames the staged files into place, then commits by replacing the manifest.
+    pub fn commit<M: Serialize>(self, manifest: &M) -> Result<()> {
+        let mut touched = BTreeSet::new();
+        for path in &self.staged {
+            rename(&staged_path(path), path)?;
+            touched.extend(path.parent().map(Path::to_path_buf));
+        }
+        for dir in &touched {
+            sync_dir(dir)?;
+        }
+        let path = self.lock.store().manifest_path(self.layer);
+        replace_file(&path, &manifest::encode(manifest))?;
+        for path in &self.removed {
+            remove_if_present(path)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a month file beside its final name, for any thread; adopt the path before committing.
+pub(crate) fn stage_file(path: &Path, batch: &RecordBatch) -> Result<FileEntry> {
+    let dir = path.parent().expect("month files lie in a table directory");
+    std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
+    write_parquet(&staged_path(path), batch)
+}
+
+/// Writes `bytes` beside `path`, syncs, and renames over it.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let dir = path.parent().expect("the file lies in a directory");
+    std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
+    let staged = staged_path(path);
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(&staged)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(|error| Error::io("write", &staged, error))?;
+    rename(&staged, path)?;
+    sync_dir(dir)
+}
+
+pub(crate) fn staged_path(path: &Path) -> PathBuf {
+    let mut name = path.file_name().expect("a file name").to_owned();
+    name.push(".");
+    name.push(STAGED_SUFFIX);
+    path.with_file_name(name)
+}
+
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
+    std::fs::rename(from, to).map_err(|error| Error::io("replace", to, error))
+}
+
+/// Makes renames in `dir` durable.
+pub(crate) fn sync_dir(dir: &Path) -> Result<()> {
+    File::open(dir).and_then(|handle| handle.sync_all()).map_err(|error| Error::io("sync", dir, error))
+}
+
+pub(crate) fn remove_if_present(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes staged files and month files that no manifest records: leftovers of a killed writer.
+pub(super) fn sweep(store: &Store) -> Result<()> {
+    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
+    for table in Table::ALL {
+        let recorded = match Layer::of(table) {
+            Layer::Phase3 => phase3.tables.get(&table).map(|input| &input.files),
+            Layer::Phase4 => phase4.files_of(table),
+        };
+        for path in files_in(&store.table_dir(table))? {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let stray = match name.split_once('.') {
+                Some((month, "parquet")) => {
+                    month.parse::<Month>().is_ok_and(|month| !recorded.is_some_and(|files| files.contains_key(&month)))
+                }
+                Some((_, rest)) => rest == "parquet.staged",
+                None => false,
+            };
+            if stray {
+                remove_if_present(&path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn files_in(dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("list", dir, error)),
+    };
+    entries.map(|entry| entry.map(|entry| entry.path()).map_err(|error| Error::io("list", dir, error))).collect()
+}

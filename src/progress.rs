@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
+use crate::store::DateState;
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -12,26 +13,17 @@ pub enum Event {
     /// A table is being pulled.
     TableStarted { table: Table, index: usize, total: usize },
     /// A table was pulled, or found unchanged.
-    TableFinished { table: Table, rows: u64, changed_dates: usize, unchanged: bool },
+    TableFinished { table: Table, index: usize, total: usize, rows: u64, changed_dates: usize, unchanged: bool },
     /// A processor starts on so many dates.
     ProcessorStarted { processor: ProcessorId, dates: usize },
     /// A date was scored.
-    DateFinished { processor: ProcessorId, date: NaiveDate, index: usize, total: usize, outcome: Outcome },
+    DateFinished { processor: ProcessorId, date: NaiveDate, index: usize, total: usize, state: DateState },
     /// A processor's dates are computed and written.
     ProcessorFinished { processor: ProcessorId },
     /// A month of a table is in the target.
     MonthPublished { table: Table, index: usize, total: usize },
     /// Something the user should know that does not stop the work.
     Note(String),
-}
-
-/// How a date ended, without its reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    Done,
-    Empty,
-    Failed,
-    Skipped,
 }
 
 /// Receives events, from any thread, and says when to stop.

@@ -82,6 +82,8 @@ pub fn sync(source: &dyn Source, lock: &WriteLock, ranges: &DateRanges, observer
         let table = plan.run(source, &mut manifest, &publication)?;
         observer.on(Event::TableFinished {
             table: table.table,
+            index,
+            total,
             rows: table.rows,
             changed_dates: table.changed_dates.len() + table.vanished_dates.len(),
             unchanged: table.unchanged,

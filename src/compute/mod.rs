@@ -4,6 +4,7 @@ mod fingerprint;
 mod plan;
 mod writer;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -13,14 +14,14 @@ use chrono::NaiveDate;
 use self::fingerprint::Fingerprints;
 use self::plan::{ProcessorPlan, plan_processor};
 use self::writer::OutputWriter;
-use crate::calendar::{DateRange, DateRanges, SeasonCalendar};
+use crate::calendar::{DateRange, DateRanges, Month, SeasonCalendar};
 use crate::catalog::Table;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::{self, Processor, ProcessorId, ProcessorOutput, RunContext};
-use crate::progress::{Event, Observer, Outcome, check_cancelled};
+use crate::progress::{Event, Observer, check_cancelled};
 use crate::schedule::Schedule;
-use crate::store::{DateRecord, DateState, Phase3Manifest, Phase4Manifest, WriteLock};
+use crate::store::{DateState, Phase3Manifest, Phase4Manifest, WriteLock};
 
 /// Whether `player_daily_cache` is an input of MLFS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -171,7 +172,10 @@ struct Run<'a> {
     dates: &'a [NaiveDate],
     observer: &'a dyn Observer,
     session: Option<Session>,
-    fresh: BTreeMap<ProcessorId, (RecordBatch, BTreeSet<NaiveDate>)>,
+    /// Rows computed in this run that the session does not hold yet.
+    fresh: BTreeMap<ProcessorId, (RecordBatch, Vec<NaiveDate>)>,
+    /// Dates whose upstream rows the session holds.
+    loaded: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
 }
 
 impl<'a> Run<'a> {
@@ -185,7 +189,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self> {
         let mut phase4 = lock.store().phase4()?;
         plan::forget_damaged_months(lock.store(), &mut phase4, dates, observer);
-        Ok(Self { lock, request, phase3, phase4, calendar, dates, observer, session: None, fresh: BTreeMap::new() })
+        Ok(Self { lock, request, phase3, phase4, calendar, dates, observer, session: None, fresh: BTreeMap::new(), loaded: BTreeMap::new() })
     }
 
     /// Plans, runs and commits processors that do not depend on each other.
@@ -207,7 +211,7 @@ impl<'a> Run<'a> {
         writer.commit()?;
         for (plan, (output, _)) in plans.into_iter().zip(outputs) {
             self.announce(&plan, &output);
-            self.fresh.insert(plan.id, (output.rows, plan.to_run.into_iter().collect()));
+            self.fresh.insert(plan.id, (output.rows, plan.to_run));
         }
         Ok(reports)
     }
@@ -249,15 +253,20 @@ impl<'a> Run<'a> {
             plans.iter().flat_map(|plan| processors::get(plan.id).upstream()).copied().collect();
         for id in upstream {
             let table = id.output();
-            session.execute(&format!("DROP TABLE IF EXISTS {}", table.name()))?;
-            session.create_output(table)?;
-            let fresh = self.fresh.get(&id);
-            if let Some((rows, _)) = fresh {
-                session.append_output(table, rows)?;
+            let loaded = match self.loaded.entry(id) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    session.create_output(table)?;
+                    entry.insert(BTreeSet::new())
+                }
+            };
+            if let Some((rows, dates)) = self.fresh.remove(&id) {
+                session.append_output(table, &rows)?;
+                loaded.extend(dates);
             }
-            let is_stored = |date: &NaiveDate| !fresh.is_some_and(|(_, dates)| dates.contains(date));
-            let stored: Vec<NaiveDate> = wanted.iter().copied().filter(is_stored).collect();
-            let months: BTreeSet<_> = stored.iter().map(|&date| crate::calendar::Month::of(date)).collect();
+            let stored: Vec<NaiveDate> = wanted.difference(loaded).copied().collect();
+            loaded.extend(&stored);
+            let months: BTreeSet<Month> = stored.iter().map(|&date| Month::of(date)).collect();
             if let Some(files) = self.phase4.files_of(table) {
                 let files = self.lock.store().recorded_files(table, files, |month| months.contains(&month))?;
                 session.load_output(table, &files, &stored)?;
@@ -297,13 +306,8 @@ impl<'a> Run<'a> {
             ran.chain(plan.settled.iter().map(|(date, state)| (*date, state))).collect();
         all.sort_by_key(|(date, _)| *date);
         for (index, (date, state)) in all.into_iter().enumerate() {
-            let outcome = match state {
-                DateState::Done => Outcome::Done,
-                DateState::Empty { .. } => Outcome::Empty,
-                DateState::Failed { .. } => Outcome::Failed,
-                DateState::Skipped { .. } => Outcome::Skipped,
-            };
-            self.observer.on(Event::DateFinished { processor: plan.id, date, index: index + 1, total, outcome });
+            let (processor, state) = (plan.id, state.clone());
+            self.observer.on(Event::DateFinished { processor, date, index: index + 1, total, state });
         }
         self.observer.on(Event::ProcessorFinished { processor: plan.id });
     }
@@ -324,9 +328,4 @@ fn run_processor(
     let output = processors::get(plan.id).run(session, &plan.to_run, context)?;
     debug_assert!(output.dates.iter().map(|date| date.date).eq(plan.to_run.iter().copied()));
     Ok((output, started.elapsed()))
-}
-
-/// How the dates of a range stand by the manifest, for one processor.
-pub fn record_of<'m>(phase4: &'m Phase4Manifest, id: ProcessorId, date: NaiveDate) -> Option<&'m DateRecord> {
-    phase4.record(id, date)
 }

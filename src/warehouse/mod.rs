@@ -2,6 +2,7 @@
 
 mod conform;
 pub mod dir;
+mod dir_target;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,10 +11,12 @@ use std::str::FromStr;
 use arrow::array::RecordBatch;
 
 pub use conform::{ColumnNote, SchemaMatch};
+pub use dir_target::DirTarget;
 
 use crate::calendar::DateRange;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
+use crate::upload::Target;
 
 /// A warehouse as the user names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,5 +73,12 @@ pub struct TableDescription {
 pub fn open(location: &Location) -> Result<Box<dyn Source>> {
     match location {
         Location::Dir(path) => Ok(Box::new(dir::DirWarehouse::open(path)?)),
+    }
+}
+
+/// Opens a warehouse for publishing; a directory is created if needed.
+pub fn open_target(location: &Location) -> Result<Box<dyn Target>> {
+    match location {
+        Location::Dir(path) => Ok(Box::new(DirTarget::open(path)?)),
     }
 }

@@ -121,8 +121,7 @@ LEFT JOIN player_shot_zone_analysis AS shot
     ON shot.analysis_date = context.game_date AND shot.player_lookup = context.player_lookup
 LEFT JOIN team_defense_zone_analysis AS defense
     ON defense.analysis_date = context.game_date
-    AND defense.team_abbr = context.opponent_team_abbr
-    AND context.opponent_team_abbr <> ''
+    AND defense.team_abbr = nullif(context.opponent_team_abbr, '')
 LEFT JOIN attempts
     ON attempts.game_date = context.game_date AND attempts.player_lookup = context.player_lookup
 ORDER BY context.game_date, context.player_lookup

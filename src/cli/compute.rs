@@ -1,0 +1,105 @@
+//! `putback compute`
+
+use clap::{Args, ValueEnum};
+
+use super::environment;
+use super::exit::ExitCode;
+use super::output::Printer;
+use super::progress::Progress;
+use super::range::RangeArgs;
+use super::settings::{GlobalArgs, Settings};
+use super::sync::announce_clipping;
+use crate::calendar::DateRanges;
+use crate::compute::{ComputeReport, ComputeRequest, DailyCache};
+use crate::error::Result;
+use crate::processors::RunContext;
+use crate::report::StatusReport;
+use crate::store::WriteLock;
+
+/// Run the four processors over every game date of a range
+///
+/// Works offline on the store. Dates that are done under the same inputs and processor version are
+/// left alone, failed ones are tried again.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  putback compute --year 2024")]
+pub struct ComputeArgs {
+    #[command(flatten)]
+    range: RangeArgs,
+    #[command(flatten)]
+    options: ComputeOptions,
+}
+
+/// Options of every command that computes.
+#[derive(Debug, Clone, Args)]
+pub struct ComputeOptions {
+    /// Whether MLFS reads player_daily_cache
+    #[arg(long, value_enum, default_value_t)]
+    daily_cache: DailyCacheArg,
+    /// Compute dates again that are done
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum DailyCacheArg {
+    /// Where the store has it
+    #[default]
+    Synced,
+    /// Never, as in the reference's year run
+    None,
+}
+
+pub fn run(args: &ComputeArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
+    let settings = Settings::resolve(global, None, None)?;
+    let range = args.range.without_target()?.required(environment::yesterday())?;
+    announce_clipping(&range, printer);
+    let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
+    let report = process(&settings, &lock, &range.ranges, &args.options, printer)?;
+    let status = StatusReport::new(&lock.store().phase4()?, &report.dates);
+    printer.status(&status);
+    Ok(exit_code(&status))
+}
+
+/// Computes and says how long each processor took.
+pub fn process(
+    settings: &Settings,
+    lock: &WriteLock,
+    ranges: &DateRanges,
+    options: &ComputeOptions,
+    printer: Printer,
+) -> Result<ComputeReport> {
+    let request = ComputeRequest {
+        ranges: ranges.clone(),
+        daily_cache: match options.daily_cache {
+            DailyCacheArg::Synced => DailyCache::Synced,
+            DailyCacheArg::None => DailyCache::None,
+        },
+        force: options.force,
+        engine: settings.engine(),
+        context: RunContext { timestamp: environment::timestamp()? },
+    };
+    let started = std::time::Instant::now();
+    let report = crate::compute::compute(lock, &request, &Progress::new(printer))?;
+    printer.note(summary(&report, started.elapsed()));
+    Ok(report)
+}
+
+fn summary(report: &ComputeReport, elapsed: std::time::Duration) -> String {
+    if report.computed() == 0 {
+        return format!("nothing to compute: {} game dates are up to date", report.dates.len());
+    }
+    let each: Vec<String> = report
+        .processors
+        .iter()
+        .map(|processor| {
+            let (id, dates, seconds) = (processor.processor, processor.computed, processor.elapsed.as_secs_f64());
+            format!("{id} {dates} dates in {seconds:.2} s")
+        })
+        .collect();
+    format!("computed in {:.2} s: {}", elapsed.as_secs_f64(), each.join(", "))
+}
+
+/// A run that leaves a date failed or pending does not exit 0.
+pub fn exit_code(status: &StatusReport) -> ExitCode {
+    if status.failed() + status.pending() > 0 { ExitCode::FailedDates } else { ExitCode::Done }
+}

@@ -1,0 +1,79 @@
+//! `putback demo`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::compute::ComputeOptions;
+use super::exit::ExitCode;
+use super::output::Printer;
+use super::run::whole_path;
+use super::settings::{GlobalArgs, Settings};
+use crate::calendar::Season;
+use crate::error::{Error, ErrorKind, Result};
+use crate::synth::{self, SeasonSpec};
+use crate::warehouse::Location;
+
+/// Run the whole path on a generated season, with no account and no data of your own
+///
+/// Generates a seeded, real-shaped Phase 3 season as a directory warehouse, then syncs, computes and
+/// publishes it. The same seed gives the same files.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  putback demo\n  putback demo --dir /tmp/demo --seed 7 --season 2024-25")]
+pub struct DemoArgs {
+    /// Directory for the generated warehouse, the store and the published tables
+    #[arg(long, value_name = "DIR", default_value = "putback-demo")]
+    dir: PathBuf,
+    /// Seed of the generator
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Season to generate
+    #[arg(long, value_name = "SEASON", default_value = "2023-24")]
+    season: Season,
+    /// Players per team
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u16).range(10..=60))]
+    players: u16,
+    #[command(flatten)]
+    options: ComputeOptions,
+}
+
+pub fn run(args: &DemoArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
+    let warehouse = args.dir.join("warehouse");
+    let spec = SeasonSpec {
+        seed: args.seed,
+        seasons: vec![args.season],
+        players_per_team: usize::from(args.players),
+        ..SeasonSpec::default()
+    };
+    std::fs::create_dir_all(&warehouse).map_err(|error| {
+        Error::new(ErrorKind::Usage, format!("cannot create {}", warehouse.display()))
+            .hint("name a writable --dir")
+            .because(error)
+    })?;
+    printer.note(format!("generating season {} (seed {}) into {}", args.season, args.seed, warehouse.display()));
+    synth::write_warehouse(&spec, &warehouse)?;
+    let store = global.store.clone().unwrap_or_else(|| args.dir.join("store"));
+    let global = GlobalArgs { store: Some(store), ..global.clone() };
+    let (from, to) = (Location::Dir(warehouse), Location::Dir(args.dir.join("published")));
+    let settings = Settings::resolve(&global, Some(&from), Some(&to))?;
+    let code = whole_path(&settings, &[args.season.range()].into_iter().collect(), &args.options, printer)?;
+    if !printer.is_json() {
+        printer.line(look_further(&settings, args));
+    }
+    Ok(code)
+}
+
+fn look_further(settings: &Settings, args: &DemoArgs) -> String {
+    let store = settings.store.value.display();
+    let glob = args.dir.join("published/nba_predictions.ml_feature_store_v2/*.parquet");
+    format!(
+        "\nLook further:\n  \
+         putback status --store {store}\n  \
+         putback run --season {season} --warehouse dir:{dir}/warehouse --to dir:{dir}/published --store {store}   \
+         # again: nothing to do\n  \
+         duckdb -c \"SELECT game_date, player_lookup, features FROM '{glob}' LIMIT 5\"",
+        season = args.season,
+        dir = args.dir.display(),
+        glob = glob.display(),
+    )
+}

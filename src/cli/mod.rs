@@ -1,0 +1,71 @@
+//! The command line: arguments to plain settings to a library call to an exit status.
+//!
+//! Printing, the environment, the clock and signals live here and nowhere else. Standard output is
+//! data, standard error is talk.
+
+mod command;
+mod compute;
+mod config;
+mod demo;
+mod environment;
+mod exit;
+mod output;
+mod progress;
+mod range;
+mod run;
+mod settings;
+mod status;
+mod sync;
+mod upload;
+
+use std::process::ExitCode as ProcessExitCode;
+
+use clap::Parser;
+
+use self::command::Command;
+use self::output::Printer;
+use self::settings::GlobalArgs;
+pub use exit::ExitCode;
+
+/// Recompute a year of NBA features in seconds, offline, and publish it once.
+///
+/// putback pulls Phase 3 tables into local Parquet, runs the four Phase 4 processors over every
+/// date at once in an embedded database, and publishes the finished tables.
+#[derive(Debug, Parser)]
+#[command(name = "putback", version, max_term_width = 100, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Example, with no account and no data of your own:
+  putback demo
+
+Example, from one directory of Parquet to another:
+  putback run --year 2024 --warehouse dir:exports --to dir:published
+
+Exit status: 0 done, 1 unexpected, 2 usage, 3 failed dates, 4 failed validation, 5 upstream missing
+or incomplete, 6 stale plan, 7 authentication, 8 quota, 9 conflict, 10 locked, 11 store, 12 schema,
+13 unreadable file, 14 unknown season, 130 interrupted.";
+
+/// Parses the process's arguments, runs the command and returns its exit status.
+pub fn main() -> ProcessExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done }.into();
+        }
+    };
+    let printer = Printer::new(cli.global.format, cli.global.quiet);
+    match cli.command.run(&cli.global, &printer) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            printer.error(&error);
+            ExitCode::of(&error).into()
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Progress: bars on a terminal, lines otherwise. The words are the ones operators grep for.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::output::Printer;
+use crate::processors::ProcessorId;
+use crate::progress::{Event, Observer};
+use crate::store::DateState;
+
+/// Between two lines of progress without a terminal.
+const LINE_EVERY: Duration = Duration::from_secs(2);
+
+/// How many failed dates a processor names while it runs.
+const NAMED_FAILURES: usize = 5;
+
+static CANCELLED: AtomicBool = AtomicBool::new(false);
+
+/// Makes Ctrl-C a wish to stop between steps; a second one ends the process at once.
+pub fn catch_interrupts() {
+    static ONCE: OnceLock<()> = OnceLock::new();
+    ONCE.get_or_init(|| {
+        // Without a handler Ctrl-C still ends the process, and the store survives that as well.
+        let _ = ctrlc::set_handler(|| {
+            if CANCELLED.swap(true, Ordering::SeqCst) {
+                std::process::exit(130);
+            }
+        });
+    });
+}
+
+/// Shows events on standard error.
+pub struct Progress {
+    printer: Printer,
+    bars: Option<MultiProgress>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    last_line: Option<Instant>,
+    bars: BTreeMap<String, ProgressBar>,
+    counts: BTreeMap<ProcessorId, Counts>,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Counts {
+    success: usize,
+    empty: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Progress {
+    pub fn new(printer: Printer) -> Self {
+        catch_interrupts();
+        let bars = (!printer.is_quiet() && std::io::stderr().is_terminal()).then(MultiProgress::new);
+        Self { printer, bars, state: Mutex::default() }
+    }
+
+    fn say(&self, line: String) {
+        match &self.bars {
+            Some(bars) => {
+                let _ = bars.println(line);
+            }
+            None => self.printer.note(line),
+        }
+    }
+
+    fn step(&self, state: &mut State, name: &str, index: usize, total: usize, message: String) {
+        if let Some(bars) = &self.bars {
+            let bar = state.bars.entry(name.to_owned()).or_insert_with(|| bars.add(new_bar(name, total)));
+            bar.set_position(index as u64);
+            bar.set_message(message);
+            if index == total {
+                bar.finish();
+            }
+        } else if state.last_line.is_none_or(|last| last.elapsed() >= LINE_EVERY) {
+            state.last_line = Some(Instant::now());
+            self.printer.note(format!("{name} {index}/{total} {message}"));
+        }
+    }
+
+    fn date(&self, state: &mut State, processor: ProcessorId, event: (chrono::NaiveDate, usize, usize), outcome: &DateState) {
+        let (date, index, total) = event;
+        let counts = state.counts.entry(processor).or_default();
+        match outcome {
+            DateState::Done => counts.success += 1,
+            DateState::Empty { .. } => counts.empty += 1,
+            DateState::Skipped { .. } => counts.skipped += 1,
+            DateState::Failed { reason } => {
+                counts.failed += 1;
+                if counts.failed <= NAMED_FAILURES {
+                    self.say(format!("{processor} ✗ Failed: {date}: {reason}"));
+                }
+            }
+        }
+        let Counts { success, empty, failed, skipped } = *counts;
+        let tally = format!("{date}  ✓ success {success}  ∅ empty {empty}  ⏭ skipped {skipped}  ✗ failed {failed}");
+        let message = format!("{processor} Processing game date {index}/{total}: {tally}");
+        if index == total && self.bars.is_none() {
+            self.printer.note(message);
+        } else if self.bars.is_some() {
+            self.step(state, processor.name(), index, total, tally);
+        }
+    }
+}
+
+fn new_bar(name: &str, total: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix:>6} {bar:24} {pos}/{len} {wide_msg}").expect("a valid template");
+    ProgressBar::new(total as u64).with_style(style).with_prefix(name.to_owned())
+}
+
+impl Observer for Progress {
+    fn on(&self, event: Event) {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match event {
+            Event::Note(text) => self.say(format!("note: {text}")),
+            Event::TableStarted { .. } => {}
+            Event::TableFinished { table, rows, changed_dates, unchanged, index, total } => {
+                let what = if unchanged {
+                    format!("{table}: unchanged, {rows} rows")
+                } else {
+                    format!("{table}: {rows} rows, {changed_dates} dates changed")
+                };
+                if self.bars.is_none() {
+                    self.printer.note(format!("sync {}/{total} {what}", index + 1));
+                } else {
+                    self.step(&mut state, "sync", index + 1, total, what);
+                }
+            }
+            Event::ProcessorStarted { processor, dates } => {
+                if self.bars.is_none() {
+                    self.printer.note(format!("{processor} computing {dates} game dates"));
+                } else {
+                    self.step(&mut state, processor.name(), 0, dates.max(1), "computing".to_owned());
+                }
+            }
+            Event::DateFinished { processor, date, index, total, state: outcome } => {
+                self.date(&mut state, processor, (date, index, total), &outcome);
+            }
+            Event::ProcessorFinished { processor } => {
+                let failed = state.counts.get(&processor).map_or(0, |counts| counts.failed);
+                if failed > NAMED_FAILURES {
+                    self.say(format!("{processor} … and {} more failed dates", failed - NAMED_FAILURES));
+                }
+            }
+            Event::MonthPublished { table, index, total } => {
+                self.step(&mut state, "upload", index, total, table.name().to_owned());
+            }
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        CANCELLED.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,140 @@
+//! `--year`, `--season`, `--from/--to`, `--date`: the same everywhere.
+
+use std::str::FromStr;
+
+use chrono::NaiveDate;
+use clap::Args;
+
+use crate::calendar::{DateRange, DateRanges, Season};
+use crate::error::{Error, ErrorKind, Result};
+use crate::warehouse::Location;
+
+/// Which dates. Several options add up.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Range")]
+pub struct RangeArgs {
+    /// Calendar year, or years like 2021..2025; repeatable
+    #[arg(long, value_name = "YEAR", value_parser = parse_years)]
+    year: Vec<DateRange>,
+    /// Season, like 2023-24; repeatable
+    #[arg(long, value_name = "SEASON", value_parser = parse_season)]
+    season: Vec<Season>,
+    /// First date; needs --to DATE
+    #[arg(long, value_name = "DATE")]
+    from: Option<NaiveDate>,
+    /// Last date, with --from; where a command publishes, also the warehouse to publish into (dir:PATH)
+    #[arg(long, value_name = "DATE|WAREHOUSE")]
+    to: Vec<To>,
+    /// A single date; repeatable
+    #[arg(long, value_name = "DATE")]
+    date: Vec<NaiveDate>,
+}
+
+/// `--to` names the end of a range and the target of an upload; the two cannot be confused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum To {
+    Date(NaiveDate),
+    Warehouse(Location),
+}
+
+impl FromStr for To {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(date) = text.parse() {
+            return Ok(Self::Date(date));
+        }
+        text.parse().map(Self::Warehouse).map_err(|_| "write a date like 2024-03-31 or a warehouse like dir:PATH".to_owned())
+    }
+}
+
+/// What is asked for, and what of it lies in the past.
+#[derive(Debug, Clone)]
+pub struct RequestedRange {
+    pub ranges: DateRanges,
+    /// The range as asked for, when it had to be clipped.
+    pub clipped_from: Option<DateRanges>,
+}
+
+impl RangeArgs {
+    /// The dates asked for; empty when no option was given.
+    pub fn ranges(&self) -> Result<DateRanges> {
+        let explicit = self.explicit()?;
+        let years = self.year.iter().copied();
+        let seasons = self.season.iter().map(|season| season.range());
+        let dates = self.date.iter().map(|&date| DateRange { from: date, to: date });
+        Ok(years.chain(seasons).chain(explicit).chain(dates).collect())
+    }
+
+    fn explicit(&self) -> Result<Option<DateRange>> {
+        let ends: Vec<NaiveDate> = self.to.iter().filter_map(|to| if let To::Date(date) = to { Some(*date) } else { None }).collect();
+        match (self.from, ends.as_slice()) {
+            (None, []) => Ok(None),
+            (Some(from), [to]) => DateRange::new(from, *to).map(Some),
+            _ => Err(Error::new(ErrorKind::Usage, "--from and --to DATE go together, once each")
+                .hint("write --from 2024-01-01 --to 2024-03-31")),
+        }
+    }
+
+    /// The warehouse named by `--to`.
+    pub fn target(&self) -> Result<Option<&Location>> {
+        let named: Vec<&Location> =
+            self.to.iter().filter_map(|to| if let To::Warehouse(location) = to { Some(location) } else { None }).collect();
+        match named.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(one)),
+            _ => Err(Error::new(ErrorKind::Usage, "--to names two warehouses").hint("publish into one at a time")),
+        }
+    }
+
+    /// For commands that publish nothing.
+    pub fn without_target(&self) -> Result<&Self> {
+        match self.target()? {
+            None => Ok(self),
+            Some(location) => Err(Error::new(ErrorKind::Usage, format!("--to {location} is for upload and run"))
+                .hint("here --to takes the last date of --from")),
+        }
+    }
+
+    /// [`RangeArgs::ranges`], clipped to `last_day`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] when nothing was asked for or all of it lies in the future.
+    pub fn required(&self, last_day: NaiveDate) -> Result<RequestedRange> {
+        let asked = self.ranges()?;
+        if asked.is_empty() {
+            return Err(Error::new(ErrorKind::Usage, "no range is given")
+                .hint("add --year 2024, --season 2023-24, --from DATE --to DATE, or --date DATE"));
+        }
+        let ranges = asked.clipped_to(last_day);
+        if ranges.is_empty() {
+            return Err(Error::new(ErrorKind::Usage, format!("{asked} lies in the future; the last day over is {last_day}"))
+                .hint("choose a range in the past"));
+        }
+        let clipped_from = (ranges != asked).then_some(asked);
+        Ok(RequestedRange { ranges, clipped_from })
+    }
+}
+
+fn parse_years(text: &str) -> Result<DateRange, String> {
+    let year = |text: &str| {
+        text.parse::<i32>()
+            .ok()
+            .filter(|year| (1946..=2200).contains(year))
+            .ok_or_else(|| format!("{text:?} is not a year; write 2024 or 2021..2025"))
+    };
+    match text.split_once("..") {
+        None => Ok(DateRange::year(year(text)?)),
+        Some((first, last)) => {
+            let (first, last) = (year(first)?, year(last.trim_start_matches('='))?);
+            if first > last {
+                return Err(format!("{first} is after {last}"));
+            }
+            Ok(DateRange { from: DateRange::year(first).from, to: DateRange::year(last).to })
+        }
+    }
+}
+
+fn parse_season(text: &str) -> Result<Season, String> {
+    text.parse().map_err(|error: Error| format!("{error}; write a season like 2023-24"))
+}

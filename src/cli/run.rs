@@ -1,0 +1,64 @@
+//! `putback run`
+
+use clap::Args;
+
+use super::compute::{self, ComputeOptions};
+use super::environment;
+use super::exit::ExitCode;
+use super::output::Printer;
+use super::range::RangeArgs;
+use super::settings::{GlobalArgs, Settings};
+use super::sync::announce_clipping;
+use super::{sync, upload};
+use crate::calendar::DateRanges;
+use crate::error::Result;
+use crate::report::StatusReport;
+use crate::store::WriteLock;
+use crate::warehouse::Location;
+
+/// Sync, compute and upload
+///
+/// Ends with the status of every processor and year. Dates that fail are named and stay as the
+/// target has them; all others are published.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  putback run --year 2021..2025 --warehouse dir:exports --to dir:published")]
+pub struct RunArgs {
+    #[command(flatten)]
+    range: RangeArgs,
+    /// Warehouse to read: dir:PATH
+    #[arg(long, value_name = "WAREHOUSE")]
+    warehouse: Option<Location>,
+    #[command(flatten)]
+    options: ComputeOptions,
+}
+
+pub fn run(args: &RunArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
+    let settings = Settings::resolve(global, args.warehouse.as_ref(), args.range.target()?)?;
+    settings.required_warehouse()?;
+    settings.required_to()?;
+    let range = args.range.required(environment::yesterday())?;
+    announce_clipping(&range, printer);
+    whole_path(&settings, &range.ranges, &args.options, printer)
+}
+
+/// The whole path, under one lock.
+pub fn whole_path(
+    settings: &Settings,
+    ranges: &DateRanges,
+    options: &ComputeOptions,
+    printer: Printer,
+) -> Result<ExitCode> {
+    let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
+    sync::pull(settings, &lock, ranges, printer)?;
+    let computed = compute::process(settings, &lock, ranges, options, printer)?;
+    let (uploaded, _) = upload::publish(settings, lock.store(), ranges, printer)?;
+    let status = StatusReport::new(&lock.store().phase4()?, &computed.dates);
+    if printer.is_json() {
+        printer.json(&serde_json::json!({ "status": status, "upload": upload::json(&uploaded) }));
+    } else {
+        printer.status(&status);
+        printer.line("");
+        printer.line(upload::table(&uploaded));
+    }
+    Ok(compute::exit_code(&status))
+}

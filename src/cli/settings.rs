@@ -1,0 +1,182 @@
+//! Settings: flags over environment over `putback.toml` over defaults.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+use super::environment;
+use crate::engine::EngineSettings;
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::Store;
+use crate::warehouse::Location;
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Directory of the local store [default: putback-store]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Threads of the embedded database [default: all cores]; results do not depend on it
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Memory of the embedded database, like 4GB; it spills beyond [default: 80% of the machine]
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub memory_limit: Option<String>,
+    /// What standard output carries
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub format: Format,
+    /// No progress on standard error
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// Form of the result on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// Tables for people
+    #[default]
+    Text,
+    /// One JSON document for machines
+    Json,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    Flag,
+    Environment(&'static str),
+    File(PathBuf),
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.write_str("command line"),
+            Self::Environment(name) => f.write_str(name),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A value and where it came from.
+#[derive(Debug, Clone)]
+pub struct Setting<T> {
+    pub value: T,
+    pub origin: Origin,
+}
+
+/// `putback.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct SettingsFile {
+    store: Option<String>,
+    warehouse: Option<String>,
+    to: Option<String>,
+    threads: Option<u16>,
+    memory_limit: Option<String>,
+}
+
+/// Every setting, resolved.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub store: Setting<PathBuf>,
+    pub warehouse: Option<Setting<Location>>,
+    pub to: Option<Setting<Location>>,
+    pub threads: Setting<usize>,
+    pub memory_limit: Option<Setting<String>>,
+}
+
+impl Settings {
+    /// Resolves flags, environment and file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] naming the variable or file whose value cannot be used.
+    pub fn resolve(global: &GlobalArgs, warehouse: Option<&Location>, to: Option<&Location>) -> Result<Self> {
+        let path = environment::config_path();
+        let file = load_file(&path)?;
+        let store = pick(global.store.clone(), environment::STORE, file.store, &path, |text| {
+            Ok(PathBuf::from(text))
+        })?;
+        let threads = pick(global.threads, environment::THREADS, file.threads.map(|n| n.to_string()), &path, |text| {
+            text.parse().ok().filter(|&n| n >= 1).ok_or("a number of threads, 1 or more".to_owned())
+        })?;
+        let location = |text: &str| text.parse::<Location>().map_err(|_| "a warehouse like dir:PATH".to_owned());
+        Ok(Self {
+            store: store.unwrap_or(Setting { value: PathBuf::from("putback-store"), origin: Origin::Default }),
+            warehouse: pick(warehouse.cloned(), environment::WAREHOUSE, file.warehouse, &path, location)?,
+            to: pick(to.cloned(), environment::TO, file.to, &path, location)?,
+            threads: threads
+                .map(|setting| Setting { value: usize::from(setting.value), origin: setting.origin })
+                .unwrap_or(Setting { value: environment::available_threads(), origin: Origin::Default }),
+            memory_limit: pick(global.memory_limit.clone(), environment::MEMORY_LIMIT, file.memory_limit, &path, |text| {
+                Ok(text.to_owned())
+            })?,
+        })
+    }
+
+    pub fn store(&self) -> Store {
+        Store::at(&self.store.value)
+    }
+
+    pub fn engine(&self) -> EngineSettings {
+        EngineSettings {
+            threads: self.threads.value,
+            memory_limit: self.memory_limit.as_ref().map(|limit| limit.value.clone()),
+            temp_dir: self.store.value.join("spill"),
+        }
+    }
+
+    /// The warehouse to read.
+    pub fn required_warehouse(&self) -> Result<&Location> {
+        required(self.warehouse.as_ref(), "no warehouse to read from is given", "--warehouse dir:PATH", "warehouse")
+    }
+
+    /// The warehouse to publish into.
+    pub fn required_to(&self) -> Result<&Location> {
+        required(self.to.as_ref(), "no warehouse to publish into is given", "--to dir:PATH", "to")
+    }
+}
+
+fn required<'a>(setting: Option<&'a Setting<Location>>, what: &str, flag: &str, key: &str) -> Result<&'a Location> {
+    setting.map(|setting| &setting.value).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, what).hint(format!("add {flag}, or set {key} in putback.toml"))
+    })
+}
+
+fn load_file(path: &Path) -> Result<SettingsFile> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(SettingsFile::default()),
+        Err(error) => return Err(Error::io("read", path, error)),
+    };
+    toml::from_str(&text).map_err(|error| {
+        Error::new(ErrorKind::Usage, format!("{} cannot be used: {}", path.display(), error.message()))
+            .hint("known keys: store, warehouse, to, threads, memory-limit")
+    })
+}
+
+/// The first of flag, environment and file.
+fn pick<T>(
+    flag: Option<T>,
+    variable: &'static str,
+    file: Option<String>,
+    path: &Path,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<Setting<T>>> {
+    if let Some(value) = flag {
+        return Ok(Some(Setting { value, origin: Origin::Flag }));
+    }
+    let (text, origin) = match (environment::variable(variable), file) {
+        (Some(text), _) => (text, Origin::Environment(variable)),
+        (None, Some(text)) => (text, Origin::File(path.to_owned())),
+        (None, None) => return Ok(None),
+    };
+    let value = parse(&text)
+        .map_err(|expected| Error::new(ErrorKind::Usage, format!("{origin}: {text:?} is not {expected}")))?;
+    Ok(Some(Setting { value, origin }))
+}

@@ -1,0 +1,107 @@
+//! `putback sync`
+
+use clap::Args;
+
+use super::environment;
+use super::exit::ExitCode;
+use super::output::{Printer, text_table, thousands};
+use super::progress::Progress;
+use super::range::{RangeArgs, RequestedRange};
+use super::settings::{GlobalArgs, Settings};
+use crate::calendar::DateRanges;
+use crate::error::Result;
+use crate::store::WriteLock;
+use crate::sync::{SyncReport, TableReport};
+use crate::warehouse::{self, Location};
+
+/// Pull Phase 3 into the store: the range and the look-back it needs
+///
+/// Tables that have not changed since are left alone. Schemas are compared before any row is read;
+/// the store changes only when everything has arrived.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  putback sync --year 2024 --warehouse dir:exports")]
+pub struct SyncArgs {
+    #[command(flatten)]
+    range: RangeArgs,
+    /// Warehouse to read: dir:PATH
+    #[arg(long, value_name = "WAREHOUSE")]
+    warehouse: Option<Location>,
+}
+
+pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
+    let settings = Settings::resolve(global, args.warehouse.as_ref(), None)?;
+    let range = args.range.without_target()?.required(environment::yesterday())?;
+    announce_clipping(&range, printer);
+    let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
+    let report = pull(&settings, &lock, &range.ranges, printer)?;
+    if printer.is_json() {
+        printer.json(&serde_json::json!({ "tables": report.tables.iter().map(json).collect::<Vec<_>>() }));
+    } else {
+        printer.line(table(&report));
+    }
+    Ok(ExitCode::Done)
+}
+
+/// Syncs and tells what should be known about the data.
+pub fn pull(settings: &Settings, lock: &WriteLock, ranges: &DateRanges, printer: Printer) -> Result<SyncReport> {
+    let source = warehouse::open(settings.required_warehouse()?)?;
+    let report = crate::sync::sync(&*source, lock, ranges, &Progress::new(printer))?;
+    for table in &report.tables {
+        for note in notes(table) {
+            printer.note(format!("note: {}: {note}", table.table));
+        }
+    }
+    Ok(report)
+}
+
+/// Says that a range was cut at the last day that is over.
+pub fn announce_clipping(range: &RequestedRange, printer: Printer) {
+    if let Some(asked) = &range.clipped_from {
+        printer.note(format!("note: {asked} reaches into the future; taken: {}", range.ranges));
+    }
+}
+
+fn notes(table: &TableReport) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    if table.absent && table.vanished_dates.is_empty() {
+        notes.push("not in the warehouse; it is optional".to_owned());
+    }
+    notes.extend(table.notes.iter().filter(|_| !table.unchanged).map(ToString::to_string));
+    if table.duplicate_keys > 0 {
+        let key = table.table.schema().key_columns().join(", ");
+        notes.push(format!("{} rows repeat a key ({key}); kept, as the reference counts them", table.duplicate_keys));
+    }
+    if !table.foreign_teams.is_empty() {
+        let codes: Vec<String> = table.foreign_teams.iter().map(|(code, rows)| format!("{code} ({rows})")).collect();
+        notes.push(format!("rows of teams outside the 30 are left out of computations: {}", codes.join(", ")));
+    }
+    if !table.vanished_dates.is_empty() {
+        let (first, last) = (table.vanished_dates[0], table.vanished_dates[table.vanished_dates.len() - 1]);
+        let count = table.vanished_dates.len();
+        notes.push(format!("{count} dates ({first} to {last}) are no longer in the warehouse and left the store"));
+    }
+    notes
+}
+
+fn table(report: &SyncReport) -> String {
+    let rows = report.tables.iter().filter(|table| !table.absent).map(|table| {
+        let changed = table.changed_dates.len() + table.vanished_dates.len();
+        let state = if table.unchanged { "unchanged".to_owned() } else { format!("{changed} changed") };
+        vec![table.table.to_string(), state, thousands(table.rows)]
+    });
+    text_table(&["Table", "Dates", "Rows"], rows.collect(), 1)
+}
+
+fn json(table: &TableReport) -> serde_json::Value {
+    serde_json::json!({
+        "table": table.table.full_name(),
+        "absent": table.absent,
+        "unchanged": table.unchanged,
+        "rows": table.rows,
+        "changed_dates": table.changed_dates,
+        "vanished_dates": table.vanished_dates,
+        "duplicate_keys": table.duplicate_keys,
+        "foreign_teams": table.foreign_teams,
+        "notes": table.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}

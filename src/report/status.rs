@@ -1,0 +1,123 @@
+//! Per year and processor: how its dates stand (`orchestration.md` §10.3).
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use serde::Serialize;
+
+use crate::processors::ProcessorId;
+use crate::store::{DateState, Phase4Manifest};
+
+/// How the dates of a range stand, from the manifest alone.
+#[derive(Debug, Clone, Serialize)]
+pub struct StatusReport {
+    pub rows: Vec<StatusRow>,
+    /// Dates that failed or were not computed, ascending.
+    pub not_done: Vec<NotDone>,
+    /// Rules by which dates are empty or skipped, with their number, per processor.
+    pub by_rule: Vec<(ProcessorId, String, usize)>,
+    pub last_computed_at: Option<DateTime<Utc>>,
+}
+
+/// One calendar year of one processor.
+#[derive(Debug, Clone, Serialize)]
+pub struct StatusRow {
+    pub year: i32,
+    pub processor: ProcessorId,
+    pub dates: usize,
+    pub done: usize,
+    pub empty: usize,
+    pub failed: usize,
+    pub skipped: usize,
+    pub pending: usize,
+    pub rows: u64,
+    /// Failure rows by category.
+    pub failures: BTreeMap<String, u64>,
+}
+
+/// A date that has no result, and why.
+#[derive(Debug, Clone, Serialize)]
+pub struct NotDone {
+    pub processor: ProcessorId,
+    pub date: NaiveDate,
+    /// The reason it failed; `None`: it was not computed.
+    pub failed: Option<String>,
+}
+
+impl StatusReport {
+    /// Counts the game dates `dates`.
+    pub fn new(manifest: &Phase4Manifest, dates: &[NaiveDate]) -> Self {
+        let mut rows: BTreeMap<(i32, ProcessorId), StatusRow> = BTreeMap::new();
+        let mut by_rule: BTreeMap<(ProcessorId, String), usize> = BTreeMap::new();
+        let mut not_done = Vec::new();
+        let mut last_computed_at = None;
+        for id in ProcessorId::ALL {
+            for &date in dates {
+                let row = rows.entry((date.year(), id)).or_insert_with(|| StatusRow::new(date.year(), id));
+                row.dates += 1;
+                let Some(record) = manifest.record(id, date) else {
+                    row.pending += 1;
+                    not_done.push(NotDone { processor: id, date, failed: None });
+                    continue;
+                };
+                last_computed_at = last_computed_at.max(Some(record.computed_at));
+                row.rows += record.rows;
+                for (category, count) in &record.failures {
+                    *row.failures.entry(category.clone()).or_default() += count;
+                }
+                match &record.state {
+                    DateState::Done => row.done += 1,
+                    DateState::Empty { rule } => {
+                        row.empty += 1;
+                        *by_rule.entry((id, rule_family(rule))).or_default() += 1;
+                    }
+                    DateState::Skipped { reason } => {
+                        row.skipped += 1;
+                        *by_rule.entry((id, reason.clone())).or_default() += 1;
+                    }
+                    DateState::Failed { reason } => {
+                        row.failed += 1;
+                        not_done.push(NotDone { processor: id, date, failed: Some(reason.clone()) });
+                    }
+                }
+            }
+        }
+        not_done.sort_by_key(|date| (date.date, date.processor));
+        Self {
+            rows: rows.into_values().collect(),
+            not_done,
+            by_rule: by_rule.into_iter().map(|((id, rule), count)| (id, rule, count)).collect(),
+            last_computed_at,
+        }
+    }
+
+    pub fn failed(&self) -> usize {
+        self.rows.iter().map(|row| row.failed).sum()
+    }
+
+    pub fn pending(&self) -> usize {
+        self.rows.iter().map(|row| row.pending).sum()
+    }
+}
+
+/// A rule without the figures of a single date.
+fn rule_family(rule: &str) -> String {
+    rule.split(" (most").next().unwrap_or(rule).to_owned()
+}
+
+impl StatusRow {
+    fn new(year: i32, processor: ProcessorId) -> Self {
+        Self {
+            year,
+            processor,
+            dates: 0,
+            done: 0,
+            empty: 0,
+            failed: 0,
+            skipped: 0,
+            pending: 0,
+            rows: 0,
+            failures: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Publishing finished dates into a warehouse.
+
+use std::collections::BTreeMap;
+
+use arrow::array::RecordBatch;
+use chrono::NaiveDate;
+
+use crate::calendar::{DateRanges, Month};
+use crate::catalog::Table;
+use crate::error::{Error, ErrorKind, Result};
+use crate::processors::ProcessorId;
+use crate::progress::Observer;
+use crate::store::{Phase4Manifest, Store, date_slices, partition_hash, read_month_file};
+
+/// What of the store is to be in the target: whole dates, nothing else.
+#[derive(Debug)]
+pub struct PublishSet<'a> {
+    store: &'a Store,
+    manifest: Phase4Manifest,
+    pub parts: Vec<MonthPart>,
+    /// Dates of the ranges that are failed, and so stay in the target as they are.
+    pub held_back: BTreeMap<ProcessorId, Vec<NaiveDate>>,
+}
+
+/// The dates of one table and month.
+#[derive(Debug)]
+pub struct MonthPart {
+    pub table: Table,
+    pub month: Month,
+    /// Content of each date as a token: equal tokens mean equal rows.
+    pub dates: BTreeMap<NaiveDate, DateToken>,
+}
+
+/// The content of a date and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DateToken {
+    pub content: String,
+    /// The processors whose rows are replaced; others' failures on the date are not ours to touch.
+    pub processors: Vec<ProcessorId>,
+}
+
+/// What an upload did.
+#[derive(Debug, Default)]
+pub struct UploadReport {
+    pub tables: BTreeMap<Table, TableUpload>,
+}
+
+/// What an upload did with one table.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct TableUpload {
+    /// Dates written because the target differed.
+    pub dates: Vec<NaiveDate>,
+    /// Dates the target already held with the same content.
+    pub unchanged: usize,
+    /// Rows in the dates written.
+    pub rows: u64,
+    /// Rows of those dates that the target no longer has.
+    pub removed_rows: u64,
+}
+
+impl UploadReport {
+    /// Whether the target was already what it should be.
+    pub fn is_nothing(&self) -> bool {
+        self.tables.values().all(|table| table.dates.is_empty())
+    }
+}
+
+/// A warehouse that is written.
+pub trait Target {
+    /// As the user named it.
+    fn name(&self) -> String;
+
+    /// Replaces exactly the dates of the set: stage, verify, publish, verify. A second call does
+    /// nothing; a killed one is completed by the next.
+    fn publish(&self, set: &PublishSet<'_>, observer: &dyn Observer) -> Result<UploadReport>;
+}
+
+impl<'a> PublishSet<'a> {
+    /// Collects the settled dates of the ranges: done ones with their rows, empty ones as no rows.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Upstream`] when nothing was computed in the ranges.
+    pub fn collect(store: &'a Store, ranges: &DateRanges) -> Result<Self> {
+        let manifest = store.phase4()?;
+        let mut tokens: BTreeMap<(Table, Month), BTreeMap<NaiveDate, DateToken>> = BTreeMap::new();
+        let mut held_back: BTreeMap<ProcessorId, Vec<NaiveDate>> = BTreeMap::new();
+        let mut computed = false;
+        for (&id, records) in &manifest.processors {
+            for (&date, record) in records.iter().filter(|(date, _)| ranges.contains(**date)) {
+                computed = true;
+                if record.state.is_settled() {
+                    let month = Month::of(date);
+                    tokens.entry((id.output(), month)).or_default().insert(date, DateToken::rows(id, &record.hash));
+                    let failures = tokens.entry((Table::PrecomputeFailures, month)).or_default();
+                    failures.entry(date).or_default().add(id, &record.failures_hash);
+                } else if matches!(record.state, crate::store::DateState::Failed { .. }) {
+                    held_back.entry(id).or_default().push(date);
+                }
+            }
+        }
+        if !computed {
+            return Err(Error::new(ErrorKind::Upstream, format!("nothing is computed for {ranges}"))
+                .hint("run `putback compute` for the range first"));
+        }
+        let parts = tokens.into_iter().map(|((table, month), dates)| MonthPart { table, month, dates }).collect();
+        Ok(Self { store, manifest, parts, held_back })
+    }
+
+    /// The rows of a part, checked against the manifest.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] when the store's file is not what was recorded.
+    pub fn rows(&self, part: &MonthPart) -> Result<RecordBatch> {
+        let schema = part.table.schema().arrow();
+        if !self.manifest.files_of(part.table).is_some_and(|files| files.contains_key(&part.month)) {
+            return Ok(RecordBatch::new_empty(schema.clone()));
+        }
+        let path = self.store.month_file(part.table, part.month);
+        let batch = read_month_file(part.table, &path)?;
+        self.check_content(part, &batch)?;
+        let slices = date_slices(part.table, &batch);
+        let wanted: Vec<RecordBatch> = slices
+            .into_iter()
+            .filter(|(date, _)| part.dates.contains_key(date))
+            .map(|(_, rows)| batch.slice(rows.start, rows.len()))
+            .collect();
+        Ok(arrow::compute::concat_batches(schema, &wanted)?)
+    }
+
+    fn check_content(&self, part: &MonthPart, batch: &RecordBatch) -> Result<()> {
+        if part.table == Table::PrecomputeFailures {
+            return Ok(());
+        }
+        for (date, rows) in date_slices(part.table, batch) {
+            let Some(token) = part.dates.get(&date) else { continue };
+            if partition_hash(part.table, batch, rows) != token.content {
+                let path = self.store.month_file(part.table, part.month);
+                return Err(Error::new(
+                    ErrorKind::Corrupt,
+                    format!("{date} in {} is not what was computed", path.display()),
+                )
+                .hint(format!("run `putback compute --date {date} --force`; nothing was published")));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl DateToken {
+    fn rows(id: ProcessorId, hash: &str) -> Self {
+        Self { content: hash.to_owned(), processors: vec![id] }
+    }
+
+    fn add(&mut self, id: ProcessorId, failures_hash: &str) {
+        self.content.push_str(&format!("{id}:{failures_hash};"));
+        self.processors.push(id);
+    }
+}
+
+impl Default for DateToken {
+    fn default() -> Self {
+        Self { content: String::new(), processors: Vec::new() }
+    }
+}

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-/// What went wrong, coarse enough to decide an exit status (see [`crate::cli::exit::ExitCode`]).
+/// What went wrong, coarse enough to decide an exit status (see [`crate::cli::ExitCode`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// A value the user gave cannot be used: a range, an option, a setting.

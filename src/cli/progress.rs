@@ -86,7 +86,13 @@ impl Progress {
         }
     }
 
-    fn date(&self, state: &mut State, processor: ProcessorId, event: (chrono::NaiveDate, usize, usize), outcome: &DateState) {
+    fn date(
+        &self,
+        state: &mut State,
+        processor: ProcessorId,
+        event: (chrono::NaiveDate, usize, usize),
+        outcome: &DateState,
+    ) {
         let (date, index, total) = event;
         let counts = state.counts.entry(processor).or_default();
         match outcome {

@@ -44,7 +44,9 @@ impl FromStr for To {
         if let Ok(date) = text.parse() {
             return Ok(Self::Date(date));
         }
-        text.parse().map(Self::Warehouse).map_err(|_| "write a date like 2024-03-31 or a warehouse like dir:PATH".to_owned())
+        text.parse()
+            .map(Self::Warehouse)
+            .map_err(|_| "write a date like 2024-03-31 or a warehouse like dir:PATH".to_owned())
     }
 }
 
@@ -67,7 +69,8 @@ impl RangeArgs {
     }
 
     fn explicit(&self) -> Result<Option<DateRange>> {
-        let ends: Vec<NaiveDate> = self.to.iter().filter_map(|to| if let To::Date(date) = to { Some(*date) } else { None }).collect();
+        let ends: Vec<NaiveDate> =
+            self.to.iter().filter_map(|to| if let To::Date(date) = to { Some(*date) } else { None }).collect();
         match (self.from, ends.as_slice()) {
             (None, []) => Ok(None),
             (Some(from), [to]) => DateRange::new(from, *to).map(Some),
@@ -78,8 +81,11 @@ impl RangeArgs {
 
     /// The warehouse named by `--to`.
     pub fn target(&self) -> Result<Option<&Location>> {
-        let named: Vec<&Location> =
-            self.to.iter().filter_map(|to| if let To::Warehouse(location) = to { Some(location) } else { None }).collect();
+        let named: Vec<&Location> = self
+            .to
+            .iter()
+            .filter_map(|to| if let To::Warehouse(location) = to { Some(location) } else { None })
+            .collect();
         match named.as_slice() {
             [] => Ok(None),
             [one] => Ok(Some(one)),
@@ -108,8 +114,11 @@ impl RangeArgs {
         }
         let ranges = asked.clipped_to(last_day);
         if ranges.is_empty() {
-            return Err(Error::new(ErrorKind::Usage, format!("{asked} lies in the future; the last day over is {last_day}"))
-                .hint("choose a range in the past"));
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("{asked} lies in the future; the last day over is {last_day}"),
+            )
+            .hint("choose a range in the past"));
         }
         let clipped_from = (ranges != asked).then_some(asked);
         Ok(RequestedRange { ranges, clipped_from })

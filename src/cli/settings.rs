@@ -99,9 +99,7 @@ impl Settings {
     pub fn resolve(global: &GlobalArgs, warehouse: Option<&Location>, to: Option<&Location>) -> Result<Self> {
         let path = environment::config_path();
         let file = load_file(&path)?;
-        let store = pick(global.store.clone(), environment::STORE, file.store, &path, |text| {
-            Ok(PathBuf::from(text))
-        })?;
+        let store = pick(global.store.clone(), environment::STORE, file.store, &path, |text| Ok(PathBuf::from(text)))?;
         let threads = pick(global.threads, environment::THREADS, file.threads.map(|n| n.to_string()), &path, |text| {
             text.parse().ok().filter(|&n| n >= 1).ok_or("a number of threads, 1 or more".to_owned())
         })?;
@@ -113,9 +111,13 @@ impl Settings {
             threads: threads
                 .map(|setting| Setting { value: usize::from(setting.value), origin: setting.origin })
                 .unwrap_or(Setting { value: environment::available_threads(), origin: Origin::Default }),
-            memory_limit: pick(global.memory_limit.clone(), environment::MEMORY_LIMIT, file.memory_limit, &path, |text| {
-                Ok(text.to_owned())
-            })?,
+            memory_limit: pick(
+                global.memory_limit.clone(),
+                environment::MEMORY_LIMIT,
+                file.memory_limit,
+                &path,
+                |text| Ok(text.to_owned()),
+            )?,
         })
     }
 
@@ -143,9 +145,9 @@ impl Settings {
 }
 
 fn required<'a>(setting: Option<&'a Setting<Location>>, what: &str, flag: &str, key: &str) -> Result<&'a Location> {
-    setting.map(|setting| &setting.value).ok_or_else(|| {
-        Error::new(ErrorKind::Usage, what).hint(format!("add {flag}, or set {key} in putback.toml"))
-    })
+    setting
+        .map(|setting| &setting.value)
+        .ok_or_else(|| Error::new(ErrorKind::Usage, what).hint(format!("add {flag}, or set {key} in putback.toml")))
 }
 
 fn load_file(path: &Path) -> Result<SettingsFile> {

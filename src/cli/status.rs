@@ -34,8 +34,11 @@ pub fn run(args: &StatusArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     let schedule = Schedule::load(&store, &store.phase3()?)?;
     let dates = schedule.game_dates(&ranges(args)?);
     if dates.is_empty() {
-        return Err(Error::new(ErrorKind::Upstream, format!("the store {} has no game dates here", store.root().display()))
-            .hint("run `putback sync` first, or name another --store or range"));
+        return Err(Error::new(
+            ErrorKind::Upstream,
+            format!("the store {} has no game dates here", store.root().display()),
+        )
+        .hint("run `putback sync` first, or name another --store or range"));
     }
     let mut report = StatusReport::new(&store.phase4()?, &dates);
     if let Some(only) = args.processor {

@@ -12,7 +12,7 @@ use crate::calendar::DateRanges;
 use crate::error::Result;
 use crate::store::WriteLock;
 use crate::sync::{SyncReport, TableReport};
-use crate::warehouse::{self, Location};
+use crate::warehouse::{self, ColumnNote, Location};
 
 /// Pull Phase 3 into the store: the range and the look-back it needs
 ///
@@ -66,7 +66,9 @@ fn notes(table: &TableReport) -> Vec<String> {
     if table.absent && table.vanished_dates.is_empty() {
         notes.push("not in the warehouse; it is optional".to_owned());
     }
-    notes.extend(table.notes.iter().filter(|_| !table.unchanged).map(ToString::to_string));
+    if !table.unchanged {
+        notes.extend(column_notes(&table.notes));
+    }
     if table.duplicate_keys > 0 {
         let key = table.table.schema().key_columns().join(", ");
         notes.push(format!("{} rows repeat a key ({key}); kept, as the reference counts them", table.duplicate_keys));
@@ -81,6 +83,27 @@ fn notes(table: &TableReport) -> Vec<String> {
         notes.push(format!("{count} dates ({first} to {last}) are no longer in the warehouse and left the store"));
     }
     notes
+}
+
+/// One line per kind; retyped columns one each, since their types matter.
+fn column_notes(notes: &[ColumnNote]) -> Vec<String> {
+    let extra: Vec<&str> = notes
+        .iter()
+        .filter_map(|note| if let ColumnNote::Extra { column } = note { Some(column.as_str()) } else { None })
+        .collect();
+    let absent: Vec<&str> = notes
+        .iter()
+        .filter_map(|note| if let ColumnNote::Absent { column } = note { Some(column.as_str()) } else { None })
+        .collect();
+    let mut lines = Vec::new();
+    if !extra.is_empty() {
+        lines.push(format!("columns not in putback's schema, not pulled: {}", extra.join(", ")));
+    }
+    if !absent.is_empty() {
+        lines.push(format!("columns absent, read by nothing, stored as NULL: {}", absent.join(", ")));
+    }
+    lines.extend(notes.iter().filter(|note| matches!(note, ColumnNote::Retyped { .. })).map(ToString::to_string));
+    lines
 }
 
 fn table(report: &SyncReport) -> String {

@@ -189,7 +189,18 @@ impl<'a> Run<'a> {
     ) -> Result<Self> {
         let mut phase4 = lock.store().phase4()?;
         plan::forget_damaged_months(lock.store(), &mut phase4, dates, observer);
-        Ok(Self { lock, request, phase3, phase4, calendar, dates, observer, session: None, fresh: BTreeMap::new(), loaded: BTreeMap::new() })
+        Ok(Self {
+            lock,
+            request,
+            phase3,
+            phase4,
+            calendar,
+            dates,
+            observer,
+            session: None,
+            fresh: BTreeMap::new(),
+            loaded: BTreeMap::new(),
+        })
     }
 
     /// Plans, runs and commits processors that do not depend on each other.

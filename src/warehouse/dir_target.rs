@@ -103,8 +103,11 @@ impl DirTarget {
                 .because(error)
         })?;
         if published.format > FORMAT {
-            return Err(Error::new(ErrorKind::Store, format!("{} was written by a newer version of putback", path.display()))
-                .hint("use that version, or another --to"));
+            return Err(Error::new(
+                ErrorKind::Store,
+                format!("{} was written by a newer version of putback", path.display()),
+            )
+            .hint("use that version, or another --to"));
         }
         Ok(published)
     }
@@ -144,7 +147,12 @@ impl DirTarget {
         if repeated > 0 {
             return Err(Error::new(
                 ErrorKind::Corrupt,
-                format!("{} {}: {repeated} rows repeat the key ({})", part.table, part.month, part.table.schema().key_columns().join(", ")),
+                format!(
+                    "{} {}: {repeated} rows repeat the key ({})",
+                    part.table,
+                    part.month,
+                    part.table.schema().key_columns().join(", ")
+                ),
             )
             .hint("remove the repeated rows from the target or the store; nothing was published"));
         }

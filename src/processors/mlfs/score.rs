@@ -406,7 +406,7 @@ impl HashedRow<'_> {
         text.opt_int("days_rest", self.days_rest);
         text.bool("early_season_flag", false);
         text.int("feature_count", 33);
-        text.str("feature_names", &super::feature_names_text());
+        text.str("feature_names", super::feature_names_text());
         text.f64("feature_quality_score", vector.quality_score);
         text.str("feature_version", FEATURE_VERSION);
         text.f64_list("features", &vector.values);

@@ -1,0 +1,32 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+
+.PHONY: demo test setup build fmt lint doc test-bundled
+
+# One profile for everything: a second one would build every dependency again.
+CARGO := cargo
+RELEASE := --release --locked
+
+# The whole path on a generated season, with no account and no data of your own.
+demo: build
+	$(CARGO) run --quiet $(RELEASE) -- demo
+
+# Format, lints and documentation with warnings as errors, then every test.
+test: setup
+	$(CARGO) fmt --check
+	$(CARGO) clippy --quiet $(RELEASE) --all-targets -- -D warnings
+	$(CARGO) test --quiet $(RELEASE)
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet $(RELEASE) --no-deps
+
+setup:
+	@scripts/setup
+
+build: setup
+	$(CARGO) build $(RELEASE)
+
+fmt:
+	$(CARGO) fmt
+
+# DuckDB compiled into the binary: about half an hour, and worth it before a release or when SQL or
+# the DuckDB version changes.
+test-bundled:
+	$(CARGO) test $(RELEASE) --features bundled

@@ -1,0 +1,80 @@
+//! What commands print, as a user sees it.
+
+use insta::assert_snapshot;
+
+use crate::fixture::{Desk, RANGE};
+
+#[test]
+fn status_explains_every_figure() {
+    let desk = Desk::computed();
+    assert_snapshot!(desk.run(&["status"], &RANGE).shown(), @r"
+exit status: 0
+--- stdout
+Year  Processor  Dates  Done  Empty  Failed  Skipped  Pending   Rows  Failures
+2023  TDZA          32    20     12       0        0        0    525       435
+2023  PSZA          32    29      3       0        0        0  6,869       865
+2023  PCF           32    32      0       0        0        0  4,295         0
+2023  MLFS          32    32      0       0        0        0  4,292         0
+
+TDZA: 12 dates without rows by rule: no team has 15 games this season
+PSZA: 3 dates without rows by rule: no player has 10 games this season
+PSZA: 865 entities without a row: EXPECTED_INCOMPLETE
+TDZA: 435 entities without a row: INSUFFICIENT_DATA
+--- stderr
+");
+}
+
+#[test]
+fn progress_without_a_terminal_is_lines_with_the_words_operators_grep_for() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE).code, 0);
+    let outcome = desk.run(&["compute"], &RANGE);
+    for processor in ["TDZA", "PSZA", "PCF", "MLFS"] {
+        let line = outcome.stderr.lines().find(|line| line.starts_with(&format!("{processor} Processing game date ")));
+        let line = line.unwrap_or_else(|| panic!("{}", outcome.stderr));
+        assert!(line.contains("✓ success") && line.contains("✗ failed 0"), "{line}");
+    }
+}
+
+#[test]
+fn json_is_one_document_on_standard_output() {
+    let desk = Desk::new();
+    let outcome =
+        desk.run(&["run", "--format", "json", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE);
+    let result: serde_json::Value = serde_json::from_str(&outcome.stdout).expect("one document");
+    let rows = result["status"]["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 4);
+    assert!(rows.iter().all(|row| row["failed"] == 0 && row["pending"] == 0), "{rows:?}");
+    assert_eq!(result["upload"]["tables"].as_array().expect("tables").len(), 5);
+}
+
+#[test]
+fn settings_come_from_flags_then_environment_then_file() {
+    let desk = Desk::new();
+    std::fs::write(desk.path("putback.toml"), "store = \"from-file\"\nthreads = 3\nwarehouse = \"dir:w\"\n")
+        .expect("a file");
+    let output = desk.command(&["config", "show", "--threads", "2"], &[]).env("PUTBACK_STORE", "from-env").output();
+    let text = String::from_utf8(output.expect("the binary runs").stdout).expect("UTF-8");
+    assert_snapshot!(text, @r"
+Setting       Value      From
+store         from-env   PUTBACK_STORE
+warehouse     dir:w      putback.toml
+to            (not set)  default
+threads       2          command line
+memory-limit  (not set)  default
+");
+    std::fs::write(desk.path("putback.toml"), "stroe = \"typo\"\n").expect("a file");
+    let outcome = desk.run(&["config", "show"], &[]);
+    assert_eq!(outcome.code, 2);
+    assert!(outcome.stderr.contains("putback.toml cannot be used: unknown field `stroe`"), "{}", outcome.stderr);
+}
+
+#[test]
+fn demo_runs_the_whole_path_and_says_how_to_look_further() {
+    let desk = Desk::new();
+    let outcome = desk.run(&["demo", "-q", "--dir", "demo", "--players", "10"], &[]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("Look further:"), "{}", outcome.stdout);
+    let again = desk.run(&["demo", "--dir", "demo", "--players", "10"], &[]);
+    assert!(again.stderr.contains("nothing to publish"), "{}", again.stderr);
+}

@@ -1,0 +1,151 @@
+//! A generated part of a season as a warehouse, and the binary run on it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{Field, Schema};
+use putback::catalog::Table;
+use putback::store::write_parquet;
+use putback::synth::{self, SeasonSpec};
+use tempfile::TempDir;
+
+/// First and last day of what the fixture computes: after bootstrap, across a month's end.
+pub const RANGE: [&str; 4] = ["--from", "2023-11-07", "--to", "2023-12-10"];
+
+/// The generated tables, made once.
+pub fn season_start() -> &'static [(Table, RecordBatch)] {
+    static TABLES: OnceLock<Vec<(Table, RecordBatch)>> = OnceLock::new();
+    TABLES.get_or_init(|| {
+        let last_day = Some("2023-12-10".parse().expect("a date"));
+        let spec = SeasonSpec { players_per_team: 9, last_day, ..SeasonSpec::default() };
+        synth::generate(&spec).expect("a season")
+    })
+}
+
+/// A directory with a warehouse, in which the binary runs.
+pub struct Desk {
+    dir: TempDir,
+}
+
+impl Desk {
+    /// The generated season, untouched.
+    pub fn new() -> Self {
+        let desk = Self { dir: tempfile::tempdir().expect("a temporary directory") };
+        std::fs::create_dir(desk.path("warehouse")).expect("a directory");
+        for (table, batch) in season_start() {
+            desk.put(*table, batch);
+        }
+        desk
+    }
+
+    /// The generated season, synced and computed.
+    pub fn computed() -> Self {
+        let desk = Self::new();
+        let done = desk.run(&["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        desk
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn warehouse_file(&self, table: Table) -> PathBuf {
+        self.path("warehouse").join(format!("{table}.parquet"))
+    }
+
+    /// Replaces a table of the warehouse.
+    pub fn put(&self, table: Table, batch: &RecordBatch) {
+        write_parquet(&self.warehouse_file(table), batch).expect("a writable directory");
+    }
+
+    /// Runs the binary with a fixed timestamp and the default store beside the warehouse.
+    pub fn run(&self, args: &[&str], range: &[&str]) -> Outcome {
+        Outcome::new(self.command(args, range).output().expect("the binary runs"), self.dir.path())
+    }
+
+    pub fn command(&self, args: &[&str], range: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_putback"));
+        command.args(args).args(range).current_dir(self.dir.path());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PUTBACK_")) {
+            command.env_remove(name);
+        }
+        command.env("SOURCE_DATE_EPOCH", "1700000000").env("COLUMNS", "100");
+        command
+    }
+
+    /// Every file below a directory, with its bytes.
+    pub fn files(&self, name: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        collect(&self.path(name), &self.path(name), &mut files);
+        files
+    }
+}
+
+/// The lock file names a process and is not content.
+fn collect(root: &Path, dir: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    for entry in entries {
+        let path = entry.expect("a readable directory").path();
+        if path.is_dir() {
+            collect(root, &path, files);
+        } else if path.file_name().is_some_and(|name| name != "lock") {
+            let name = path.strip_prefix(root).expect("below the root").to_owned();
+            files.insert(name, std::fs::read(&path).expect("a readable file"));
+        }
+    }
+}
+
+/// What a run of the binary showed.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Outcome {
+    fn new(output: Output, dir: &Path) -> Self {
+        let place = dir.canonicalize().expect("the directory exists");
+        let text = |bytes: Vec<u8>| {
+            let text = String::from_utf8(bytes).expect("UTF-8");
+            text.replace(&*place.to_string_lossy(), "[DIR]").replace(&*dir.to_string_lossy(), "[DIR]")
+        };
+        Self {
+            code: output.status.code().expect("an exit status"),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    /// Exit status, standard output and standard error in one text, for snapshots.
+    pub fn shown(&self) -> String {
+        format!("exit status: {}\n--- stdout\n{}--- stderr\n{}", self.code, self.stdout, self.stderr)
+    }
+}
+
+/// The generated rows of a table.
+pub fn rows(table: Table) -> RecordBatch {
+    season_start().iter().find(|(known, _)| *known == table).expect("a generated table").1.clone()
+}
+
+/// `batch` with a column replaced or added; `None` removes it.
+pub fn with_column(batch: &RecordBatch, name: &str, column: Option<ArrayRef>) -> RecordBatch {
+    let mut columns: Vec<(Arc<Field>, ArrayRef)> = Vec::new();
+    let mut column = column;
+    for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
+        if field.name() != name {
+            columns.push((Arc::clone(field), Arc::clone(array)));
+        } else if let Some(new) = column.take() {
+            columns.push((Arc::new(Field::new(name, new.data_type().clone(), true)), new));
+        }
+    }
+    if let Some(new) = column {
+        columns.push((Arc::new(Field::new(name, new.data_type().clone(), true)), new));
+    }
+    let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).expect("columns of equal length")
+}

@@ -1,0 +1,9 @@
+//! Integration tests: the library on typed-in rows, the binary on generated ones.
+
+mod bad_input;
+mod commands;
+mod fixture;
+mod properties;
+mod publish;
+mod support;
+mod worked_examples;

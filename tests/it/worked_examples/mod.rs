@@ -1,0 +1,6 @@
+//! The worked examples of the specifications, typed in, from input rows to stored columns.
+
+mod mlfs;
+mod pcf;
+mod psza;
+mod tdza;

@@ -1,0 +1,151 @@
+//! Running the real path on golden inputs.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::datatypes::Date32Type;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use putback::calendar::{DateRange, DateRanges};
+use putback::catalog::{Role, Table};
+use putback::compute::{self, ComputeRequest, compute};
+use putback::engine::EngineSettings;
+use putback::processors::{ProcessorId, RunContext};
+use putback::progress::Silent;
+use putback::store::{Owner, Store, WriteLock, read_month_file};
+use putback::sync::sync;
+use putback::warehouse::{self, Location};
+
+use crate::compare::{Comparison, compare};
+
+/// Golden outputs and the inputs they were computed from.
+pub struct GoldenSet {
+    pub name: &'static str,
+    pub phase3: &'static str,
+    pub daily_cache: DailyCache,
+    pub golden: &'static [&'static str],
+}
+
+pub enum DailyCache {
+    Absent,
+    From(&'static str),
+}
+
+impl GoldenSet {
+    /// Syncs, computes and compares; prints rows, cells and differences per table.
+    pub fn check(&self, root: &Path) -> Result<(), String> {
+        let work = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let warehouse = work.path().join("warehouse");
+        self.link_inputs(root, &warehouse).map_err(|error| error.to_string())?;
+        let store = Store::at(work.path().join("store"));
+        run_everything(&warehouse, &store)?;
+        let mut differing = 0;
+        for dir in self.golden {
+            for table in Table::outputs() {
+                let path = root.join(dir).join(format!("{table}.parquet"));
+                if path.is_file() {
+                    differing += self.check_table(&store, table, &path)?;
+                }
+            }
+        }
+        if differing > 0 { Err(format!("{differing} cells or rows differ")) } else { Ok(()) }
+    }
+
+    /// A warehouse directory of links, so that the daily cache can join or not.
+    fn link_inputs(&self, root: &Path, warehouse: &Path) -> std::io::Result<()> {
+        std::fs::create_dir_all(warehouse)?;
+        let link = |dir: &str, table: Table| {
+            let name = format!("{table}.parquet");
+            let from = root.join(dir).join(&name).canonicalize()?;
+            std::os::unix::fs::symlink(from, warehouse.join(name))
+        };
+        for table in Table::inputs().filter(|table| table.role() == Role::Input) {
+            link(self.phase3, table)?;
+        }
+        match self.daily_cache {
+            DailyCache::Absent => Ok(()),
+            DailyCache::From(dir) => link(dir, Table::PlayerDailyCache),
+        }
+    }
+
+    fn check_table(&self, store: &Store, table: Table, path: &Path) -> Result<u64, String> {
+        let golden = only_our_processors(table, &read(path)?);
+        let dates = dates_of(table, &golden);
+        let ours = rows_on(store, table, &dates)?;
+        let Comparison { rows, cells, differences } = compare(table, &golden, &ours)?;
+        println!(
+            "{} {table}: {} dates, {rows} rows, {cells} cells compared, {} differ",
+            self.name,
+            dates.len(),
+            differences.len()
+        );
+        for difference in differences.iter().take(10) {
+            println!("    {difference}");
+        }
+        Ok(differences.len() as u64)
+    }
+}
+
+fn run_everything(warehouse: &Path, store: &Store) -> Result<(), String> {
+    let text = |error: putback::error::Error| format!("{error} {:?}", error.hint_text());
+    let owner = Owner { pid: std::process::id(), host: "test".to_owned(), command: "parity".to_owned() };
+    let lock = WriteLock::acquire(store, &owner).map_err(text)?;
+    let source = warehouse::open(&Location::Dir(warehouse.to_owned())).map_err(text)?;
+    let ranges: DateRanges =
+        [DateRange { from: DateRange::year(2021).from, to: DateRange::year(2026).to }].into_iter().collect();
+    sync(&*source, &lock, &ranges, &Silent).map_err(text)?;
+    let request = ComputeRequest {
+        ranges,
+        daily_cache: compute::DailyCache::Synced,
+        force: false,
+        engine: EngineSettings { threads: 2, memory_limit: None, temp_dir: store.root().join("spill") },
+        context: RunContext { timestamp: chrono::DateTime::UNIX_EPOCH },
+    };
+    compute(&lock, &request, &Silent).map_err(text).map(drop)
+}
+
+fn read(path: &Path) -> Result<RecordBatch, String> {
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| error.to_string())?;
+    let schema = builder.schema().clone();
+    let batches: Vec<RecordBatch> = builder
+        .build()
+        .map_err(|error| error.to_string())?
+        .collect::<Result<_, _>>()
+        .map_err(|error| error.to_string())?;
+    concat_batches(&schema, &batches).map_err(|error| error.to_string())
+}
+
+/// The golden failures hold rows of a fifth processor.
+fn only_our_processors(table: Table, batch: &RecordBatch) -> RecordBatch {
+    if table != Table::PrecomputeFailures {
+        return batch.clone();
+    }
+    let names =
+        arrow::compute::cast(batch.column_by_name("processor_name").unwrap(), &arrow::datatypes::DataType::Utf8)
+            .unwrap();
+    let ours: arrow::array::BooleanArray = names
+        .as_string::<i32>()
+        .iter()
+        .map(|name| Some(ProcessorId::ALL.iter().any(|id| Some(id.class_name()) == name)))
+        .collect();
+    filter_record_batch(batch, &ours).unwrap()
+}
+
+fn dates_of(table: Table, batch: &RecordBatch) -> BTreeSet<i32> {
+    let dates = batch.column_by_name(table.schema().partition_column()).unwrap();
+    dates.as_primitive::<Date32Type>().values().iter().copied().collect()
+}
+
+fn rows_on(store: &Store, table: Table, dates: &BTreeSet<i32>) -> Result<RecordBatch, String> {
+    let manifest = store.phase4().map_err(|error| error.to_string())?;
+    let mut parts = Vec::new();
+    for month in manifest.files_of(table).into_iter().flat_map(|files| files.keys()) {
+        let batch = read_month_file(table, &store.month_file(table, *month)).map_err(|error| error.to_string())?;
+        let days = batch.column_by_name(table.schema().partition_column()).unwrap();
+        let wanted = days.as_primitive::<Date32Type>().iter().map(|day| day.map(|day| dates.contains(&day))).collect();
+        parts.push(filter_record_batch(&batch, &wanted).map_err(|error| error.to_string())?);
+    }
+    concat_batches(table.schema().arrow(), &parts).map_err(|error| error.to_string())
+}

@@ -168,7 +168,7 @@ fn wanted_range(table: Table, span: DateRange) -> DateRange {
 }
 
 fn files_are_present(lock: &WriteLock, table: Table, known: &InputTable) -> bool {
-    known.files.iter().all(|(&month, entry)| entry.has_size_of(&lock.store().month_file(table, month)))
+    known.files.iter().all(|(&month, entry)| entry.matches(&lock.store().month_file(table, month)))
 }
 
 impl Plan {
@@ -243,7 +243,7 @@ impl Plan {
             let mut publication = publication.lock().expect("no thread panicked");
             let same = known.files.get(&month).filter(|entry| {
                 let path = publication.path(self.table, month);
-                month_of(&known.partitions, month).eq(days.iter()) && entry.has_size_of(&path)
+                month_of(&known.partitions, month).eq(days.iter()) && entry.matches(&path)
             });
             match same {
                 Some(entry) => {

@@ -18,8 +18,8 @@ use crate::store::WriteLock;
 
 /// Run the four processors over every game date of a range
 ///
-/// Works offline on the store. Dates that are done under the same inputs and processor version are
-/// left alone, failed ones are tried again.
+/// Works offline on the store. Dates that were computed from the same inputs by the same processor
+/// version are left alone; all others, failed ones included, are computed.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback compute --year 2024")]
 pub struct ComputeArgs {
@@ -35,7 +35,7 @@ pub struct ComputeOptions {
     /// Whether MLFS reads player_daily_cache
     #[arg(long, value_enum, default_value_t)]
     daily_cache: DailyCacheArg,
-    /// Compute dates again that are done
+    /// Compute every date again
     #[arg(long)]
     force: bool,
 }
@@ -86,7 +86,7 @@ pub fn process(
 
 fn summary(report: &ComputeReport, elapsed: std::time::Duration) -> String {
     if report.computed() == 0 {
-        return format!("nothing to compute: {} game dates are up to date", report.dates.len());
+        return format!("nothing to compute: no input of the {} game dates has changed", report.dates.len());
     }
     let each: Vec<String> = report
         .processors

@@ -31,7 +31,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "SEASON", default_value = "2023-24")]
     season: Season,
     /// Players per team
-    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u16).range(10..=60))]
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u16).range(8..=30))]
     players: u16,
     #[command(flatten)]
     options: ComputeOptions,

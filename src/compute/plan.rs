@@ -71,9 +71,8 @@ pub(super) fn plan_processor(
             continue;
         }
         let inputs = fingerprints.of(processor, date);
-        let is_current = known.is_some_and(|record| {
-            record.state.is_settled() && record.version == processor.version() && record.inputs == inputs
-        });
+        // A date that failed on the same inputs would fail again.
+        let is_current = known.is_some_and(|record| record.version == processor.version() && record.inputs == inputs);
         if is_current && !force {
             plan.unchanged += 1;
         } else {

@@ -1,5 +1,6 @@
 //! Text of a double as the hashes and JSON columns spell it.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Appends the shortest digits of `value` that round-trip.
@@ -70,6 +71,13 @@ pub fn push_json_string(out: &mut String, value: &str) {
     out.push('"');
 }
 
+/// `text` without control characters other than tab, newline and carriage return
+/// (`ml_feature_store` §8.2).
+pub fn without_control(text: &str) -> Cow<'_, str> {
+    let is_removed = |unit: char| (unit.is_ascii_control()) && !matches!(unit, '\t' | '\n' | '\r');
+    if text.contains(is_removed) { Cow::Owned(text.replace(is_removed, "")) } else { Cow::Borrowed(text) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +103,12 @@ mod tests {
         ] {
             assert_eq!(f64_text(value), expected);
         }
+    }
+
+    #[test]
+    fn control_characters_go_but_line_breaks_stay() {
+        assert_eq!(without_control("a\u{0}b\u{7f}c\td\n"), "abc\td\n");
+        assert_eq!(without_control("zo\u{eb}"), "zo\u{eb}");
     }
 
     #[test]

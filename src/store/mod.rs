@@ -95,8 +95,8 @@ impl Store {
         manifest::load(&self.manifest_path(Layer::Phase4))
     }
 
-    /// The month files of a table that are recorded, in ascending order; each must be there with
-    /// its recorded size.
+    /// The month files of a table that are recorded, in ascending order; each must be byte for byte
+    /// the recorded one.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] naming the file and the command that repairs it.
@@ -109,7 +109,7 @@ impl Store {
         let mut paths = Vec::new();
         for (&month, entry) in files.iter().filter(|(month, _)| wanted(**month)) {
             let path = self.month_file(table, month);
-            if !entry.has_size_of(&path) {
+            if !entry.matches(&path) {
                 let repair = match Layer::of(table) {
                     Layer::Phase3 => "run `putback sync` for that month again",
                     Layer::Phase4 => "run `putback compute` for that month again",

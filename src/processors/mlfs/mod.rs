@@ -30,6 +30,7 @@ use crate::error::Result;
 use crate::numerics::hash::HashText;
 use crate::numerics::rounding::{decimal_to_f64, numeric_mean};
 use crate::numerics::sum::exact_sum;
+use crate::numerics::text::without_control;
 use crate::store::DateState;
 
 /// §4.3: no other value can occur.
@@ -428,10 +429,11 @@ impl<'a> Lineage<'a> {
 fn to_batch(rows: &[Row<'_>], lineage: &Lineage<'_>, context: &RunContext) -> Result<RecordBatch> {
     let table = Table::MlFeatureStore;
     let mut set = ColumnSet::new(table, rows.len());
-    set.str("player_lookup", rows.iter().map(|row| Some(row.hashed.player)));
-    set.str("universal_player_id", rows.iter().map(|row| row.hashed.universal_id));
+    // §8.2: strings are sanitised after they were hashed.
+    set.str("player_lookup", rows.iter().map(|row| Some(without_control(row.hashed.player))));
+    set.str("universal_player_id", rows.iter().map(|row| row.hashed.universal_id.map(without_control)));
     set.dates("game_date", rows.iter().map(|row| row.hashed.date));
-    set.str("game_id", rows.iter().map(|row| Some(row.hashed.game_id)));
+    set.str("game_id", rows.iter().map(|row| Some(without_control(row.hashed.game_id))));
     let features: Vec<f64> = rows.iter().flat_map(|row| row.vector.stored()).collect();
     set.set(
         "features",
@@ -443,7 +445,7 @@ fn to_batch(rows: &[Row<'_>], lineage: &Lineage<'_>, context: &RunContext) -> Re
     set.const_str("feature_version", FEATURE_VERSION);
     set.decimal("feature_quality_score", rows.iter().map(|row| Some(row.vector.quality_score)));
     set.str("quality_tier", rows.iter().map(|row| Some(row.vector.quality_tier())));
-    set.str("opponent_team_abbr", rows.iter().map(|row| row.hashed.opponent));
+    set.str("opponent_team_abbr", rows.iter().map(|row| row.hashed.opponent.map(without_control)));
     set.bool("is_home", rows.iter().map(|row| Some(row.hashed.is_home)));
     set.int("days_rest", rows.iter().map(|row| row.hashed.days_rest));
     set.const_str("data_source", DATA_SOURCE);

@@ -6,6 +6,7 @@ pub mod compute;
 pub mod engine;
 pub mod error;
 pub mod numerics;
+pub mod parallel;
 pub mod processors;
 pub mod progress;
 pub mod report;

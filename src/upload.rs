@@ -32,7 +32,7 @@ pub struct MonthPart {
 }
 
 /// The content of a date and whose it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DateToken {
     pub content: String,
     /// The processors whose rows are replaced; others' failures on the date are not ours to touch.
@@ -154,11 +154,5 @@ impl DateToken {
     fn add(&mut self, id: ProcessorId, failures_hash: &str) {
         self.content.push_str(&format!("{id}:{failures_hash};"));
         self.processors.push(id);
-    }
-}
-
-impl Default for DateToken {
-    fn default() -> Self {
-        Self { content: String::new(), processors: Vec::new() }
     }
 }

@@ -212,7 +212,8 @@ impl<'a> Run<'a> {
         }
         let outputs = self.run_side_by_side(&plans)?;
         check_cancelled(self.observer)?;
-        let mut writer = OutputWriter::new(self.lock, &mut self.phase4, self.request.context.timestamp);
+        let mut writer =
+            OutputWriter::new(self.lock, &mut self.phase4, self.request.context.timestamp, self.request.engine.threads);
         for ((plan, (output, elapsed)), report) in plans.iter().zip(&outputs).zip(&mut reports) {
             let started = Instant::now();
             report.rows = output.rows.num_rows() as u64;

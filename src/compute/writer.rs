@@ -12,9 +12,10 @@ use super::plan::ProcessorPlan;
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::Result;
+use crate::parallel;
 use crate::processors::{DateOutput, Failure, ProcessorId, ProcessorOutput};
 use crate::store::{
-    DateRecord, DateState, Layer, Phase4Manifest, Publication, Store, TableFiles, WriteLock, date_slices,
+    DateRecord, DateState, Layer, Phase4Manifest, Publication, StagedMonth, Store, TableFiles, WriteLock, date_slices,
     partition_hash, read_month_file, sort_by_key,
 };
 
@@ -24,22 +25,38 @@ pub(super) struct OutputWriter<'a> {
     publication: Publication<'a>,
     manifest: &'a mut Phase4Manifest,
     timestamp: DateTime<Utc>,
-    failures: Vec<(ProcessorId, BTreeMap<NaiveDate, Vec<Failure>>)>,
+    threads: usize,
+    failures: Vec<ProcessorFailures>,
+}
+
+/// The failures of a processor on every date of the step; they replace what is stored.
+type ProcessorFailures = (ProcessorId, BTreeMap<NaiveDate, Vec<Failure>>);
+
+/// A month of an output: the dates that are replaced and their new rows.
+struct MonthOfOutput<'o> {
+    month: Month,
+    replaced: BTreeSet<NaiveDate>,
+    dates: Vec<&'o DateOutput>,
 }
 
 impl<'a> OutputWriter<'a> {
-    pub fn new(lock: &'a WriteLock, manifest: &'a mut Phase4Manifest, timestamp: DateTime<Utc>) -> Self {
+    pub fn new(
+        lock: &'a WriteLock,
+        manifest: &'a mut Phase4Manifest,
+        timestamp: DateTime<Utc>,
+        threads: usize,
+    ) -> Self {
         let publication = Publication::new(lock, Layer::Phase4);
-        Self { store: lock.store(), publication, manifest, timestamp, failures: Vec::new() }
+        Self { store: lock.store(), publication, manifest, timestamp, threads, failures: Vec::new() }
     }
 
     /// Stages the rows of a processor and records its dates.
     pub fn write(&mut self, plan: &ProcessorPlan, output: &ProcessorOutput) -> Result<()> {
-        self.stage_rows(plan, output)?;
+        let hashes = self.stage_rows(plan, output)?;
         let mut failures: BTreeMap<NaiveDate, Vec<Failure>> =
             output.dates.iter().map(|date| (date.date, date.failures.clone())).collect();
         failures.extend(plan.settled.iter().map(|(date, _)| (*date, Vec::new())));
-        self.record(plan, output);
+        self.record(plan, output, &hashes);
         self.failures.push((plan.id, failures));
         Ok(())
     }
@@ -50,33 +67,34 @@ impl<'a> OutputWriter<'a> {
         self.publication.commit(&*self.manifest)
     }
 
-    fn stage_rows(&mut self, plan: &ProcessorPlan, output: &ProcessorOutput) -> Result<()> {
+    /// Stages every month that the step touches; returns the content hash of each computed date.
+    fn stage_rows(&mut self, plan: &ProcessorPlan, output: &ProcessorOutput) -> Result<BTreeMap<NaiveDate, String>> {
         let table = plan.id.output();
-        let mut months: BTreeMap<Month, Vec<&DateOutput>> = BTreeMap::new();
-        for date in &output.dates {
-            months.entry(Month::of(date.date)).or_default().push(date);
+        let months = months_of(plan, output);
+        let staged = parallel::try_map(&months, self.threads, |month| {
+            let batch = self.merge(table, month, &output.rows)?;
+            let staged = StagedMonth::write(self.store, table, month.month, &batch)?;
+            let hash = |date: &&DateOutput| (date.date, partition_hash(table, &output.rows, date.rows.clone()));
+            Ok((staged, month.dates.iter().map(hash).collect::<Vec<_>>()))
+        })?;
+        let mut all_hashes = BTreeMap::new();
+        for (month, (staged, hashes)) in months.iter().zip(staged) {
+            self.adopt(table, month.month, staged);
+            all_hashes.extend(hashes);
         }
-        for (date, _) in &plan.settled {
-            months.entry(Month::of(*date)).or_default();
+        Ok(all_hashes)
+    }
+
+    /// The month's stored rows of other dates with the new rows, in order of date.
+    fn merge(&self, table: Table, month: &MonthOfOutput<'_>, rows: &RecordBatch) -> Result<RecordBatch> {
+        let mut parts: BTreeMap<NaiveDate, RecordBatch> = BTreeMap::new();
+        if let Some(stored) = self.stored(table, month.month)? {
+            let slices = date_slices(table, &stored).into_iter();
+            let kept = slices.filter(|(date, _)| !month.replaced.contains(date));
+            parts.extend(kept.map(|(date, rows)| (date, stored.slice(rows.start, rows.len()))));
         }
-        let settled: BTreeSet<NaiveDate> = plan.settled.iter().map(|(date, _)| *date).collect();
-        for (month, dates) in months {
-            let mut parts: BTreeMap<NaiveDate, RecordBatch> = BTreeMap::new();
-            let replaced = |date: NaiveDate| settled.contains(&date) || dates.iter().any(|new| new.date == date);
-            if let Some(stored) = self.stored(table, month)? {
-                for (date, rows) in date_slices(table, &stored) {
-                    if !replaced(date) {
-                        parts.insert(date, stored.slice(rows.start, rows.len()));
-                    }
-                }
-            }
-            for date in &dates {
-                parts.insert(date.date, output.rows.slice(date.rows.start, date.rows.len()));
-            }
-            let batch = concat_batches(table.schema().arrow(), parts.values())?;
-            self.stage(table, month, &batch)?;
-        }
-        Ok(())
+        parts.extend(month.dates.iter().map(|date| (date.date, rows.slice(date.rows.start, date.rows.len()))));
+        Ok(concat_batches(table.schema().arrow(), parts.values())?)
     }
 
     /// The month as the manifest records it; months whose file is damaged were forgotten before.
@@ -87,23 +105,22 @@ impl<'a> OutputWriter<'a> {
         read_month_file(table, &self.store.month_file(table, month)).map(Some)
     }
 
-    fn stage(&mut self, table: Table, month: Month, batch: &RecordBatch) -> Result<()> {
+    fn adopt(&mut self, table: Table, month: Month, staged: StagedMonth) {
         let files: &mut TableFiles = self.manifest.files.entry(table).or_default();
-        match self.publication.stage(table, month, batch)? {
+        match self.publication.adopt(staged) {
             Some(entry) => files.insert(month, entry),
             None => files.remove(&month),
         };
-        Ok(())
     }
 
-    fn record(&mut self, plan: &ProcessorPlan, output: &ProcessorOutput) {
+    fn record(&mut self, plan: &ProcessorPlan, output: &ProcessorOutput, hashes: &BTreeMap<NaiveDate, String>) {
         let table = plan.id.output();
         let records = self.manifest.processors.entry(plan.id).or_default();
         for (date, inputs) in output.dates.iter().zip(&plan.fingerprints) {
             let record = DateRecord {
                 state: date.state.clone(),
                 rows: date.rows.len() as u64,
-                hash: partition_hash(table, &output.rows, date.rows.clone()),
+                hash: hashes[&date.date].clone(),
                 failures: count_by_category(&date.failures),
                 failures_hash: failures_hash(&date.failures),
                 inputs: inputs.clone(),
@@ -113,11 +130,12 @@ impl<'a> OutputWriter<'a> {
             records.insert(date.date, record);
         }
         let nothing = RecordBatch::new_empty(Arc::clone(table.schema().arrow()));
+        let no_rows = partition_hash(table, &nothing, 0..0);
         for (date, state) in &plan.settled {
             let record = DateRecord {
                 state: DateState::clone(state),
                 rows: 0,
-                hash: partition_hash(table, &nothing, 0..0),
+                hash: no_rows.clone(),
                 failures: BTreeMap::new(),
                 failures_hash: String::new(),
                 inputs: String::new(),
@@ -134,22 +152,53 @@ impl<'a> OutputWriter<'a> {
         let failures = std::mem::take(&mut self.failures);
         let months: BTreeSet<Month> =
             failures.iter().flat_map(|(_, dates)| dates.keys().map(|&date| Month::of(date))).collect();
-        for month in months {
-            let mut parts = Vec::new();
-            if let Some(stored) = self.stored(table, month)? {
-                let kept = keep_unreplaced(&stored, &failures);
-                parts.push(filter_record_batch(&stored, &kept)?);
-            }
-            for (id, dates) in &failures {
-                let dates: Vec<_> = dates.range(month.first_day()..=month.last_day()).collect();
-                parts.push(failure_rows(*id, &dates, self.timestamp)?);
-            }
-            let batch = concat_batches(table.schema().arrow(), &parts)?;
-            let (batch, _) = sort_by_key(table, &batch)?;
-            self.stage(table, month, &batch)?;
+        let months: Vec<Month> = months.into_iter().collect();
+        let staged = parallel::try_map(&months, self.threads, |&month| {
+            let batch = self.merge_failures(month, &failures)?;
+            StagedMonth::write(self.store, table, month, &batch)
+        })?;
+        for (month, staged) in months.into_iter().zip(staged) {
+            self.adopt(table, month, staged);
         }
         Ok(())
     }
+
+    fn merge_failures(&self, month: Month, failures: &[ProcessorFailures]) -> Result<RecordBatch> {
+        let table = Table::PrecomputeFailures;
+        let mut parts = Vec::new();
+        if let Some(stored) = self.stored(table, month)? {
+            parts.push(filter_record_batch(&stored, &keep_unreplaced(&stored, failures))?);
+        }
+        for (id, dates) in failures {
+            let dates: Vec<_> = dates.range(month.first_day()..=month.last_day()).collect();
+            parts.push(failure_rows(*id, &dates, self.timestamp)?);
+        }
+        let (batch, _) = sort_by_key(table, &concat_batches(table.schema().arrow(), &parts)?)?;
+        Ok(batch)
+    }
+}
+
+/// Every month with a computed or settled date.
+fn months_of<'o>(plan: &ProcessorPlan, output: &'o ProcessorOutput) -> Vec<MonthOfOutput<'o>> {
+    let mut months: BTreeMap<Month, MonthOfOutput<'o>> = BTreeMap::new();
+    let mut replace = |date: NaiveDate| {
+        let month = Month::of(date);
+        let entry = months.entry(month).or_insert_with(|| MonthOfOutput {
+            month,
+            replaced: BTreeSet::new(),
+            dates: Vec::new(),
+        });
+        entry.replaced.insert(date);
+        month
+    };
+    let computed: Vec<(Month, &DateOutput)> = output.dates.iter().map(|date| (replace(date.date), date)).collect();
+    for (date, _) in &plan.settled {
+        replace(*date);
+    }
+    for (month, date) in computed {
+        months.get_mut(&month).expect("entered above").dates.push(date);
+    }
+    months.into_values().collect()
 }
 
 fn count_by_category(failures: &[Failure]) -> BTreeMap<String, u64> {
@@ -174,18 +223,14 @@ fn failures_hash(failures: &[Failure]) -> String {
     format!("{:032x}", hasher.digest128())
 }
 
-fn keep_unreplaced(
-    stored: &RecordBatch,
-    failures: &[(ProcessorId, BTreeMap<NaiveDate, Vec<Failure>>)],
-) -> BooleanArray {
+fn keep_unreplaced(stored: &RecordBatch, failures: &[ProcessorFailures]) -> BooleanArray {
     let processors = stored.column_by_name("processor_name").expect("a column of the table").as_string::<i32>();
     let dates = stored.column_by_name("analysis_date").expect("a column of the table").as_primitive::<Date32Type>();
     (0..stored.num_rows())
         .map(|row| {
             let date = crate::calendar::date_of_day(dates.value(row));
-            let is_replaced = |(id, dates): &(ProcessorId, BTreeMap<NaiveDate, Vec<Failure>>)| {
-                id.class_name() == processors.value(row) && dates.contains_key(&date)
-            };
+            let is_replaced =
+                |(id, dates): &ProcessorFailures| id.class_name() == processors.value(row) && dates.contains_key(&date);
             Some(!failures.iter().any(is_replaced))
         })
         .collect()

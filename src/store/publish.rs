@@ -33,24 +33,22 @@ impl<'a> Publication<'a> {
 
     /// Writes one month of a table beside its final name. An empty batch removes the month: `None`.
     pub fn stage(&mut self, table: Table, month: Month, batch: &RecordBatch) -> Result<Option<FileEntry>> {
-        let path = self.lock.store().month_file(table, month);
-        if batch.num_rows() == 0 {
-            self.removed.push(path);
-            return Ok(None);
+        let staged = StagedMonth::write(self.lock.store(), table, month, batch)?;
+        Ok(self.adopt(staged))
+    }
+
+    /// Takes over a month that was staged on another thread.
+    pub fn adopt(&mut self, month: StagedMonth) -> Option<FileEntry> {
+        match month.entry {
+            Some(_) => self.staged.push(month.path),
+            None => self.removed.push(month.path),
         }
-        let entry = stage_file(&path, batch)?;
-        self.staged.push(path);
-        Ok(Some(entry))
+        month.entry
     }
 
     /// The final name of a month file.
     pub fn path(&self, table: Table, month: Month) -> PathBuf {
         self.lock.store().month_file(table, month)
-    }
-
-    /// Takes over files that were staged by [`stage_file`] on other threads.
-    pub fn adopt(&mut self, path: PathBuf) {
-        self.staged.push(path);
     }
 
     /// Renames the staged files into place, then commits by replacing the manifest.
@@ -72,7 +70,23 @@ impl<'a> Publication<'a> {
     }
 }
 
-/// Writes a month file beside its final name, for any thread; adopt the path before committing.
+/// A month written beside its final name, or found to have no rows.
+#[derive(Debug)]
+pub struct StagedMonth {
+    path: PathBuf,
+    entry: Option<FileEntry>,
+}
+
+impl StagedMonth {
+    /// Writes on any thread; nothing is visible until a publication adopts and commits it.
+    pub fn write(store: &Store, table: Table, month: Month, batch: &RecordBatch) -> Result<Self> {
+        let path = store.month_file(table, month);
+        let entry = if batch.num_rows() == 0 { None } else { Some(stage_file(&path, batch)?) };
+        Ok(Self { path, entry })
+    }
+}
+
+/// Writes a file beside its final name.
 pub(crate) fn stage_file(path: &Path, batch: &RecordBatch) -> Result<FileEntry> {
     let dir = path.parent().expect("month files lie in a table directory");
     std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;

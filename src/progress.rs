@@ -13,7 +13,7 @@ pub enum Event {
     /// A table is being pulled.
     TableStarted { table: Table, index: usize, total: usize },
     /// A table was pulled, or found unchanged.
-    TableFinished { table: Table, index: usize, total: usize, rows: u64, changed_dates: usize, unchanged: bool },
+    TableFinished { table: Table, index: usize, total: usize, rows: u64, changed_dates: usize, outcome: TableOutcome },
     /// A processor starts on so many dates.
     ProcessorStarted { processor: ProcessorId, dates: usize },
     /// A date was scored.
@@ -24,6 +24,14 @@ pub enum Event {
     MonthPublished { table: Table, index: usize, total: usize },
     /// Something the user should know that does not stop the work.
     Note(String),
+}
+
+/// What became of a table in a sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableOutcome {
+    Pulled,
+    Unchanged,
+    Absent,
 }
 
 /// Receives events, from any thread, and says when to stop.

@@ -12,7 +12,7 @@ use crate::calendar::{DateRange, DateRanges, Month};
 use crate::catalog::{Role, Table, is_nba_team};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors;
-use crate::progress::{Event, Observer, check_cancelled};
+use crate::progress::{Event, Observer, TableOutcome, check_cancelled};
 use crate::store::{
     InputTable, Layer, Partition, Phase3Manifest, Publication, SourceVersion, TableFiles, WriteLock, date_slices,
     partition_hash, sort_by_key,
@@ -46,6 +46,14 @@ pub struct TableReport {
 }
 
 impl TableReport {
+    fn outcome(&self) -> TableOutcome {
+        match (self.absent, self.unchanged) {
+            (true, _) => TableOutcome::Absent,
+            (false, true) => TableOutcome::Unchanged,
+            (false, false) => TableOutcome::Pulled,
+        }
+    }
+
     fn new(table: Table) -> Self {
         Self {
             table,
@@ -86,7 +94,7 @@ pub fn sync(source: &dyn Source, lock: &WriteLock, ranges: &DateRanges, observer
             total,
             rows: table.rows,
             changed_dates: table.changed_dates.len() + table.vanished_dates.len(),
-            unchanged: table.unchanged,
+            outcome: table.outcome(),
         });
         report.tables.push(table);
     }

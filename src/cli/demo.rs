@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::compute::ComputeOptions;
+use super::environment;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::run::whole_path;
@@ -68,10 +69,11 @@ fn look_further(settings: &Settings, args: &DemoArgs) -> String {
     let glob = args.dir.join("published/nba_predictions.ml_feature_store_v2/*.parquet");
     format!(
         "\nLook further:\n  \
-         putback status --store {store}\n  \
-         putback run --season {season} --warehouse dir:{dir}/warehouse --to dir:{dir}/published --store {store}   \
+         {program} status --store {store}\n  \
+         {program} run --season {season} --warehouse dir:{dir}/warehouse --to dir:{dir}/published --store {store}   \
          # again: nothing to do\n  \
          duckdb -c \"SELECT game_date, player_lookup, features FROM '{glob}' LIMIT 5\"",
+        program = environment::program(),
         season = args.season,
         dir = args.dir.display(),
         glob = glob.display(),

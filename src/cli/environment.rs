@@ -55,6 +55,11 @@ pub fn owner() -> Owner {
     Owner { pid: std::process::id(), host, command: format!("putback {}", command.join(" ")) }
 }
 
+/// The binary as it was called, for commands to copy.
+pub fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "putback".to_owned())
+}
+
 /// Threads the machine can run at once.
 pub fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)

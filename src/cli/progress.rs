@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::output::Printer;
 use crate::processors::ProcessorId;
-use crate::progress::{Event, Observer};
+use crate::progress::{Event, Observer, TableOutcome};
 use crate::store::DateState;
 
 /// Between two lines of progress without a terminal.
@@ -128,11 +128,11 @@ impl Observer for Progress {
         match event {
             Event::Note(text) => self.say(format!("note: {text}")),
             Event::TableStarted { .. } => {}
-            Event::TableFinished { table, rows, changed_dates, unchanged, index, total } => {
-                let what = if unchanged {
-                    format!("{table}: unchanged, {rows} rows")
-                } else {
-                    format!("{table}: {rows} rows, {changed_dates} dates changed")
+            Event::TableFinished { table, rows, changed_dates, outcome, index, total } => {
+                let what = match outcome {
+                    TableOutcome::Pulled => format!("{table}: {rows} rows, {changed_dates} dates changed"),
+                    TableOutcome::Unchanged => format!("{table}: unchanged, {rows} rows"),
+                    TableOutcome::Absent => format!("{table}: not in the warehouse; it is optional"),
                 };
                 if self.bars.is_none() {
                     self.printer.note(format!("sync {}/{total} {what}", index + 1));

@@ -63,9 +63,6 @@ pub fn announce_clipping(range: &RequestedRange, printer: Printer) {
 
 fn notes(table: &TableReport) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
-    if table.absent && table.vanished_dates.is_empty() {
-        notes.push("not in the warehouse; it is optional".to_owned());
-    }
     if !table.unchanged {
         notes.extend(column_notes(&table.notes));
     }

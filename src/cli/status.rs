@@ -1,5 +1,7 @@
 //! `putback status`
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::exit::ExitCode;
@@ -11,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::report::StatusReport;
 use crate::schedule::Schedule;
+use crate::store::Store;
 
 /// Show how the dates of the store stand, per year and processor
 ///
@@ -31,7 +34,7 @@ pub struct StatusArgs {
 pub fn run(args: &StatusArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let settings = Settings::resolve(global, None, None)?;
     let store = settings.store();
-    let schedule = Schedule::load(&store, &store.phase3()?)?;
+    let schedule = load_schedule(&store)?;
     let dates = schedule.game_dates(&ranges(args)?);
     if dates.is_empty() {
         return Err(Error::new(
@@ -52,6 +55,21 @@ pub fn run(args: &StatusArgs, global: &GlobalArgs, printer: Printer) -> Result<E
         printer.status(&report);
     }
     Ok(ExitCode::Done)
+}
+
+/// A sync that commits at this moment has renamed files before its manifest: look again.
+fn load_schedule(store: &Store) -> Result<Schedule> {
+    const TRIES: u32 = 20;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match Schedule::load(store, &store.phase3()?) {
+            Err(error) if error.kind() == ErrorKind::Corrupt && tries < TRIES => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Everything when no range is given.

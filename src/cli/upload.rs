@@ -1,5 +1,8 @@
 //! `putback upload`
 
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
 use clap::Args;
 
 use super::environment;
@@ -11,6 +14,8 @@ use super::settings::{GlobalArgs, Settings};
 use super::sync::announce_clipping;
 use crate::calendar::DateRanges;
 use crate::error::Result;
+use crate::report::StatusReport;
+use crate::schedule::Schedule;
 use crate::store::{Store, WriteLock};
 use crate::upload::{PublishSet, UploadReport};
 use crate::warehouse;
@@ -37,7 +42,21 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     } else {
         printer.line(table(&report));
     }
-    Ok(if held_back > 0 { ExitCode::FailedDates } else { ExitCode::Done })
+    let pending = note_pending(lock.store(), &range.ranges, printer)?;
+    Ok(if held_back + pending > 0 { ExitCode::FailedDates } else { ExitCode::Done })
+}
+
+/// Game dates that were never computed are not published either, and are not passed over in silence.
+fn note_pending(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<usize> {
+    let dates = Schedule::load(store, &store.phase3()?)?.game_dates(ranges);
+    let report = StatusReport::new(&store.phase4()?, &dates);
+    let pending: BTreeSet<NaiveDate> =
+        report.not_done.iter().filter(|date| date.failed.is_none()).map(|date| date.date).collect();
+    if let (Some(first), Some(last)) = (pending.first(), pending.last()) {
+        let count = pending.len();
+        printer.note(format!("note: {count} game dates are not computed and not published: {first} to {last}"));
+    }
+    Ok(pending.len())
 }
 
 /// Publishes and says what was held back; returns how many (processor, date) that is.

@@ -230,7 +230,15 @@ impl<'a> Run<'a> {
 
     fn plan(&self, processor: &'static dyn Processor) -> Result<ProcessorPlan> {
         let fingerprints = Fingerprints::new(self.phase3, &self.phase4, self.request.daily_cache);
-        plan_processor(processor, self.dates, &self.calendar, &self.phase4, &fingerprints, self.request.force)
+        plan_processor(
+            processor,
+            &self.request.ranges,
+            self.dates,
+            &self.calendar,
+            &self.phase4,
+            &fingerprints,
+            self.request.force,
+        )
     }
 
     fn run_side_by_side(&mut self, plans: &[ProcessorPlan]) -> Result<Vec<(ProcessorOutput, Duration)>> {

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::ProcessorReport;
 use super::fingerprint::Fingerprints;
-use crate::calendar::{BOOTSTRAP_DAYS, Month, SeasonCalendar};
+use crate::calendar::{BOOTSTRAP_DAYS, DateRanges, Month, SeasonCalendar};
 use crate::catalog::Table;
 use crate::error::Result;
 use crate::processors::{Processor, ProcessorId};
@@ -22,7 +22,8 @@ pub(super) struct ProcessorPlan {
     /// Dates to compute, ascending, with the fingerprint of their inputs.
     pub to_run: Vec<NaiveDate>,
     pub fingerprints: Vec<String>,
-    /// Dates whose state is known without computing and is new: bootstrap, or an upstream failure.
+    /// Dates whose state is known without computing and is new: bootstrap, an upstream failure, or no
+    /// game any more.
     pub settled: Vec<(NaiveDate, DateState)>,
     unchanged: usize,
 }
@@ -43,9 +44,11 @@ impl ProcessorPlan {
     }
 }
 
-/// Sorts dates into computed, settled without computing, and unchanged.
+/// Sorts dates into computed, settled without computing, and unchanged. `dates` are the game dates of
+/// `ranges`, ascending.
 pub(super) fn plan_processor(
     processor: &'static dyn Processor,
+    ranges: &DateRanges,
     dates: &[NaiveDate],
     calendar: &SeasonCalendar,
     phase4: &Phase4Manifest,
@@ -80,7 +83,24 @@ pub(super) fn plan_processor(
             plan.fingerprints.push(inputs);
         }
     }
+    plan.settled.extend(dates_without_games(processor.id(), ranges, dates, phase4));
+    plan.settled.sort_by_key(|(date, _)| *date);
     Ok(plan)
+}
+
+/// Dates computed once that the schedule no longer has: their rows go, here and in the target.
+fn dates_without_games(
+    id: ProcessorId,
+    ranges: &DateRanges,
+    dates: &[NaiveDate],
+    phase4: &Phase4Manifest,
+) -> Vec<(NaiveDate, DateState)> {
+    let state = DateState::Empty { rule: "no finished game in the schedule".to_owned() };
+    let records = phase4.processors.get(&id).into_iter().flatten();
+    records
+        .filter(|(date, record)| ranges.contains(**date) && dates.binary_search(date).is_err() && record.state != state)
+        .map(|(date, _)| (*date, state.clone()))
+        .collect()
 }
 
 /// Bootstrap days are skipped; a date does not run when an upstream neither wrote rows nor was empty

@@ -92,6 +92,35 @@ fn a_target_with_another_layout_is_refused() {
 }
 
 #[test]
+fn game_dates_that_are_not_computed_are_named_and_turn_into_a_status() {
+    let desk = Desk::new();
+    assert_eq!(desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE).code, 0);
+    assert_eq!(desk.run(&["compute", "-q"], &["--from", "2023-11-07", "--to", "2023-11-20"]).code, 0);
+    let outcome = upload(&desk);
+    assert_eq!(outcome.code, 3, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("game dates are not computed and not published"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_date_whose_games_vanish_leaves_store_and_target() {
+    let desk = Desk::computed();
+    let table = Table::Schedule;
+    let batch = crate::fixture::rows(table);
+    let dates = batch.column_by_name("game_date").expect("a column").as_primitive::<Date32Type>();
+    let day = Date32Type::from_naive_date("2023-12-05".parse().expect("a date"));
+    let others = dates.iter().map(|date| date.map(|date| date != day)).collect();
+    desk.put(table, &arrow::compute::filter_record_batch(&batch, &others).expect("rows"));
+    let outcome = desk.run(&["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    for place in ["putback-store/phase4", "published"] {
+        let file = desk.path(place).join("nba_predictions.ml_feature_store_v2/2023-12.parquet");
+        let rows = read_month_file(Table::MlFeatureStore, &file).expect("a month file");
+        let dates = rows.column_by_name("game_date").expect("a column").as_primitive::<Date32Type>();
+        assert!(dates.len() > 100 && !dates.values().contains(&day), "{place}");
+    }
+}
+
+#[test]
 fn a_store_file_that_was_altered_is_not_published() {
     let desk = Desk::computed();
     let table = Table::PlayerCompositeFactors;
@@ -101,7 +130,7 @@ fn a_store_file_that_was_altered_is_not_published() {
     std::fs::remove_dir_all(desk.path("published")).expect("a directory");
     let outcome = upload(&desk);
     assert_eq!(outcome.code, 13, "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("is not what was computed"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("2023-11.parquet is not the file that the store recorded"), "{}", outcome.stderr);
     assert!(desk.files("published").keys().all(|path| !path.to_string_lossy().ends_with(".parquet")));
 }
 

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -39,10 +40,8 @@ impl WriteLock {
             .truncate(false)
             .open(&path)
             .map_err(|error| Error::io("open", &path, error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(held_by_another(store, &mut file)),
-            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path, error)),
+        if !lock_patiently(&file).map_err(|error| Error::io("lock", &path, error))? {
+            return Err(held_by_another(store, &mut file));
         }
         write_owner(&mut file, owner).map_err(|error| Error::io("write", &path, error))?;
         let lock = Self { store: store.clone(), _file: file };
@@ -53,6 +52,21 @@ impl WriteLock {
     pub fn store(&self) -> &Store {
         &self.store
     }
+}
+
+/// A process that was just killed keeps its lock until the system has taken it apart: a moment's
+/// patience lets the rerun that follows start. False when somebody else still holds the lock then.
+pub(crate) fn lock_patiently(file: &File) -> std::io::Result<bool> {
+    const TRIES: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(50);
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 fn write_owner(file: &mut File, owner: &Owner) -> std::io::Result<()> {

@@ -12,7 +12,7 @@
 
 mod content;
 mod files;
-mod lock;
+pub(crate) mod lock;
 mod manifest;
 pub(crate) mod publish;
 

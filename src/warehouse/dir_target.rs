@@ -19,6 +19,7 @@ use crate::calendar::{Month, date_of_day};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Event, Observer, check_cancelled};
+use crate::store::lock::lock_patiently;
 use crate::store::publish::{remove_if_present, rename, replace_file, stage_file, staged_path, sync_dir};
 use crate::store::{FileEntry, date_slices, partition_hash, read_month_file, sort_by_key};
 use crate::upload::{MonthPart, PublishSet, TableUpload, Target, UploadReport};
@@ -80,14 +81,11 @@ impl DirTarget {
         let path = dir.join("lock");
         let open = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         let file = open.map_err(|error| Error::io("open", &path, error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(std::fs::TryLockError::WouldBlock) => {
-                Err(Error::new(ErrorKind::Locked, format!("another upload into {} is running", self.root.display()))
-                    .hint("wait for it to end and run the same command again"))
-            }
-            Err(std::fs::TryLockError::Error(error)) => Err(Error::io("lock", &path, error)),
+        if lock_patiently(&file).map_err(|error| Error::io("lock", &path, error))? {
+            return Ok(file);
         }
+        Err(Error::new(ErrorKind::Locked, format!("another upload into {} is running", self.root.display()))
+            .hint("wait for it to end and run the same command again"))
     }
 
     fn load_published(&self) -> Result<Published> {

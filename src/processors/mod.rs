@@ -9,6 +9,7 @@ pub mod psza;
 pub mod tdza;
 
 mod columns;
+mod dated;
 mod facts;
 mod output;
 

@@ -13,16 +13,16 @@ use arrow::array::{
     StringBuilder,
 };
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
-use chrono::{DateTime, NaiveDate, Utc};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use chrono::NaiveDate;
 
 use self::score::{
     BettingLine, DailyCache, FEATURE_NAMES, FEATURE_VERSION, Factors, FeatureVector, GameContext, HashedRow, Inputs,
     MonthMeans, NoFallbackLine, OpponentDefense, RecentGame, SeasonMeans, ZoneRates,
 };
 use super::columns::{ColumnSet, set_bookkeeping};
+use super::dated::{CircuitBreakers, Lineage, by_date};
 use super::facts::{Facts, Nullable};
-use super::pcf::breaker_failure;
 use super::{DateOutput, Failure, Input, LookBack, Processor, ProcessorId, ProcessorOutput, RunContext};
 use crate::catalog::Table;
 use crate::engine::Session;
@@ -69,17 +69,20 @@ impl Processor for Mlfs {
         let batch = session.query(include_str!("query.sql"))?;
         let lineage = session.query(include_str!("lineage.sql"))?;
         let facts = FactColumns::new(&Facts(&batch));
+        let breakers = CircuitBreakers::new(&Facts(&batch), context.timestamp);
+        let lineage = Lineage::new(&Facts(&lineage), SOURCE_HASHES);
         let mut rows = Vec::with_capacity(batch.num_rows());
-        let mut outputs = Vec::with_capacity(dates.len());
-        let mut start = 0;
-        for &date in dates {
-            let end = facts.end_of(date, start);
-            outputs.push(facts.score_date(date, start..end, context.timestamp, &mut rows));
-            start = end;
-        }
-        Ok(ProcessorOutput { rows: to_batch(&rows, &Lineage::new(&Facts(&lineage)), context)?, dates: outputs })
+        let outputs = by_date(dates, facts.date, |date, range| facts.score_date(date, range, &breakers, &mut rows));
+        Ok(ProcessorOutput { rows: to_batch(&rows, &lineage, context)?, dates: outputs })
     }
 }
+
+/// Columns of `lineage.sql`, in the order of [`SOURCE_COLUMNS`].
+const SOURCE_HASHES: [&str; 4] = ["cache_hash", "factors_hash", "zones_hash", "defense_hash"];
+
+/// §5.
+const SOURCE_COLUMNS: [&str; 4] =
+    ["source_daily_cache_hash", "source_composite_hash", "source_shot_zones_hash", "source_team_defense_hash"];
 
 /// `['points_avg_last_5', …]` as the hash spells it.
 fn feature_names_text() -> &'static str {
@@ -118,7 +121,7 @@ struct FactColumns<'a> {
     defense: [&'a Float64Array; 2],
 }
 
-const INTS: [&str; 34] = [
+const INTS: [&str; 32] = [
     "day",
     "season_games",
     "season_points",
@@ -151,11 +154,9 @@ const INTS: [&str; 34] = [
     "zones_paint_rate_100",
     "zones_mid_range_rate_100",
     "zones_three_pt_rate_100",
-    "attempt_number",
-    "breaker_until_us",
 ];
 
-const FLAGS: [&str; 13] = [
+const FLAGS: [&str; 12] = [
     "is_home",
     "has_context",
     "home_game",
@@ -168,7 +169,6 @@ const FLAGS: [&str; 13] = [
     "zones_ready",
     "has_defense",
     "defense_ready",
-    "breaker_tripped",
 ];
 
 const TEXTS: [&str; 6] =
@@ -213,18 +213,12 @@ impl<'a> FactColumns<'a> {
         self.texts[name].at(row)
     }
 
-    /// The end of the rows of `date`, which start at `start`.
-    fn end_of(&self, date: NaiveDate, start: usize) -> usize {
-        let day = Date32Type::from_naive_date(date);
-        start + self.date.values()[start..].partition_point(|&value| value <= day)
-    }
-
     /// Scores the players of a date in ascending order and says how the date ended (§1.5).
     fn score_date(
         &self,
         date: NaiveDate,
         facts: Range<usize>,
-        now: DateTime<Utc>,
+        breakers: &CircuitBreakers<'_>,
         rows: &mut Vec<Row<'a>>,
     ) -> DateOutput {
         let first = rows.len();
@@ -232,7 +226,7 @@ impl<'a> FactColumns<'a> {
         let mut failures = Vec::new();
         let mut text = HashText::default();
         for row in facts {
-            match self.score_row(date, row, now, &mut text) {
+            match self.score_row(date, row, breakers, &mut text) {
                 Ok(scored) => rows.push(scored),
                 Err(failure) => failures.push(failure),
             }
@@ -251,12 +245,12 @@ impl<'a> FactColumns<'a> {
         &self,
         date: NaiveDate,
         row: usize,
-        now: DateTime<Utc>,
+        breakers: &CircuitBreakers<'_>,
         text: &mut HashText,
     ) -> Result<Row<'a>, Failure> {
         let player = self.text("player_lookup", row).expect("the key is not NULL");
-        if let Some(until) = self.active_breaker(row, now) {
-            return Err(breaker_failure(player, until));
+        if let Some(failure) = breakers.failure(row, player) {
+            return Err(failure);
         }
         let inputs = self.inputs(row);
         let vector = FeatureVector::of(&inputs).map_err(|NoFallbackLine| Failure {
@@ -280,14 +274,9 @@ impl<'a> FactColumns<'a> {
             vector,
             games: inputs.recent.len() as i64,
             ready: ["cache_ready", "factors_ready", "zones_ready", "defense_ready"].map(|name| self.holds(name, row)),
-            attempts: self.count("attempt_number", row),
+            attempts: breakers.attempts(row),
             data_hash,
         })
-    }
-
-    fn active_breaker(&self, row: usize, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.flag("breaker_tripped", row).filter(|&tripped| tripped)?;
-        DateTime::from_timestamp_micros(self.int("breaker_until_us", row)?).filter(|&until| until > now)
     }
 
     fn inputs(&self, row: usize) -> Inputs<'a> {
@@ -406,25 +395,6 @@ impl<'a> FactColumns<'a> {
     }
 }
 
-/// The upstream hashes of a date, in the order cache, factors, zones, defense (§5).
-struct Lineage<'a> {
-    by_date: HashMap<NaiveDate, [Option<&'a str>; 4]>,
-}
-
-impl<'a> Lineage<'a> {
-    fn new(facts: &Facts<'a>) -> Self {
-        let dates = facts.date("game_date");
-        let hashes = ["cache_hash", "factors_hash", "zones_hash", "defense_hash"].map(|name| facts.str(name));
-        let by_date =
-            (0..facts.rows()).filter_map(|row| Some((dates.at(row)?, hashes.map(|hash| hash.at(row))))).collect();
-        Self { by_date }
-    }
-
-    fn hash(&self, date: NaiveDate, source: usize) -> Option<&'a str> {
-        self.by_date.get(&date).and_then(|hashes| hashes[source])
-    }
-}
-
 /// §5, column by column.
 fn to_batch(rows: &[Row<'_>], lineage: &Lineage<'_>, context: &RunContext) -> Result<RecordBatch> {
     let table = Table::MlFeatureStore;
@@ -449,11 +419,7 @@ fn to_batch(rows: &[Row<'_>], lineage: &Lineage<'_>, context: &RunContext) -> Re
     set.bool("is_home", rows.iter().map(|row| Some(row.hashed.is_home)));
     set.int("days_rest", rows.iter().map(|row| row.hashed.days_rest));
     set.const_str("data_source", DATA_SOURCE);
-    for (index, name) in
-        ["source_daily_cache_hash", "source_composite_hash", "source_shot_zones_hash", "source_team_defense_hash"]
-            .into_iter()
-            .enumerate()
-    {
+    for (index, name) in SOURCE_COLUMNS.into_iter().enumerate() {
         set.str(name, rows.iter().map(|row| lineage.hash(row.hashed.date, index)));
     }
     for name in ["expected_games_count", "actual_games_count"] {

@@ -8,13 +8,13 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use arrow::array::{BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::Date32Type;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 
 use self::score::{HashedRow, Inputs, PlayerContext, RecentGames, RoundedScores, Scores, ShotZones, TeamDefense};
 use super::columns::{ColumnSet, set_bookkeeping};
+use super::dated::{CircuitBreakers, Lineage, by_date};
 use super::facts::{Facts, Nullable};
-use super::{DateOutput, Failure, Input, LookBack, Processor, ProcessorId, ProcessorOutput, RunContext};
+use super::{DateOutput, Input, LookBack, Processor, ProcessorId, ProcessorOutput, RunContext};
 use crate::catalog::Table;
 use crate::engine::Session;
 use crate::error::Result;
@@ -53,17 +53,20 @@ impl Processor for Pcf {
         let batch = session.query(include_str!("query.sql"))?;
         let lineage = session.query(include_str!("lineage.sql"))?;
         let facts = FactColumns::new(&Facts(&batch));
+        let breakers = CircuitBreakers::new(&Facts(&batch), context.timestamp);
+        let lineage = Lineage::new(&Facts(&lineage), SOURCE_HASHES);
         let mut rows = Vec::with_capacity(batch.num_rows());
-        let mut outputs = Vec::with_capacity(dates.len());
-        let mut start = 0;
-        for &date in dates {
-            let end = facts.end_of(date, start);
-            outputs.push(facts.score_date(date, start..end, context.timestamp, &mut rows));
-            start = end;
-        }
-        Ok(ProcessorOutput { rows: to_batch(&rows, &Lineage::new(&Facts(&lineage)), context)?, dates: outputs })
+        let outputs = by_date(dates, facts.date, |date, range| facts.score_date(date, range, &breakers, &mut rows));
+        Ok(ProcessorOutput { rows: to_batch(&rows, &lineage, context)?, dates: outputs })
     }
 }
+
+/// Columns of `lineage.sql`, in the order of [`SOURCE_COLUMNS`].
+const SOURCE_HASHES: [&str; 4] = ["context_hash", "team_hash", "shot_hash", "defense_hash"];
+
+/// §5.3.
+const SOURCE_COLUMNS: [&str; 4] =
+    ["source_player_context_hash", "source_team_context_hash", "source_player_shot_hash", "source_team_defense_hash"];
 
 /// One output row.
 struct Row<'a> {
@@ -94,10 +97,9 @@ struct FactColumns<'a> {
     vs_league: [&'a Float64Array; 3],
 }
 
-const FLAGS: [&str; 6] =
-    ["is_synthetic", "back_to_back", "played_yesterday", "has_shot_zones", "has_defense", "breaker_tripped"];
+const FLAGS: [&str; 5] = ["is_synthetic", "back_to_back", "played_yesterday", "has_shot_zones", "has_defense"];
 
-const INTS: [&str; 19] = [
+const INTS: [&str; 18] = [
     "days_rest",
     "games_in_last_7_days",
     "minutes_in_last_7_days",
@@ -116,20 +118,17 @@ const INTS: [&str; 19] = [
     "paint_rate_100",
     "mid_range_rate_100",
     "three_pt_rate_100",
-    "attempt_number",
 ];
 
 impl<'a> FactColumns<'a> {
     fn new(facts: &Facts<'a>) -> Self {
-        let mut ints: HashMap<_, _> = INTS.into_iter().map(|name| (name, facts.int(name))).collect();
-        ints.insert("breaker_until_us", facts.int("breaker_until_us"));
         Self {
             date: facts.date("game_date"),
             player: facts.str("player_lookup"),
             universal_id: facts.str("universal_player_id"),
             game_id: facts.str("game_id"),
             flags: FLAGS.into_iter().map(|name| (name, facts.bool(name))).collect(),
-            ints,
+            ints: INTS.into_iter().map(|name| (name, facts.int(name))).collect(),
             primary_zone: facts.str("primary_scoring_zone"),
             weakest_zone: facts.str("weakest_zone"),
             vs_league: [
@@ -152,18 +151,12 @@ impl<'a> FactColumns<'a> {
         self.int(name, row).map(|scaled| decimal_to_f64(scaled, digits))
     }
 
-    /// The end of the rows of `date`, which start at `start`.
-    fn end_of(&self, date: NaiveDate, start: usize) -> usize {
-        let day = Date32Type::from_naive_date(date);
-        start + self.date.values()[start..].partition_point(|&value| value <= day)
-    }
-
     /// Scores the players of a date in ascending order and says how the date ended (§1.6).
     fn score_date(
         &self,
         date: NaiveDate,
         facts: Range<usize>,
-        now: DateTime<Utc>,
+        breakers: &CircuitBreakers<'_>,
         rows: &mut Vec<Row<'a>>,
     ) -> DateOutput {
         let first = rows.len();
@@ -171,9 +164,9 @@ impl<'a> FactColumns<'a> {
         let mut failures = Vec::new();
         let mut text = HashText::default();
         for row in facts {
-            match self.active_breaker(row, now) {
-                Some(until) => failures.push(breaker_failure(self.player.value(row), until)),
-                None => rows.push(self.score_row(date, row, &mut text)),
+            match breakers.failure(row, self.player.value(row)) {
+                Some(failure) => failures.push(failure),
+                None => rows.push(self.score_row(date, row, breakers.attempts(row), &mut text)),
             }
         }
         let state = if rows.len() > first {
@@ -189,13 +182,7 @@ impl<'a> FactColumns<'a> {
         DateOutput { date, state, rows: first..rows.len(), failures }
     }
 
-    /// §6: tripped, and until a time that is later than now.
-    fn active_breaker(&self, row: usize, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.flag("breaker_tripped", row).filter(|&tripped| tripped)?;
-        DateTime::from_timestamp_micros(self.int("breaker_until_us", row)?).filter(|&until| until > now)
-    }
-
-    fn score_row(&self, date: NaiveDate, row: usize, text: &mut HashText) -> Row<'a> {
+    fn score_row(&self, date: NaiveDate, row: usize, attempts: i64, text: &mut HashText) -> Row<'a> {
         let inputs = self.inputs(row);
         let scores = Scores::of(&inputs);
         let (completeness_pct, missing) = score::completeness(&inputs);
@@ -223,7 +210,7 @@ impl<'a> FactColumns<'a> {
             completeness_pct,
             missing,
             warnings,
-            attempts: self.int("attempt_number", row).unwrap_or(0),
+            attempts,
             data_hash,
         }
     }
@@ -270,34 +257,6 @@ impl<'a> FactColumns<'a> {
     }
 }
 
-pub(super) fn breaker_failure(player: &str, until: DateTime<Utc>) -> Failure {
-    Failure {
-        entity_id: player.to_owned(),
-        category: "CIRCUIT_BREAKER_ACTIVE",
-        reason: format!("Circuit breaker active until {}", until.format("%Y-%m-%d %H:%M:%S%:z")),
-        can_retry: false,
-    }
-}
-
-/// The upstream hashes of a date, in the order context, team, shot, defense (§5.3).
-struct Lineage<'a> {
-    by_date: HashMap<NaiveDate, [Option<&'a str>; 4]>,
-}
-
-impl<'a> Lineage<'a> {
-    fn new(facts: &Facts<'a>) -> Self {
-        let dates = facts.date("game_date");
-        let hashes = ["context_hash", "team_hash", "shot_hash", "defense_hash"].map(|name| facts.str(name));
-        let by_date =
-            (0..facts.rows()).filter_map(|row| Some((dates.at(row)?, hashes.map(|hash| hash.at(row))))).collect();
-        Self { by_date }
-    }
-
-    fn hash(&self, date: NaiveDate, source: usize) -> Option<&'a str> {
-        self.by_date.get(&date).and_then(|hashes| hashes[source])
-    }
-}
-
 /// §4, column by column.
 fn to_batch(rows: &[Row<'_>], lineage: &Lineage<'_>, context: &RunContext) -> Result<RecordBatch> {
     let mut set = ColumnSet::new(Table::PlayerCompositeFactors, rows.len());
@@ -327,15 +286,7 @@ fn to_batch(rows: &[Row<'_>], lineage: &Lineage<'_>, context: &RunContext) -> Re
     set.str("missing_data_fields", rows.iter().map(|row| row.missing.as_deref()));
     set.bool("has_warnings", rows.iter().map(|row| Some(row.warnings.is_some())));
     set.str("warning_details", rows.iter().map(|row| row.warnings.as_deref()));
-    for (index, name) in [
-        "source_player_context_hash",
-        "source_team_context_hash",
-        "source_player_shot_hash",
-        "source_team_defense_hash",
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    for (index, name) in SOURCE_COLUMNS.into_iter().enumerate() {
         set.str(name, rows.iter().map(|row| lineage.hash(row.date, index)));
     }
     set.str("data_hash", rows.iter().map(|row| Some(&row.data_hash)));

@@ -9,6 +9,7 @@ use chrono::NaiveDate;
 
 use self::score::{LeagueAverages, LeagueWindow, TeamScore, TeamWindow, Zone};
 use super::columns::{ColumnSet, set_bookkeeping};
+use super::dated::by_date;
 use super::facts::{Facts, Nullable};
 use super::{DateOutput, Failure, Input, LookBack, Processor, ProcessorId, ProcessorOutput, RunContext};
 use crate::catalog::Table;
@@ -43,13 +44,7 @@ impl Processor for Tdza {
         let batch = session.query(include_str!("query.sql"))?;
         let facts = FactColumns::new(&Facts(&batch));
         let mut rows = Vec::new();
-        let mut outputs = Vec::with_capacity(dates.len());
-        let mut start = 0;
-        for &date in dates {
-            let end = facts.end_of(date, start);
-            outputs.push(facts.score_date(date, start..end, &mut rows));
-            start = end;
-        }
+        let outputs = by_date(dates, facts.date, |date, range| facts.score_date(date, range, &mut rows));
         Ok(ProcessorOutput { rows: to_batch(&rows, context)?, dates: outputs })
     }
 }
@@ -105,11 +100,6 @@ impl<'a> FactColumns<'a> {
             .map(|name| facts.int(name)),
             source_hash: facts.str("source_hash"),
         }
-    }
-
-    /// The end of the rows of `date`, which start at `start`.
-    fn end_of(&self, date: NaiveDate, start: usize) -> usize {
-        (start..self.date.len()).find(|&row| self.date.at(row) != Some(date)).unwrap_or(self.date.len())
     }
 
     /// Scores the teams of a date in ascending order and says how the date ended (§1.6).

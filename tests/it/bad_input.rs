@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Date32Type};
 use insta::assert_snapshot;
 use putback::catalog::Table;
 
@@ -198,33 +198,34 @@ fn a_range_that_reaches_into_the_future_is_clipped_and_says_so() {
     assert!(outcome.stderr.contains("note: 2023-11-07 to 2199-12-31 reaches into the future; taken: 2023-11-07 to "));
 }
 
+/// Four years earlier, with a schedule that has no regular-season game to open the season.
 #[test]
 fn an_unknown_season() {
+    const FOUR_YEARS_DAYS: i32 = 1461;
     let desk = Desk::new();
-    let table = Table::Schedule;
-    let batch = rows(table);
-    // The schedule without its regular-season games of October cannot say when 1999-00 opened.
-    let years: ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![1999; batch.num_rows()]));
-    let dates = batch.column_by_name("game_date").expect("a column");
-    let shifted: arrow::array::Date32Array = dates
-        .as_primitive::<arrow::datatypes::Date32Type>()
-        .iter()
-        .map(|day| day.map(|day| day - 24 * 365 - 6))
-        .collect();
-    let no: ArrayRef = Arc::new(arrow::array::BooleanArray::from(vec![false; batch.num_rows()]));
-    let yes: ArrayRef = Arc::new(arrow::array::BooleanArray::from(vec![true; batch.num_rows()]));
-    let batch = with_column(&batch, "season_year", Some(years));
-    let batch = with_column(&batch, "game_date", Some(Arc::new(shifted)));
-    let batch = with_column(&with_column(&batch, "is_regular_season", Some(no)), "is_playoffs", Some(yes));
-    desk.put(table, &batch);
-    assert_eq!(desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE).code, 0);
-    let outcome = desk.run(&["compute", "-q"], &["--from", "1999-11-01", "--to", "1999-11-30"]);
-    assert_eq!(outcome.code, 5, "the inputs were not synced that far back: {}", outcome.stderr);
-    let mut calendar = putback::calendar::SeasonCalendar::built_in();
-    calendar.overrule(&std::collections::BTreeMap::new());
-    let error = calendar.is_bootstrap("1999-11-15".parse().expect("a date")).unwrap_err();
-    assert_eq!(putback::cli::ExitCode::of(&error), putback::cli::ExitCode::UnknownSeason);
-    assert!(error.to_string().contains("season 1999-00 is unknown"));
+    for (table, batch) in crate::fixture::season_start() {
+        let dates = batch.column_by_name("game_date").expect("a column").as_primitive::<Date32Type>();
+        let earlier: Date32Array = dates.iter().map(|day| day.map(|day| day - FOUR_YEARS_DAYS)).collect();
+        let mut batch = with_column(batch, "game_date", Some(Arc::new(earlier)));
+        if *table == Table::Schedule {
+            let all =
+                |value: bool| -> Option<ArrayRef> { Some(Arc::new(BooleanArray::from(vec![value; batch.num_rows()]))) };
+            let (no, yes) = (all(false), all(true));
+            batch = with_column(&with_column(&batch, "is_regular_season", no), "is_playoffs", yes);
+        }
+        desk.put(*table, &batch);
+    }
+    let range = ["--from", "2019-11-08", "--to", "2019-11-30"];
+    assert_eq!(desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &range).code, 0);
+    let before = desk.files("putback-store");
+    assert_snapshot!(desk.run(&["compute", "-q"], &range).shown(), @r"
+exit status: 14
+--- stdout
+--- stderr
+error: season 2019-20 is unknown: no opening night for it
+  hint: sync a schedule with finished regular-season games of 2019-20, or add the season to data/seasons.toml (year = 2019, opening_night = its first regular-season game) and rebuild
+");
+    assert!(before == desk.files("putback-store"));
 }
 
 #[test]
@@ -345,8 +346,8 @@ fn a_date_without_player_rows_fails_and_the_others_are_done() {
     let desk = Desk::new();
     for table in [Table::PlayerGameSummary, Table::UpcomingPlayerGameContext] {
         let batch = rows(table);
-        let dates = batch.column_by_name("game_date").expect("a column").as_primitive::<arrow::datatypes::Date32Type>();
-        let day = arrow::datatypes::Date32Type::from_naive_date("2023-12-05".parse().expect("a date"));
+        let dates = batch.column_by_name("game_date").expect("a column").as_primitive::<Date32Type>();
+        let day = Date32Type::from_naive_date("2023-12-05".parse().expect("a date"));
         let others = dates.iter().map(|date| date.map(|date| date != day)).collect();
         desk.put(table, &arrow::compute::filter_record_batch(&batch, &others).expect("rows"));
     }

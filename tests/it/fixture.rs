@@ -62,6 +62,17 @@ impl Desk {
         write_parquet(&self.warehouse_file(table), batch).expect("a writable directory");
     }
 
+    /// Replaces a table of the warehouse by two files in a folder of a folder.
+    pub fn put_split(&self, table: Table, batch: &RecordBatch) {
+        std::fs::remove_file(self.warehouse_file(table)).expect("a file");
+        let dir = self.path("warehouse").join(table.full_name()).join("exported");
+        std::fs::create_dir_all(&dir).expect("a writable directory");
+        let half = batch.num_rows() / 2;
+        for (name, part) in [("a", batch.slice(half, batch.num_rows() - half)), ("b", batch.slice(0, half))] {
+            write_parquet(&dir.join(format!("{name}.parquet")), &part).expect("a writable directory");
+        }
+    }
+
     /// Runs the binary with a fixed timestamp and the default store beside the warehouse.
     pub fn run(&self, args: &[&str], range: &[&str]) -> Outcome {
         Outcome::new(self.command(args, range).output().expect("the binary runs"), self.dir.path())

@@ -79,11 +79,11 @@ fn any_number_of_threads_gives_the_same_bytes() {
 }
 
 #[test]
-fn any_order_of_input_rows_gives_the_same_rows() {
+fn any_order_of_input_rows_in_any_files_gives_the_same_rows() {
     let in_order = Desk::new();
     let shuffled = Desk::new();
     for (index, (table, batch)) in season_start().iter().enumerate() {
-        shuffled.put(*table, &shuffle(batch, index as u64 + 1));
+        shuffled.put_split(*table, &shuffle(batch, index as u64 + 1));
     }
     for desk in [&in_order, &shuffled] {
         sync(desk);

@@ -253,11 +253,16 @@ impl SeasonCalendar {
     pub fn overrule(&mut self, from_schedule: &BTreeMap<Season, NaiveDate>) -> Vec<OpeningNightDiffers> {
         let mut differences = Vec::new();
         for (&season, &scheduled) in from_schedule {
-            if let Some(built_in) = self.opening_nights.insert(season, scheduled)
-                && built_in != scheduled
-            {
-                differences.push(OpeningNightDiffers { season, built_in, scheduled });
+            let built_in = *self.opening_nights.entry(season).or_insert(scheduled);
+            if built_in == scheduled {
+                continue;
             }
+            // A schedule that starts in mid-season is cut off: it must not make bootstrap days of later ones.
+            let is_used = (scheduled - built_in).num_days() < BOOTSTRAP_DAYS;
+            if is_used {
+                self.opening_nights.insert(season, scheduled);
+            }
+            differences.push(OpeningNightDiffers { season, built_in, scheduled, is_used });
         }
         differences
     }
@@ -286,20 +291,25 @@ impl SeasonCalendar {
     }
 }
 
-/// The schedule and `data/seasons.toml` disagree on an opening night; the schedule is used.
+/// The schedule and `data/seasons.toml` disagree on an opening night.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpeningNightDiffers {
     pub season: Season,
     pub built_in: NaiveDate,
     pub scheduled: NaiveDate,
+    /// Whether the schedule decides; not when it starts two weeks late or more.
+    pub is_used: bool,
 }
 
 impl fmt::Display for OpeningNightDiffers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "season {} opens on {} by the schedule, {} by the season table; the schedule is used",
-            self.season, self.scheduled, self.built_in
+            "season {} opens on {} by the schedule, {} by the season table; the {} is used",
+            self.season,
+            self.scheduled,
+            self.built_in,
+            if self.is_used { "schedule" } else { "table" }
         )
     }
 }
@@ -349,6 +359,18 @@ mod tests {
         let unknown = calendar.is_bootstrap(ymd(2019, 11, 5)).unwrap_err();
         assert_eq!(unknown.kind(), ErrorKind::UnknownSeason);
         assert!(unknown.hint_text().unwrap().contains("data/seasons.toml"));
+    }
+
+    #[test]
+    fn a_schedule_that_starts_in_mid_season_does_not_move_opening_night() {
+        let mut calendar = SeasonCalendar::built_in();
+        let late = calendar.overrule(&[(Season(2023), ymd(2024, 1, 10))].into());
+        assert!(!late[0].is_used);
+        assert_eq!(calendar.opening_night(Season(2023)).unwrap(), ymd(2023, 10, 24));
+        let shifted = calendar.overrule(&[(Season(2023), ymd(2023, 10, 26)), (Season(2026), ymd(2026, 10, 20))].into());
+        assert!(shifted.len() == 1 && shifted[0].is_used);
+        assert_eq!(calendar.opening_night(Season(2023)).unwrap(), ymd(2023, 10, 26));
+        assert_eq!(calendar.opening_night(Season(2026)).unwrap(), ymd(2026, 10, 20));
     }
 
     #[test]

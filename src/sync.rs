@@ -19,6 +19,9 @@ use crate::store::{
 };
 use crate::warehouse::{ColumnNote, Source};
 
+/// Inputs without which nothing can be computed; the others may have no row in a range.
+const NEVER_EMPTY: [Table; 3] = [Table::PlayerGameSummary, Table::TeamDefenseGameSummary, Table::Schedule];
+
 /// What a sync did.
 #[derive(Debug, Default)]
 pub struct SyncReport {
@@ -194,7 +197,7 @@ impl Plan {
             return Ok(self.report);
         }
         let months = self.pull(source)?;
-        if months.is_empty() && self.table.role() == Role::Input {
+        if months.is_empty() && NEVER_EMPTY.contains(&self.table) {
             return Err(self.empty_table(source));
         }
         self.store(months, manifest, publication)?;

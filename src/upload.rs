@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
-use crate::calendar::{DateRanges, Month};
+use crate::calendar::{DateRanges, Month, date_of_day};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
@@ -122,7 +123,26 @@ impl<'a> PublishSet<'a> {
             let published = slices.filter(|(date, _)| part.dates.contains_key(date));
             wanted.extend(published.map(|(_, rows)| batch.slice(rows.start, rows.len())));
         }
-        Ok(arrow::compute::concat_batches(schema, &wanted)?)
+        let rows = arrow::compute::concat_batches(schema, &wanted)?;
+        Ok(arrow::compute::filter_record_batch(&rows, &part.owned_rows(&rows))?)
+    }
+}
+
+impl MonthPart {
+    /// Rows that a publication of this part replaces: those of its dates, and in the failures table
+    /// only those of the date's processors.
+    pub fn owned_rows(&self, rows: &RecordBatch) -> BooleanArray {
+        let dates = rows.column_by_name(self.table.schema().partition_column()).expect("partition column");
+        let dates = dates.as_primitive::<Date32Type>();
+        let owner = rows.column_by_name("processor_name").filter(|_| self.table == Table::PrecomputeFailures);
+        let is_owned = |row: usize| {
+            let Some(token) = self.dates.get(&date_of_day(dates.value(row))) else { return false };
+            owner.is_none_or(|owner| {
+                let name = owner.as_string::<i32>().value(row);
+                token.processors.iter().any(|id| id.class_name() == name)
+            })
+        };
+        (0..rows.num_rows()).map(|row| Some(is_owned(row))).collect()
     }
 }
 

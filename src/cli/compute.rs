@@ -19,7 +19,7 @@ use crate::store::WriteLock;
 /// Run the four processors over every game date of a range
 ///
 /// Works offline on the store. Dates that were computed from the same inputs by the same processor
-/// version are left alone; all others, failed ones included, are computed.
+/// version are left alone; a date that failed is computed again when its inputs have changed.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback compute --year 2024")]
 pub struct ComputeArgs {

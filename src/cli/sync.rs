@@ -63,6 +63,9 @@ pub fn announce_clipping(range: &RequestedRange, printer: Printer) {
 
 fn notes(table: &TableReport) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
+    if table.rows == 0 && !table.absent {
+        notes.push("no rows in the range; what is read from it takes its defaults".to_owned());
+    }
     if !table.unchanged {
         notes.extend(column_notes(&table.notes));
     }

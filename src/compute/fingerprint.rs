@@ -21,6 +21,11 @@ impl<'a> Fingerprints<'a> {
         Self { phase3, phase4, daily_cache }
     }
 
+    /// Whether anybody has a PGS row on the date.
+    pub fn has_player_rows(&self, date: NaiveDate) -> bool {
+        self.phase3.tables.get(&Table::PlayerGameSummary).is_some_and(|table| table.partitions.contains_key(&date))
+    }
+
     /// Changes when a partition in the look-back of an input, or an upstream row of the date, does.
     pub fn of(&self, processor: &dyn Processor, date: NaiveDate) -> String {
         let mut hasher = Xxh3::new();

@@ -85,7 +85,7 @@ pub fn compute(lock: &WriteLock, request: &ComputeRequest, observer: &dyn Observ
     check_inputs_cover(&phase3, &dates)?;
     note_unscheduled_dates(&phase3, &schedule, &request.ranges, observer);
     let calendar = calendar(&schedule, observer);
-    let mut run = Run::new(lock, request, &phase3, calendar, &dates, observer)?;
+    let mut run = Run::new(lock, request, &phase3, &schedule, calendar, &dates, observer)?;
     let mut report = ComputeReport { dates: dates.clone(), processors: Vec::new() };
     for step in [&[ProcessorId::Tdza, ProcessorId::Psza][..], &[ProcessorId::Pcf], &[ProcessorId::Mlfs]] {
         check_cancelled(observer)?;
@@ -169,7 +169,8 @@ struct Run<'a> {
     phase3: &'a Phase3Manifest,
     phase4: Phase4Manifest,
     calendar: SeasonCalendar,
-    dates: &'a [NaiveDate],
+    /// The game dates asked for, and those of damaged months.
+    dates: Vec<NaiveDate>,
     observer: &'a dyn Observer,
     session: Option<Session>,
     /// Rows computed in this run that the session does not hold yet.
@@ -183,12 +184,16 @@ impl<'a> Run<'a> {
         lock: &'a WriteLock,
         request: &'a ComputeRequest,
         phase3: &'a Phase3Manifest,
+        schedule: &Schedule,
         calendar: SeasonCalendar,
-        dates: &'a [NaiveDate],
+        dates: &[NaiveDate],
         observer: &'a dyn Observer,
     ) -> Result<Self> {
         let mut phase4 = lock.store().phase4()?;
-        plan::forget_damaged_months(lock.store(), &mut phase4, dates, observer);
+        let forgotten = plan::forget_damaged_months(lock.store(), &mut phase4, &request.ranges, observer);
+        let again = forgotten.into_iter().filter(|&date| schedule.has_games_on(date));
+        let dates: BTreeSet<NaiveDate> = dates.iter().copied().chain(again).collect();
+        let dates: Vec<NaiveDate> = dates.into_iter().collect();
         Ok(Self {
             lock,
             request,
@@ -233,7 +238,7 @@ impl<'a> Run<'a> {
         plan_processor(
             processor,
             &self.request.ranges,
-            self.dates,
+            &self.dates,
             &self.calendar,
             &self.phase4,
             &fingerprints,

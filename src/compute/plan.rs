@@ -83,22 +83,29 @@ pub(super) fn plan_processor(
             plan.fingerprints.push(inputs);
         }
     }
-    plan.settled.extend(dates_without_games(processor.id(), ranges, dates, phase4));
+    plan.settled.extend(dates_without_games(processor.id(), ranges, dates, phase4, fingerprints));
     plan.settled.sort_by_key(|(date, _)| *date);
     Ok(plan)
 }
 
-/// Dates computed once that the schedule no longer has: their rows go, here and in the target.
+/// Dates computed once that neither the schedule nor the player rows have any more: their rows go, here
+/// and in the target. With player rows left, the schedule may be the one at fault, and nothing goes.
 fn dates_without_games(
     id: ProcessorId,
     ranges: &DateRanges,
     dates: &[NaiveDate],
     phase4: &Phase4Manifest,
+    fingerprints: &Fingerprints<'_>,
 ) -> Vec<(NaiveDate, DateState)> {
     let state = DateState::Empty { rule: "no finished game in the schedule".to_owned() };
     let records = phase4.processors.get(&id).into_iter().flatten();
     records
-        .filter(|(date, record)| ranges.contains(**date) && dates.binary_search(date).is_err() && record.state != state)
+        .filter(|(date, record)| {
+            ranges.contains(**date)
+                && dates.binary_search(date).is_err()
+                && !fingerprints.has_player_rows(**date)
+                && record.state != state
+        })
         .map(|(date, _)| (*date, state.clone()))
         .collect()
 }
@@ -128,32 +135,36 @@ fn state_without_running(
     Ok(blocked.map(|reason| DateState::Failed { reason }))
 }
 
-/// Drops the records of months whose files are not the recorded ones, so that they run again.
+/// Drops the records of months whose files are not the recorded ones; returns their dates, which have
+/// to run again, also those outside the ranges.
 pub(super) fn forget_damaged_months(
     store: &Store,
     phase4: &mut Phase4Manifest,
-    dates: &[NaiveDate],
+    ranges: &DateRanges,
     observer: &dyn Observer,
-) {
-    let months: BTreeSet<Month> = dates.iter().map(|&date| Month::of(date)).collect();
+) -> BTreeSet<NaiveDate> {
+    let mut forgotten = BTreeSet::new();
+    let is_touched =
+        |month: &Month| ranges.iter().any(|range| range.from <= month.last_day() && month.first_day() <= range.to);
     for table in Table::outputs() {
         let Some(files) = phase4.files.get(&table) else { continue };
-        let damaged: Vec<Month> = months
+        let damaged: Vec<Month> = files
             .iter()
-            .copied()
-            .filter(|month| files.get(month).is_some_and(|entry| !entry.matches(&store.month_file(table, *month))))
+            .filter(|(month, entry)| is_touched(month) && !entry.matches(&store.month_file(table, **month)))
+            .map(|(month, _)| *month)
             .collect();
         for month in damaged {
             observer.on(Event::Note(format!(
                 "{} is not the file that was recorded; its dates are computed again",
                 store.month_file(table, month).display()
             )));
-            forget_month(phase4, table, month);
+            forget_month(phase4, table, month, &mut forgotten);
         }
     }
+    forgotten
 }
 
-fn forget_month(phase4: &mut Phase4Manifest, table: Table, month: Month) {
+fn forget_month(phase4: &mut Phase4Manifest, table: Table, month: Month, forgotten: &mut BTreeSet<NaiveDate>) {
     if let Some(files) = phase4.files.get_mut(&table) {
         files.remove(&month);
     }
@@ -161,7 +172,11 @@ fn forget_month(phase4: &mut Phase4Manifest, table: Table, month: Month) {
     for (_, records) in phase4.processors.iter_mut().filter(|(id, _)| affected(id)) {
         records.retain(|&date, record| {
             let lost = table != Table::PrecomputeFailures || !record.failures.is_empty();
-            Month::of(date) != month || !lost
+            let stays = Month::of(date) != month || !lost;
+            if !stays {
+                forgotten.insert(date);
+            }
+            stays
         });
     }
 }

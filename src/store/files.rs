@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
+use arrow::datatypes::Field;
+use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
@@ -96,10 +98,16 @@ pub fn read_month_file(table: Table, path: &Path) -> Result<RecordBatch> {
         .map_err(corrupt)?;
     let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|error| corrupt(error.into()))?;
     let schema = table.schema().arrow();
-    let conformed: Result<Vec<_>, _> =
-        batches.into_iter().map(|batch| RecordBatch::try_new(Arc::clone(schema), batch.columns().to_vec())).collect();
+    let by_name = |batch: RecordBatch| {
+        let column = |field: &Arc<Field>| batch.column_by_name(field.name()).cloned();
+        let columns: Option<Vec<_>> = schema.fields().iter().map(column).collect();
+        let columns = columns.ok_or_else(|| ArrowError::SchemaError("a column is missing".to_owned()))?;
+        RecordBatch::try_new(Arc::clone(schema), columns)
+    };
+    let conformed: Result<Vec<_>, _> = batches.into_iter().map(by_name).collect();
     let conformed = conformed.map_err(|error| {
         Error::new(ErrorKind::Corrupt, format!("{} does not have the columns of {table}", path.display()))
+            .hint("move the file away or restore it; nothing was changed")
             .because(error)
     })?;
     Ok(concat_batches(schema, &conformed)?)

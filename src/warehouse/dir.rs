@@ -83,7 +83,13 @@ pub(super) fn table_files(root: &Path, table: Table) -> Result<Vec<PathBuf>> {
     if single.is_file() {
         files.push(single);
     }
+    let single_files = files.len();
     collect_parquet(&root.join(table.full_name()), &mut files)?;
+    if single_files > 0 && files.len() > single_files {
+        let (file, dir) = (files[0].display(), root.join(table.full_name()));
+        return Err(Error::new(ErrorKind::Conflict, format!("{table} is in {file} and in {} as well", dir.display()))
+            .hint("keep one of the two: every row would count twice"));
+    }
     files.sort();
     Ok(files)
 }

@@ -8,14 +8,13 @@ use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::Date32Type;
+use arrow::array::RecordBatch;
+use arrow::compute::{concat_batches, filter_record_batch, not};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::dir::table_files;
-use crate::calendar::{Month, date_of_day};
+use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Event, Observer, check_cancelled};
@@ -139,7 +138,7 @@ impl DirTarget {
             RecordBatch::new_empty(part.table.schema().arrow().clone())
         };
         let ours = set.rows(part)?;
-        let kept = filter_record_batch(&existing, &rows_to_keep(part, &existing))?;
+        let kept = filter_record_batch(&existing, &not(&part.owned_rows(&existing))?)?;
         let merged = concat_batches(part.table.schema().arrow(), [&kept, &ours])?;
         let (merged, repeated) = sort_by_key(part.table, &merged)?;
         if repeated > 0 {
@@ -195,23 +194,6 @@ fn is_published(published: &Published, part: &MonthPart, path: &Path) -> bool {
     let Some(month) = month else { return false };
     let in_place = if month.file.rows == 0 { !path.exists() } else { month.file.matches(path) };
     in_place && part.dates.iter().all(|(date, token)| month.dates.get(date) == Some(&token.content))
-}
-
-/// Rows of other dates; in the failures table also rows of other processors.
-fn rows_to_keep(part: &MonthPart, existing: &RecordBatch) -> BooleanArray {
-    let dates = existing.column_by_name(part.table.schema().partition_column()).expect("partition column");
-    let dates = dates.as_primitive::<Date32Type>();
-    let owner = existing.column_by_name("processor_name").filter(|_| part.table == Table::PrecomputeFailures);
-    (0..existing.num_rows())
-        .map(|row| {
-            let Some(token) = part.dates.get(&date_of_day(dates.value(row))) else { return Some(true) };
-            let is_ours = owner.is_none_or(|owner| {
-                let name = owner.as_string::<i32>().value(row);
-                token.processors.iter().any(|id| id.class_name() == name)
-            });
-            Some(!is_ours)
-        })
-        .collect()
 }
 
 impl Target for DirTarget {

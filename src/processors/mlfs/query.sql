@@ -91,6 +91,15 @@ context AS (
             home_game, back_to_back, season_phase, player_status, days_rest, opponent_days_rest
     ) = 1
 ),
+cache AS (
+    SELECT * FROM player_daily_cache
+    QUALIFY row_number() OVER (
+        PARTITION BY cache_date, player_lookup
+        ORDER BY data_hash, points_avg_last_5, points_avg_last_10, points_avg_season, points_std_last_10,
+            minutes_avg_last_10, team_pace_last_10, team_off_rating_last_10, games_in_last_7_days, paint_rate_last_10,
+            three_pt_rate_last_10, is_production_ready
+    ) = 1
+),
 -- Read H.
 lines AS (
     SELECT
@@ -150,7 +159,7 @@ SELECT
     epoch_us(attempts.circuit_breaker_until)::BIGINT AS breaker_until_us
 FROM with_season AS game
 LEFT JOIN context USING (game_date, player_lookup)
-LEFT JOIN player_daily_cache AS cache
+LEFT JOIN cache
     ON cache.cache_date = game.game_date AND cache.player_lookup = game.player_lookup
 LEFT JOIN player_composite_factors AS factors
     ON factors.game_date = game.game_date AND factors.player_lookup = game.player_lookup

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::environment;
 use super::exit::ExitCode;
-use super::output::Printer;
+use super::output::{Printer, text_table};
 use super::progress::Progress;
 use super::range::RangeArgs;
 use super::settings::{GlobalArgs, Settings};
@@ -57,6 +57,7 @@ pub fn run(args: &ComputeArgs, global: &GlobalArgs, printer: Printer) -> Result<
     let report = process(&settings, &lock, &range.ranges, &args.options, printer)?;
     let status = StatusReport::new(&lock.store().phase4()?, &report.dates);
     printer.status(&status);
+    print_times(&report, printer);
     Ok(exit_code(&status))
 }
 
@@ -82,6 +83,23 @@ pub fn process(
     let report = crate::compute::compute(lock, &request, &Progress::new(printer))?;
     printer.note(summary(&report, started.elapsed()));
     Ok(report)
+}
+
+/// What each processor did now and how long it took: a pass covers all years at once.
+pub fn print_times(report: &ComputeReport, printer: Printer) {
+    if printer.is_json() {
+        return;
+    }
+    let rows = report.processors.iter().map(|processor| {
+        vec![
+            processor.processor.to_string(),
+            processor.computed.to_string(),
+            processor.unchanged.to_string(),
+            format!("{:.2} s", processor.elapsed.as_secs_f64()),
+        ]
+    });
+    printer.line("");
+    printer.line(text_table(&["Processor", "Dates computed", "Unchanged", "Time"], rows.collect(), 1));
 }
 
 fn summary(report: &ComputeReport, elapsed: std::time::Duration) -> String {

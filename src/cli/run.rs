@@ -57,6 +57,7 @@ pub fn whole_path(
         printer.json(&serde_json::json!({ "status": status, "upload": upload::json(&uploaded) }));
     } else {
         printer.status(&status);
+        compute::print_times(&computed, printer);
         printer.line("");
         printer.line(upload::table(&uploaded));
     }

@@ -193,6 +193,10 @@ impl Month {
         ymd(self.year, self.month, 1)
     }
 
+    pub fn previous(self) -> Self {
+        Self::of(self.first_day() - Days::new(1))
+    }
+
     pub fn last_day(self) -> NaiveDate {
         let (year, month) = if self.month == 12 { (self.year + 1, 1) } else { (self.year, self.month + 1) };
         ymd(year, month, 1) - Days::new(1)

@@ -2,26 +2,26 @@
 
 mod fingerprint;
 mod plan;
+mod scoring;
 mod writer;
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
 use self::fingerprint::Fingerprints;
 use self::plan::{ProcessorPlan, plan_processor};
-use self::writer::OutputWriter;
+use self::scoring::Scoring;
+use self::writer::{OutputWriter, ProcessorDone};
 use crate::calendar::{DateRange, DateRanges, Month, SeasonCalendar};
 use crate::catalog::Table;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
-use crate::processors::{self, Processor, ProcessorId, ProcessorOutput, RunContext};
+use crate::processors::{self, Processor, ProcessorId, RunContext};
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::schedule::Schedule;
-use crate::store::{DateState, Phase3Manifest, Phase4Manifest, WriteLock};
+use crate::store::{Phase3Manifest, Phase4Manifest, WriteLock};
 
 /// Whether `player_daily_cache` is an input of MLFS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -173,10 +173,6 @@ struct Run<'a> {
     dates: Vec<NaiveDate>,
     observer: &'a dyn Observer,
     session: Option<Session>,
-    /// Rows computed in this run that the session does not hold yet.
-    fresh: BTreeMap<ProcessorId, (RecordBatch, Vec<NaiveDate>)>,
-    /// Dates whose upstream rows the session holds.
-    loaded: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
 }
 
 impl<'a> Run<'a> {
@@ -203,8 +199,6 @@ impl<'a> Run<'a> {
             dates,
             observer,
             session: None,
-            fresh: BTreeMap::new(),
-            loaded: BTreeMap::new(),
         })
     }
 
@@ -215,21 +209,21 @@ impl<'a> Run<'a> {
         if plans.iter().all(ProcessorPlan::is_idle) {
             return Ok(reports);
         }
-        let outputs = self.run_side_by_side(&plans)?;
+        self.prepare_session(&plans)?;
+        let threads = self.request.engine.threads;
+        let mut writer = OutputWriter::new(self.lock, &mut self.phase4, self.request.context.timestamp, threads);
+        let scored = Scoring { plans: &plans, session: self.session.as_ref(), request: self.request, writer: &writer }
+            .run(self.observer)?;
+        let mut done = Vec::new();
+        for ((plan, scored), report) in plans.iter().zip(scored).zip(&mut reports) {
+            report.elapsed = scored.elapsed;
+            let processor = writer.adopt_months(plan, scored.months);
+            report.rows = processor.rows;
+            done.push(processor);
+        }
         check_cancelled(self.observer)?;
-        let mut writer =
-            OutputWriter::new(self.lock, &mut self.phase4, self.request.context.timestamp, self.request.engine.threads);
-        for ((plan, (output, elapsed)), report) in plans.iter().zip(&outputs).zip(&mut reports) {
-            let started = Instant::now();
-            report.rows = output.rows.num_rows() as u64;
-            writer.write(plan, output)?;
-            report.elapsed = *elapsed + started.elapsed();
-        }
         writer.commit()?;
-        for (plan, (output, _)) in plans.into_iter().zip(outputs) {
-            self.announce(&plan, &output);
-            self.fresh.insert(plan.id, (output.rows, plan.to_run));
-        }
+        plans.iter().zip(done).for_each(|(plan, done)| self.announce(plan, done));
         Ok(reports)
     }
 
@@ -246,56 +240,25 @@ impl<'a> Run<'a> {
         )
     }
 
-    fn run_side_by_side(&mut self, plans: &[ProcessorPlan]) -> Result<Vec<(ProcessorOutput, Duration)>> {
-        if plans.iter().all(|plan| plan.to_run.is_empty()) {
-            return Ok(plans.iter().map(|plan| (ProcessorOutput::empty(plan.id.output()), Duration::ZERO)).collect());
-        }
-        self.prepare_session(plans)?;
-        let session = self.session.as_ref().expect("prepared above");
-        let context = self.request.context;
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = plans
-                .iter()
-                .map(|plan| {
-                    let connection = session.try_clone()?;
-                    let observer = self.observer;
-                    Ok(scope.spawn(move || run_processor(&connection, plan, &context, observer)))
-                })
-                .collect::<Result<_>>()?;
-            threads.into_iter().map(|thread| thread.join().expect("a processor does not panic")).collect()
-        })
-    }
-
-    /// Input tables once, then the upstream rows that the step reads: fresh ones as Arrow, others
-    /// from the store.
+    /// Input tables once, then the upstream tables of the step, which are committed by now.
     fn prepare_session(&mut self, plans: &[ProcessorPlan]) -> Result<()> {
+        let months: BTreeSet<Month> =
+            plans.iter().flat_map(|plan| &plan.to_run).map(|&date| Month::of(date)).collect();
+        if months.is_empty() {
+            return Ok(());
+        }
         if self.session.is_none() {
             self.session = Some(self.open_session()?);
         }
         let session = self.session.as_ref().expect("opened above");
-        let wanted: BTreeSet<NaiveDate> = plans.iter().flat_map(|plan| plan.to_run.iter().copied()).collect();
         let upstream: BTreeSet<ProcessorId> =
             plans.iter().flat_map(|plan| processors::get(plan.id).upstream()).copied().collect();
-        for id in upstream {
-            let table = id.output();
-            let loaded = match self.loaded.entry(id) {
-                Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => {
-                    session.create_output(table)?;
-                    entry.insert(BTreeSet::new())
-                }
+        for table in upstream.into_iter().map(ProcessorId::output) {
+            let files = match self.phase4.files_of(table) {
+                Some(files) => self.lock.store().recorded_files(table, files, |month| months.contains(&month))?,
+                None => Vec::new(),
             };
-            if let Some((rows, dates)) = self.fresh.remove(&id) {
-                session.append_output(table, &rows)?;
-                loaded.extend(dates);
-            }
-            let stored: Vec<NaiveDate> = wanted.difference(loaded).copied().collect();
-            loaded.extend(&stored);
-            let months: BTreeSet<Month> = stored.iter().map(|&date| Month::of(date)).collect();
-            if let Some(files) = self.phase4.files_of(table) {
-                let files = self.lock.store().recorded_files(table, files, |month| months.contains(&month))?;
-                session.load_output(table, &files, &stored)?;
-            }
+            session.view_output(table, &files)?;
         }
         Ok(())
     }
@@ -319,38 +282,16 @@ impl<'a> Run<'a> {
                 })?,
                 None => Vec::new(),
             };
-            session.load_input(table, &files, range)?;
+            session.view_input(table, &files, range)?;
         }
         Ok(session)
     }
 
-    fn announce(&self, plan: &ProcessorPlan, output: &ProcessorOutput) {
-        let total = output.dates.len() + plan.settled.len();
-        let ran = output.dates.iter().map(|date| (date.date, &date.state));
-        let mut all: Vec<(NaiveDate, &DateState)> =
-            ran.chain(plan.settled.iter().map(|(date, state)| (*date, state))).collect();
-        all.sort_by_key(|(date, _)| *date);
-        for (index, (date, state)) in all.into_iter().enumerate() {
-            let (processor, state) = (plan.id, state.clone());
-            self.observer.on(Event::DateFinished { processor, date, index: index + 1, total, state });
+    fn announce(&self, plan: &ProcessorPlan, done: ProcessorDone) {
+        let total = done.states.len();
+        for (index, (date, state)) in done.states.into_iter().enumerate() {
+            self.observer.on(Event::DateFinished { processor: plan.id, date, index: index + 1, total, state });
         }
         self.observer.on(Event::ProcessorFinished { processor: plan.id });
     }
-}
-
-fn run_processor(
-    session: &Session,
-    plan: &ProcessorPlan,
-    context: &RunContext,
-    observer: &dyn Observer,
-) -> Result<(ProcessorOutput, Duration)> {
-    let started = Instant::now();
-    if plan.to_run.is_empty() {
-        return Ok((ProcessorOutput::empty(plan.id.output()), Duration::ZERO));
-    }
-    observer.on(Event::ProcessorStarted { processor: plan.id, dates: plan.to_run.len() });
-    session.set_plan(&plan.to_run)?;
-    let output = processors::get(plan.id).run(session, &plan.to_run, context)?;
-    debug_assert!(output.dates.iter().map(|date| date.date).eq(plan.to_run.iter().copied()));
-    Ok((output, started.elapsed()))
 }

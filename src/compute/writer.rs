@@ -13,10 +13,10 @@ use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::Result;
 use crate::parallel;
-use crate::processors::{DateOutput, Failure, ProcessorId, ProcessorOutput};
+use crate::processors::{Failure, MonthWork, ProcessorId, ProcessorOutput};
 use crate::store::{
-    DateRecord, DateState, Layer, Phase4Manifest, Publication, StagedMonth, Store, TableFiles, WriteLock, date_slices,
-    partition_hash, read_month_file, sort_by_key,
+    DateRecord, DateState, Layer, MonthFile, Phase4Manifest, Publication, StagedMonth, Store, TableFiles, WriteLock,
+    date_slices, partition_hash, read_month_file, sort_by_key,
 };
 
 /// Stages the outputs of a step; nothing is visible before [`OutputWriter::commit`].
@@ -32,11 +32,58 @@ pub(super) struct OutputWriter<'a> {
 /// The failures of a processor on every date of the step; they replace what is stored.
 type ProcessorFailures = (ProcessorId, BTreeMap<NaiveDate, Vec<Failure>>);
 
-/// A month of an output: the dates that are replaced and their new rows.
-struct MonthOfOutput<'o> {
-    month: Month,
-    replaced: BTreeSet<NaiveDate>,
-    dates: Vec<&'o DateOutput>,
+/// One month of one processor: what is scored, and what else is replaced.
+pub(super) struct MonthJob<'p> {
+    /// The position of the processor in the step.
+    pub plan: usize,
+    pub id: ProcessorId,
+    pub month: Month,
+    pub to_run: &'p [NaiveDate],
+    settled: BTreeSet<NaiveDate>,
+}
+
+/// A scored month, waiting for the commit.
+pub(super) struct MonthDone {
+    staged: StagedMonth,
+    dates: Vec<DateDone>,
+}
+
+/// What became of a date.
+struct DateDone {
+    date: NaiveDate,
+    state: DateState,
+    rows: u64,
+    hash: String,
+    failures: Vec<Failure>,
+}
+
+/// What a processor did in a step.
+#[derive(Default)]
+pub(super) struct ProcessorDone {
+    pub rows: u64,
+    /// Every computed or settled date, ascending.
+    pub states: BTreeMap<NaiveDate, DateState>,
+}
+
+impl<'p> MonthJob<'p> {
+    /// Every month with a date to compute or settle, ascending.
+    pub fn all_of(plan_index: usize, plan: &'p ProcessorPlan) -> Vec<Self> {
+        let mut jobs: BTreeMap<Month, Self> = BTreeMap::new();
+        let empty = |month| Self { plan: plan_index, id: plan.id, month, to_run: &[], settled: BTreeSet::new() };
+        for dates in plan.to_run.chunk_by(|a, b| Month::of(*a) == Month::of(*b)) {
+            let month = Month::of(dates[0]);
+            jobs.entry(month).or_insert_with(|| empty(month)).to_run = dates;
+        }
+        for (date, _) in &plan.settled {
+            let month = Month::of(*date);
+            jobs.entry(month).or_insert_with(|| empty(month)).settled.insert(*date);
+        }
+        jobs.into_values().collect()
+    }
+
+    fn replaces(&self, date: NaiveDate) -> bool {
+        self.settled.contains(&date) || self.to_run.binary_search(&date).is_ok()
+    }
 }
 
 impl<'a> OutputWriter<'a> {
@@ -50,51 +97,93 @@ impl<'a> OutputWriter<'a> {
         Self { store: lock.store(), publication, manifest, timestamp, threads, failures: Vec::new() }
     }
 
-    /// Stages the rows of a processor and records its dates.
-    pub fn write(&mut self, plan: &ProcessorPlan, output: &ProcessorOutput) -> Result<()> {
-        let hashes = self.stage_rows(plan, output)?;
-        let mut failures: BTreeMap<NaiveDate, Vec<Failure>> =
-            output.dates.iter().map(|date| (date.date, date.failures.clone())).collect();
+    /// Scores and stages a month, on any thread; the month's stored rows of other dates go in between.
+    pub fn stage_month(&self, job: &MonthJob<'_>, work: Option<MonthWork>) -> Result<MonthDone> {
+        let table = job.id.output();
+        let mut file = MonthFile::new(self.store, table, job.month);
+        let mut kept = self.kept(job)?;
+        let mut dates = Vec::with_capacity(job.to_run.len());
+        let mut take = |output: ProcessorOutput| {
+            write_in_between(&mut file, &mut kept, &output)?;
+            dates.extend(output.dates.into_iter().map(|date| DateDone {
+                date: date.date,
+                rows: date.rows.len() as u64,
+                hash: partition_hash(table, &output.rows, date.rows),
+                state: date.state,
+                failures: date.failures,
+            }));
+            Ok(())
+        };
+        work.map_or(Ok(()), |work| work.score(&mut take))?;
+        kept.values().try_for_each(|rows| file.write(rows))?;
+        debug_assert!(dates.iter().map(|date| date.date).eq(job.to_run.iter().copied()));
+        Ok(MonthDone { staged: file.finish()?, dates })
+    }
+
+    /// The month's stored rows that are not replaced, by date.
+    fn kept(&self, job: &MonthJob<'_>) -> Result<BTreeMap<NaiveDate, RecordBatch>> {
+        let table = job.id.output();
+        let Some(stored) = self.stored(table, job.month)? else { return Ok(BTreeMap::new()) };
+        let slices = date_slices(table, &stored).into_iter().filter(|(date, _)| !job.replaces(*date));
+        Ok(slices.map(|(date, rows)| (date, stored.slice(rows.start, rows.len()))).collect())
+    }
+
+    /// Records the staged months of a processor, which are all of its [`MonthJob`]s.
+    pub fn adopt_months(&mut self, plan: &ProcessorPlan, months: Vec<(Month, MonthDone)>) -> ProcessorDone {
+        let mut done = ProcessorDone::default();
+        let mut failures = BTreeMap::new();
+        let mut fingerprints = plan.fingerprints.iter();
+        for (month, MonthDone { staged, dates }) in months {
+            self.adopt(plan.id.output(), month, staged);
+            let records = self.manifest.processors.entry(plan.id).or_default();
+            for date in dates {
+                let record = DateRecord {
+                    state: date.state.clone(),
+                    rows: date.rows,
+                    hash: date.hash,
+                    failures: count_by_category(&date.failures),
+                    failures_hash: failures_hash(&date.failures),
+                    inputs: fingerprints.next().expect("one for each date").clone(),
+                    version: plan.version,
+                    computed_at: self.timestamp,
+                };
+                records.insert(date.date, record);
+                done.rows += date.rows;
+                done.states.insert(date.date, date.state);
+                failures.insert(date.date, date.failures);
+            }
+        }
+        self.settle(plan, &mut done);
         failures.extend(plan.settled.iter().map(|(date, _)| (*date, Vec::new())));
-        self.record(plan, output, &hashes);
         self.failures.push((plan.id, failures));
-        Ok(())
+        done
+    }
+
+    /// Records the dates whose state needed no computation.
+    fn settle(&mut self, plan: &ProcessorPlan, done: &mut ProcessorDone) {
+        let table = plan.id.output();
+        let records = self.manifest.processors.entry(plan.id).or_default();
+        let no_rows = partition_hash(table, &RecordBatch::new_empty(table.schema().arrow().clone()), 0..0);
+        for (date, state) in &plan.settled {
+            let record = DateRecord {
+                state: state.clone(),
+                rows: 0,
+                hash: no_rows.clone(),
+                failures: BTreeMap::new(),
+                failures_hash: String::new(),
+                inputs: String::new(),
+                version: plan.version,
+                computed_at: self.timestamp,
+            };
+            records.insert(*date, record);
+            done.states.insert(*date, state.clone());
+        }
     }
 
     /// Stages the failures of all processors of the step and commits everything at once.
     pub fn commit(mut self) -> Result<()> {
         self.stage_failures()?;
         self.publication.commit(&*self.manifest)
-    }
-
-    /// Stages every month that the step touches; returns the content hash of each computed date.
-    fn stage_rows(&mut self, plan: &ProcessorPlan, output: &ProcessorOutput) -> Result<BTreeMap<NaiveDate, String>> {
-        let table = plan.id.output();
-        let months = months_of(plan, output);
-        let staged = parallel::try_map(&months, self.threads, |month| {
-            let batch = self.merge(table, month, &output.rows)?;
-            let staged = StagedMonth::write(self.store, table, month.month, &batch)?;
-            let hash = |date: &&DateOutput| (date.date, partition_hash(table, &output.rows, date.rows.clone()));
-            Ok((staged, month.dates.iter().map(hash).collect::<Vec<_>>()))
-        })?;
-        let mut all_hashes = BTreeMap::new();
-        for (month, (staged, hashes)) in months.iter().zip(staged) {
-            self.adopt(table, month.month, staged);
-            all_hashes.extend(hashes);
-        }
-        Ok(all_hashes)
-    }
-
-    /// The month's stored rows of other dates with the new rows, in order of date.
-    fn merge(&self, table: Table, month: &MonthOfOutput<'_>, rows: &RecordBatch) -> Result<RecordBatch> {
-        let mut parts: BTreeMap<NaiveDate, RecordBatch> = BTreeMap::new();
-        if let Some(stored) = self.stored(table, month.month)? {
-            let slices = date_slices(table, &stored).into_iter();
-            let kept = slices.filter(|(date, _)| !month.replaced.contains(date));
-            parts.extend(kept.map(|(date, rows)| (date, stored.slice(rows.start, rows.len()))));
-        }
-        parts.extend(month.dates.iter().map(|date| (date.date, rows.slice(date.rows.start, date.rows.len()))));
-        Ok(concat_batches(table.schema().arrow(), parts.values())?)
     }
 
     /// The month as the manifest records it; months whose file is damaged were forgotten before.
@@ -111,39 +200,6 @@ impl<'a> OutputWriter<'a> {
             Some(entry) => files.insert(month, entry),
             None => files.remove(&month),
         };
-    }
-
-    fn record(&mut self, plan: &ProcessorPlan, output: &ProcessorOutput, hashes: &BTreeMap<NaiveDate, String>) {
-        let table = plan.id.output();
-        let records = self.manifest.processors.entry(plan.id).or_default();
-        for (date, inputs) in output.dates.iter().zip(&plan.fingerprints) {
-            let record = DateRecord {
-                state: date.state.clone(),
-                rows: date.rows.len() as u64,
-                hash: hashes[&date.date].clone(),
-                failures: count_by_category(&date.failures),
-                failures_hash: failures_hash(&date.failures),
-                inputs: inputs.clone(),
-                version: plan.version,
-                computed_at: self.timestamp,
-            };
-            records.insert(date.date, record);
-        }
-        let nothing = RecordBatch::new_empty(Arc::clone(table.schema().arrow()));
-        let no_rows = partition_hash(table, &nothing, 0..0);
-        for (date, state) in &plan.settled {
-            let record = DateRecord {
-                state: DateState::clone(state),
-                rows: 0,
-                hash: no_rows.clone(),
-                failures: BTreeMap::new(),
-                failures_hash: String::new(),
-                inputs: String::new(),
-                version: plan.version,
-                computed_at: self.timestamp,
-            };
-            records.insert(*date, record);
-        }
     }
 
     /// Failures of (processor, date) are replaced; all others of a month stay.
@@ -178,27 +234,22 @@ impl<'a> OutputWriter<'a> {
     }
 }
 
-/// Every month with a computed or settled date.
-fn months_of<'o>(plan: &ProcessorPlan, output: &'o ProcessorOutput) -> Vec<MonthOfOutput<'o>> {
-    let mut months: BTreeMap<Month, MonthOfOutput<'o>> = BTreeMap::new();
-    let mut replace = |date: NaiveDate| {
-        let month = Month::of(date);
-        let entry = months.entry(month).or_insert_with(|| MonthOfOutput {
-            month,
-            replaced: BTreeSet::new(),
-            dates: Vec::new(),
-        });
-        entry.replaced.insert(date);
-        month
-    };
-    let computed: Vec<(Month, &DateOutput)> = output.dates.iter().map(|date| (replace(date.date), date)).collect();
-    for (date, _) in &plan.settled {
-        replace(*date);
+/// Writes the dates of an output, and before each the kept dates that come before it.
+fn write_in_between(
+    file: &mut MonthFile,
+    kept: &mut BTreeMap<NaiveDate, RecordBatch>,
+    output: &ProcessorOutput,
+) -> Result<()> {
+    if kept.is_empty() {
+        return file.write(&output.rows);
     }
-    for (month, date) in computed {
-        months.get_mut(&month).expect("entered above").dates.push(date);
+    for date in &output.dates {
+        while let Some(before) = kept.first_entry().filter(|entry| *entry.key() < date.date) {
+            file.write(&before.remove())?;
+        }
+        file.write(&output.rows.slice(date.rows.start, date.rows.len()))?;
     }
-    months.into_values().collect()
+    Ok(())
 }
 
 fn count_by_category(failures: &[Failure]) -> BTreeMap<String, u64> {

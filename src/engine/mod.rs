@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{Date32Array, Int64Array, RecordBatch};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Date32Type, Field, Schema};
+use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
 use chrono::NaiveDate;
 use duckdb::{Config, Connection};
 
@@ -56,59 +56,35 @@ impl Session {
         Ok(Self { connection: self.connection.try_clone()? })
     }
 
-    /// Loads the needed columns of an input over `range` into a table named after it.
+    /// Makes the files of an input readable under the table's name: the needed columns of the rows in
+    /// `range`. Rows stay on disk until a query asks for them.
     ///
     /// Rows with a team that is not one of the 30 are left out; an empty opponent stays.
-    pub fn load_input(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
-        let columns = needed_columns(table);
-        if files.is_empty() {
-            return self.create_table(table.name(), &columns);
-        }
-        let mut sql = format!(
-            "CREATE TABLE {} AS SELECT {} FROM read_parquet({}) WHERE {} BETWEEN DATE '{}' AND DATE '{}'",
-            table.name(),
-            names(&columns),
-            file_list(files),
-            table.schema().partition_column(),
-            range.from,
-            range.to,
-        );
+    pub fn view_input(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
+        let mut condition =
+            format!("{} BETWEEN DATE '{}' AND DATE '{}'", table.schema().partition_column(), range.from, range.to);
         let teams = TEAMS.map(|team| format!("'{team}'")).join(", ");
         for column in table.team_columns() {
-            let _ = write!(sql, " AND (coalesce({column}, '') IN ('', {teams}))");
+            let _ = write!(condition, " AND (coalesce({column}, '') IN ('', {teams}))");
         }
-        Ok(self.connection.execute_batch(&sql)?)
+        self.view(table, files, &condition)
     }
 
-    /// Creates an empty table named after an output, with the columns that processors read.
-    pub fn create_output(&self, table: Table) -> Result<()> {
-        self.create_table(table.name(), &needed_columns(table))
+    /// Makes the files of an output readable under the table's name, with the columns that processors
+    /// read.
+    pub fn view_output(&self, table: Table, files: &[PathBuf]) -> Result<()> {
+        self.view(table, files, "true")
     }
 
-    /// Adds rows of an output that lie in the store, for the dates of `dates`.
-    pub fn load_output(&self, table: Table, files: &[PathBuf], dates: &[NaiveDate]) -> Result<()> {
-        if files.is_empty() || dates.is_empty() {
-            return Ok(());
-        }
-        let dates: Vec<String> = dates.iter().map(|date| format!("DATE '{date}'")).collect();
-        let sql = format!(
-            "INSERT INTO {} SELECT {} FROM read_parquet({}) WHERE {} IN ({})",
-            table.name(),
-            names(&needed_columns(table)),
-            file_list(files),
-            table.schema().partition_column(),
-            dates.join(", "),
-        );
-        Ok(self.connection.execute_batch(&sql)?)
-    }
-
-    /// Adds freshly computed rows of an output, handed over as Arrow.
-    pub fn append_output(&self, table: Table, batch: &RecordBatch) -> Result<()> {
-        let indices: Vec<usize> = needed_columns(table)
-            .iter()
-            .map(|column| batch.schema().index_of(&column.name).expect("batches have the columns of their table"))
-            .collect();
-        self.append(table.name(), &batch.project(&indices)?)
+    fn view(&self, table: Table, files: &[PathBuf], condition: &str) -> Result<()> {
+        let columns = needed_columns(table);
+        let rows = if files.is_empty() {
+            let null = |column: &&Column| format!("NULL::{} AS {}", sql_type(column), column.name);
+            format!("{} WHERE false", columns.iter().map(null).collect::<Vec<_>>().join(", "))
+        } else {
+            format!("{} FROM read_parquet({}) WHERE {condition}", names(&columns), file_list(files))
+        };
+        Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW {} AS SELECT {rows}", table.name()))?)
     }
 
     /// Replaces the connection's table `plan`: the dates to compute, with their season.
@@ -125,11 +101,20 @@ impl Session {
 
     /// Runs a query and returns its whole result as one batch.
     pub fn query(&self, sql: &str) -> Result<RecordBatch> {
+        let mut rows = self.stream(sql)?;
+        let mut batches = Vec::new();
+        while let Some(batch) = rows.next()? {
+            batches.push(batch);
+        }
+        Ok(concat_batches(rows.schema(), &batches)?)
+    }
+
+    /// Runs a query whose result is fetched a few thousand rows at a time; the database keeps the
+    /// rest, on disk where memory is short.
+    pub fn stream(&self, sql: &str) -> Result<Rows<'_>> {
         let mut statement = self.connection.prepare(sql)?;
-        let result = statement.query_arrow([])?;
-        let schema = result.get_schema();
-        let batches: Vec<RecordBatch> = result.collect();
-        Ok(concat_batches(&schema, &batches)?)
+        let schema = statement.stream_arrow([])?.get_schema();
+        Ok(Rows { statement, schema })
     }
 
     /// Runs statements that return nothing.
@@ -148,11 +133,22 @@ impl Session {
         }
         Ok(appender.flush()?)
     }
+}
 
-    fn create_table(&self, name: &str, columns: &[&Column]) -> Result<()> {
-        let definitions: Vec<String> =
-            columns.iter().map(|column| format!("{} {}", column.name, sql_type(column))).collect();
-        Ok(self.connection.execute_batch(&format!("CREATE TABLE {name} ({})", definitions.join(", ")))?)
+/// The result of a query, in its order.
+pub struct Rows<'s> {
+    statement: duckdb::Statement<'s>,
+    schema: SchemaRef,
+}
+
+impl Rows<'_> {
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The next few thousand rows; `None` after the last.
+    pub fn next(&mut self) -> Result<Option<RecordBatch>> {
+        Ok(self.statement.step()?.map(RecordBatch::from))
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, ListArray, RecordBatch,
-    StringArray, TimestampMicrosecondArray, new_empty_array, new_null_array,
+    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, ListArray, RecordBatch,
+    StringArray, TimestampMicrosecondArray, UInt32Array, new_empty_array, new_null_array,
 };
 use arrow::buffer::OffsetBuffer;
+use arrow::compute::take;
 use arrow::datatypes::{DataType, Date32Type};
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -93,6 +94,13 @@ impl ColumnSet {
             values.into_iter().map(|value| value.map(|value| crate::numerics::rounding::f64_to_decimal(value, digits)));
         let array = scaled.collect::<Decimal128Array>().with_precision_and_scale(precision, scale);
         self.set(name, Arc::new(array.expect("the schema's own precision and scale")));
+    }
+
+    /// The same columns with the rows at `positions`.
+    pub fn take(self, positions: &UInt32Array) -> Result<Self> {
+        let taken = |(name, array): (&'static str, ArrayRef)| Ok((name, take(&array, positions, None)?));
+        let columns = self.columns.into_iter().map(taken).collect::<Result<_>>()?;
+        Ok(Self { table: self.table, rows: positions.len(), columns })
     }
 
     /// The batch with every column of the table in order.

@@ -30,21 +30,22 @@ pub fn by_date(
 }
 
 /// The hash of the row processed last in each upstream of a date, by the position of its column.
-pub struct Lineage<'a> {
-    by_date: HashMap<NaiveDate, [Option<&'a str>; 4]>,
+#[derive(Debug)]
+pub struct Lineage<const N: usize> {
+    by_date: HashMap<NaiveDate, [Option<String>; N]>,
 }
 
-impl<'a> Lineage<'a> {
+impl<const N: usize> Lineage<N> {
     /// Reads the columns `game_date` and `columns`.
-    pub fn new(facts: &Facts<'a>, columns: [&str; 4]) -> Self {
+    pub fn new(facts: &Facts<'_>, columns: [&str; N]) -> Self {
         let dates = facts.date("game_date");
         let hashes = columns.map(|name| facts.str(name));
-        let hashes_of = |row| Some((dates.at(row)?, hashes.map(|hash| hash.at(row))));
+        let hashes_of = |row| Some((dates.at(row)?, hashes.map(|hash| hash.at(row).map(str::to_owned))));
         Self { by_date: (0..facts.rows()).filter_map(hashes_of).collect() }
     }
 
-    pub fn hash(&self, date: NaiveDate, column: usize) -> Option<&'a str> {
-        self.by_date.get(&date).and_then(|hashes| hashes[column])
+    pub fn hash(&self, date: NaiveDate, column: usize) -> Option<&str> {
+        self.by_date.get(&date).and_then(|hashes| hashes[column].as_deref())
     }
 }
 

@@ -6,6 +6,8 @@ use arrow::array::{
 use arrow::datatypes::{Date32Type, Float64Type, Int64Type};
 use chrono::NaiveDate;
 
+use crate::numerics::rounding::decimal_to_f64;
+
 /// A query's result: columns by name. Names and types are fixed by the SQL beside the caller, so a
 /// mismatch is a defect and panics.
 #[derive(Debug)]
@@ -45,6 +47,28 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// Declares the columns of a query once: `columns! { Name { column: type, … } }` makes a struct of typed
+/// arrays, where a type is the name of a method of [`Facts`].
+macro_rules! columns {
+    ($(#[$meta:meta])* $name:ident { $($column:ident: $ty:ident),* $(,)? }) => {
+        $(#[$meta])*
+        struct $name<'a> { $($column: $crate::processors::facts::columns!(@array 'a $ty)),* }
+
+        impl<'a> $name<'a> {
+            fn new(facts: &$crate::processors::facts::Facts<'a>) -> Self {
+                Self { $($column: facts.$ty(stringify!($column))),* }
+            }
+        }
+    };
+    (@array $a:lifetime int) => { &$a arrow::array::Int64Array };
+    (@array $a:lifetime f64) => { &$a arrow::array::Float64Array };
+    (@array $a:lifetime bool) => { &$a arrow::array::BooleanArray };
+    (@array $a:lifetime str) => { &$a arrow::array::StringArray };
+    (@array $a:lifetime date) => { &$a arrow::array::Date32Array };
+    (@array $a:lifetime list) => { &$a arrow::array::ListArray };
+}
+pub(super) use columns;
+
 /// The value of a row, `None` for NULL.
 pub trait Nullable {
     type Value;
@@ -83,5 +107,16 @@ impl<'a> Nullable for &'a StringArray {
     type Value = &'a str;
     fn at(&self, row: usize) -> Option<&'a str> {
         self.is_valid(row).then(|| self.value(row))
+    }
+}
+
+/// A scaled decimal of a row as the nearest double.
+pub trait Decimal {
+    fn decimal(&self, row: usize, digits: u8) -> Option<f64>;
+}
+
+impl Decimal for Int64Array {
+    fn decimal(&self, row: usize, digits: u8) -> Option<f64> {
+        self.at(row).map(|scaled| decimal_to_f64(scaled, digits))
     }
 }

@@ -11,6 +11,7 @@ pub mod tdza;
 mod columns;
 mod dated;
 mod facts;
+mod months;
 mod output;
 
 use std::fmt;
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use output::{DateOutput, Failure, ProcessorOutput};
 
-use crate::calendar::Season;
+use crate::calendar::{Month, Season};
 use crate::catalog::Table;
 use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
@@ -141,11 +142,41 @@ pub trait Processor: Sync {
     /// Processors whose rows of the same date are read.
     fn upstream(&self) -> &'static [ProcessorId];
 
-    /// Computes `dates` (ascending, none of them bootstrap) in one pass.
+    /// Gathers the facts of `dates` (ascending, none of them bootstrap) in one pass, in the order of
+    /// dates, and emits each month's as soon as they are complete, with the formulas to apply to them.
+    /// Every month of `dates` is emitted once.
     ///
-    /// The session holds the input tables, the upstream tables and the table `plan` of the dates.
-    /// Every date of `dates` is in the result, in the same order.
-    fn run(&self, session: &Session, dates: &[NaiveDate], context: &RunContext) -> Result<ProcessorOutput>;
+    /// The session holds the input tables, the upstream tables, and the table `plan` of the dates.
+    fn gather(
+        &self,
+        session: &Session,
+        dates: &[NaiveDate],
+        context: &RunContext,
+        emit: &mut Emit<'_>,
+    ) -> Result<()>;
+}
+
+/// Takes the work of a month.
+pub type Emit<'a> = dyn FnMut(MonthWork) -> Result<()> + 'a;
+
+/// Takes scored dates.
+pub type Sink<'a> = dyn FnMut(ProcessorOutput) -> Result<()> + 'a;
+
+/// The facts of a month's dates with the formulas: work for any thread.
+pub struct MonthWork {
+    pub month: Month,
+    score: Box<dyn FnOnce(&mut Sink<'_>) -> Result<()> + Send>,
+}
+
+impl MonthWork {
+    fn new(month: Month, score: impl FnOnce(&mut Sink<'_>) -> Result<()> + Send + 'static) -> Self {
+        Self { month, score: Box::new(score) }
+    }
+
+    /// Scores the dates and hands them on in ascending order, some thousand rows at a time.
+    pub fn score(self, sink: &mut Sink<'_>) -> Result<()> {
+        (self.score)(sink)
+    }
 }
 
 /// Every processor, in an order in which each comes after what it needs.

@@ -33,10 +33,3 @@ pub struct DateOutput {
     /// Sorted by entity.
     pub failures: Vec<Failure>,
 }
-
-impl ProcessorOutput {
-    /// No dates and no rows.
-    pub fn empty(table: crate::catalog::Table) -> Self {
-        Self { rows: RecordBatch::new_empty(table.schema().arrow().clone()), dates: Vec::new() }
-    }
-}

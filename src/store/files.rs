@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use arrow::datatypes::Field;
+use arrow::datatypes::{Field, SchemaRef};
 use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::{ArrowWriter, ProjectionMask};
@@ -42,27 +42,80 @@ impl FileEntry {
 
 /// Writes `batch` and syncs it to disk; equal batches give equal bytes.
 pub fn write_parquet(path: &Path, batch: &RecordBatch) -> Result<FileEntry> {
-    let file = File::create(path).map_err(|error| Error::io("create", path, error))?;
-    let mut hashing = HashingWriter { file, digest: Sha256::new(), size_bytes: 0 };
-    let write = |hashing: &mut HashingWriter| -> parquet::errors::Result<()> {
-        let mut writer = ArrowWriter::try_new(hashing, batch.schema(), Some(properties()))?;
-        writer.write(batch)?;
-        writer.close().map(drop)
-    };
-    write(&mut hashing).map_err(|error| {
-        Error::new(ErrorKind::Unexpected, format!("cannot write {}", path.display())).because(error)
-    })?;
-    hashing.file.sync_all().map_err(|error| Error::io("sync", path, error))?;
-    Ok(FileEntry {
-        rows: batch.num_rows() as u64,
-        size_bytes: hashing.size_bytes,
-        sha256: hex(&hashing.digest.finalize()),
-    })
+    let mut file = ParquetFile::create(path, batch.schema())?;
+    file.write(batch)?;
+    file.finish()
+}
+
+/// A Parquet file under construction. Equal rows give equal bytes, however they are cut into batches:
+/// the encoder sees them in slices of one size.
+pub struct ParquetFile {
+    path: PathBuf,
+    writer: ArrowWriter<HashingWriter>,
+    waiting: Vec<RecordBatch>,
+    waiting_rows: usize,
+    rows: u64,
+}
+
+impl ParquetFile {
+    const SLICE_ROWS: usize = 1 << 11;
+
+    pub fn create(path: &Path, schema: SchemaRef) -> Result<Self> {
+        let file = File::create(path).map_err(|error| Error::io("create", path, error))?;
+        let hashing = HashingWriter { file, digest: Sha256::new(), size_bytes: 0 };
+        let writer = ArrowWriter::try_new(hashing, schema, Some(properties()));
+        let writer = writer.map_err(|error| cannot_write(path).because(error))?;
+        Ok(Self { path: path.to_owned(), writer, waiting: Vec::new(), waiting_rows: 0, rows: 0 })
+    }
+
+    /// Adds rows after those that are there.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let length = (batch.num_rows() - start).min(Self::SLICE_ROWS - self.waiting_rows);
+            self.waiting.push(batch.slice(start, length));
+            self.waiting_rows += length;
+            start += length;
+            if self.waiting_rows == Self::SLICE_ROWS {
+                self.encode_waiting()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_waiting(&mut self) -> Result<()> {
+        let slice = match self.waiting.as_slice() {
+            [] => return Ok(()),
+            [whole] => whole.clone(),
+            parts => concat_batches(parts[0].schema_ref(), parts)?,
+        };
+        self.rows += self.waiting_rows as u64;
+        self.waiting.clear();
+        self.waiting_rows = 0;
+        self.writer.write(&slice).map_err(|error| cannot_write(&self.path).because(error))
+    }
+
+    /// Writes the rest and syncs the file to disk.
+    pub fn finish(mut self) -> Result<FileEntry> {
+        self.encode_waiting()?;
+        let path = self.path;
+        let hashing = self.writer.into_inner().map_err(|error| cannot_write(&path).because(error))?;
+        hashing.file.sync_all().map_err(|error| Error::io("sync", &path, error))?;
+        Ok(FileEntry { rows: self.rows, size_bytes: hashing.size_bytes, sha256: hex(&hashing.digest.finalize()) })
+    }
+}
+
+fn cannot_write(path: &Path) -> Error {
+    Error::new(ErrorKind::Unexpected, format!("cannot write {}", path.display()))
 }
 
 fn properties() -> WriterProperties {
     let level = ZstdLevel::try_new(1).expect("level 1 exists");
-    WriterProperties::builder().set_compression(Compression::ZSTD(level)).set_created_by("putback".to_owned()).build()
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .set_created_by("putback".to_owned())
+        .set_max_row_group_row_count(Some(1 << 17))
+        .build()
 }
 
 /// Digests what passes through, so that a file is not read again for its checksum.

@@ -24,7 +24,7 @@ pub use lock::{Owner, WriteLock};
 pub use manifest::{
     DateRecord, DateState, InputTable, Partition, Phase3Manifest, Phase4Manifest, SourceVersion, TableFiles,
 };
-pub use publish::{Publication, StagedMonth};
+pub use publish::{MonthFile, Publication, StagedMonth};
 
 use crate::calendar::Month;
 use crate::catalog::{Role, Table};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use serde::Serialize;
 
-use super::files::{FileEntry, write_parquet};
+use super::files::{FileEntry, ParquetFile};
 use super::lock::WriteLock;
 use super::{Layer, Store, manifest};
 use crate::calendar::Month;
@@ -70,7 +70,8 @@ impl<'a> Publication<'a> {
     }
 }
 
-/// A month written beside its final name, or found to have no rows.
+/// A month written beside its final name, or found to have no rows. Nothing is visible until a
+/// publication adopts and commits it.
 #[derive(Debug)]
 pub struct StagedMonth {
     path: PathBuf,
@@ -78,19 +79,54 @@ pub struct StagedMonth {
 }
 
 impl StagedMonth {
-    /// Writes on any thread; nothing is visible until a publication adopts and commits it.
+    /// Writes on any thread.
     pub fn write(store: &Store, table: Table, month: Month, batch: &RecordBatch) -> Result<Self> {
-        let path = store.month_file(table, month);
-        let entry = if batch.num_rows() == 0 { None } else { Some(stage_file(&path, batch)?) };
-        Ok(Self { path, entry })
+        let mut file = MonthFile::new(store, table, month);
+        file.write(batch)?;
+        file.finish()
     }
+}
+
+/// A month of a table that is written batch by batch, in the order of its key.
+pub struct MonthFile {
+    path: PathBuf,
+    file: Option<ParquetFile>,
+}
+
+impl MonthFile {
+    pub fn new(store: &Store, table: Table, month: Month) -> Self {
+        Self { path: store.month_file(table, month), file: None }
+    }
+
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(create_staged(&self.path, batch)?),
+        };
+        file.write(batch)
+    }
+
+    /// Without rows there is no file.
+    pub fn finish(self) -> Result<StagedMonth> {
+        let entry = self.file.map(ParquetFile::finish).transpose()?;
+        Ok(StagedMonth { path: self.path, entry })
+    }
+}
+
+fn create_staged(path: &Path, batch: &RecordBatch) -> Result<ParquetFile> {
+    let dir = path.parent().expect("month files lie in a table directory");
+    std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
+    ParquetFile::create(&staged_path(path), batch.schema())
 }
 
 /// Writes a file beside its final name.
 pub(crate) fn stage_file(path: &Path, batch: &RecordBatch) -> Result<FileEntry> {
-    let dir = path.parent().expect("month files lie in a table directory");
-    std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
-    write_parquet(&staged_path(path), batch)
+    let mut file = create_staged(path, batch)?;
+    file.write(batch)?;
+    file.finish()
 }
 
 /// Writes `bytes` beside `path`, syncs, and renames over it.

@@ -2,42 +2,42 @@
 //!
 //! Source: `ml_feature_store.md`.
 
+mod history;
 mod score;
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, ListArray, RecordBatch, StringArray,
-    StringBuilder,
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray, StringBuilder,
 };
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Float64Type};
 use chrono::NaiveDate;
 
+use self::history::{History, League};
 use self::score::{
     BettingLine, DailyCache, FEATURE_NAMES, FEATURE_VERSION, Factors, FeatureVector, GameContext, HashedRow, Inputs,
-    MonthMeans, NoFallbackLine, OpponentDefense, RecentGame, SeasonMeans, ZoneRates,
+    NoFallbackLine, OpponentDefense, ZoneRates,
 };
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::{CircuitBreakers, Lineage, by_date};
-use super::facts::{Facts, Nullable};
-use super::{DateOutput, Failure, Input, LookBack, Processor, ProcessorId, ProcessorOutput, RunContext};
+use super::facts::{Decimal, Facts, Nullable, columns};
+use super::months::{MonthReader, by_month, groups_in, nulls_last, score_in_runs};
+use super::{
+    DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext,
+};
 use crate::catalog::Table;
 use crate::engine::Session;
 use crate::error::Result;
 use crate::numerics::hash::HashText;
-use crate::numerics::rounding::{decimal_to_f64, numeric_mean};
 use crate::numerics::sum::exact_sum;
 use crate::numerics::text::without_control;
 use crate::store::DateState;
 
 /// §4.3: no other value can occur.
 const DATA_SOURCE: &str = "mixed";
-
-/// Read F looks back so many days.
-const RECENT_DAYS: i64 = 60;
 
 #[derive(Debug)]
 pub struct Mlfs;
@@ -65,16 +65,54 @@ impl Processor for Mlfs {
         &[ProcessorId::Tdza, ProcessorId::Psza, ProcessorId::Pcf]
     }
 
-    fn run(&self, session: &Session, dates: &[NaiveDate], context: &RunContext) -> Result<ProcessorOutput> {
-        let batch = session.query(include_str!("query.sql"))?;
+    fn gather(
+        &self,
+        session: &Session,
+        dates: &[NaiveDate],
+        context: &RunContext,
+        emit: &mut Emit<'_>,
+    ) -> Result<()> {
         let lineage = session.query(include_str!("lineage.sql"))?;
-        let facts = FactColumns::new(&Facts(&batch));
-        let breakers = CircuitBreakers::new(&Facts(&batch), context.timestamp);
-        let lineage = Lineage::new(&Facts(&lineage), SOURCE_HASHES);
-        let mut rows = Vec::with_capacity(batch.num_rows());
-        let outputs = by_date(dates, facts.date, |date, range| facts.score_date(date, range, &breakers, &mut rows));
-        Ok(ProcessorOutput { rows: to_batch(&rows, &lineage, context)?, dates: outputs })
+        let lineage = Arc::new(Lineage::new(&Facts(&lineage), SOURCE_HASHES));
+        let beside = session.try_clone()?;
+        beside.set_plan(dates)?;
+        let mut games = MonthReader::new(beside.stream(include_str!("games.sql"))?, "game_date");
+        let mut reader = MonthReader::new(session.stream(include_str!("query.sql"))?, "game_date");
+        let mut league = League::default();
+        for (month, dates) in by_month(dates) {
+            let mut histories = Vec::new();
+            while let Some((of, games)) = games.up_to(month)? {
+                let wanted = if of == month { dates } else { &[] };
+                league.play(&games, wanted, |history| histories.push(history));
+            }
+            let (facts, dates) = (reader.month(month)?, dates.to_vec());
+            let (lineage, context) = (Arc::clone(&lineage), *context);
+            emit(MonthWork::new(month, move |sink| {
+                let mut histories = histories.into_iter();
+                let score = |facts: &RecordBatch, dates: &[NaiveDate]| {
+                    score(facts, dates, &mut histories, &lineage, &context)
+                };
+                score_in_runs(&dates, &facts, "game_date", sink, score)
+            }))?;
+        }
+        Ok(())
     }
+}
+
+/// `histories` has one element for each player of each date, in the order of the facts.
+fn score(
+    facts: &RecordBatch,
+    dates: &[NaiveDate],
+    histories: &mut impl Iterator<Item = History>,
+    lineage: &Lineage<4>,
+    context: &RunContext,
+) -> Result<ProcessorOutput> {
+    let breakers = CircuitBreakers::new(&Facts(facts), context.timestamp);
+    let facts = FactColumns::new(&Facts(facts));
+    let mut rows = Vec::with_capacity(facts.game_date.len());
+    let score = |date, range| facts.score_date(date, range, histories, &breakers, &mut rows);
+    let outputs = by_date(dates, facts.game_date, score);
+    Ok(ProcessorOutput { rows: to_batch(&rows, lineage, context)?, dates: outputs })
 }
 
 /// Columns of `lineage.sql`, in the order of [`SOURCE_COLUMNS`].
@@ -111,113 +149,72 @@ struct Row<'a> {
     data_hash: String,
 }
 
-/// The query's columns, by name once.
-struct FactColumns<'a> {
-    date: &'a Date32Array,
-    ints: HashMap<&'static str, &'a Int64Array>,
-    flags: HashMap<&'static str, &'a BooleanArray>,
-    texts: HashMap<&'static str, &'a StringArray>,
-    lists: HashMap<&'static str, &'a ListArray>,
-    defense: [&'a Float64Array; 2],
+columns! {
+    /// What `query.sql` returns.
+    FactColumns {
+        game_date: date,
+        player_lookup: str,
+        universal_player_id: str,
+        game_id: str,
+        opponent_team_abbr: str,
+        team_abbr: str,
+        is_home: bool,
+        season_year: int,
+        points: int,
+        ft_makes: int,
+        minutes_10: int,
+        processed_us: int,
+        has_context: bool,
+        context_game_id: str,
+        context_opponent: str,
+        context_universal_id: str,
+        context_processed_us: int,
+        home_game: bool,
+        back_to_back: bool,
+        season_phase: str,
+        player_status: str,
+        days_rest: int,
+        opponent_days_rest: int,
+        has_cache: bool,
+        cache_hash: str,
+        cache_ready: bool,
+        cache_points_avg_last_5: int,
+        cache_points_avg_last_10: int,
+        cache_points_avg_season: int,
+        cache_points_std_last_10: int,
+        cache_minutes_avg_last_10: int,
+        cache_team_pace_last_10: int,
+        cache_team_off_rating_last_10: int,
+        cache_games_in_last_7_days: int,
+        cache_paint_rate_last_10: int,
+        cache_three_pt_rate_last_10: int,
+        has_factors: bool,
+        factors_ready: bool,
+        factors_fatigue: int,
+        factors_mismatch_10: int,
+        factors_pace_10: int,
+        factors_usage_10: int,
+        has_zones: bool,
+        zones_ready: bool,
+        zones_paint_rate_100: int,
+        zones_mid_range_rate_100: int,
+        zones_three_pt_rate_100: int,
+        has_defense: bool,
+        defense_ready: bool,
+        defense_rating: f64,
+        defense_pace: f64,
+        points_lines: list,
+        opening_lines: list,
+    }
 }
 
-const INTS: [&str; 32] = [
-    "day",
-    "season_games",
-    "season_points",
-    "season_points_games",
-    "season_minutes_10",
-    "season_minutes_games",
-    "month_games",
-    "month_minutes_10",
-    "month_ppm_nano",
-    "month_ppm_games",
-    "opponent_games",
-    "opponent_points",
-    "opponent_points_games",
-    "days_rest",
-    "opponent_days_rest",
-    "cache_points_avg_last_5",
-    "cache_points_avg_last_10",
-    "cache_points_avg_season",
-    "cache_points_std_last_10",
-    "cache_minutes_avg_last_10",
-    "cache_team_pace_last_10",
-    "cache_team_off_rating_last_10",
-    "cache_games_in_last_7_days",
-    "cache_paint_rate_last_10",
-    "cache_three_pt_rate_last_10",
-    "factors_fatigue",
-    "factors_mismatch_10",
-    "factors_pace_10",
-    "factors_usage_10",
-    "zones_paint_rate_100",
-    "zones_mid_range_rate_100",
-    "zones_three_pt_rate_100",
-];
-
-const FLAGS: [&str; 12] = [
-    "is_home",
-    "has_context",
-    "home_game",
-    "back_to_back",
-    "has_cache",
-    "cache_ready",
-    "has_factors",
-    "factors_ready",
-    "has_zones",
-    "zones_ready",
-    "has_defense",
-    "defense_ready",
-];
-
-const TEXTS: [&str; 6] =
-    ["player_lookup", "universal_player_id", "game_id", "opponent_team_abbr", "season_phase", "player_status"];
-
-const LISTS: [&str; 6] =
-    ["last_days", "last_points", "last_minutes_10", "last_ft_makes", "points_lines", "opening_lines"];
-
 impl<'a> FactColumns<'a> {
-    fn new(facts: &Facts<'a>) -> Self {
-        Self {
-            date: facts.date("game_date"),
-            ints: INTS.into_iter().map(|name| (name, facts.int(name))).collect(),
-            flags: FLAGS.into_iter().map(|name| (name, facts.bool(name))).collect(),
-            texts: TEXTS.into_iter().map(|name| (name, facts.str(name))).collect(),
-            lists: LISTS.into_iter().map(|name| (name, facts.list(name))).collect(),
-            defense: [facts.f64("defense_rating"), facts.f64("defense_pace")],
-        }
-    }
-
-    fn int(&self, name: &str, row: usize) -> Option<i64> {
-        self.ints[name].at(row)
-    }
-
-    fn count(&self, name: &str, row: usize) -> i64 {
-        self.int(name, row).unwrap_or(0)
-    }
-
-    fn decimal(&self, name: &str, digits: u8, row: usize) -> Option<f64> {
-        self.int(name, row).map(|scaled| decimal_to_f64(scaled, digits))
-    }
-
-    fn flag(&self, name: &str, row: usize) -> Option<bool> {
-        self.flags[name].at(row)
-    }
-
-    fn holds(&self, name: &str, row: usize) -> bool {
-        self.flag(name, row) == Some(true)
-    }
-
-    fn text(&self, name: &str, row: usize) -> Option<&'a str> {
-        self.texts[name].at(row)
-    }
-
     /// Scores the players of a date in ascending order and says how the date ended (§1.5).
     fn score_date(
         &self,
         date: NaiveDate,
         facts: Range<usize>,
+        histories: &mut impl Iterator<Item = History>,
         breakers: &CircuitBreakers<'_>,
         rows: &mut Vec<Row<'a>>,
     ) -> DateOutput {
@@ -225,8 +222,9 @@ impl<'a> FactColumns<'a> {
         let had_roster = !facts.is_empty();
         let mut failures = Vec::new();
         let mut text = HashText::default();
-        for row in facts {
-            match self.score_row(date, row, breakers, &mut text) {
+        for row in self.one_per_player(facts) {
+            let history = histories.next().expect("one for each player of the date");
+            match self.score_row(date, row, history, breakers, &mut text) {
                 Ok(scored) => rows.push(scored),
                 Err(failure) => failures.push(failure),
             }
@@ -245,14 +243,15 @@ impl<'a> FactColumns<'a> {
         &self,
         date: NaiveDate,
         row: usize,
+        history: History,
         breakers: &CircuitBreakers<'_>,
         text: &mut HashText,
     ) -> Result<Row<'a>, Failure> {
-        let player = self.text("player_lookup", row).expect("the key is not NULL");
+        let player = self.player_lookup.at(row).expect("the key is not NULL");
         if let Some(failure) = breakers.failure(row, player) {
             return Err(failure);
         }
-        let inputs = self.inputs(row);
+        let inputs = self.inputs(row, history);
         let vector = FeatureVector::of(&inputs).map_err(|NoFallbackLine| Failure {
             entity_id: player.to_owned(),
             category: "calculation_error",
@@ -261,142 +260,145 @@ impl<'a> FactColumns<'a> {
         })?;
         let hashed = HashedRow {
             date,
-            game_id: self.text("game_id", row).expect("the game id is not NULL"),
+            game_id: self.game_id.at(row).expect("the game id is not NULL"),
             player,
-            universal_id: self.text("universal_player_id", row),
-            opponent: self.text("opponent_team_abbr", row),
-            is_home: self.holds("is_home", row),
-            days_rest: self.int("days_rest", row),
+            universal_id: self.universal_player_id.at(row),
+            opponent: self.opponent_team_abbr.at(row),
+            is_home: (self.is_home.at(row) == Some(true)),
+            days_rest: self.days_rest.at(row),
         };
         let data_hash = hashed.data_hash(&vector, text);
         Ok(Row {
             hashed,
             vector,
             games: inputs.recent.len() as i64,
-            ready: ["cache_ready", "factors_ready", "zones_ready", "defense_ready"].map(|name| self.holds(name, row)),
+            ready: [self.cache_ready, self.factors_ready, self.zones_ready, self.defense_ready]
+                .map(|ready| ready.at(row) == Some(true)),
             attempts: breakers.attempts(row),
             data_hash,
         })
     }
 
-    fn inputs(&self, row: usize) -> Inputs<'a> {
-        let opponent_points_games = self.count("opponent_points_games", row);
-        Inputs {
-            recent: self.recent(row),
-            season: self.season(row),
-            cache: self.holds("has_cache", row).then(|| self.cache(row)),
-            factors: self.holds("has_factors", row).then(|| Factors {
-                fatigue: self.int("factors_fatigue", row).map(|score| score as f64),
-                shot_zone_mismatch: self.decimal("factors_mismatch_10", 1, row),
-                pace: self.decimal("factors_pace_10", 1, row),
-                usage_spike: self.decimal("factors_usage_10", 1, row),
-            }),
-            zones: self.holds("has_zones", row).then(|| {
-                let rates = ["zones_paint_rate_100", "zones_mid_range_rate_100", "zones_three_pt_rate_100"];
-                ZoneRates(rates.map(|name| self.decimal(name, 2, row)))
-            }),
-            // §2.3: TDZA's columns are FLOAT64, where a NULL is present with the value NaN.
-            defense: self.holds("has_defense", row).then(|| OpponentDefense {
-                rating: Some(self.defense[0].at(row).unwrap_or(f64::NAN)),
-                pace: Some(self.defense[1].at(row).unwrap_or(f64::NAN)),
-            }),
-            context: self.holds("has_context", row).then(|| self.context(row)),
-            line: self.line(row),
-            opponent_games: self.count("opponent_games", row),
-            opponent_points: (opponent_points_games > 0)
-                .then(|| self.count("opponent_points", row) as f64 / opponent_points_games as f64),
-            month: self.month(row),
-        }
-    }
-
-    /// Read F, newest first.
-    fn recent(&self, row: usize) -> Vec<RecentGame> {
-        let list = |name: &str| {
-            let list = self.lists[name];
-            list.is_valid(row).then(|| list.value(row))
-        };
-        let (Some(days), Some(points), Some(minutes), Some(ft_makes)) =
-            (list("last_days"), list("last_points"), list("last_minutes_10"), list("last_ft_makes"))
-        else {
-            return Vec::new();
-        };
-        let days = arrow::compute::cast(&days, &DataType::Int64).expect("days are integers");
-        let (days, points) = (days.as_primitive::<Int64Type>(), points.as_primitive::<Int64Type>());
-        let (minutes, ft_makes) = (minutes.as_primitive::<Int64Type>(), ft_makes.as_primitive::<Int64Type>());
-        let first_day = self.count("day", row) - RECENT_DAYS;
-        (0..days.len())
-            .rev()
-            .filter(|&game| days.value(game) >= first_day)
-            .map(|game| RecentGame {
-                points: points.at(game),
-                minutes_10: minutes.at(game),
-                ft_makes: ft_makes.at(game),
-            })
-            .collect()
-    }
-
-    fn season(&self, row: usize) -> Option<SeasonMeans> {
-        self.int("season_games", row).filter(|&games| games > 0)?;
-        let (points, games) = (self.count("season_points", row), self.count("season_points_games", row));
-        let (minutes_10, minutes_games) = (self.int("season_minutes_10", row), self.count("season_minutes_games", row));
-        Some(SeasonMeans {
-            points: if games > 0 { points as f64 / games as f64 } else { f64::NAN },
-            minutes: minutes_10.map(|sum| numeric_mean(sum, 1, minutes_games)),
+    /// §8.3: of several roster rows the one with the greatest game_id; of several rows of UPCG or PDC
+    /// one in a fixed order.
+    fn one_per_player(&self, facts: Range<usize>) -> impl Iterator<Item = usize> {
+        groups_in(self.player_lookup, facts).map(|group| {
+            let key = |&row: &usize| (self.roster_order(row), self.context_order(row), self.cache_order(row));
+            if group.len() == 1 { group.start } else { group.min_by_key(key).expect("a group has a row") }
         })
     }
 
+    fn roster_order(&self, row: usize) -> impl Ord {
+        let texts = [self.opponent_team_abbr, self.team_abbr, self.universal_player_id];
+        let numbers = [self.processed_us, self.points, self.minutes_10, self.ft_makes, self.season_year];
+        (
+            Reverse(self.game_id.at(row)),
+            texts.map(|text| nulls_last(text.at(row))),
+            numbers.map(|number| nulls_last(number.at(row))),
+        )
+    }
+
+    fn context_order(&self, row: usize) -> impl Ord {
+        let greatest_first = |text: Option<&'a str>| (text.is_none(), Reverse(text));
+        let texts = [self.context_game_id, self.context_opponent, self.context_universal_id];
+        let processed = self.context_processed_us.at(row);
+        (
+            texts.map(|text| greatest_first(text.at(row))),
+            (processed.is_none(), Reverse(processed)),
+            [self.home_game, self.back_to_back].map(|flag| nulls_last(flag.at(row))),
+            [self.season_phase, self.player_status].map(|text| nulls_last(text.at(row))),
+            [self.days_rest, self.opponent_days_rest].map(|days| nulls_last(days.at(row))),
+        )
+    }
+
+    fn cache_order(&self, row: usize) -> impl Ord {
+        let numbers = [
+            self.cache_points_avg_last_5,
+            self.cache_points_avg_last_10,
+            self.cache_points_avg_season,
+            self.cache_points_std_last_10,
+            self.cache_minutes_avg_last_10,
+            self.cache_team_pace_last_10,
+            self.cache_team_off_rating_last_10,
+            self.cache_games_in_last_7_days,
+            self.cache_paint_rate_last_10,
+            self.cache_three_pt_rate_last_10,
+        ];
+        (
+            nulls_last(self.cache_hash.at(row)),
+            numbers.map(|number| nulls_last(number.at(row))),
+            nulls_last(self.cache_ready.at(row)),
+        )
+    }
+
+    fn inputs(&self, row: usize, history: History) -> Inputs<'a> {
+        Inputs {
+            recent: history.recent,
+            season: history.season,
+            cache: (self.has_cache.at(row) == Some(true)).then(|| self.cache(row)),
+            factors: (self.has_factors.at(row) == Some(true)).then(|| Factors {
+                fatigue: self.factors_fatigue.at(row).map(|score| score as f64),
+                shot_zone_mismatch: self.factors_mismatch_10.decimal(row, 1),
+                pace: self.factors_pace_10.decimal(row, 1),
+                usage_spike: self.factors_usage_10.decimal(row, 1),
+            }),
+            zones: (self.has_zones.at(row) == Some(true)).then(|| {
+                let rates = [self.zones_paint_rate_100, self.zones_mid_range_rate_100, self.zones_three_pt_rate_100];
+                ZoneRates(rates.map(|rate| rate.decimal(row, 2)))
+            }),
+            // §2.3: TDZA's columns are FLOAT64, where a NULL is present with the value NaN.
+            defense: (self.has_defense.at(row) == Some(true)).then(|| OpponentDefense {
+                rating: Some(self.defense_rating.at(row).unwrap_or(f64::NAN)),
+                pace: Some(self.defense_pace.at(row).unwrap_or(f64::NAN)),
+            }),
+            context: (self.has_context.at(row) == Some(true)).then(|| self.context(row)),
+            line: self.line(row),
+            opponent_games: history.opponent_games,
+            opponent_points: history.opponent_points,
+            month: history.month,
+        }
+    }
+
     fn cache(&self, row: usize) -> DailyCache {
-        let hundredths = |name| self.decimal(name, 2, row);
+        let hundredths = |column: &Int64Array| column.decimal(row, 2);
         DailyCache {
-            points_avg_last_5: hundredths("cache_points_avg_last_5"),
-            points_avg_last_10: hundredths("cache_points_avg_last_10"),
-            points_avg_season: hundredths("cache_points_avg_season"),
-            points_std_last_10: hundredths("cache_points_std_last_10"),
-            minutes_avg_last_10: hundredths("cache_minutes_avg_last_10"),
-            team_pace_last_10: hundredths("cache_team_pace_last_10"),
-            team_off_rating_last_10: hundredths("cache_team_off_rating_last_10"),
-            games_in_last_7_days: self.int("cache_games_in_last_7_days", row),
-            paint_rate_last_10: hundredths("cache_paint_rate_last_10"),
-            three_pt_rate_last_10: hundredths("cache_three_pt_rate_last_10"),
+            points_avg_last_5: hundredths(self.cache_points_avg_last_5),
+            points_avg_last_10: hundredths(self.cache_points_avg_last_10),
+            points_avg_season: hundredths(self.cache_points_avg_season),
+            points_std_last_10: hundredths(self.cache_points_std_last_10),
+            minutes_avg_last_10: hundredths(self.cache_minutes_avg_last_10),
+            team_pace_last_10: hundredths(self.cache_team_pace_last_10),
+            team_off_rating_last_10: hundredths(self.cache_team_off_rating_last_10),
+            games_in_last_7_days: self.cache_games_in_last_7_days.at(row),
+            paint_rate_last_10: hundredths(self.cache_paint_rate_last_10),
+            three_pt_rate_last_10: hundredths(self.cache_three_pt_rate_last_10),
         }
     }
 
     fn context(&self, row: usize) -> GameContext<'a> {
         GameContext {
-            home_game: self.flag("home_game", row),
-            back_to_back: self.flag("back_to_back", row),
-            season_phase: self.text("season_phase", row),
-            player_status: self.text("player_status", row),
-            days_rest: self.int("days_rest", row),
-            opponent_days_rest: self.int("opponent_days_rest", row),
+            home_game: self.home_game.at(row),
+            back_to_back: self.back_to_back.at(row),
+            season_phase: self.season_phase.at(row),
+            player_status: self.player_status.at(row),
+            days_rest: self.days_rest.at(row),
+            opponent_days_rest: self.opponent_days_rest.at(row),
         }
     }
 
     fn line(&self, row: usize) -> Option<BettingLine> {
-        let values = |name: &str| -> Option<ArrayRef> {
-            let list = self.lists[name];
-            list.is_valid(row).then(|| list.value(row))
-        };
+        let values = |list: &ListArray| list.is_valid(row).then(|| list.value(row));
         let mean = |values: &ArrayRef| {
             let values = values.as_primitive::<Float64Type>();
             exact_sum(values.values().iter().copied()) / values.len() as f64
         };
-        let points = mean(&values("points_lines")?);
-        Some(BettingLine { points, opening: values("opening_lines").as_ref().map_or(f64::NAN, mean) })
-    }
-
-    fn month(&self, row: usize) -> Option<MonthMeans> {
-        let games = self.int("month_games", row).filter(|&games| games > 0)?;
-        let quotients = self.count("month_ppm_games", row);
-        Some(MonthMeans {
-            minutes: numeric_mean(self.count("month_minutes_10", row), 1, games),
-            points_per_minute: self.int("month_ppm_nano", row).map(|sum| numeric_mean(sum, 9, quotients)),
-        })
+        let points = mean(&values(self.points_lines)?);
+        Some(BettingLine { points, opening: values(self.opening_lines).as_ref().map_or(f64::NAN, mean) })
     }
 }
 
 /// §5, column by column.
-fn to_batch(rows: &[Row<'_>], lineage: &Lineage<'_>, context: &RunContext) -> Result<RecordBatch> {
+fn to_batch(rows: &[Row<'_>], lineage: &Lineage<4>, context: &RunContext) -> Result<RecordBatch> {
     let table = Table::MlFeatureStore;
     let mut set = ColumnSet::new(table, rows.len());
     // §8.2: strings are sanitised after they were hashed.

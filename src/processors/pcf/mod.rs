@@ -4,22 +4,24 @@
 
 mod score;
 
-use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
-use arrow::array::{BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
 use self::score::{HashedRow, Inputs, PlayerContext, RecentGames, RoundedScores, Scores, ShotZones, TeamDefense};
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::{CircuitBreakers, Lineage, by_date};
-use super::facts::{Facts, Nullable};
-use super::{DateOutput, Input, LookBack, Processor, ProcessorId, ProcessorOutput, RunContext};
+use super::facts::{Decimal, Facts, Nullable, columns};
+use super::months::{MonthReader, by_month, groups_in, nulls_last, score_in_runs};
+use super::{
+    DateOutput, Emit, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext,
+};
 use crate::catalog::Table;
 use crate::engine::Session;
 use crate::error::Result;
 use crate::numerics::hash::HashText;
-use crate::numerics::rounding::decimal_to_f64;
 use crate::store::DateState;
 
 const CALCULATION_VERSION: &str = "v1_4factors";
@@ -49,16 +51,40 @@ impl Processor for Pcf {
         &[ProcessorId::Tdza, ProcessorId::Psza]
     }
 
-    fn run(&self, session: &Session, dates: &[NaiveDate], context: &RunContext) -> Result<ProcessorOutput> {
-        let batch = session.query(include_str!("query.sql"))?;
+    fn gather(
+        &self,
+        session: &Session,
+        dates: &[NaiveDate],
+        context: &RunContext,
+        emit: &mut Emit<'_>,
+    ) -> Result<()> {
         let lineage = session.query(include_str!("lineage.sql"))?;
-        let facts = FactColumns::new(&Facts(&batch));
-        let breakers = CircuitBreakers::new(&Facts(&batch), context.timestamp);
-        let lineage = Lineage::new(&Facts(&lineage), SOURCE_HASHES);
-        let mut rows = Vec::with_capacity(batch.num_rows());
-        let outputs = by_date(dates, facts.date, |date, range| facts.score_date(date, range, &breakers, &mut rows));
-        Ok(ProcessorOutput { rows: to_batch(&rows, &lineage, context)?, dates: outputs })
+        let lineage = Arc::new(Lineage::new(&Facts(&lineage), SOURCE_HASHES));
+        let mut reader = MonthReader::new(session.stream(include_str!("query.sql"))?, "game_date");
+        for (month, dates) in by_month(dates) {
+            let (facts, dates) = (reader.month(month)?, dates.to_vec());
+            let (lineage, context) = (Arc::clone(&lineage), *context);
+            emit(MonthWork::new(month, move |sink| {
+                let score = |facts: &RecordBatch, dates: &[NaiveDate]| score(facts, dates, &lineage, &context);
+                score_in_runs(&dates, &facts, "game_date", sink, score)
+            }))?;
+        }
+        Ok(())
     }
+}
+
+fn score(
+    facts: &RecordBatch,
+    dates: &[NaiveDate],
+    lineage: &Lineage<4>,
+    context: &RunContext,
+) -> Result<ProcessorOutput> {
+    let breakers = CircuitBreakers::new(&Facts(facts), context.timestamp);
+    let facts = FactColumns::new(&Facts(facts));
+    let mut rows = Vec::with_capacity(facts.game_date.len());
+    let score = |date, range| facts.score_date(date, range, &breakers, &mut rows);
+    let outputs = by_date(dates, facts.game_date, score);
+    Ok(ProcessorOutput { rows: to_batch(&rows, lineage, context)?, dates: outputs })
 }
 
 /// Columns of `lineage.sql`, in the order of [`SOURCE_COLUMNS`].
@@ -84,73 +110,47 @@ struct Row<'a> {
     data_hash: String,
 }
 
-/// The query's columns, by name once.
-struct FactColumns<'a> {
-    date: &'a Date32Array,
-    player: &'a StringArray,
-    universal_id: &'a StringArray,
-    game_id: &'a StringArray,
-    flags: HashMap<&'static str, &'a BooleanArray>,
-    ints: HashMap<&'static str, &'a Int64Array>,
-    primary_zone: &'a StringArray,
-    weakest_zone: &'a StringArray,
-    vs_league: [&'a Float64Array; 3],
+columns! {
+    /// What `query.sql` returns.
+    FactColumns {
+        game_date: date,
+        player_lookup: str,
+        universal_player_id: str,
+        game_id: str,
+        opponent_team_abbr: str,
+        processed_us: int,
+        is_synthetic: bool,
+        back_to_back: bool,
+        played_yesterday: bool,
+        has_shot_zones: bool,
+        has_defense: bool,
+        days_rest: int,
+        games_in_last_7_days: int,
+        minutes_in_last_7_days: int,
+        avg_minutes_10: int,
+        back_to_backs_last_14_days: int,
+        player_age: int,
+        projected_usage_100: int,
+        avg_usage_100: int,
+        star_teammates_out: int,
+        pace_differential_10: int,
+        week_games: int,
+        week_minutes_10: int,
+        week_usage_100: int,
+        week_usage_games: int,
+        combinations: int,
+        primary_scoring_zone: str,
+        paint_rate_100: int,
+        mid_range_rate_100: int,
+        three_pt_rate_100: int,
+        weakest_zone: str,
+        paint_defense_vs_league_avg: f64,
+        mid_range_defense_vs_league_avg: f64,
+        three_pt_defense_vs_league_avg: f64,
+    }
 }
 
-const FLAGS: [&str; 5] = ["is_synthetic", "back_to_back", "played_yesterday", "has_shot_zones", "has_defense"];
-
-const INTS: [&str; 18] = [
-    "days_rest",
-    "games_in_last_7_days",
-    "minutes_in_last_7_days",
-    "avg_minutes_10",
-    "back_to_backs_last_14_days",
-    "player_age",
-    "projected_usage_100",
-    "avg_usage_100",
-    "star_teammates_out",
-    "pace_differential_10",
-    "week_games",
-    "week_minutes_10",
-    "week_usage_100",
-    "week_usage_games",
-    "combinations",
-    "paint_rate_100",
-    "mid_range_rate_100",
-    "three_pt_rate_100",
-];
-
 impl<'a> FactColumns<'a> {
-    fn new(facts: &Facts<'a>) -> Self {
-        Self {
-            date: facts.date("game_date"),
-            player: facts.str("player_lookup"),
-            universal_id: facts.str("universal_player_id"),
-            game_id: facts.str("game_id"),
-            flags: FLAGS.into_iter().map(|name| (name, facts.bool(name))).collect(),
-            ints: INTS.into_iter().map(|name| (name, facts.int(name))).collect(),
-            primary_zone: facts.str("primary_scoring_zone"),
-            weakest_zone: facts.str("weakest_zone"),
-            vs_league: [
-                facts.f64("paint_defense_vs_league_avg"),
-                facts.f64("mid_range_defense_vs_league_avg"),
-                facts.f64("three_pt_defense_vs_league_avg"),
-            ],
-        }
-    }
-
-    fn int(&self, name: &str, row: usize) -> Option<i64> {
-        self.ints[name].at(row)
-    }
-
-    fn flag(&self, name: &str, row: usize) -> Option<bool> {
-        self.flags[name].at(row)
-    }
-
-    fn decimal(&self, name: &str, digits: u8, row: usize) -> Option<f64> {
-        self.int(name, row).map(|scaled| decimal_to_f64(scaled, digits))
-    }
-
     /// Scores the players of a date in ascending order and says how the date ended (§1.6).
     fn score_date(
         &self,
@@ -163,8 +163,8 @@ impl<'a> FactColumns<'a> {
         let had_context = !facts.is_empty();
         let mut failures = Vec::new();
         let mut text = HashText::default();
-        for row in facts {
-            match breakers.failure(row, self.player.value(row)) {
+        for row in self.one_per_player(facts) {
+            match breakers.failure(row, self.player_lookup.value(row)) {
                 Some(failure) => failures.push(failure),
                 None => rows.push(self.score_row(date, row, breakers.attempts(row), &mut text)),
             }
@@ -182,6 +182,33 @@ impl<'a> FactColumns<'a> {
         DateOutput { date, state, rows: first..rows.len(), failures }
     }
 
+    /// §2.4: one row per player; the further columns only fix the order of what is still equal.
+    fn one_per_player(&self, facts: Range<usize>) -> impl Iterator<Item = usize> {
+        groups_in(self.player_lookup, facts).map(|group| {
+            let key = |&row: &usize| {
+                let numbers = [
+                    self.processed_us,
+                    self.days_rest,
+                    self.games_in_last_7_days,
+                    self.minutes_in_last_7_days,
+                    self.avg_minutes_10,
+                    self.back_to_backs_last_14_days,
+                    self.player_age,
+                    self.projected_usage_100,
+                    self.avg_usage_100,
+                    self.star_teammates_out,
+                    self.pace_differential_10,
+                ]
+                .map(|number| nulls_last(number.at(row)));
+                let texts = [self.game_id, self.opponent_team_abbr, self.universal_player_id]
+                    .map(|text| nulls_last(text.at(row)));
+                let [time, days_rest, ..] = numbers;
+                (texts, time, days_rest, nulls_last(self.back_to_back.at(row)), numbers)
+            };
+            if group.len() == 1 { group.start } else { group.min_by_key(key).expect("a group has a row") }
+        })
+    }
+
     fn score_row(&self, date: NaiveDate, row: usize, attempts: i64, text: &mut HashText) -> Row<'a> {
         let inputs = self.inputs(row);
         let scores = Scores::of(&inputs);
@@ -190,8 +217,8 @@ impl<'a> FactColumns<'a> {
         let hashed = HashedRow {
             date,
             game_id: self.game_id.value(row),
-            player: self.player.value(row),
-            universal_id: self.universal_id.at(row),
+            player: self.player_lookup.value(row),
+            universal_id: self.universal_player_id.at(row),
             fatigue: scores.fatigue,
             scores: scores.rounded(),
             completeness_pct,
@@ -201,8 +228,8 @@ impl<'a> FactColumns<'a> {
         let data_hash = hashed.data_hash(text);
         Row {
             date,
-            player: self.player.value(row),
-            universal_id: self.universal_id.at(row),
+            player: self.player_lookup.value(row),
+            universal_id: self.universal_player_id.at(row),
             game_id: self.game_id.value(row),
             fatigue: scores.fatigue,
             scores: scores.rounded(),
@@ -216,49 +243,56 @@ impl<'a> FactColumns<'a> {
     }
 
     fn inputs(&self, row: usize) -> Inputs<'a> {
-        let is_synthetic = self.flag("is_synthetic", row).unwrap_or(false);
-        let context = if is_synthetic { PlayerContext::synthetic(&self.recent(row)) } else { self.context(row) };
-        let shot_zones = self.flag("has_shot_zones", row).filter(|&present| present).map(|_| ShotZones {
-            primary_zone: self.primary_zone.at(row),
-            rates: ["paint_rate_100", "mid_range_rate_100", "three_pt_rate_100"].map(|name| self.decimal(name, 2, row)),
-        });
-        let defense = self.flag("has_defense", row).filter(|&present| present).map(|_| TeamDefense {
-            weakest_zone: self.weakest_zone.at(row),
-            vs_league: self.vs_league.map(|column| column.at(row)),
-        });
-        Inputs { context, shot_zones, defense }
+        let is_synthetic = self.is_synthetic.at(row) == Some(true);
+        Inputs {
+            context: if is_synthetic { PlayerContext::synthetic(&self.recent(row)) } else { self.context(row) },
+            shot_zones: (self.has_shot_zones.at(row) == Some(true)).then(|| ShotZones {
+                primary_zone: self.primary_scoring_zone.at(row),
+                rates: [self.paint_rate_100, self.mid_range_rate_100, self.three_pt_rate_100]
+                    .map(|rate| rate.decimal(row, 2)),
+            }),
+            defense: (self.has_defense.at(row) == Some(true)).then(|| TeamDefense {
+                weakest_zone: self.weakest_zone.at(row),
+                vs_league: [
+                    self.paint_defense_vs_league_avg,
+                    self.mid_range_defense_vs_league_avg,
+                    self.three_pt_defense_vs_league_avg,
+                ]
+                .map(|difference| difference.at(row)),
+            }),
+        }
     }
 
     fn recent(&self, row: usize) -> RecentGames {
         RecentGames {
-            combinations: self.int("combinations", row).unwrap_or(1),
-            games: self.int("week_games", row).unwrap_or(0),
-            minutes_10: self.int("week_minutes_10", row),
-            usage_100: self.int("week_usage_100", row),
-            usage_games: self.int("week_usage_games", row).unwrap_or(0),
-            played_yesterday: self.flag("played_yesterday", row).unwrap_or(false),
+            combinations: self.combinations.at(row).unwrap_or(1),
+            games: self.week_games.at(row).unwrap_or(0),
+            minutes_10: self.week_minutes_10.at(row),
+            usage_100: self.week_usage_100.at(row),
+            usage_games: self.week_usage_games.at(row).unwrap_or(0),
+            played_yesterday: self.played_yesterday.at(row) == Some(true),
         }
     }
 
     fn context(&self, row: usize) -> PlayerContext {
         PlayerContext {
-            days_rest: self.int("days_rest", row),
-            back_to_back: self.flag("back_to_back", row),
-            games_last_7: self.int("games_in_last_7_days", row),
-            minutes_last_7: self.int("minutes_in_last_7_days", row).map(|minutes| minutes as f64),
-            avg_minutes_last_7: self.decimal("avg_minutes_10", 1, row),
-            back_to_backs_last_14: self.int("back_to_backs_last_14_days", row),
-            player_age: self.int("player_age", row),
-            projected_usage: self.decimal("projected_usage_100", 2, row),
-            avg_usage_last_7: self.decimal("avg_usage_100", 2, row),
-            star_teammates_out: self.int("star_teammates_out", row),
-            pace_differential: self.decimal("pace_differential_10", 1, row),
+            days_rest: self.days_rest.at(row),
+            back_to_back: self.back_to_back.at(row),
+            games_last_7: self.games_in_last_7_days.at(row),
+            minutes_last_7: self.minutes_in_last_7_days.at(row).map(|minutes| minutes as f64),
+            avg_minutes_last_7: self.avg_minutes_10.decimal(row, 1),
+            back_to_backs_last_14: self.back_to_backs_last_14_days.at(row),
+            player_age: self.player_age.at(row),
+            projected_usage: self.projected_usage_100.decimal(row, 2),
+            avg_usage_last_7: self.avg_usage_100.decimal(row, 2),
+            star_teammates_out: self.star_teammates_out.at(row),
+            pace_differential: self.pace_differential_10.decimal(row, 1),
         }
     }
 }
 
 /// §4, column by column.
-fn to_batch(rows: &[Row<'_>], lineage: &Lineage<'_>, context: &RunContext) -> Result<RecordBatch> {
+fn to_batch(rows: &[Row<'_>], lineage: &Lineage<4>, context: &RunContext) -> Result<RecordBatch> {
     let mut set = ColumnSet::new(Table::PlayerCompositeFactors, rows.len());
     set.str("player_lookup", rows.iter().map(|row| Some(row.player)));
     set.str("universal_player_id", rows.iter().map(|row| row.universal_id));

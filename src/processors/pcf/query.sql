@@ -1,5 +1,5 @@
--- Facts of player_composite_factors: one row per date and player with a context, from UPCG or, where
--- that is missing or partial, from PGS. Decimals are scaled integers: minutes by 10, usage and rates
+-- Facts of player_composite_factors: the contexts of each date's players, from UPCG or, where that is
+-- missing or partial, from PGS. A player whom UPCG has more than once has more than one row. Decimals are scaled integers: minutes by 10, usage and rates
 -- by 100, pace by 10.
 WITH upcg_rows AS (
     SELECT game_date, count(*) AS row_count FROM upcoming_player_game_context GROUP BY game_date
@@ -26,53 +26,52 @@ from_upcg AS (
         (projected_usage_rate * 100)::BIGINT AS projected_usage_100,
         (avg_usage_rate_last_7_games * 100)::BIGINT AS avg_usage_100,
         star_teammates_out,
-        (pace_differential * 10)::BIGINT AS pace_differential_10
+        (pace_differential * 10)::BIGINT AS pace_differential_10,
+        epoch_us(processed_at)::BIGINT AS processed_us
     FROM upcoming_player_game_context
     JOIN source_of_date USING (game_date)
     WHERE NOT is_synthetic
-    -- §2.4: one row per player; the further columns only fix the order of what is still equal.
-    QUALIFY row_number() OVER (
-        PARTITION BY game_date, player_lookup
-        ORDER BY game_id, opponent_team_abbr, universal_player_id NULLS LAST, processed_at, days_rest, back_to_back,
-            games_in_last_7_days, minutes_in_last_7_days, avg_minutes_per_game_last_7, back_to_backs_last_14_days,
-            player_age, projected_usage_rate, avg_usage_rate_last_7_games, star_teammates_out, pace_differential
-    ) = 1
 ),
--- §2.3: what each PGS row looks back on. Rows of the date itself are outside every frame.
-recent AS (
-    SELECT
-        game_date, player_lookup, universal_player_id, game_id, opponent_team_abbr,
-        count(*) OVER yesterday > 0 AS played_yesterday,
-        count(*) OVER last_week AS week_games,
-        sum((minutes_played * 10)::BIGINT) OVER last_week AS week_minutes_10,
-        sum((usage_rate * 100)::BIGINT) OVER last_week AS week_usage_100,
-        count(usage_rate) OVER last_week AS week_usage_games
+-- §2.3: the distinct combinations that make the population; their number multiplies counts and sums.
+population AS (
+    SELECT DISTINCT game_date, player_lookup, universal_player_id, game_id, opponent_team_abbr
     FROM player_game_summary
-    WINDOW
-        yesterday AS (
-            PARTITION BY player_lookup ORDER BY game_date - DATE '1970-01-01' RANGE BETWEEN 1 PRECEDING AND 1 PRECEDING
-        ),
-        last_week AS (
-            PARTITION BY player_lookup ORDER BY game_date - DATE '1970-01-01' RANGE BETWEEN 7 PRECEDING AND 1 PRECEDING
-        )
-),
--- The distinct combinations that make the population; their number multiplies counts and sums.
-from_pgs AS (
-    SELECT
-        game_date, player_lookup, universal_player_id, game_id, opponent_team_abbr,
-        any_value(played_yesterday) AS played_yesterday,
-        any_value(week_games) AS week_games,
-        any_value(week_minutes_10) AS week_minutes_10,
-        any_value(week_usage_100) AS week_usage_100,
-        any_value(week_usage_games) AS week_usage_games,
-        count(*) OVER (PARTITION BY game_date, player_lookup) AS combinations
-    FROM recent
     JOIN source_of_date USING (game_date)
     WHERE is_synthetic
-    GROUP BY game_date, player_lookup, universal_player_id, game_id, opponent_team_abbr
+),
+-- A game lies in its own week and serves the next one: with that, the join looks at a few games only.
+games_by_week AS (
+    SELECT
+        player_lookup, game_date, minutes_played, usage_rate,
+        unnest([(game_date - DATE '1970-01-01') // 7, (game_date - DATE '1970-01-01') // 7 + 1]) AS week
+    FROM player_game_summary
+),
+-- What each player looks back on. Games of the date itself are not part of it.
+recent AS (
+    SELECT
+        player.game_date, player.player_lookup,
+        bool_or(game.game_date = player.game_date - 1) AS played_yesterday,
+        count(*) AS week_games,
+        sum((game.minutes_played * 10)::BIGINT) AS week_minutes_10,
+        sum((game.usage_rate * 100)::BIGINT) AS week_usage_100,
+        count(game.usage_rate) AS week_usage_games
+    FROM (SELECT DISTINCT game_date, player_lookup FROM population) AS player
+    JOIN games_by_week AS game
+        ON game.player_lookup = player.player_lookup
+        AND game.week = (player.game_date - DATE '1970-01-01') // 7
+        AND game.game_date BETWEEN player.game_date - 7 AND player.game_date - 1
+    GROUP BY player.game_date, player.player_lookup
+),
+from_pgs AS (
+    SELECT
+        population.*, recent.* EXCLUDE (game_date, player_lookup),
+        count(*) OVER (PARTITION BY population.game_date, population.player_lookup) AS combinations
+    FROM population
+    LEFT JOIN recent
+        ON recent.game_date = population.game_date AND recent.player_lookup = population.player_lookup
     QUALIFY row_number() OVER (
-        PARTITION BY game_date, player_lookup
-        ORDER BY game_id, opponent_team_abbr, universal_player_id NULLS LAST
+        PARTITION BY population.game_date, population.player_lookup
+        ORDER BY population.game_id, population.opponent_team_abbr, population.universal_player_id NULLS LAST
     ) = 1
 ),
 context AS (
@@ -106,7 +105,7 @@ SELECT
     context.avg_minutes_10, context.back_to_backs_last_14_days, context.player_age, context.projected_usage_100,
     context.avg_usage_100, context.star_teammates_out, context.pace_differential_10,
     context.week_games, context.week_minutes_10, context.week_usage_100, context.week_usage_games,
-    context.combinations, context.played_yesterday,
+    context.combinations, context.played_yesterday, context.opponent_team_abbr, context.processed_us,
     shot.player_lookup IS NOT NULL AS has_shot_zones, shot.primary_scoring_zone,
     (shot.paint_rate_last_10 * 100)::BIGINT AS paint_rate_100,
     (shot.mid_range_rate_last_10 * 100)::BIGINT AS mid_range_rate_100,

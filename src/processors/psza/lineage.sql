@@ -14,10 +14,10 @@ WITH newest AS (
     )
     GROUP BY season, game_date
 )
-SELECT plan.game_date AS analysis_date, newest.row_processed_last.hash AS source_hash
+SELECT plan.game_date, newest.row_processed_last.hash AS source_hash
 FROM plan
 JOIN newest
     ON newest.season = plan.season_year
     AND newest.game_date <= plan.game_date
     AND (newest.next_game_date IS NULL OR newest.next_game_date > plan.game_date)
-ORDER BY analysis_date
+ORDER BY plan.game_date

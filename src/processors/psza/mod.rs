@@ -2,20 +2,25 @@
 //!
 //! Source: `player_shot_zone_analysis.md`.
 
+mod rolling;
 mod score;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use arrow::array::{Array, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::Date32Type;
+use arrow::array::{RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use chrono::{NaiveDate, NaiveTime};
 
-use self::score::{ShotWindow, ZoneScore};
+use self::rolling::{GameWindow, League};
+use self::score::ZoneScore;
 use super::columns::{ColumnSet, set_bookkeeping};
-use super::facts::{Facts, Nullable};
-use super::{DateOutput, Failure, Input, LookBack, Processor, ProcessorId, ProcessorOutput, RunContext};
+use super::dated::Lineage;
+use super::facts::Facts;
+use super::months::{MonthReader, RUN_ROWS, by_month};
+use super::{
+    DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext, Sink,
+};
 use crate::calendar::Season;
 use crate::catalog::Table;
 use crate::engine::Session;
@@ -45,24 +50,80 @@ impl Processor for Psza {
         &[]
     }
 
-    fn run(&self, session: &Session, dates: &[NaiveDate], context: &RunContext) -> Result<ProcessorOutput> {
-        let batch = session.query(include_str!("query.sql"))?;
-        let lineage = source_hashes(&session.query(include_str!("lineage.sql"))?);
-        let windows = Windows::new(&Facts(&batch));
-        let standing = windows.standing_on(dates);
-        let mut rows = Vec::new();
-        let mut outputs = Vec::with_capacity(dates.len());
-        for (&date, players) in dates.iter().zip(&standing) {
-            outputs.push(windows.end_date(date, players, &mut rows));
+    fn gather(
+        &self,
+        session: &Session,
+        dates: &[NaiveDate],
+        context: &RunContext,
+        emit: &mut Emit<'_>,
+    ) -> Result<()> {
+        let lineage = session.query(include_str!("lineage.sql"))?;
+        let lineage = Arc::new(Lineage::new(&Facts(&lineage), ["source_hash"]));
+        let mut games = MonthReader::new(session.stream(include_str!("query.sql"))?, "game_date");
+        let mut league = League::default();
+        for (month, dates) in by_month(dates) {
+            while let Some((before, games)) = games.up_to(month.previous())? {
+                league.play(Season::of(before.first_day()), &games, |_| ());
+            }
+            let season = Season::of(month.first_day());
+            let mut windows = league.standing(season);
+            if let Some((_, games)) = games.up_to(month)? {
+                league.play(season, &games, |window| windows.push(window));
+            }
+            let (dates, lineage, context) = (dates.to_vec(), Arc::clone(&lineage), *context);
+            emit(MonthWork::new(month, move |sink| score(&dates, windows, &lineage, &context, sink)))?;
         }
-        Ok(ProcessorOutput { rows: windows.to_batch(&rows, &lineage, context)?, dates: outputs })
+        Ok(())
     }
 }
 
-fn source_hashes(batch: &RecordBatch) -> BTreeMap<NaiveDate, String> {
-    let facts = Facts(batch);
-    let (dates, hashes) = (facts.date("analysis_date"), facts.str("source_hash"));
-    (0..facts.rows()).filter_map(|row| Some((dates.at(row)?, hashes.at(row)?.to_owned()))).collect()
+/// Scores dates of one month. A window stands for a player from its game up to the next one: it is
+/// scored once, however many dates it serves.
+fn score(
+    dates: &[NaiveDate],
+    windows: Vec<GameWindow>,
+    lineage: &Lineage<1>,
+    context: &RunContext,
+    sink: &mut Sink<'_>,
+) -> Result<()> {
+    let mut run = Run::default();
+    let mut windows = windows.into_iter().peekable();
+    for (index, &date) in dates.iter().enumerate() {
+        while let Some(window) = windows.next_if(|window| window.from <= date) {
+            run.stand(window.into());
+        }
+        run.end_date(date);
+        if run.rows.len() >= RUN_ROWS || index + 1 == dates.len() {
+            let rows = run.to_batch(lineage, context)?;
+            sink(ProcessorOutput { rows, dates: run.start_again() })?;
+        }
+    }
+    Ok(())
+}
+
+/// The newest game of a player so far, with the sums of the games up to it.
+struct Window {
+    player: String,
+    universal_id: Option<String>,
+    games: i64,
+    /// `None` when there are too few games.
+    scored: Option<ScoredWindow>,
+}
+
+struct ScoredWindow {
+    score: ZoneScore,
+    /// §5.1 without its first field, `analysis_date`.
+    hash_text: String,
+}
+
+/// The dates that are scored together, and the windows that stand on them.
+#[derive(Default)]
+struct Run {
+    windows: Vec<Rc<Window>>,
+    /// By player, the window that stands now, as an index.
+    standing: BTreeMap<String, usize>,
+    rows: Vec<Row>,
+    dates: Vec<DateOutput>,
 }
 
 /// One output row: a date and the window that stands for a player on it.
@@ -71,140 +132,81 @@ struct Row {
     window: usize,
 }
 
-/// Every (player, game date) of the seasons in play, scored once. A window stands for all dates from
-/// its game up to the next one, so scoring does not depend on how many dates are asked for.
-struct Windows<'a> {
-    player: &'a StringArray,
-    universal_id: &'a StringArray,
-    season: &'a Int64Array,
-    from: &'a Date32Array,
-    before: &'a Date32Array,
-    games: &'a Int64Array,
-    scores: Vec<Option<ZoneScore>>,
-    hash_texts: Vec<String>,
-}
-
-impl<'a> Windows<'a> {
-    fn new(facts: &Facts<'a>) -> Self {
-        let player = facts.str("player_lookup");
-        let universal_id = facts.str("universal_player_id");
-        let games = facts.int("games_so_far");
-        let sums = ShotSums::new(facts);
-        let score =
-            |row| (games.value(row) >= GAMES_NEEDED).then(|| ZoneScore::of(&sums.window(row, games.value(row))));
-        let scores: Vec<Option<ZoneScore>> = (0..facts.rows()).map(score).collect();
-        let text = |(row, score): (usize, &Option<ZoneScore>)| {
-            score.as_ref().map(|score| score.hash_text(player.value(row), universal_id.at(row))).unwrap_or_default()
-        };
-        let hash_texts = scores.iter().enumerate().map(text).collect();
-        Self {
-            player,
-            universal_id,
-            season: facts.int("season"),
-            from: facts.date("game_date"),
-            before: facts.date("next_game_date"),
-            games,
-            scores,
-            hash_texts,
-        }
-    }
-
-    /// For each date the windows that stand on it, in ascending order of player.
-    fn standing_on(&self, dates: &[NaiveDate]) -> Vec<Vec<usize>> {
-        let days: Vec<i32> = dates.iter().map(|&date| Date32Type::from_naive_date(date)).collect();
-        let mut standing = vec![Vec::new(); dates.len()];
-        for window in 0..self.player.len() {
-            for index in self.dates_of(window, &days) {
-                standing[index].push(window);
+impl Run {
+    fn stand(&mut self, window: Window) {
+        match self.standing.get_mut(&window.player) {
+            Some(standing) => *standing = self.windows.len(),
+            None => {
+                self.standing.insert(window.player.clone(), self.windows.len());
             }
         }
-        standing
-    }
-
-    /// The dates on which a window stands, as indices.
-    fn dates_of(&self, window: usize, days: &[i32]) -> Range<usize> {
-        let season = Season::starting_in(self.season.value(window) as i32);
-        let season_end = Date32Type::from_naive_date(season.range().to) + 1;
-        let before = if self.before.is_valid(window) { self.before.value(window) } else { season_end };
-        let from = self.from.value(window);
-        days.partition_point(|&day| day < from)..days.partition_point(|&day| day < before)
+        self.windows.push(Rc::new(window));
     }
 
     /// Takes a date's rows and says how it ended (§1.6). Failures of a date without rows are lost,
     /// as in the reference (§6, Q12).
-    fn end_date(&self, date: NaiveDate, players: &[usize], rows: &mut Vec<Row>) -> DateOutput {
-        let first = rows.len();
-        rows.extend(
-            players.iter().filter(|&&window| self.scores[window].is_some()).map(|&window| Row { date, window }),
-        );
-        if rows.len() > first {
-            let failures = players.iter().filter(|&&window| self.scores[window].is_none());
-            let failures = failures.map(|&window| self.too_few_games(window)).collect();
-            return DateOutput { date, state: DateState::Done, rows: first..rows.len(), failures };
-        }
-        let state = match players.iter().map(|&window| self.games.value(window)).max() {
+    fn end_date(&mut self, date: NaiveDate) {
+        let first = self.rows.len();
+        let is_scored = |window: &&usize| self.windows[**window].scored.is_some();
+        self.rows.extend(self.standing.values().filter(is_scored).map(|&window| Row { date, window }));
+        let rows = first..self.rows.len();
+        let (state, failures) = if rows.is_empty() {
+            (self.why_empty(), Vec::new())
+        } else {
+            let standing = self.standing.values().map(|&window| &self.windows[window]);
+            let failures = standing.filter(|window| window.scored.is_none()).map(|window| window.too_few_games());
+            (DateState::Done, failures.collect())
+        };
+        self.dates.push(DateOutput { date, state, rows, failures });
+    }
+
+    fn why_empty(&self) -> DateState {
+        match self.standing.values().map(|&window| self.windows[window].games).max() {
             Some(most) => {
                 DateState::Empty { rule: format!("no player has {GAMES_NEEDED} games this season (most: {most})") }
             }
             None => DateState::Failed {
                 reason: "No data extracted: player_game_summary has no qualifying game this season".to_owned(),
             },
-        };
-        DateOutput { date, state, rows: first..first, failures: Vec::new() }
-    }
-
-    fn too_few_games(&self, window: usize) -> Failure {
-        let games = self.games.value(window);
-        Failure {
-            entity_id: self.player.value(window).to_owned(),
-            category: "EXPECTED_INCOMPLETE",
-            reason: format!("Season bootstrap: {games}/{games} games (need {GAMES_NEEDED})"),
-            can_retry: false,
         }
     }
 
-    /// §4, column by column.
-    fn to_batch(
-        &self,
-        rows: &[Row],
-        lineage: &BTreeMap<NaiveDate, String>,
-        context: &RunContext,
-    ) -> Result<RecordBatch> {
-        let score = |row: &Row| self.scores[row.window].as_ref().expect("rows have scores");
-        let mut set = ColumnSet::new(Table::PlayerShotZoneAnalysis, rows.len());
-        set.str("player_lookup", rows.iter().map(|row| Some(self.player.value(row.window))));
-        set.str("universal_player_id", rows.iter().map(|row| self.universal_id.at(row.window)));
-        set.dates("analysis_date", rows.iter().map(|row| row.date));
-        let mut metric = |name, value: fn(&ZoneScore) -> Option<f64>| {
-            set.decimal(name, rows.iter().map(|row| value(score(row))));
-        };
-        metric("paint_rate_last_10", |score| score.rates_10[0]);
-        metric("mid_range_rate_last_10", |score| score.rates_10[1]);
-        metric("three_pt_rate_last_10", |score| score.rates_10[2]);
-        metric("paint_pct_last_10", |score| score.pcts_10[0]);
-        metric("mid_range_pct_last_10", |score| score.pcts_10[1]);
-        metric("three_pt_pct_last_10", |score| score.pcts_10[2]);
-        metric("paint_attempts_per_game", |score| Some(score.attempts_per_game[0]));
-        metric("mid_range_attempts_per_game", |score| Some(score.attempts_per_game[1]));
-        metric("three_pt_attempts_per_game", |score| Some(score.attempts_per_game[2]));
-        metric("paint_rate_last_20", |score| score.paint_rate_20);
-        metric("paint_pct_last_20", |score| score.paint_pct_20);
-        metric("assisted_rate_last_10", |score| score.assisted_rate);
-        metric("unassisted_rate_last_10", |score| score.unassisted_rate);
-        set.int("total_shots_last_10", rows.iter().map(|row| score(row).total_shots));
+    /// Keeps the windows that still stand.
+    fn start_again(&mut self) -> Vec<DateOutput> {
+        let windows = self.standing.values().map(|&window| Rc::clone(&self.windows[window])).collect();
+        self.windows = windows;
+        self.standing.values_mut().enumerate().for_each(|(index, window)| *window = index);
+        self.rows.clear();
+        std::mem::take(&mut self.dates)
+    }
+
+    /// §4, column by column: what depends on the window alone is built once per window.
+    fn to_batch(&self, lineage: &Lineage<1>, context: &RunContext) -> Result<RecordBatch> {
+        let mut of_window: Vec<Option<u32>> = vec![None; self.windows.len()];
+        let scored: Vec<(&Window, &ScoredWindow)> = self
+            .windows
+            .iter()
+            .enumerate()
+            .filter_map(|(index, window)| Some((index, &**window, window.scored.as_ref()?)))
+            .enumerate()
+            .map(|(position, (index, window, scored))| {
+                of_window[index] = Some(position as u32);
+                (window, scored)
+            })
+            .collect();
+        let positions = self.rows.iter().map(|row| of_window[row.window].expect("rows have scores"));
+        let positions = UInt32Array::from_iter_values(positions);
+        let mut set = window_columns(&scored).take(&positions)?;
+        set.dates("analysis_date", self.rows.iter().map(|row| row.date));
         set.const_int("games_in_sample_10", GAMES_NEEDED);
         set.const_str("sample_quality_10", "excellent");
-        for name in ["games_in_sample_20", "expected_games_count", "actual_games_count"] {
-            set.int(name, rows.iter().map(|row| Some(score(row).games_20)));
-        }
-        set.str("sample_quality_20", rows.iter().map(|row| Some(score(row).sample_quality_20())));
-        set.str("primary_scoring_zone", rows.iter().map(|row| score(row).primary_zone()));
         set.const_str("data_quality_tier", "high");
         let midnight = |row: &Row| row.date.and_time(NaiveTime::MIN).and_utc().timestamp_micros();
-        let midnights = TimestampMicrosecondArray::from_iter_values(rows.iter().map(midnight)).with_timezone("UTC");
+        let midnights = self.rows.iter().map(midnight);
+        let midnights = TimestampMicrosecondArray::from_iter_values(midnights).with_timezone("UTC");
         set.set("source_player_game_last_updated", Arc::new(midnights));
-        set.str("source_player_game_hash", rows.iter().map(|row| lineage.get(&row.date)));
-        set.str("data_hash", self.data_hashes(rows).into_iter().map(Some));
+        set.str("source_player_game_hash", self.rows.iter().map(|row| lineage.hash(row.date, 0)));
+        set.str("data_hash", self.data_hashes().map(Some));
         set_bookkeeping(&mut set);
         set.const_bools(&["early_season_flag"], false);
         set.const_bools(&["is_production_ready"], true);
@@ -213,59 +215,69 @@ impl<'a> Windows<'a> {
         set.finish()
     }
 
-    /// Rows of a date share the first field; the rest of a window's text is rendered once.
-    fn data_hashes(&self, rows: &[Row]) -> Vec<String> {
+    /// Rows of a date share the first field; the rest of a window's text was rendered once.
+    fn data_hashes(&self) -> impl Iterator<Item = String> {
         let mut prefix = String::new();
         let mut prefix_date = None;
-        rows.iter()
-            .map(|row| {
-                if prefix_date != Some(row.date) {
-                    prefix = format!("analysis_date:{}|", row.date);
-                    prefix_date = Some(row.date);
-                }
-                crate::numerics::hash::data_hash(&[prefix.as_bytes(), self.hash_texts[row.window].as_bytes()])
-            })
-            .collect()
+        self.rows.iter().map(move |row| {
+            if prefix_date != Some(row.date) {
+                prefix = format!("analysis_date:{}|", row.date);
+                prefix_date = Some(row.date);
+            }
+            let scored = self.windows[row.window].scored.as_ref().expect("rows have scores");
+            crate::numerics::hash::data_hash(&[prefix.as_bytes(), scored.hash_text.as_bytes()])
+        })
     }
 }
 
-/// The sums of the query.
-struct ShotSums<'a> {
-    columns: [&'a Int64Array; 13],
+fn window_columns(windows: &[(&Window, &ScoredWindow)]) -> ColumnSet {
+    let mut set = ColumnSet::new(Table::PlayerShotZoneAnalysis, windows.len());
+    let scores = || windows.iter().map(|(_, scored)| &scored.score);
+    set.str("player_lookup", windows.iter().map(|(window, _)| Some(&window.player)));
+    set.str("universal_player_id", windows.iter().map(|(window, _)| window.universal_id.as_deref()));
+    let mut metric = |name, value: fn(&ZoneScore) -> Option<f64>| set.decimal(name, scores().map(value));
+    metric("paint_rate_last_10", |score| score.rates_10[0]);
+    metric("mid_range_rate_last_10", |score| score.rates_10[1]);
+    metric("three_pt_rate_last_10", |score| score.rates_10[2]);
+    metric("paint_pct_last_10", |score| score.pcts_10[0]);
+    metric("mid_range_pct_last_10", |score| score.pcts_10[1]);
+    metric("three_pt_pct_last_10", |score| score.pcts_10[2]);
+    metric("paint_attempts_per_game", |score| Some(score.attempts_per_game[0]));
+    metric("mid_range_attempts_per_game", |score| Some(score.attempts_per_game[1]));
+    metric("three_pt_attempts_per_game", |score| Some(score.attempts_per_game[2]));
+    metric("paint_rate_last_20", |score| score.paint_rate_20);
+    metric("paint_pct_last_20", |score| score.paint_pct_20);
+    metric("assisted_rate_last_10", |score| score.assisted_rate);
+    metric("unassisted_rate_last_10", |score| score.unassisted_rate);
+    set.int("total_shots_last_10", scores().map(|score| score.total_shots));
+    for name in ["games_in_sample_20", "expected_games_count", "actual_games_count"] {
+        set.int(name, scores().map(|score| Some(score.games_20)));
+    }
+    set.str("sample_quality_20", scores().map(|score| Some(score.sample_quality_20())));
+    set.str("primary_scoring_zone", scores().map(ZoneScore::primary_zone));
+    set
 }
 
-impl<'a> ShotSums<'a> {
-    fn new(facts: &Facts<'a>) -> Self {
-        let columns = [
-            "paint_attempts_10",
-            "mid_range_attempts_10",
-            "three_pt_attempts_10",
-            "paint_makes_10",
-            "mid_range_makes_10",
-            "three_pt_makes_10",
-            "fg_makes_10",
-            "assisted_10",
-            "unassisted_10",
-            "paint_attempts_20",
-            "mid_range_attempts_20",
-            "three_pt_attempts_20",
-            "paint_makes_20",
-        ]
-        .map(|name| facts.int(name));
-        Self { columns }
+impl From<GameWindow> for Window {
+    fn from(window: GameWindow) -> Self {
+        let GameWindow { player, universal_id, games, sums, .. } = window;
+        let scored = (games >= GAMES_NEEDED).then(|| {
+            let score = ZoneScore::of(&sums);
+            let hash_text = score.hash_text(&player, universal_id.as_deref());
+            ScoredWindow { score, hash_text }
+        });
+        Self { player, universal_id, games, scored }
     }
+}
 
-    fn window(&self, row: usize, games: i64) -> ShotWindow {
-        let value = |index: usize| self.columns[index].value(row);
-        ShotWindow {
-            attempts_10: [value(0), value(1), value(2)],
-            makes_10: [value(3), value(4), value(5)],
-            fg_makes_10: value(6),
-            assisted_10: value(7),
-            unassisted_10: value(8),
-            attempts_20: [value(9), value(10), value(11)],
-            paint_makes_20: value(12),
-            games_20: games.min(20),
+impl Window {
+    fn too_few_games(&self) -> Failure {
+        let games = self.games;
+        Failure {
+            entity_id: self.player.clone(),
+            category: "EXPECTED_INCOMPLETE",
+            reason: format!("Season bootstrap: {games}/{games} games (need {GAMES_NEEDED})"),
+            can_retry: false,
         }
     }
 }

@@ -11,7 +11,10 @@ use self::score::{LeagueAverages, LeagueWindow, TeamScore, TeamWindow, Zone};
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::by_date;
 use super::facts::{Facts, Nullable};
-use super::{DateOutput, Failure, Input, LookBack, Processor, ProcessorId, ProcessorOutput, RunContext};
+use super::months::{MonthReader, by_month, score_in_runs};
+use super::{
+    DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext,
+};
 use crate::catalog::Table;
 use crate::engine::Session;
 use crate::error::Result;
@@ -40,13 +43,29 @@ impl Processor for Tdza {
         &[]
     }
 
-    fn run(&self, session: &Session, dates: &[NaiveDate], context: &RunContext) -> Result<ProcessorOutput> {
-        let batch = session.query(include_str!("query.sql"))?;
-        let facts = FactColumns::new(&Facts(&batch));
-        let mut rows = Vec::new();
-        let outputs = by_date(dates, facts.date, |date, range| facts.score_date(date, range, &mut rows));
-        Ok(ProcessorOutput { rows: to_batch(&rows, context)?, dates: outputs })
+    fn gather(
+        &self,
+        session: &Session,
+        dates: &[NaiveDate],
+        context: &RunContext,
+        emit: &mut Emit<'_>,
+    ) -> Result<()> {
+        let mut reader = MonthReader::new(session.stream(include_str!("query.sql"))?, "analysis_date");
+        for (month, dates) in by_month(dates) {
+            let (facts, dates, context) = (reader.month(month)?, dates.to_vec(), *context);
+            emit(MonthWork::new(month, move |sink| {
+                score_in_runs(&dates, &facts, "analysis_date", sink, |facts, dates| score(facts, dates, &context))
+            }))?;
+        }
+        Ok(())
     }
+}
+
+fn score(facts: &RecordBatch, dates: &[NaiveDate], context: &RunContext) -> Result<ProcessorOutput> {
+    let facts = FactColumns::new(&Facts(facts));
+    let mut rows = Vec::with_capacity(facts.date.len());
+    let outputs = by_date(dates, facts.date, |date, range| facts.score_date(date, range, &mut rows));
+    Ok(ProcessorOutput { rows: to_batch(&rows, context)?, dates: outputs })
 }
 
 /// One output row.

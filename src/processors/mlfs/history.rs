@@ -1,0 +1,238 @@
+//! What every player has done before a date: reads F, G, I and J (§2.3), kept while the games are read
+//! in the order of dates.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::Date32Type;
+use chrono::{Months, NaiveDate};
+
+use super::score::{MonthMeans, RecentGame, SeasonMeans};
+use crate::calendar::Season;
+use crate::numerics::rounding::numeric_mean;
+use crate::processors::facts::{Facts, Nullable, columns};
+use crate::processors::months::{groups_in, nulls_last};
+
+/// Read F: at most so many games, of at most so many days.
+const RECENT_GAMES: usize = 10;
+const RECENT_DAYS: i32 = 60;
+
+/// Read J looks back so many days.
+const MONTH_DAYS: i32 = 30;
+
+/// Read I looks back three calendar years.
+const OPPONENT_MONTHS: u32 = 36;
+
+columns! {
+    /// What `games.sql` returns.
+    GameColumns {
+        player_lookup: str,
+        universal_player_id: str,
+        game_id: str,
+        game_date: date,
+        team_abbr: str,
+        opponent_team_abbr: str,
+        season_year: int,
+        points: int,
+        ft_makes: int,
+        minutes_10: int,
+        processed_us: int,
+        ppm_nano: int,
+    }
+}
+
+impl GameColumns<'_> {
+    /// The order in which the reads see the games of one date; the roster takes the first (§8.3).
+    fn in_order(&self, group: Range<usize>) -> Vec<usize> {
+        let mut rows: Vec<usize> = group.collect();
+        rows.sort_by_cached_key(|&row| {
+            let texts = [self.opponent_team_abbr, self.team_abbr, self.universal_player_id];
+            let numbers = [self.processed_us, self.points, self.minutes_10, self.ft_makes, self.season_year];
+            (
+                Reverse(self.game_id.at(row)),
+                texts.map(|text| nulls_last(text.at(row))),
+                numbers.map(|number| nulls_last(number.at(row))),
+            )
+        });
+        rows
+    }
+}
+
+/// The reads of a roster player, before the date.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    /// Read F, newest first.
+    pub recent: Vec<RecentGame>,
+    /// Read G.
+    pub season: Option<SeasonMeans>,
+    /// Read J.
+    pub month: Option<MonthMeans>,
+    /// Read I: games against the opponent, and their mean points.
+    pub opponent_games: i64,
+    pub opponent_points: Option<f64>,
+}
+
+/// All players so far.
+#[derive(Default)]
+pub struct League {
+    players: HashMap<String, PlayerHistory>,
+}
+
+impl League {
+    /// Reads the games of a month. `each` is told of every player of every date in `dates`, in the order
+    /// of the games, with what lies before that date.
+    pub fn play(&mut self, games: &RecordBatch, dates: &[NaiveDate], mut each: impl FnMut(History)) {
+        let columns = GameColumns::new(&Facts(games));
+        let days = columns.game_date.values();
+        let mut start = 0;
+        while start < days.len() {
+            let end = start + days[start..].partition_point(|&day| day == days[start]);
+            let date = crate::calendar::date_of_day(days[start]);
+            let is_wanted = dates.binary_search(&date).is_ok();
+            for group in groups_in(columns.player_lookup, start..end) {
+                self.play_date(&columns, date, group, is_wanted.then_some(&mut each));
+            }
+            start = end;
+        }
+    }
+
+    fn play_date(
+        &mut self,
+        columns: &GameColumns<'_>,
+        date: NaiveDate,
+        group: Range<usize>,
+        each: Option<&mut impl FnMut(History)>,
+    ) {
+        let player = columns.player_lookup.value(group.start);
+        if !self.players.contains_key(player) {
+            self.players.insert(player.to_owned(), PlayerHistory::default());
+        }
+        let known = self.players.get_mut(player).expect("entered above");
+        let rows = if group.len() == 1 { vec![group.start] } else { columns.in_order(group) };
+        if let Some(each) = each {
+            let opponent = columns.opponent_team_abbr.at(rows[0]);
+            // §2.2: a self-join multiplies the roster rows of a player who has several on the date, and
+            // each of them counts the games against its opponent again.
+            let same = rows.iter().filter(|&&row| columns.opponent_team_abbr.at(row) == opponent).count();
+            each(known.before(date, opponent, (rows.len() * same) as i64));
+        }
+        rows.into_iter().for_each(|row| known.add(columns, row));
+    }
+}
+
+#[derive(Default)]
+struct PlayerHistory {
+    recent: VecDeque<(i32, RecentGame)>,
+    month: VecDeque<MonthGame>,
+    seasons: Vec<SeasonSums>,
+    /// By opponent, the day and points of each game.
+    opponents: Vec<(Option<String>, VecDeque<(i32, Option<i64>)>)>,
+}
+
+/// A game with minutes.
+struct MonthGame {
+    day: i32,
+    minutes_10: i64,
+    ppm_nano: Option<i64>,
+}
+
+#[derive(Default)]
+struct SeasonSums {
+    season_year: i64,
+    points: i64,
+    points_games: i64,
+    minutes_10: i64,
+    minutes_games: i64,
+}
+
+impl PlayerHistory {
+    fn before(&mut self, date: NaiveDate, opponent: Option<&str>, repeats: i64) -> History {
+        let day = Date32Type::from_naive_date(date);
+        let (opponent_games, opponent_points) = self.against(opponent, date);
+        History {
+            recent: self.recent(day),
+            season: self.season(date),
+            month: self.month(day),
+            opponent_games: opponent_games * repeats,
+            opponent_points,
+        }
+    }
+
+    fn recent(&self, day: i32) -> Vec<RecentGame> {
+        let is_recent = |(of, _): &&(i32, RecentGame)| *of >= day - RECENT_DAYS;
+        self.recent.iter().rev().take_while(is_recent).map(|(_, game)| *game).collect()
+    }
+
+    fn season(&self, date: NaiveDate) -> Option<SeasonMeans> {
+        let season_year = i64::from(Season::of(date).start_year());
+        let sums = self.seasons.iter().find(|sums| sums.season_year == season_year)?;
+        let has_points = sums.points_games > 0;
+        Some(SeasonMeans {
+            points: if has_points { sums.points as f64 / sums.points_games as f64 } else { f64::NAN },
+            minutes: (sums.minutes_games > 0).then(|| numeric_mean(sums.minutes_10, 1, sums.minutes_games)),
+        })
+    }
+
+    fn month(&mut self, day: i32) -> Option<MonthMeans> {
+        while self.month.pop_front_if(|game| game.day < day - MONTH_DAYS).is_some() {}
+        let games = i64::try_from(self.month.len()).expect("a month of games");
+        let quotients = || self.month.iter().filter_map(|game| game.ppm_nano);
+        let quotient_count = quotients().count() as i64;
+        (games > 0).then(|| MonthMeans {
+            minutes: numeric_mean(self.month.iter().map(|game| game.minutes_10).sum(), 1, games),
+            points_per_minute: (quotient_count > 0).then(|| numeric_mean(quotients().sum(), 9, quotient_count)),
+        })
+    }
+
+    /// Games against an opponent, and their mean points where any is known.
+    fn against(&mut self, opponent: Option<&str>, date: NaiveDate) -> (i64, Option<f64>) {
+        let Some((_, games)) = self.opponents.iter_mut().find(|(of, _)| of.as_deref() == opponent) else {
+            return (0, None);
+        };
+        let first = Date32Type::from_naive_date(date - Months::new(OPPONENT_MONTHS));
+        while games.pop_front_if(|(day, _)| *day < first).is_some() {}
+        let points = || games.iter().filter_map(|(_, points)| *points);
+        let count = points().count();
+        (games.len() as i64, (count > 0).then(|| points().sum::<i64>() as f64 / count as f64))
+    }
+
+    fn add(&mut self, columns: &GameColumns<'_>, row: usize) {
+        let day = columns.game_date.value(row);
+        let (points, minutes_10) = (columns.points.at(row), columns.minutes_10.at(row));
+        if self.recent.len() == RECENT_GAMES {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((day, RecentGame { points, minutes_10, ft_makes: columns.ft_makes.at(row) }));
+        if let Some(minutes_10) = minutes_10.filter(|&minutes| minutes > 0) {
+            self.month.push_back(MonthGame { day, minutes_10, ppm_nano: columns.ppm_nano.at(row) });
+        }
+        if let Some(season_year) = columns.season_year.at(row) {
+            self.add_to_season(season_year, day, points, minutes_10);
+        }
+        let opponent = columns.opponent_team_abbr.at(row);
+        match self.opponents.iter_mut().find(|(of, _)| of.as_deref() == opponent) {
+            Some((_, games)) => games.push_back((day, points)),
+            None => self.opponents.push((opponent.map(str::to_owned), VecDeque::from([(day, points)]))),
+        }
+    }
+
+    /// Read G goes by the season column and from its October 1.
+    fn add_to_season(&mut self, season_year: i64, day: i32, points: Option<i64>, minutes_10: Option<i64>) {
+        let start = i32::try_from(season_year).ok().and_then(|year| NaiveDate::from_ymd_opt(year, 10, 1));
+        if start.is_none_or(|start| day < Date32Type::from_naive_date(start)) {
+            return;
+        }
+        let known = self.seasons.iter().position(|sums| sums.season_year == season_year);
+        let known = known.unwrap_or_else(|| {
+            self.seasons.push(SeasonSums { season_year, ..SeasonSums::default() });
+            self.seasons.len() - 1
+        });
+        let sums = &mut self.seasons[known];
+        sums.points += points.unwrap_or(0);
+        sums.points_games += i64::from(points.is_some());
+        sums.minutes_10 += minutes_10.unwrap_or(0);
+        sums.minutes_games += i64::from(minutes_10.is_some());
+    }
+}

@@ -1,0 +1,128 @@
+//! Facts in the order of dates, month by month, and scoring them by runs of dates.
+
+use std::ops::Range;
+
+use arrow::array::{AsArray, Date32Array, RecordBatch, StringArray};
+use arrow::compute::concat_batches;
+use arrow::datatypes::Date32Type;
+use chrono::NaiveDate;
+
+use super::{ProcessorOutput, Sink};
+use crate::calendar::Month;
+use crate::engine::Rows;
+use crate::error::Result;
+
+/// About so many rows are scored and handed on at a time.
+pub const RUN_ROWS: usize = 1 << 14;
+
+/// Cuts a query's result, which is in ascending order of a date, into months.
+pub struct MonthReader<'s> {
+    rows: Rows<'s>,
+    date: &'static str,
+    ahead: Option<RecordBatch>,
+}
+
+impl<'s> MonthReader<'s> {
+    pub fn new(rows: Rows<'s>, date: &'static str) -> Self {
+        Self { rows, date, ahead: None }
+    }
+
+    /// The rows of the next month that has any, unless that month lies after `last`.
+    pub fn up_to(&mut self, last: Month) -> Result<Option<(Month, RecordBatch)>> {
+        let Some(first) = self.ahead()? else { return Ok(None) };
+        let month = Month::of(crate::calendar::date_of_day(self.days(&first).value(0)));
+        if month > last {
+            self.ahead = Some(first);
+            return Ok(None);
+        }
+        let end = Date32Type::from_naive_date(month.last_day());
+        let mut parts = Vec::new();
+        let mut next = Some(first);
+        while let Some(batch) = next {
+            let of_month = self.days(&batch).values().partition_point(|&day| day <= end);
+            parts.push(batch.slice(0, of_month));
+            if of_month < batch.num_rows() {
+                self.ahead = Some(batch.slice(of_month, batch.num_rows() - of_month));
+                break;
+            }
+            next = self.ahead()?;
+        }
+        Ok(Some((month, concat_batches(self.rows.schema(), &parts)?)))
+    }
+
+    /// The rows of a month, which may be none; those of earlier months are passed over.
+    pub fn month(&mut self, wanted: Month) -> Result<RecordBatch> {
+        while let Some((month, rows)) = self.up_to(wanted)? {
+            if month == wanted {
+                return Ok(rows);
+            }
+        }
+        Ok(RecordBatch::new_empty(self.rows.schema().clone()))
+    }
+
+    fn ahead(&mut self) -> Result<Option<RecordBatch>> {
+        match self.ahead.take() {
+            Some(batch) => Ok(Some(batch)),
+            None => self.rows.next(),
+        }
+    }
+
+    fn days<'b>(&self, batch: &'b RecordBatch) -> &'b Date32Array {
+        batch.column_by_name(self.date).expect("the query's date column").as_primitive()
+    }
+}
+
+/// The months of ascending dates.
+pub fn by_month(dates: &[NaiveDate]) -> impl Iterator<Item = (Month, &[NaiveDate])> {
+    dates.chunk_by(|a, b| Month::of(*a) == Month::of(*b)).map(|dates| (Month::of(dates[0]), dates))
+}
+
+/// Scores `dates` from facts in the order of `date`, in runs of whole dates.
+pub fn score_in_runs(
+    dates: &[NaiveDate],
+    facts: &RecordBatch,
+    date: &str,
+    sink: &mut Sink<'_>,
+    mut score: impl FnMut(&RecordBatch, &[NaiveDate]) -> Result<ProcessorOutput>,
+) -> Result<()> {
+    let days: &Date32Array = facts.column_by_name(date).expect("the query's date column").as_primitive();
+    let (mut first_row, mut first_date) = (0, 0);
+    for (index, next) in dates.iter().enumerate().skip(1) {
+        let before_next = days.values().partition_point(|&day| day < Date32Type::from_naive_date(*next));
+        if before_next - first_row >= RUN_ROWS {
+            sink(score(&facts.slice(first_row, before_next - first_row), &dates[first_date..index])?)?;
+            (first_row, first_date) = (before_next, index);
+        }
+    }
+    sink(score(&facts.slice(first_row, facts.num_rows() - first_row), &dates[first_date..])?)
+}
+
+/// The rows of each date and entity in facts that are sorted by both.
+pub fn groups<'a>(days: &'a Date32Array, entities: &'a StringArray) -> impl Iterator<Item = Range<usize>> + 'a {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let day = (start < days.len()).then(|| days.value(start))?;
+        let end = start + days.values()[start..].partition_point(|&other| other == day);
+        let date = start..end;
+        start = end;
+        Some(date)
+    })
+    .flat_map(move |date| groups_in(entities, date))
+}
+
+/// The rows of each entity within a date.
+pub fn groups_in(entities: &StringArray, date: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let mut start = date.start;
+    std::iter::from_fn(move || {
+        let entity = (start < date.end).then(|| entities.value(start))?;
+        let end = (start + 1..date.end).find(|&row| entities.value(row) != entity).unwrap_or(date.end);
+        let group = start..end;
+        start = end;
+        Some(group)
+    })
+}
+
+/// A sort key that puts NULL last, as the SQL of the specification's tie-breaks is read.
+pub fn nulls_last<T>(value: Option<T>) -> (bool, Option<T>) {
+    (value.is_none(), value)
+}

@@ -190,16 +190,7 @@ impl<'a> Run<'a> {
         let again = forgotten.into_iter().filter(|&date| schedule.has_games_on(date));
         let dates: BTreeSet<NaiveDate> = dates.iter().copied().chain(again).collect();
         let dates: Vec<NaiveDate> = dates.into_iter().collect();
-        Ok(Self {
-            lock,
-            request,
-            phase3,
-            phase4,
-            calendar,
-            dates,
-            observer,
-            session: None,
-        })
+        Ok(Self { lock, request, phase3, phase4, calendar, dates, observer, session: None })
     }
 
     /// Plans, runs and commits processors that do not depend on each other.
@@ -242,8 +233,7 @@ impl<'a> Run<'a> {
 
     /// Input tables once, then the upstream tables of the step, which are committed by now.
     fn prepare_session(&mut self, plans: &[ProcessorPlan]) -> Result<()> {
-        let months: BTreeSet<Month> =
-            plans.iter().flat_map(|plan| &plan.to_run).map(|&date| Month::of(date)).collect();
+        let months: BTreeSet<Month> = plans.iter().flat_map(|plan| &plan.to_run).map(|&date| Month::of(date)).collect();
         if months.is_empty() {
             return Ok(());
         }

@@ -103,7 +103,7 @@ impl Session {
     pub fn query(&self, sql: &str) -> Result<RecordBatch> {
         let mut rows = self.stream(sql)?;
         let mut batches = Vec::new();
-        while let Some(batch) = rows.next()? {
+        while let Some(batch) = rows.fetch()? {
             batches.push(batch);
         }
         Ok(concat_batches(rows.schema(), &batches)?)
@@ -147,7 +147,7 @@ impl Rows<'_> {
     }
 
     /// The next few thousand rows; `None` after the last.
-    pub fn next(&mut self) -> Result<Option<RecordBatch>> {
+    pub fn fetch(&mut self) -> Result<Option<RecordBatch>> {
         Ok(self.statement.step()?.map(RecordBatch::from))
     }
 }

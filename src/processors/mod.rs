@@ -147,13 +147,7 @@ pub trait Processor: Sync {
     /// Every month of `dates` is emitted once.
     ///
     /// The session holds the input tables, the upstream tables, and the table `plan` of the dates.
-    fn gather(
-        &self,
-        session: &Session,
-        dates: &[NaiveDate],
-        context: &RunContext,
-        emit: &mut Emit<'_>,
-    ) -> Result<()>;
+    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()>;
 }
 
 /// Takes the work of a month.
@@ -162,10 +156,12 @@ pub type Emit<'a> = dyn FnMut(MonthWork) -> Result<()> + 'a;
 /// Takes scored dates.
 pub type Sink<'a> = dyn FnMut(ProcessorOutput) -> Result<()> + 'a;
 
+type Score = dyn FnOnce(&mut Sink<'_>) -> Result<()> + Send;
+
 /// The facts of a month's dates with the formulas: work for any thread.
 pub struct MonthWork {
     pub month: Month,
-    score: Box<dyn FnOnce(&mut Sink<'_>) -> Result<()> + Send>,
+    score: Box<Score>,
 }
 
 impl MonthWork {

@@ -63,7 +63,7 @@ impl<'s> MonthReader<'s> {
     fn ahead(&mut self) -> Result<Option<RecordBatch>> {
         match self.ahead.take() {
             Some(batch) => Ok(Some(batch)),
-            None => self.rows.next(),
+            None => self.rows.fetch(),
         }
     }
 

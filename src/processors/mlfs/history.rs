@@ -122,13 +122,15 @@ impl League {
     }
 }
 
+type DaysAndPoints = VecDeque<(i32, Option<i64>)>;
+
 #[derive(Default)]
 struct PlayerHistory {
     recent: VecDeque<(i32, RecentGame)>,
     month: VecDeque<MonthGame>,
     seasons: Vec<SeasonSums>,
     /// By opponent, the day and points of each game.
-    opponents: Vec<(Option<String>, VecDeque<(i32, Option<i64>)>)>,
+    opponents: Vec<(Option<String>, DaysAndPoints)>,
 }
 
 /// A game with minutes.
@@ -176,7 +178,9 @@ impl PlayerHistory {
     }
 
     fn month(&mut self, day: i32) -> Option<MonthMeans> {
-        while self.month.pop_front_if(|game| game.day < day - MONTH_DAYS).is_some() {}
+        while self.month.front().is_some_and(|game| game.day < day - MONTH_DAYS) {
+            self.month.pop_front();
+        }
         let games = i64::try_from(self.month.len()).expect("a month of games");
         let quotients = || self.month.iter().filter_map(|game| game.ppm_nano);
         let quotient_count = quotients().count() as i64;
@@ -192,7 +196,9 @@ impl PlayerHistory {
             return (0, None);
         };
         let first = Date32Type::from_naive_date(date - Months::new(OPPONENT_MONTHS));
-        while games.pop_front_if(|(day, _)| *day < first).is_some() {}
+        while games.front().is_some_and(|(day, _)| *day < first) {
+            games.pop_front();
+        }
         let points = || games.iter().filter_map(|(_, points)| *points);
         let count = points().count();
         (games.len() as i64, (count > 0).then(|| points().sum::<i64>() as f64 / count as f64))

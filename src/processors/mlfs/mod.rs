@@ -65,13 +65,7 @@ impl Processor for Mlfs {
         &[ProcessorId::Tdza, ProcessorId::Psza, ProcessorId::Pcf]
     }
 
-    fn gather(
-        &self,
-        session: &Session,
-        dates: &[NaiveDate],
-        context: &RunContext,
-        emit: &mut Emit<'_>,
-    ) -> Result<()> {
+    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
         let lineage = session.query(include_str!("lineage.sql"))?;
         let lineage = Arc::new(Lineage::new(&Facts(&lineage), SOURCE_HASHES));
         let beside = session.try_clone()?;
@@ -89,9 +83,8 @@ impl Processor for Mlfs {
             let (lineage, context) = (Arc::clone(&lineage), *context);
             emit(MonthWork::new(month, move |sink| {
                 let mut histories = histories.into_iter();
-                let score = |facts: &RecordBatch, dates: &[NaiveDate]| {
-                    score(facts, dates, &mut histories, &lineage, &context)
-                };
+                let score =
+                    |facts: &RecordBatch, dates: &[NaiveDate]| score(facts, dates, &mut histories, &lineage, &context);
                 score_in_runs(&dates, &facts, "game_date", sink, score)
             }))?;
         }

@@ -15,9 +15,7 @@ use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::{CircuitBreakers, Lineage, by_date};
 use super::facts::{Decimal, Facts, Nullable, columns};
 use super::months::{MonthReader, by_month, groups_in, nulls_last, score_in_runs};
-use super::{
-    DateOutput, Emit, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext,
-};
+use super::{DateOutput, Emit, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext};
 use crate::catalog::Table;
 use crate::engine::Session;
 use crate::error::Result;
@@ -51,13 +49,7 @@ impl Processor for Pcf {
         &[ProcessorId::Tdza, ProcessorId::Psza]
     }
 
-    fn gather(
-        &self,
-        session: &Session,
-        dates: &[NaiveDate],
-        context: &RunContext,
-        emit: &mut Emit<'_>,
-    ) -> Result<()> {
+    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
         let lineage = session.query(include_str!("lineage.sql"))?;
         let lineage = Arc::new(Lineage::new(&Facts(&lineage), SOURCE_HASHES));
         let mut reader = MonthReader::new(session.stream(include_str!("query.sql"))?, "game_date");

@@ -50,13 +50,7 @@ impl Processor for Psza {
         &[]
     }
 
-    fn gather(
-        &self,
-        session: &Session,
-        dates: &[NaiveDate],
-        context: &RunContext,
-        emit: &mut Emit<'_>,
-    ) -> Result<()> {
+    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
         let lineage = session.query(include_str!("lineage.sql"))?;
         let lineage = Arc::new(Lineage::new(&Facts(&lineage), ["source_hash"]));
         let mut games = MonthReader::new(session.stream(include_str!("query.sql"))?, "game_date");

@@ -43,13 +43,7 @@ impl Processor for Tdza {
         &[]
     }
 
-    fn gather(
-        &self,
-        session: &Session,
-        dates: &[NaiveDate],
-        context: &RunContext,
-        emit: &mut Emit<'_>,
-    ) -> Result<()> {
+    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
         let mut reader = MonthReader::new(session.stream(include_str!("query.sql"))?, "analysis_date");
         for (month, dates) in by_month(dates) {
             let (facts, dates, context) = (reader.month(month)?, dates.to_vec(), *context);

@@ -45,8 +45,8 @@ impl<'a> Desk<'a> {
         let processor = processors::get(id);
         for upstream in processor.upstream() {
             let table = upstream.output();
-            session.create_output(table).expect("an empty table");
-            session.append_output(table, &tables.batch(table)).expect("rows of an upstream");
+            let files = if tables.contains(table) { vec![file_of(dir.path(), table)] } else { Vec::new() };
+            session.view_output(table, &files).expect("rows of an upstream");
         }
         Self { processor, tables, session, dir }
     }
@@ -57,7 +57,7 @@ impl<'a> Desk<'a> {
         let first = date - Days::new(40);
         for input in self.processor.inputs() {
             let range = DateRange { from: input.look_back.first_day(first), to: date };
-            self.session.load_input(input.table, &self.files(input.table), range).expect("an input");
+            self.session.view_input(input.table, &self.files(input.table), range).expect("an input");
         }
         self
     }
@@ -78,7 +78,14 @@ impl<'a> Desk<'a> {
 
     fn run(self, date: NaiveDate) -> DirectOutput {
         self.session.set_plan(&[date]).expect("a plan");
-        let output = self.processor.run(&self.session, &[date], &run_context()).expect("an output");
+        let mut outputs = Vec::new();
+        let mut take = |output| {
+            outputs.push(output);
+            Ok(())
+        };
+        let gathered = self.processor.gather(&self.session, &[date], &run_context(), &mut |work| work.score(&mut take));
+        gathered.expect("facts of a date");
+        let [output] = <[_; 1]>::try_from(outputs).expect("one month");
         let [day] = <[_; 1]>::try_from(output.dates).expect("one date");
         assert_eq!(day.rows, 0..output.rows.num_rows());
         DirectOutput { rows: rows_of(&output.rows), failures: day.failures, state: day.state }

@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Rows come and go as millions of small texts, on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     putback::cli::main()
 }

@@ -123,9 +123,19 @@ impl<'a> OutputWriter<'a> {
     /// The month's stored rows that are not replaced, by date.
     fn kept(&self, job: &MonthJob<'_>) -> Result<BTreeMap<NaiveDate, RecordBatch>> {
         let table = job.id.output();
+        if !self.keeps_rows(job) {
+            return Ok(BTreeMap::new());
+        }
         let Some(stored) = self.stored(table, job.month)? else { return Ok(BTreeMap::new()) };
         let slices = date_slices(table, &stored).into_iter().filter(|(date, _)| !job.replaces(*date));
         Ok(slices.map(|(date, rows)| (date, stored.slice(rows.start, rows.len()))).collect())
+    }
+
+    /// Whether a date of the month that is not replaced has rows.
+    fn keeps_rows(&self, job: &MonthJob<'_>) -> bool {
+        let Some(records) = self.manifest.processors.get(&job.id) else { return false };
+        let mut of_month = records.range(job.month.first_day()..=job.month.last_day());
+        of_month.any(|(date, record)| record.rows > 0 && !job.replaces(*date))
     }
 
     /// Records the staged months of a processor, which are all of its [`MonthJob`]s.

@@ -21,13 +21,9 @@ pub fn push_f64(out: &mut String, value: f64) {
     }
 }
 
-/// Positional form: the standard library prints the shortest round-trip digits, but no `.0`.
+/// Positional form, which ryu prints for every value from 1e-5 to below 1e16.
 fn push_positional(out: &mut String, value: f64) {
-    let start = out.len();
-    write!(out, "{value}").expect("writing to a string");
-    if !out[start..].contains('.') {
-        out.push_str(".0");
-    }
+    out.push_str(ryu::Buffer::new().format_finite(value));
 }
 
 fn push_scientific(out: &mut String, value: f64) {
@@ -103,6 +99,27 @@ mod tests {
         ] {
             assert_eq!(f64_text(value), expected);
         }
+    }
+
+    #[test]
+    fn digits_round_trip_and_ties_between_shortest_forms_go_to_the_even_digit() {
+        // The reference's language does the same; the standard library prints 1971904543432099.3.
+        assert_eq!(f64_text(1_971_904_543_432_099.25), "1971904543432099.2");
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        for round in 0..200_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let value = if round % 2 == 0 { (state >> 40) as f64 / 1000.0 } else { f64::from_bits(state) };
+            if value.is_finite() {
+                let text = f64_text(value);
+                assert_eq!(text.parse::<f64>().map(f64::to_bits), Ok(value.to_bits()), "{text}");
+                assert_eq!(significant_digits(&text), significant_digits(&format!("{value:e}")), "{text}");
+            }
+        }
+    }
+
+    fn significant_digits(text: &str) -> usize {
+        let mantissa = text.split('e').next().unwrap_or_default();
+        mantissa.chars().filter(char::is_ascii_digit).collect::<String>().trim_matches('0').len()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use arrow::array::{Array, ArrayRef, AsArray, Date32Array, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Date32Array, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
@@ -89,17 +89,11 @@ fn encode(array: &ArrayRef, out: &mut Vec<u8>) {
         _ => out.push(2),
     }
     match array.data_type() {
-        DataType::Int64 => encode_values(array, array.as_primitive::<Int64Type>().values(), |v| v.to_le_bytes(), out),
-        DataType::Float64 => {
-            encode_values(array, array.as_primitive::<Float64Type>().values(), |v| v.to_bits().to_le_bytes(), out);
-        }
-        DataType::Date32 => encode_values(array, array.as_primitive::<Date32Type>().values(), |v| v.to_le_bytes(), out),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            encode_values(array, array.as_primitive::<TimestampMicrosecondType>().values(), |v| v.to_le_bytes(), out);
-        }
-        DataType::Decimal128(..) => {
-            encode_values(array, array.as_primitive::<Decimal128Type>().values(), |v| v.to_le_bytes(), out);
-        }
+        DataType::Int64 => encode_values::<Int64Type>(array, out),
+        DataType::Float64 => encode_values::<Float64Type>(array, out),
+        DataType::Date32 => encode_values::<Date32Type>(array, out),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => encode_values::<TimestampMicrosecondType>(array, out),
+        DataType::Decimal128(..) => encode_values::<Decimal128Type>(array, out),
         DataType::Boolean => out.extend(array.as_boolean().iter().map(|value| u8::from(value.unwrap_or(false)))),
         DataType::Utf8 => {
             for value in array.as_string::<i32>() {
@@ -119,14 +113,14 @@ fn encode(array: &ArrayRef, out: &mut Vec<u8>) {
     }
 }
 
-fn encode_values<T: Copy + Default, const N: usize>(
-    array: &ArrayRef,
-    values: &[T],
-    bytes: impl Fn(T) -> [u8; N],
-    out: &mut Vec<u8>,
-) {
-    for (index, &value) in values.iter().enumerate() {
-        out.extend(bytes(if array.is_null(index) { T::default() } else { value }));
+/// Little-endian values, zero for NULL.
+fn encode_values<T: ArrowPrimitiveType>(array: &ArrayRef, out: &mut Vec<u8>) {
+    let array = array.as_primitive::<T>();
+    let start = out.len();
+    out.extend_from_slice(array.values().inner().as_slice());
+    let width = size_of::<T::Native>();
+    for index in (0..array.len()).filter(|&index| array.is_null(index)) {
+        out[start + index * width..start + (index + 1) * width].fill(0);
     }
 }
 

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use arrow::datatypes::{Field, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -63,7 +64,10 @@ impl ParquetFile {
     pub fn create(path: &Path, schema: SchemaRef) -> Result<Self> {
         let file = File::create(path).map_err(|error| Error::io("create", path, error))?;
         let hashing = HashingWriter { file, digest: Sha256::new(), size_bytes: 0 };
-        let writer = ArrowWriter::try_new(hashing, schema, Some(properties()));
+        let writer = {
+            let properties = properties(&schema);
+            ArrowWriter::try_new(hashing, schema, Some(properties))
+        };
         let writer = writer.map_err(|error| cannot_write(path).because(error))?;
         Ok(Self { path: path.to_owned(), writer, waiting: Vec::new(), waiting_rows: 0, rows: 0 })
     }
@@ -109,13 +113,18 @@ fn cannot_write(path: &Path) -> Error {
     Error::new(ErrorKind::Unexpected, format!("cannot write {}", path.display()))
 }
 
-fn properties() -> WriterProperties {
+fn properties(schema: &Schema) -> WriterProperties {
     let level = ZstdLevel::try_new(1).expect("level 1 exists");
-    WriterProperties::builder()
+    let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_created_by("putback".to_owned())
-        .set_max_row_group_row_count(Some(1 << 17))
-        .build()
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_max_row_group_row_count(Some(1 << 17));
+    // Hashes hardly repeat: a dictionary of them is work for nothing.
+    for field in schema.fields().iter().filter(|field| field.name().ends_with("_hash")) {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
+    }
+    properties.build()
 }
 
 /// Digests what passes through, so that a file is not read again for its checksum.

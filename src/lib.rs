@@ -1,4 +1,5 @@
 //! putback recomputes the Phase 4 tables of an NBA platform locally, offline and all dates at once.
+pub mod bench;
 pub mod calendar;
 pub mod catalog;
 pub mod cli;

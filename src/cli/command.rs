@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::GlobalArgs;
-use super::{compute, config, demo, run, status, sync, upload};
+use super::{bench, compute, config, demo, run, status, sync, upload};
 use crate::error::Result;
 
 #[derive(Debug, Subcommand)]
@@ -16,7 +16,12 @@ pub enum Command {
     Run(run::RunArgs),
     Status(status::StatusArgs),
     Demo(demo::DemoArgs),
+    Bench(bench::BenchArgs),
     Config(config::ConfigArgs),
+    #[command(hide = true)]
+    BenchGenerate(bench::GenerateArgs),
+    #[command(hide = true)]
+    BenchFloor(bench::FloorArgs),
 }
 
 impl Command {
@@ -28,6 +33,9 @@ impl Command {
             Self::Run(args) => run::run(args, global, *printer),
             Self::Status(args) => status::run(args, global, *printer),
             Self::Demo(args) => demo::run(args, global, *printer),
+            Self::Bench(args) => bench::run(args, global, *printer),
+            Self::BenchGenerate(args) => bench::generate(args),
+            Self::BenchFloor(args) => bench::floor(args, global, *printer),
             Self::Config(args) => config::run(args, global, *printer),
         }
     }

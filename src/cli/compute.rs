@@ -12,7 +12,7 @@ use super::sync::announce_clipping;
 use crate::calendar::DateRanges;
 use crate::compute::{ComputeReport, ComputeRequest, DailyCache};
 use crate::error::Result;
-use crate::processors::RunContext;
+use crate::processors::{ProcessorId, RunContext};
 use crate::report::StatusReport;
 use crate::store::WriteLock;
 
@@ -38,6 +38,9 @@ pub struct ComputeOptions {
     /// Compute every date again
     #[arg(long)]
     force: bool,
+    /// Only these processors, on what the store has of the others
+    #[arg(long, value_name = "PROCESSOR", hide = true)]
+    processor: Vec<ProcessorId>,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -76,6 +79,10 @@ pub fn process(
             DailyCacheArg::None => DailyCache::None,
         },
         force: options.force,
+        processors: match options.processor.as_slice() {
+            [] => ProcessorId::ALL.to_vec(),
+            named => named.to_vec(),
+        },
         engine: settings.engine(),
         context: RunContext { timestamp: environment::timestamp()? },
     };

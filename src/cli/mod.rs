@@ -3,6 +3,7 @@
 //! Printing, the environment, the clock and signals live here and nowhere else. Standard output is
 //! data, standard error is talk.
 
+mod bench;
 mod command;
 mod compute;
 mod config;

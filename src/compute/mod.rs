@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::processors::{self, Processor, ProcessorId, RunContext};
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::schedule::Schedule;
-use crate::store::{Phase3Manifest, Phase4Manifest, WriteLock};
+use crate::store::{Phase3Manifest, Phase4Manifest, Store, WriteLock};
 
 /// Whether `player_daily_cache` is an input of MLFS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,6 +40,8 @@ pub struct ComputeRequest {
     pub daily_cache: DailyCache,
     /// Compute again what is done under the present inputs and version.
     pub force: bool,
+    /// The processors to run; what they read of others is taken as the store has it.
+    pub processors: Vec<ProcessorId>,
     pub engine: EngineSettings,
     pub context: RunContext,
 }
@@ -89,7 +91,8 @@ pub fn compute(lock: &WriteLock, request: &ComputeRequest, observer: &dyn Observ
     let mut report = ComputeReport { dates: dates.clone(), processors: Vec::new() };
     for step in [&[ProcessorId::Tdza, ProcessorId::Psza][..], &[ProcessorId::Pcf], &[ProcessorId::Mlfs]] {
         check_cancelled(observer)?;
-        report.processors.extend(run.step(step)?);
+        let step: Vec<ProcessorId> = step.iter().copied().filter(|id| request.processors.contains(id)).collect();
+        report.processors.extend(run.step(&step)?);
     }
     Ok(report)
 }
@@ -238,7 +241,14 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         if self.session.is_none() {
-            self.session = Some(self.open_session()?);
+            let span = (self.dates[0], self.dates[self.dates.len() - 1]);
+            self.session = Some(open_session(
+                self.lock.store(),
+                self.phase3,
+                span,
+                self.request.daily_cache,
+                &self.request.engine,
+            )?);
         }
         let session = self.session.as_ref().expect("opened above");
         let upstream: BTreeSet<ProcessorId> =
@@ -253,30 +263,6 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn open_session(&self) -> Result<Session> {
-        let session = Session::open(&self.request.engine)?;
-        let (first, last) = (self.dates[0], self.dates[self.dates.len() - 1]);
-        let mut ranges: BTreeMap<Table, DateRange> = BTreeMap::new();
-        for input in processors::all().iter().flat_map(|processor| processor.inputs()) {
-            let from = input.look_back.first_day(first);
-            let range = ranges.entry(input.table).or_insert(DateRange { from, to: last });
-            range.from = range.from.min(from);
-        }
-        for (table, range) in ranges {
-            let known = self.phase3.tables.get(&table);
-            let known =
-                known.filter(|_| table != Table::PlayerDailyCache || self.request.daily_cache == DailyCache::Synced);
-            let files = match known {
-                Some(input) => self.lock.store().recorded_files(table, &input.files, |month| {
-                    month.last_day() >= range.from && month.first_day() <= range.to
-                })?,
-                None => Vec::new(),
-            };
-            session.view_input(table, &files, range)?;
-        }
-        Ok(session)
-    }
-
     fn announce(&self, plan: &ProcessorPlan, done: ProcessorDone) {
         let total = done.states.len();
         for (index, (date, state)) in done.states.into_iter().enumerate() {
@@ -284,4 +270,39 @@ impl<'a> Run<'a> {
         }
         self.observer.on(Event::ProcessorFinished { processor: plan.id });
     }
+}
+
+/// A session in which every input is readable under its table's name, for the look-back of the first
+/// date up to the last.
+pub(crate) fn open_session(
+    store: &Store,
+    phase3: &Phase3Manifest,
+    (first, last): (NaiveDate, NaiveDate),
+    daily_cache: DailyCache,
+    engine: &EngineSettings,
+) -> Result<Session> {
+    let session = Session::open(engine)?;
+    for (table, range) in input_ranges(first, last) {
+        let known = phase3.tables.get(&table);
+        let known = known.filter(|_| table != Table::PlayerDailyCache || daily_cache == DailyCache::Synced);
+        let files = match known {
+            Some(input) => store.recorded_files(table, &input.files, |month| {
+                month.last_day() >= range.from && month.first_day() <= range.to
+            })?,
+            None => Vec::new(),
+        };
+        session.view_input(table, &files, range)?;
+    }
+    Ok(session)
+}
+
+/// What is read of each input for dates from `first` to `last`.
+pub(crate) fn input_ranges(first: NaiveDate, last: NaiveDate) -> BTreeMap<Table, DateRange> {
+    let mut ranges: BTreeMap<Table, DateRange> = BTreeMap::new();
+    for input in processors::all().iter().flat_map(|processor| processor.inputs()) {
+        let from = input.look_back.first_day(first);
+        let range = ranges.entry(input.table).or_insert(DateRange { from, to: last });
+        range.from = range.from.min(from);
+    }
+    ranges
 }

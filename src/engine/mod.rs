@@ -117,6 +117,14 @@ impl Session {
         Ok(Rows { statement, schema })
     }
 
+    /// Writes the result of a query to a Parquet file with the compression of the store, as the database
+    /// does it, and returns the number of rows.
+    pub fn copy(&self, sql: &str, path: &Path) -> Result<u64> {
+        let options = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1";
+        let rows = self.connection.execute(&format!("COPY ({sql}) TO {} ({options})", quote(path)), [])?;
+        Ok(rows as u64)
+    }
+
     /// Runs statements that return nothing.
     pub fn execute(&self, sql: &str) -> Result<()> {
         Ok(self.connection.execute_batch(sql)?)
@@ -178,7 +186,8 @@ fn sql_type(column: &Column) -> String {
     if column.repeated { format!("{element}[]") } else { element }
 }
 
-fn file_list(files: &[PathBuf]) -> String {
+/// Paths as an SQL list of strings.
+pub fn file_list(files: &[PathBuf]) -> String {
     let quoted: Vec<String> = files.iter().map(|path| quote(path)).collect();
     format!("[{}]", quoted.join(", "))
 }

@@ -253,6 +253,7 @@ fn a_season_can_be_synced_and_computed() {
     let request = ComputeRequest {
         ranges,
         daily_cache: DailyCache::None,
+        processors: crate::processors::ProcessorId::ALL.to_vec(),
         force: false,
         engine: EngineSettings { threads: 2, memory_limit: None, temp_dir: temp.path().join("spill") },
         context: RunContext { timestamp: chrono::DateTime::UNIX_EPOCH },

@@ -98,6 +98,7 @@ fn run_everything(warehouse: &Path, store: &Store) -> Result<(), String> {
     let request = ComputeRequest {
         ranges,
         daily_cache: compute::DailyCache::Synced,
+        processors: putback::processors::ProcessorId::ALL.to_vec(),
         force: false,
         engine: EngineSettings { threads: 2, memory_limit: None, temp_dir: store.root().join("spill") },
         context: RunContext { timestamp: chrono::DateTime::UNIX_EPOCH },

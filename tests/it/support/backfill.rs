@@ -42,6 +42,7 @@ impl Backfill {
         let request = ComputeRequest {
             ranges,
             daily_cache: DailyCache::Synced,
+            processors: putback::processors::ProcessorId::ALL.to_vec(),
             force: false,
             engine: engine_settings(self.dir.path()),
             context: run_context(),

@@ -1,0 +1,74 @@
+//! `putback bench`
+
+mod child;
+mod measure;
+mod report;
+mod workspace;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+pub use self::child::{FloorArgs, GenerateArgs, floor, generate};
+use self::measure::{Subject, measure_all};
+use self::workspace::Workspace;
+use super::exit::ExitCode;
+use super::output::Printer;
+use super::range::RangeArgs;
+use super::settings::{GlobalArgs, Settings};
+use crate::error::{Error, ErrorKind, Result};
+use crate::warehouse::Location;
+
+/// Measure the processors on this machine, beside the floor of reading and writing
+///
+/// Runs every processor alone, the four together, a run with nothing changed, the status, the start-up and
+/// the floor: the embedded database's own COPY of the same input columns and output rows, Parquet to
+/// Parquet. Each run is a process of its own, as users start it; the subjects take turns. Nothing in the
+/// store or the warehouse is changed: everything happens in a scratch directory.
+///
+/// Without --warehouse or --scale it measures the dates that the store has computed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  putback bench --scale 1\n  putback bench --year 2024 --format json")]
+pub struct BenchArgs {
+    #[command(flatten)]
+    range: RangeArgs,
+    /// Measure on a directory warehouse: dir:PATH
+    #[arg(long, value_name = "WAREHOUSE", conflicts_with = "scale")]
+    warehouse: Option<Location>,
+    /// Measure on a generated season with so many copies of the league, 1 to 100
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..=100))]
+    scale: Option<u16>,
+    /// Seed of the generator
+    #[arg(long, default_value_t = 1, requires = "scale")]
+    seed: u64,
+    /// Measured runs of each subject
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    runs: u16,
+    /// Runs before the first that counts
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    warm_up: u16,
+    /// Where the scratch directory is made [default: the system's directory for temporary files]
+    #[arg(long, value_name = "DIR")]
+    scratch: Option<PathBuf>,
+}
+
+pub fn run(args: &BenchArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
+    let settings = Settings::resolve(global, args.warehouse.as_ref(), None)?;
+    let workspace = Workspace::new(args.scratch.as_deref(), &settings)?;
+    let (source, dates) = workspace.fill(args, &settings, printer)?;
+    let (Some(&first), Some(&last)) = (dates.first(), dates.last()) else {
+        return Err(Error::new(ErrorKind::Upstream, "there are no game dates to measure")
+            .hint("choose another range, or measure generated data with --scale 1"));
+    };
+    printer.note(format!("measuring {} game dates, {first} to {last}, of {source}", dates.len()));
+    workspace.compute(first, last)?;
+    let subjects = Subject::all(&workspace, &dates)?;
+    let measured = measure_all(&workspace, subjects, args.warm_up, args.runs, printer)?;
+    let report = report::BenchReport::new(source, &dates, args.warm_up, args.runs, &settings, measured);
+    if printer.is_json() {
+        printer.json(&report);
+    } else {
+        printer.line(report.text());
+    }
+    Ok(ExitCode::Done)
+}

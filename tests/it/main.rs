@@ -1,6 +1,7 @@
 //! Integration tests: the library on typed-in rows, the binary on generated ones.
 
 mod bad_input;
+mod bench;
 mod commands;
 mod fixture;
 mod properties;

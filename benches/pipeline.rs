@@ -12,7 +12,7 @@ use putback::processors::{ProcessorId, RunContext};
 use putback::progress::Silent;
 use putback::store::{Layer, Owner, Publication, Store, WriteLock, read_month_file};
 use putback::synth::{SeasonSpec, write_warehouse};
-use putback::warehouse::DirWarehouse;
+use putback::warehouse::dir::DirWarehouse;
 use tempfile::TempDir;
 
 const THREADS: usize = 2;

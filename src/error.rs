@@ -22,6 +22,12 @@ pub enum ErrorKind {
     Locked,
     /// The target of an upload is not what it was when the upload was planned.
     Conflict,
+    /// The target changed between plan and execution.
+    StalePlan,
+    /// No credentials, or not enough rights.
+    Auth,
+    /// A quota or a limit on costs.
+    Quota,
     /// The user stopped the run.
     Interrupted,
     /// The engine, the file system or putback itself failed.

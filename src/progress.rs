@@ -14,6 +14,8 @@ pub enum Event {
     TableStarted { table: Table, index: usize, total: usize },
     /// A table was pulled, or found unchanged.
     TableFinished { table: Table, index: usize, total: usize, rows: u64, changed_dates: usize, outcome: TableOutcome },
+    /// So many rows of the partitions to pull have arrived, of so many that the warehouse counts.
+    RowsPulled { table: Table, rows: u64, total_rows: u64, total_bytes: u64 },
     /// A processor starts on so many dates.
     ProcessorStarted { processor: ProcessorId, dates: usize },
     /// A date was scored.

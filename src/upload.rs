@@ -74,6 +74,14 @@ pub trait Target {
     /// Replaces exactly the dates of the set: stage, verify, publish, verify. A second call does
     /// nothing; a killed one is completed by the next.
     fn publish(&self, set: &PublishSet<'_>, observer: &dyn Observer) -> Result<UploadReport>;
+
+    /// What [`Target::publish`] would run, in words to read; nothing is sent. Empty: nothing to do.
+    fn rehearse(&self, set: &PublishSet<'_>) -> Result<Vec<String>>;
+
+    /// What the user should know of the work so far, said once.
+    fn take_notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 impl<'a> PublishSet<'a> {
@@ -105,6 +113,15 @@ impl<'a> PublishSet<'a> {
         }
         let parts = tokens.into_iter().map(|((table, month), dates)| MonthPart { table, month, dates }).collect();
         Ok(Self { store, manifest, parts, held_back })
+    }
+
+    pub(crate) fn store_root(&self) -> &std::path::Path {
+        self.store.root()
+    }
+
+    /// Where a publication keeps what it sends until it is done.
+    pub(crate) fn scratch_dir(&self, publication: &str) -> std::path::PathBuf {
+        self.store.root().join("publish").join(publication)
     }
 
     /// The rows of a part.

@@ -10,6 +10,7 @@ use super::exit::ExitCode;
 use super::output::Printer;
 use super::run::whole_path;
 use super::settings::{GlobalArgs, Settings};
+use super::upload::UploadOptions;
 use crate::calendar::Season;
 use crate::error::{Error, ErrorKind, Result};
 use crate::synth::{self, SeasonSpec};
@@ -57,7 +58,13 @@ pub fn run(args: &DemoArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let global = GlobalArgs { store: Some(store), ..global.clone() };
     let (from, to) = (Location::Dir(warehouse), Location::Dir(args.dir.join("published")));
     let settings = Settings::resolve(&global, Some(&from), Some(&to))?;
-    let code = whole_path(&settings, &[args.season.range()].into_iter().collect(), &args.options, printer)?;
+    let code = whole_path(
+        &settings,
+        &[args.season.range()].into_iter().collect(),
+        &args.options,
+        &UploadOptions::default(),
+        printer,
+    )?;
     if !printer.is_json() {
         printer.line(look_further(&settings, args));
     }

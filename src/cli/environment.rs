@@ -1,11 +1,13 @@
 //! Everything the process takes from its surroundings: variables, clock, host.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{DateTime, Days, FixedOffset, NaiveDate, Utc};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Owner;
+use crate::warehouse::bigquery::{BigQuerySettings, Endpoint, RetryPolicy};
 
 /// Directory of the store.
 pub const STORE: &str = "PUTBACK_STORE";
@@ -17,6 +19,20 @@ pub const TO: &str = "PUTBACK_TO";
 pub const THREADS: &str = "PUTBACK_THREADS";
 /// Memory limit of the embedded database.
 pub const MEMORY_LIMIT: &str = "PUTBACK_MEMORY_LIMIT";
+/// Where the datasets of a BigQuery project are expected to lie.
+pub const LOCATION: &str = "PUTBACK_LOCATION";
+/// Bytes that a query may bill.
+pub const MAXIMUM_BYTES_BILLED: &str = "PUTBACK_MAXIMUM_BYTES_BILLED";
+/// Size of the pieces of an upload, in KiB; a multiple of 256.
+pub const UPLOAD_CHUNK_KIB: &str = "PUTBACK_UPLOAD_CHUNK_KIB";
+/// The wait before a first repetition of a request, in milliseconds.
+pub const RETRY_DELAY_MS: &str = "PUTBACK_RETRY_DELAY_MS";
+/// The project whose quota requests use, as for Google's own tools.
+pub const QUOTA_PROJECT: &str = "GOOGLE_CLOUD_QUOTA_PROJECT";
+/// Host and port of a BigQuery emulator, as for Google's own clients; no credentials are used then.
+pub const EMULATOR_HOST: &str = "BIGQUERY_EMULATOR_HOST";
+/// The same for its Storage Read API.
+pub const EMULATOR_GRPC_HOST: &str = "BIGQUERY_EMULATOR_GRPC_HOST";
 /// Settings file; default `putback.toml` in the working directory.
 pub const CONFIG: &str = "PUTBACK_CONFIG";
 /// Unix seconds that replace the clock in written timestamps, for reproducible files.
@@ -39,6 +55,48 @@ pub fn timestamp() -> Result<DateTime<Utc>> {
         Error::new(ErrorKind::Usage, format!("{SOURCE_DATE_EPOCH} is {text:?}, not Unix seconds"))
             .hint(format!("unset {SOURCE_DATE_EPOCH} or give it a whole number"))
     })
+}
+
+/// How to reach a project of BigQuery.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] naming the variable whose value cannot be used.
+pub fn bigquery(project: &str, location: Option<String>) -> Result<BigQuerySettings> {
+    let mut retry = RetryPolicy { seed: u64::from(std::process::id()), ..RetryPolicy::default() };
+    if let Some(delay_ms) = number(RETRY_DELAY_MS)? {
+        retry.first_delay = Duration::from_millis(delay_ms);
+    }
+    let endpoint = match variable(EMULATOR_HOST) {
+        None => Endpoint::google(),
+        Some(host) => Endpoint {
+            rest: with_scheme(&host),
+            storage: variable(EMULATOR_GRPC_HOST).map(|host| with_scheme(&host)),
+            needs_credentials: false,
+        },
+    };
+    let now = Utc::now();
+    Ok(BigQuerySettings {
+        project: project.to_owned(),
+        location,
+        endpoint,
+        quota_project: variable(QUOTA_PROJECT),
+        retry,
+        maximum_bytes_billed: number(MAXIMUM_BYTES_BILLED)?.unwrap_or(50 << 30),
+        chunk_bytes: number(UPLOAD_CHUNK_KIB)?.unwrap_or(8 << 10).next_multiple_of(256).max(256) << 10,
+        run_id: format!("{}_{}", now.format("%Y%m%dT%H%M%S%6f"), std::process::id()),
+        now: timestamp()?,
+    })
+}
+
+fn with_scheme(host: &str) -> String {
+    if host.contains("://") { host.to_owned() } else { format!("http://{host}") }
+}
+
+fn number(name: &str) -> Result<Option<u64>> {
+    let Some(text) = variable(name) else { return Ok(None) };
+    let number =
+        text.parse().map_err(|_| Error::new(ErrorKind::Usage, format!("{name} is {text:?}, not a whole number")))?;
+    Ok(Some(number))
 }
 
 /// The last day that is over. Eastern standard time all year round: in summer the day turns an hour

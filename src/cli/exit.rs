@@ -51,6 +51,9 @@ impl ExitCode {
             ErrorKind::Store => Self::Store,
             ErrorKind::Locked => Self::Locked,
             ErrorKind::Conflict => Self::Conflict,
+            ErrorKind::StalePlan => Self::StalePlan,
+            ErrorKind::Auth => Self::Auth,
+            ErrorKind::Quota => Self::Quota,
             ErrorKind::Interrupted => Self::Interrupted,
             ErrorKind::Unexpected => Self::Unexpected,
         }

@@ -46,6 +46,7 @@ struct State {
     last_line: Option<Instant>,
     bars: BTreeMap<String, ProgressBar>,
     counts: BTreeMap<ProcessorId, Counts>,
+    pulls: BTreeMap<crate::catalog::Table, Instant>,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -83,6 +84,24 @@ impl Progress {
         } else if state.last_line.is_none_or(|last| last.elapsed() >= LINE_EVERY) {
             state.last_line = Some(Instant::now());
             self.printer.note(format!("{name} {index}/{total} {message}"));
+        }
+    }
+
+    /// Rate and time left from the first rows of a table on.
+    fn pulled(&self, state: &mut State, table: crate::catalog::Table, rows: u64, total_rows: u64, total_bytes: u64) {
+        let started = *state.pulls.entry(table).or_insert_with(Instant::now);
+        let share = rows as f64 / total_rows.max(1) as f64;
+        let seconds = started.elapsed().as_secs_f64();
+        let left = if share > 0.0 { seconds / share - seconds } else { 0.0 };
+        let megabytes = total_bytes as f64 / 1e6;
+        let message = format!(
+            "{table}: {rows} of {total_rows} rows, {:.0} of {megabytes:.0} MB, {left:.0} s left",
+            megabytes * share
+        );
+        if self.bars.is_none() {
+            self.printer.note(format!("sync {message}"));
+        } else {
+            self.step(state, table.name(), rows as usize, total_rows as usize, message);
         }
     }
 
@@ -127,7 +146,9 @@ impl Observer for Progress {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match event {
             Event::Note(text) => self.say(format!("note: {text}")),
-            Event::TableStarted { .. } => {}
+            Event::TableStarted { table, .. } => {
+                state.pulls.insert(table, Instant::now());
+            }
             Event::TableFinished { table, rows, changed_dates, outcome, index, total } => {
                 let what = match outcome {
                     TableOutcome::Pulled => format!("{table}: {rows} rows, {changed_dates} dates changed"),
@@ -139,6 +160,9 @@ impl Observer for Progress {
                 } else {
                     self.step(&mut state, "sync", index + 1, total, what);
                 }
+            }
+            Event::RowsPulled { table, rows, total_rows, total_bytes } => {
+                self.pulled(&mut state, table, rows, total_rows, total_bytes);
             }
             Event::ProcessorStarted { processor, dates } => {
                 if self.bars.is_none() {

@@ -9,6 +9,7 @@ use super::output::Printer;
 use super::range::RangeArgs;
 use super::settings::{GlobalArgs, Settings};
 use super::sync::announce_clipping;
+use super::upload::UploadOptions;
 use super::{sync, upload};
 use crate::calendar::DateRanges;
 use crate::error::Result;
@@ -25,11 +26,13 @@ use crate::warehouse::Location;
 pub struct RunArgs {
     #[command(flatten)]
     range: RangeArgs,
-    /// Warehouse to read: dir:PATH
+    /// Warehouse to read: dir:PATH or bigquery:PROJECT
     #[arg(long, value_name = "WAREHOUSE")]
     warehouse: Option<Location>,
     #[command(flatten)]
     options: ComputeOptions,
+    #[command(flatten)]
+    upload: UploadOptions,
 }
 
 pub fn run(args: &RunArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
@@ -38,7 +41,7 @@ pub fn run(args: &RunArgs, global: &GlobalArgs, printer: Printer) -> Result<Exit
     settings.required_to()?;
     let range = args.range.required(environment::yesterday())?;
     announce_clipping(&range, printer);
-    whole_path(&settings, &range.ranges, &args.options, printer)
+    whole_path(&settings, &range.ranges, &args.options, &args.upload, printer)
 }
 
 /// The whole path, under one lock.
@@ -46,12 +49,14 @@ pub fn whole_path(
     settings: &Settings,
     ranges: &DateRanges,
     options: &ComputeOptions,
+    upload: &UploadOptions,
     printer: Printer,
 ) -> Result<ExitCode> {
+    let to_publish = upload::publishable(settings, ranges, upload, printer)?;
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     sync::pull(settings, &lock, ranges, printer)?;
     let computed = compute::process(settings, &lock, ranges, options, printer)?;
-    let (uploaded, _) = upload::publish(settings, lock.store(), ranges, printer)?;
+    let (uploaded, _) = upload::publish(settings, lock.store(), &to_publish, printer)?;
     let status = StatusReport::new(&lock.store().phase4()?, &computed.dates);
     if printer.is_json() {
         printer.json(&serde_json::json!({ "status": status, "upload": upload::json(&uploaded) }));

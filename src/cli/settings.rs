@@ -10,7 +10,9 @@ use super::environment;
 use crate::engine::EngineSettings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
-use crate::warehouse::Location;
+use crate::upload::Target;
+use crate::warehouse::bigquery::BigQuerySettings;
+use crate::warehouse::{self, Location, Source};
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
@@ -25,6 +27,9 @@ pub struct GlobalArgs {
     /// Memory of the embedded database, like 4GB; it spills beyond [default: 80% of the machine]
     #[arg(long, global = true, value_name = "SIZE")]
     pub memory_limit: Option<String>,
+    /// Where the datasets of a BigQuery project lie, like us-west2 [default: where they are]
+    #[arg(long, global = true, value_name = "LOCATION")]
+    pub location: Option<String>,
     /// What standard output carries
     #[arg(long, global = true, value_enum, default_value_t)]
     pub format: Format,
@@ -79,6 +84,7 @@ struct SettingsFile {
     to: Option<String>,
     threads: Option<u16>,
     memory_limit: Option<String>,
+    location: Option<String>,
 }
 
 /// Every setting, resolved.
@@ -89,6 +95,7 @@ pub struct Settings {
     pub to: Option<Setting<Location>>,
     pub threads: Setting<usize>,
     pub memory_limit: Option<Setting<String>>,
+    pub location: Option<Setting<String>>,
 }
 
 impl Settings {
@@ -103,7 +110,9 @@ impl Settings {
         let threads = pick(global.threads, environment::THREADS, file.threads.map(|n| n.to_string()), &path, |text| {
             text.parse().ok().filter(|&n| n >= 1).ok_or("a number of threads, 1 or more".to_owned())
         })?;
-        let location = |text: &str| text.parse::<Location>().map_err(|_| "a warehouse like dir:PATH".to_owned());
+        let location = |text: &str| {
+            text.parse::<Location>().map_err(|_| "a warehouse like dir:PATH or bigquery:PROJECT".to_owned())
+        };
         Ok(Self {
             store: store.unwrap_or(Setting { value: PathBuf::from("putback-store"), origin: Origin::Default }),
             warehouse: pick(warehouse.cloned(), environment::WAREHOUSE, file.warehouse, &path, location)?,
@@ -111,6 +120,9 @@ impl Settings {
             threads: threads
                 .map(|setting| Setting { value: usize::from(setting.value), origin: setting.origin })
                 .unwrap_or(Setting { value: environment::available_threads(), origin: Origin::Default }),
+            location: pick(global.location.clone(), environment::LOCATION, file.location, &path, |text| {
+                Ok(text.to_owned())
+            })?,
             memory_limit: pick(
                 global.memory_limit.clone(),
                 environment::MEMORY_LIMIT,
@@ -133,14 +145,33 @@ impl Settings {
         }
     }
 
+    /// Opens the warehouse to read.
+    pub fn open_source(&self) -> Result<Box<dyn Source>> {
+        warehouse::open(self.required_warehouse()?, &|project| self.bigquery(project))
+    }
+
+    /// Opens the warehouse to publish into.
+    pub fn open_target(&self) -> Result<Box<dyn Target>> {
+        warehouse::open_target(self.required_to()?, &|project| self.bigquery(project))
+    }
+
+    fn bigquery(&self, project: &str) -> Result<BigQuerySettings> {
+        environment::bigquery(project, self.location.as_ref().map(|location| location.value.clone()))
+    }
+
     /// The warehouse to read.
     pub fn required_warehouse(&self) -> Result<&Location> {
-        required(self.warehouse.as_ref(), "no warehouse to read from is given", "--warehouse dir:PATH", "warehouse")
+        required(
+            self.warehouse.as_ref(),
+            "no warehouse to read from is given",
+            "--warehouse dir:PATH or bigquery:PROJECT",
+            "warehouse",
+        )
     }
 
     /// The warehouse to publish into.
     pub fn required_to(&self) -> Result<&Location> {
-        required(self.to.as_ref(), "no warehouse to publish into is given", "--to dir:PATH", "to")
+        required(self.to.as_ref(), "no warehouse to publish into is given", "--to dir:PATH or bigquery:PROJECT", "to")
     }
 }
 
@@ -158,7 +189,7 @@ fn load_file(path: &Path) -> Result<SettingsFile> {
     };
     toml::from_str(&text).map_err(|error| {
         Error::new(ErrorKind::Usage, format!("{} cannot be used: {}", path.display(), error.message()))
-            .hint("known keys: store, warehouse, to, threads, memory-limit")
+            .hint("known keys: store, warehouse, to, threads, memory-limit, location")
     })
 }
 

@@ -12,7 +12,7 @@ use crate::calendar::DateRanges;
 use crate::error::Result;
 use crate::store::WriteLock;
 use crate::sync::{SyncReport, TableReport};
-use crate::warehouse::{self, ColumnNote, Location};
+use crate::warehouse::{ColumnNote, Location};
 
 /// Pull Phase 3 into the store: the range and the look-back it needs
 ///
@@ -23,15 +23,21 @@ use crate::warehouse::{self, ColumnNote, Location};
 pub struct SyncArgs {
     #[command(flatten)]
     range: RangeArgs,
-    /// Warehouse to read: dir:PATH
+    /// Warehouse to read: dir:PATH or bigquery:PROJECT
     #[arg(long, value_name = "WAREHOUSE")]
     warehouse: Option<Location>,
+    /// Only say what would be pulled and what it costs, from metadata
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let settings = Settings::resolve(global, args.warehouse.as_ref(), None)?;
     let range = args.range.without_target()?.required(environment::yesterday())?;
     announce_clipping(&range, printer);
+    if args.dry_run {
+        return rehearse(&settings, &range.ranges, printer);
+    }
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     let report = pull(&settings, &lock, &range.ranges, printer)?;
     if printer.is_json() {
@@ -42,9 +48,46 @@ pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     Ok(ExitCode::Done)
 }
 
+/// List price of the Storage Read API per TiB in the Americas; the first 300 TiB of a month are free.
+const READ_PRICE_PER_TIB_USD: f64 = 1.1;
+
+fn rehearse(settings: &Settings, ranges: &DateRanges, printer: Printer) -> Result<ExitCode> {
+    let source = settings.open_source()?;
+    let plans = crate::sync::plan_sync(&*source, &settings.store(), ranges)?;
+    let price = |bytes: u64| bytes as f64 / (1_u64 << 40) as f64 * READ_PRICE_PER_TIB_USD;
+    if printer.is_json() {
+        let tables = plans.iter().map(|plan| {
+            serde_json::json!({
+                "table": plan.table.full_name(), "absent": plan.absent, "unchanged": plan.unchanged,
+                "partitions": plan.partitions, "rows": plan.rows, "bytes": plan.bytes, "price_usd": price(plan.bytes),
+            })
+        });
+        printer.json(&serde_json::json!({ "tables": tables.collect::<Vec<_>>() }));
+        return Ok(ExitCode::Done);
+    }
+    let rows = plans.iter().map(|plan| {
+        let state = match (plan.absent, plan.unchanged) {
+            (true, _) => "absent",
+            (_, true) => "unchanged",
+            _ => "to pull",
+        };
+        let known = |text: String| if plan.partitions.is_some() { text } else { "?".to_owned() };
+        vec![
+            plan.table.to_string(),
+            state.to_owned(),
+            known(plan.partitions.unwrap_or(0).to_string()),
+            known(thousands(plan.rows)),
+            known(format!("{:.1}", plan.bytes as f64 / 1e6)),
+            known(format!("{:.4}", price(plan.bytes))),
+        ]
+    });
+    printer.line(text_table(&["Table", "State", "Partitions", "Rows", "MB", "USD"], rows.collect(), 2));
+    Ok(ExitCode::Done)
+}
+
 /// Syncs and tells what should be known about the data.
 pub fn pull(settings: &Settings, lock: &WriteLock, ranges: &DateRanges, printer: Printer) -> Result<SyncReport> {
-    let source = warehouse::open(settings.required_warehouse()?)?;
+    let source = settings.open_source()?;
     let report = crate::sync::sync(&*source, lock, ranges, &Progress::new(printer))?;
     for table in &report.tables {
         for note in notes(table) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use clap::Args;
 
 use super::environment;
@@ -13,12 +13,12 @@ use super::range::RangeArgs;
 use super::settings::{GlobalArgs, Settings};
 use super::sync::announce_clipping;
 use crate::calendar::DateRanges;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::report::StatusReport;
 use crate::schedule::Schedule;
 use crate::store::{Store, WriteLock};
 use crate::upload::{PublishSet, UploadReport};
-use crate::warehouse;
+use crate::warehouse::Location;
 
 /// Publish finished dates into a warehouse
 ///
@@ -29,21 +29,80 @@ use crate::warehouse;
 pub struct UploadArgs {
     #[command(flatten)]
     range: RangeArgs,
+    #[command(flatten)]
+    options: UploadOptions,
+    /// Only print the statements and jobs that would run
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Options of every command that publishes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct UploadOptions {
+    /// Publish today's and yesterday's dates (Eastern) into BigQuery as well: the daily pipeline writes them
+    #[arg(long)]
+    include_recent: bool,
 }
 
 pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let settings = Settings::resolve(global, None, args.range.target()?)?;
     let range = args.range.required(environment::yesterday())?;
     announce_clipping(&range, printer);
+    let ranges = publishable(&settings, &range.ranges, &args.options, printer)?;
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let (report, held_back) = publish(&settings, lock.store(), &range.ranges, printer)?;
+    if args.dry_run {
+        return rehearse(&settings, lock.store(), &ranges, printer);
+    }
+    let (report, held_back) = publish(&settings, lock.store(), &ranges, printer)?;
     if printer.is_json() {
         printer.json(&json(&report));
     } else {
         printer.line(table(&report));
     }
-    let pending = note_pending(lock.store(), &range.ranges, printer)?;
+    let pending = note_pending(lock.store(), &ranges, printer)?;
     Ok(if held_back + pending > 0 { ExitCode::FailedDates } else { ExitCode::Done })
+}
+
+/// The ranges without the days that the daily pipeline may still write.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] when nothing else was asked for.
+pub fn publishable(
+    settings: &Settings,
+    ranges: &DateRanges,
+    options: &UploadOptions,
+    printer: Printer,
+) -> Result<DateRanges> {
+    if options.include_recent || matches!(settings.required_to()?, Location::Dir(_)) {
+        return Ok(ranges.clone());
+    }
+    let last = environment::yesterday() - Days::new(1);
+    let clipped = ranges.clipped_to(last);
+    if clipped.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("{ranges} is today or yesterday, which the daily pipeline writes"),
+        )
+        .hint("add --include-recent if it does not, or wait"));
+    }
+    if clipped != *ranges {
+        printer
+            .note(format!("note: dates after {last} are left to the daily pipeline; --include-recent publishes them"));
+    }
+    Ok(clipped)
+}
+
+fn rehearse(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Printer) -> Result<ExitCode> {
+    let target = settings.open_target()?;
+    let lines = target.rehearse(&PublishSet::collect(store, ranges)?)?;
+    if printer.is_json() {
+        printer.json(&lines);
+    } else if lines.is_empty() {
+        printer.line(format!("nothing to publish: {} already holds these dates", target.name()));
+    } else {
+        lines.iter().for_each(|line| printer.line(line));
+    }
+    Ok(ExitCode::Done)
 }
 
 /// Game dates that were never computed are not published either, and are not passed over in silence.
@@ -66,9 +125,10 @@ pub fn publish(
     ranges: &DateRanges,
     printer: Printer,
 ) -> Result<(UploadReport, usize)> {
-    let target = warehouse::open_target(settings.required_to()?)?;
+    let target = settings.open_target()?;
     let set = PublishSet::collect(store, ranges)?;
     let report = target.publish(&set, &Progress::new(printer))?;
+    target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
     let mut held_back = 0;
     for (processor, dates) in &set.held_back {
         held_back += dates.len();

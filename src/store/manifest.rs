@@ -36,6 +36,9 @@ pub struct InputTable {
     #[serde(with = "by_month_name")]
     pub files: TableFiles,
     pub partitions: BTreeMap<NaiveDate, Partition>,
+    /// Versions of the warehouse's own partitions when their rows were pulled, where it keeps track.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub source_partitions: BTreeMap<String, String>,
 }
 
 /// What a warehouse said of a table when it was pulled; equal values mean nothing has changed.

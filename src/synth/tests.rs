@@ -11,7 +11,7 @@ use crate::engine::EngineSettings;
 use crate::processors::{ProcessorId, RunContext};
 use crate::progress::Silent;
 use crate::store::{DateState, Owner, Store, WriteLock};
-use crate::warehouse::{Location, open};
+use crate::warehouse::dir::DirWarehouse;
 
 /// The first ten weeks.
 fn short() -> SeasonSpec {
@@ -243,12 +243,12 @@ fn a_season_can_be_synced_and_computed() {
     let temp = tempfile::tempdir().unwrap();
     let spec = SeasonSpec::default();
     write_warehouse(&spec, &temp.path().join("warehouse")).unwrap();
-    let source = open(&Location::Dir(temp.path().join("warehouse"))).unwrap();
+    let source = DirWarehouse::open(&temp.path().join("warehouse")).unwrap();
     let store = Store::at(temp.path().join("store"));
     let owner = Owner { pid: 1, host: "host".to_owned(), command: "test".to_owned() };
     let lock = WriteLock::acquire(&store, &owner).unwrap();
     let ranges: DateRanges = [spec.seasons[0].range()].into_iter().collect();
-    let synced = crate::sync::sync(&*source, &lock, &ranges, &Silent).unwrap();
+    let synced = crate::sync::sync(&source, &lock, &ranges, &Silent).unwrap();
     assert!(synced.tables.iter().all(|table| table.notes.is_empty()));
     let request = ComputeRequest {
         ranges,

@@ -14,8 +14,8 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::conform::{SchemaMatch, conform};
-use super::{Source, TableDescription};
-use crate::calendar::DateRange;
+use super::{Selection, Source, TableDescription};
+use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -60,17 +60,12 @@ impl Source for DirWarehouse {
                 }
             }
         }
-        Ok(Some(TableDescription { version, schema }))
+        Ok(Some(TableDescription { version, schema, partitions: None }))
     }
 
-    fn read(
-        &self,
-        table: Table,
-        range: Option<DateRange>,
-        sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
-    ) -> Result<()> {
+    fn read(&self, table: Table, selection: &Selection, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
         for path in table_files(&self.root, table)? {
-            read_file(table, &path, range, sink)?;
+            read_file(table, &path, selection, sink)?;
         }
         Ok(())
     }
@@ -131,7 +126,7 @@ fn unreadable(table: Table, path: &Path) -> Error {
 fn read_file(
     table: Table,
     path: &Path,
-    range: Option<DateRange>,
+    selection: &Selection,
     sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
     let builder = open_parquet(table, path)?;
@@ -145,9 +140,9 @@ fn read_file(
     for batch in reader {
         let batch = batch.map_err(|error| unreadable(table, path).because(error))?;
         let batch = conform(table, &batch, &place)?;
-        let batch = match range {
-            Some(range) => filter_record_batch(&batch, &in_range(table, &batch, range))?,
-            None => batch,
+        let batch = match selection {
+            Selection::Everything => batch,
+            Selection::Ranges(ranges) => filter_record_batch(&batch, &in_ranges(table, &batch, ranges))?,
         };
         if batch.num_rows() > 0 {
             sink(batch)?;
@@ -167,12 +162,8 @@ fn known_columns(
     ProjectionMask::roots(parquet, live.fields().iter().enumerate().filter_map(known))
 }
 
-fn in_range(table: Table, batch: &RecordBatch, range: DateRange) -> BooleanArray {
+fn in_ranges(table: Table, batch: &RecordBatch, ranges: &DateRanges) -> BooleanArray {
     let dates = batch.column_by_name(table.schema().partition_column()).expect("partition column");
-    let (from, to) = (Date32Type::from_naive_date(range.from), Date32Type::from_naive_date(range.to));
-    dates
-        .as_primitive::<Date32Type>()
-        .iter()
-        .map(|date| Some(date.is_some_and(|date| (from..=to).contains(&date))))
-        .collect()
+    let is_in = |day: i32| ranges.contains(crate::calendar::date_of_day(day));
+    dates.as_primitive::<Date32Type>().iter().map(|day| Some(day.is_some_and(is_in))).collect()
 }

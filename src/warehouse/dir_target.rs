@@ -201,6 +201,19 @@ impl Target for DirTarget {
         format!("dir:{}", self.root.display())
     }
 
+    fn rehearse(&self, set: &PublishSet<'_>) -> Result<Vec<String>> {
+        let published = self.load_published()?;
+        let mut lines = Vec::new();
+        for part in &set.parts {
+            if let Some(change) = self.compare(set, part, &published)? {
+                let (dates, rows) = (change.upload.dates.len(), change.upload.rows);
+                let path = self.month_file(part.table, part.month);
+                lines.push(format!("replace {} ({dates} dates differ, {rows} rows)", path.display()));
+            }
+        }
+        Ok(lines)
+    }
+
     fn publish(&self, set: &PublishSet<'_>, observer: &dyn Observer) -> Result<UploadReport> {
         let _lock = self.lock()?;
         for table in Table::outputs() {

@@ -1,8 +1,10 @@
 //! Where Phase 3 comes from and Phase 4 goes to.
 
+pub mod bigquery;
 mod conform;
 pub mod dir;
 mod dir_target;
+mod partitions;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,8 +14,11 @@ use arrow::array::RecordBatch;
 
 pub use conform::{ColumnNote, SchemaMatch};
 pub use dir_target::DirTarget;
+pub use partitions::{PartitionId, PartitionVersion, Partitions};
 
-use crate::calendar::DateRange;
+use bigquery::{BigQuery, BigQuerySettings};
+
+use crate::calendar::{DateRange, DateRanges};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::upload::Target;
@@ -23,6 +28,8 @@ use crate::upload::Target;
 pub enum Location {
     /// `dir:PATH`: a folder of Parquet.
     Dir(PathBuf),
+    /// `bigquery:PROJECT`.
+    BigQuery { project: String },
 }
 
 impl FromStr for Location {
@@ -31,8 +38,9 @@ impl FromStr for Location {
     fn from_str(text: &str) -> Result<Self> {
         match text.split_once(':') {
             Some(("dir", path)) if !path.is_empty() => Ok(Self::Dir(PathBuf::from(path))),
+            Some(("bigquery", project)) if is_project(project) => Ok(Self::BigQuery { project: project.to_owned() }),
             _ => Err(Error::new(ErrorKind::Usage, format!("{text:?} does not name a warehouse"))
-                .hint("write dir:PATH for a directory of Parquet files")),
+                .hint("write dir:PATH for a directory of Parquet files, or bigquery:PROJECT")),
         }
     }
 }
@@ -41,6 +49,32 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dir(path) => write!(f, "dir:{}", path.display()),
+            Self::BigQuery { project } => write!(f, "bigquery:{project}"),
+        }
+    }
+}
+
+/// Letters, digits and hyphens, perhaps after a domain.
+fn is_project(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|unit| unit.is_ascii_alphanumeric() || "-.:".contains(unit))
+}
+
+/// Which rows of a table are read, by the partition column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    Everything,
+    Ranges(DateRanges),
+}
+
+impl Selection {
+    pub fn range(range: DateRange) -> Self {
+        Self::Ranges([range].into_iter().collect())
+    }
+
+    pub fn contains(&self, date: chrono::NaiveDate) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Ranges(ranges) => ranges.contains(date),
         }
     }
 }
@@ -53,13 +87,13 @@ pub trait Source: Sync {
     /// What is there of a table, without reading rows; `None` when the table does not exist.
     fn describe(&self, table: Table) -> Result<Option<TableDescription>>;
 
-    /// Hands every row of `range` to `sink`, in any order, with exactly the columns of the table.
-    fn read(
-        &self,
-        table: Table,
-        range: Option<DateRange>,
-        sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
-    ) -> Result<()>;
+    /// Hands every selected row to `sink`, in any order, with exactly the columns of the table.
+    fn read(&self, table: Table, selection: &Selection, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()>;
+
+    /// What the user should know of the reading so far, said once.
+    fn take_notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The live schema of a table, compared with ours, and a token that changes when its rows may have.
@@ -67,18 +101,26 @@ pub trait Source: Sync {
 pub struct TableDescription {
     pub version: String,
     pub schema: SchemaMatch,
+    /// Where the warehouse keeps track of it: the table's partitions and their versions. `version`
+    /// then says nothing of rows.
+    pub partitions: Option<Partitions>,
 }
 
-/// Opens a warehouse for reading.
-pub fn open(location: &Location) -> Result<Box<dyn Source>> {
+/// Opens a warehouse for reading; `connect` says how to reach a project.
+pub fn open(location: &Location, connect: &dyn Fn(&str) -> Result<BigQuerySettings>) -> Result<Box<dyn Source>> {
     match location {
         Location::Dir(path) => Ok(Box::new(dir::DirWarehouse::open(path)?)),
+        Location::BigQuery { project } => {
+            let required = Table::inputs().filter(|table| table.role() == crate::catalog::Role::Input);
+            Ok(Box::new(BigQuery::open(connect(project)?, required)?))
+        }
     }
 }
 
 /// Opens a warehouse for publishing; a directory is created if needed.
-pub fn open_target(location: &Location) -> Result<Box<dyn Target>> {
+pub fn open_target(location: &Location, connect: &dyn Fn(&str) -> Result<BigQuerySettings>) -> Result<Box<dyn Target>> {
     match location {
         Location::Dir(path) => Ok(Box::new(DirTarget::open(path)?)),
+        Location::BigQuery { project } => Ok(Box::new(BigQuery::open(connect(project)?, Table::outputs())?)),
     }
 }

@@ -15,7 +15,7 @@ use putback::processors::{ProcessorId, RunContext};
 use putback::progress::Silent;
 use putback::store::{Owner, Store, WriteLock, read_month_file};
 use putback::sync::sync;
-use putback::warehouse::{self, Location};
+use putback::warehouse::dir::DirWarehouse;
 
 use crate::compare::{Comparison, compare};
 
@@ -91,10 +91,10 @@ fn run_everything(warehouse: &Path, store: &Store) -> Result<(), String> {
     let text = |error: putback::error::Error| format!("{error} {:?}", error.hint_text());
     let owner = Owner { pid: std::process::id(), host: "test".to_owned(), command: "parity".to_owned() };
     let lock = WriteLock::acquire(store, &owner).map_err(text)?;
-    let source = warehouse::open(&Location::Dir(warehouse.to_owned())).map_err(text)?;
+    let source = DirWarehouse::open(warehouse).map_err(text)?;
     let ranges: DateRanges =
         [DateRange { from: DateRange::year(2021).from, to: DateRange::year(2026).to }].into_iter().collect();
-    sync(&*source, &lock, &ranges, &Silent).map_err(text)?;
+    sync(&source, &lock, &ranges, &Silent).map_err(text)?;
     let request = ComputeRequest {
         ranges,
         daily_cache: compute::DailyCache::Synced,

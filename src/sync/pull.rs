@@ -1,0 +1,271 @@
+//! Pulling the rows of a table and storing them as sorted month files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
+use arrow::datatypes::Date32Type;
+use chrono::{Datelike, NaiveDate};
+
+use super::TableReport;
+use super::plan::{Plan, Wanted};
+use crate::calendar::{DateRange, DateRanges, Month, date_of_day};
+use crate::catalog::{Table, is_nba_team};
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::{Event, Observer, check_cancelled};
+use crate::store::{
+    InputTable, Partition, Phase3Manifest, Publication, Store, date_slices, partition_hash, read_month_file,
+    sort_by_key,
+};
+use crate::warehouse::{Selection, Source};
+
+/// Inputs without which nothing can be computed; the others may have no row in a range.
+const NEVER_EMPTY: [Table; 3] = [Table::PlayerGameSummary, Table::TeamDefenseGameSummary, Table::Schedule];
+
+/// Pulls one table after another; nothing is visible before the publication is committed.
+pub(super) struct Pull<'a, 'l> {
+    pub source: &'a dyn Source,
+    pub store: &'a Store,
+    pub publication: &'a mut Publication<'l>,
+    pub observer: &'a dyn Observer,
+}
+
+type Months = BTreeMap<Month, Vec<RecordBatch>>;
+
+impl Pull<'_, '_> {
+    pub fn run(mut self, mut plan: Plan, manifest: &mut Phase3Manifest) -> Result<TableReport> {
+        if plan.report.unchanged {
+            return Ok(plan.report);
+        }
+        if plan.report.absent {
+            self.forget(&mut plan, manifest)?;
+            return Ok(plan.report);
+        }
+        let table = plan.table;
+        let known = manifest.tables.get(&table).cloned().unwrap_or_default();
+        let mut input = known.clone();
+        match &plan.pull {
+            Wanted::Whole(selection) => self.replace_whole(table, selection, &mut input, &mut plan.report)?,
+            Wanted::Partitions { ranges, rows, bytes, .. } => {
+                let expected = Expected { rows: *rows, bytes: *bytes };
+                self.replace_partitions(table, ranges, &expected, &mut input, &mut plan.report)?;
+            }
+        }
+        if input.files.is_empty() && NEVER_EMPTY.contains(&table) {
+            return Err(self.empty_table(&plan));
+        }
+        input.synced = plan.synced;
+        input.source = plan.version;
+        input.source_partitions = plan.source_partitions;
+        compare(&known.partitions, &input.partitions, &mut plan.report);
+        plan.report.rows = input.partitions.values().map(|partition| partition.rows).sum();
+        manifest.tables.insert(table, input);
+        Ok(plan.report)
+    }
+
+    /// An optional table that the warehouse no longer has leaves the store.
+    fn forget(&mut self, plan: &mut Plan, manifest: &mut Phase3Manifest) -> Result<()> {
+        if let Some(known) = manifest.tables.remove(&plan.table) {
+            plan.report.vanished_dates = known.partitions.keys().copied().collect();
+            for &month in known.files.keys() {
+                self.publication.stage(plan.table, month, &no_rows(plan.table))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn replace_whole(
+        &mut self,
+        table: Table,
+        selection: &Selection,
+        input: &mut InputTable,
+        report: &mut TableReport,
+    ) -> Result<()> {
+        let months = self.read(table, selection, report)?;
+        let gone: Vec<Month> = input.files.keys().filter(|month| !months.contains_key(month)).copied().collect();
+        for month in gone {
+            self.store_month(table, month, no_rows(table), input)?;
+        }
+        for (month, batches) in months {
+            let batch = self.sorted(table, &batches, report)?;
+            self.store_month(table, month, batch, input)?;
+        }
+        Ok(())
+    }
+
+    /// A calendar year at a time, so that memory holds one.
+    fn replace_partitions(
+        &mut self,
+        table: Table,
+        ranges: &DateRanges,
+        expected: &Expected,
+        input: &mut InputTable,
+        report: &mut TableReport,
+    ) -> Result<()> {
+        let mut pulled = 0;
+        for year in by_year(ranges) {
+            check_cancelled(self.observer)?;
+            let selection = Selection::Ranges(year.clone());
+            let mut months = self.read(table, &selection, report)?;
+            pulled += months.values().flatten().map(RecordBatch::num_rows).sum::<usize>() as u64;
+            for month in months_of(&year) {
+                let mut batches = months.remove(&month).unwrap_or_default();
+                if input.files.contains_key(&month) {
+                    let stored = read_month_file(table, &self.store.month_file(table, month))?;
+                    batches.push(filter_record_batch(&stored, &outside(table, &stored, &year))?);
+                }
+                let batch = self.sorted(table, &batches, report)?;
+                self.store_month(table, month, batch, input)?;
+            }
+            let (rows, total_rows, total_bytes) = (pulled, expected.rows, expected.bytes);
+            self.observer.on(Event::RowsPulled { table, rows, total_rows, total_bytes });
+        }
+        if pulled != expected.rows {
+            return Err(Error::new(
+                ErrorKind::Upstream,
+                format!(
+                    "table {table} in {}: {pulled} rows arrived, but its partitions were said to hold {}",
+                    self.source.name(),
+                    expected.rows
+                ),
+            )
+            .hint("somebody wrote to it while it was read: run the same command again; nothing was changed"));
+        }
+        Ok(())
+    }
+
+    fn read(&self, table: Table, selection: &Selection, report: &mut TableReport) -> Result<Months> {
+        let mut months = Months::new();
+        let foreign = &mut report.foreign_teams;
+        self.source.read(table, selection, &mut |batch| {
+            count_foreign_teams(table, &batch, foreign);
+            for (month, rows) in split_by_month(table, &batch)? {
+                months.entry(month).or_default().push(rows);
+            }
+            Ok(())
+        })?;
+        Ok(months)
+    }
+
+    fn sorted(&self, table: Table, batches: &[RecordBatch], report: &mut TableReport) -> Result<RecordBatch> {
+        let (batch, duplicates) = sort_by_key(table, &concat_batches(table.schema().arrow(), batches)?)?;
+        report.duplicate_keys += duplicates;
+        Ok(batch)
+    }
+
+    /// Stages a month unless the store has the same rows; a month without rows leaves the store.
+    fn store_month(&mut self, table: Table, month: Month, batch: RecordBatch, input: &mut InputTable) -> Result<()> {
+        let days = hash_days(table, &batch);
+        let is_same = input.files.get(&month).is_some_and(|entry| {
+            month_of(&input.partitions, month).eq(days.iter()) && entry.matches(&self.publication.path(table, month))
+        });
+        if is_same {
+            return Ok(());
+        }
+        let before: Vec<NaiveDate> = month_of(&input.partitions, month).map(|(&date, _)| date).collect();
+        before.iter().for_each(|date| {
+            input.partitions.remove(date);
+        });
+        input.partitions.extend(days);
+        match self.publication.stage(table, month, &batch)? {
+            Some(entry) => input.files.insert(month, entry),
+            None => input.files.remove(&month),
+        };
+        Ok(())
+    }
+
+    fn empty_table(&self, plan: &Plan) -> Error {
+        let range = match &plan.pull {
+            Wanted::Whole(Selection::Everything) => "at all".to_owned(),
+            Wanted::Whole(Selection::Ranges(range)) => format!("in {range}"),
+            Wanted::Partitions { .. } => format!("in {}", plan.synced),
+        };
+        Error::new(ErrorKind::Upstream, format!("table {} has no rows {range} in {}", plan.table, self.source.name()))
+            .hint("check the range and the export; nothing was pulled")
+    }
+}
+
+/// What the warehouse says of the partitions to pull.
+struct Expected {
+    rows: u64,
+    bytes: u64,
+}
+
+fn no_rows(table: Table) -> RecordBatch {
+    RecordBatch::new_empty(table.schema().arrow().clone())
+}
+
+/// The ranges cut at the turn of the years.
+fn by_year(ranges: &DateRanges) -> Vec<DateRanges> {
+    let mut years: BTreeMap<i32, Vec<DateRange>> = BTreeMap::new();
+    for range in ranges.iter() {
+        for year in range.from.year()..=range.to.year() {
+            let whole = DateRange::year(year);
+            let part = DateRange { from: range.from.max(whole.from), to: range.to.min(whole.to) };
+            years.entry(year).or_default().push(part);
+        }
+    }
+    years.into_values().map(|parts| parts.into_iter().collect()).collect()
+}
+
+fn months_of(ranges: &DateRanges) -> BTreeSet<Month> {
+    let days = |range: &DateRange| {
+        range.from.iter_days().take_while({
+            let to = range.to;
+            move |day| *day <= to
+        })
+    };
+    ranges.iter().flat_map(days).map(Month::of).collect()
+}
+
+fn outside(table: Table, batch: &RecordBatch, ranges: &DateRanges) -> BooleanArray {
+    let dates = batch.column_by_name(table.schema().partition_column()).expect("partition column");
+    dates.as_primitive::<Date32Type>().values().iter().map(|&day| Some(!ranges.contains(date_of_day(day)))).collect()
+}
+
+fn compare(before: &BTreeMap<NaiveDate, Partition>, now: &BTreeMap<NaiveDate, Partition>, report: &mut TableReport) {
+    let changed = now.iter().filter(|(date, day)| before.get(date) != Some(*day)).map(|(&date, _)| date);
+    report.changed_dates = changed.collect();
+    report.vanished_dates = before.keys().filter(|date| !now.contains_key(date)).copied().collect();
+}
+
+fn month_of(days: &BTreeMap<NaiveDate, Partition>, month: Month) -> impl Iterator<Item = (&NaiveDate, &Partition)> {
+    days.range(month.first_day()..=month.last_day())
+}
+
+fn hash_days(table: Table, batch: &RecordBatch) -> BTreeMap<NaiveDate, Partition> {
+    date_slices(table, batch)
+        .into_iter()
+        .map(|(date, rows)| {
+            let partition = Partition { rows: rows.len() as u64, hash: partition_hash(table, batch, rows) };
+            (date, partition)
+        })
+        .collect()
+}
+
+fn split_by_month(table: Table, batch: &RecordBatch) -> Result<Vec<(Month, RecordBatch)>> {
+    let dates = batch.column_by_name(table.schema().partition_column()).expect("partition column");
+    let mut rows: BTreeMap<Month, Vec<u32>> = BTreeMap::new();
+    for (row, &date) in dates.as_primitive::<Date32Type>().values().iter().enumerate() {
+        rows.entry(Month::of(date_of_day(date))).or_default().push(row as u32);
+    }
+    if rows.len() == 1 {
+        return Ok(rows.into_keys().map(|month| (month, batch.clone())).collect());
+    }
+    rows.into_iter().map(|(month, rows)| Ok((month, take_record_batch(batch, &UInt32Array::from(rows))?))).collect()
+}
+
+/// An empty opponent means "unknown" and is allowed (`player_composite_factors` §2.1).
+fn count_foreign_teams(table: Table, batch: &RecordBatch, foreign: &mut BTreeMap<String, u64>) {
+    let columns: Vec<&StringArray> = table
+        .team_columns()
+        .iter()
+        .map(|name| batch.column_by_name(name).expect("team columns are needed columns").as_string::<i32>())
+        .collect();
+    for row in 0..batch.num_rows() {
+        let code = columns.iter().filter(|column| column.is_valid(row)).map(|column| column.value(row));
+        if let Some(code) = code.into_iter().find(|code| !code.is_empty() && !is_nba_team(code)) {
+            *foreign.entry(code.to_owned()).or_default() += 1;
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Who we are to the service.
+
+use google_cloud_auth::credentials::{AccessTokenCredentials, Builder};
+
+use super::rest::ApiError;
+use crate::error::{Error, ErrorKind, Result};
+
+const SCOPE: &str = "https://www.googleapis.com/auth/bigquery";
+
+/// Where access tokens come from.
+#[derive(Debug, Clone)]
+pub enum Tokens {
+    /// Emulators want none.
+    Anonymous,
+    /// Application Default Credentials: they are cached and refreshed by the library behind them.
+    Google(AccessTokenCredentials),
+}
+
+impl Tokens {
+    /// Application Default Credentials in their usual order: the file named by
+    /// `GOOGLE_APPLICATION_CREDENTIALS` (service account, authorised user, external account,
+    /// impersonation), the file of `gcloud auth application-default login`, the metadata server. Must
+    /// be called within an asynchronous runtime.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Auth`] when there are none or they cannot be read.
+    pub fn application_default() -> Result<Self> {
+        let credentials = Builder::default().with_scopes([SCOPE]).build_access_token_credentials();
+        credentials.map(Self::Google).map_err(|error| no_credentials().because(error))
+    }
+
+    /// The current token. The message of a failure never holds a secret.
+    pub(super) async fn token(&self) -> Result<Option<String>, ApiError> {
+        match self {
+            Self::Anonymous => Ok(None),
+            Self::Google(credentials) => match credentials.access_token().await {
+                Ok(token) => Ok(Some(token.token)),
+                Err(error) => {
+                    Err(ApiError { status: Some(401), reason: "credentials".to_owned(), message: error.to_string() })
+                }
+            },
+        }
+    }
+}
+
+fn no_credentials() -> Error {
+    Error::new(ErrorKind::Auth, "no usable Google credentials").hint(
+        "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to a credentials file",
+    )
+}

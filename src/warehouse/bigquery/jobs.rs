@@ -1,0 +1,208 @@
+//! Jobs with ids of our own, so that a lost answer never runs anything twice.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::rest::{ApiError, Rest, error_kind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::numerics::hash::hex;
+
+/// Labels every job of ours: what it is, and a digest of its configuration.
+const TOOL_LABEL: (&str, &str) = ("tool", "putback");
+const CONTENT_LABEL: &str = "putback_content";
+
+/// Where jobs run and what they may cost.
+#[derive(Debug, Clone)]
+pub(super) struct JobSite {
+    pub project: String,
+    pub location: String,
+    pub maximum_bytes_billed: u64,
+}
+
+/// A job that ended, well or not.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub id: String,
+    pub resource: Value,
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct JobFailure {
+    pub reason: String,
+    pub message: String,
+}
+
+impl Job {
+    pub fn failure(&self) -> Option<JobFailure> {
+        let error = self.resource["status"].get("errorResult")?;
+        let text = |key: &str| error[key].as_str().unwrap_or_default().to_owned();
+        Some(JobFailure { reason: text("reason"), message: text("message") })
+    }
+
+    /// # Errors
+    /// When the job failed; the message names it.
+    pub fn succeeded(self, what: &str) -> Result<Self> {
+        match self.failure() {
+            None => Ok(self),
+            Some(failure) => Err(failure.describe(what, &self.id)),
+        }
+    }
+}
+
+impl JobFailure {
+    /// Failed for no fault of the statement: the same work under a new id may succeed.
+    pub fn is_transient(&self) -> bool {
+        const REASONS: [&str; 6] = [
+            "backendError",
+            "internalError",
+            "jobBackendError",
+            "jobInternalError",
+            "rateLimitExceeded",
+            "jobRateLimitExceeded",
+        ];
+        let message = self.message.to_ascii_lowercase();
+        REASONS.contains(&self.reason.as_str())
+            || message.contains("could not serialize")
+            || message.contains("aborted due to concurrent update")
+    }
+
+    pub fn describe(&self, what: &str, job_id: &str) -> Error {
+        let kind = error_kind(None, &self.reason);
+        let hint = match kind {
+            ErrorKind::Quota => {
+                "wait for the quota to recover or raise --maximum-bytes-billed, and run the command again"
+            }
+            ErrorKind::Auth => "grant the roles that the README lists under BigQuery",
+            _ => "look the job up in the BigQuery console for more",
+        };
+        Error::new(kind, format!("{what}: job {job_id} failed: {} ({})", self.message, self.reason)).hint(hint)
+    }
+}
+
+impl JobSite {
+    /// The resource of a query job; `id` is chosen by the caller.
+    pub fn query(&self, id: &str, sql: &str) -> Value {
+        self.resource(
+            id,
+            json!({
+                "query": {
+                    "query": sql,
+                    "useLegacySql": false,
+                    "maximumBytesBilled": self.maximum_bytes_billed.to_string(),
+                }
+            }),
+        )
+    }
+
+    /// The resource of a job with the labels of ours.
+    pub fn resource(&self, id: &str, mut configuration: Value) -> Value {
+        let content = content_of(&configuration);
+        configuration["labels"] = json!({ TOOL_LABEL.0: TOOL_LABEL.1, CONTENT_LABEL: content });
+        json!({
+            "jobReference": { "projectId": self.project, "jobId": id, "location": self.location },
+            "configuration": configuration,
+        })
+    }
+
+    pub async fn get(&self, rest: &Rest, id: &str) -> Result<Job, ApiError> {
+        let url = rest.url(&format!("projects/{}/jobs/{id}?location={}", self.project, self.location));
+        Ok(Job { id: id.to_owned(), resource: rest.get(url).await?.body })
+    }
+
+    /// Starts a job and waits for its end. A job that was started before under the same id is adopted
+    /// if its configuration is ours.
+    ///
+    /// # Errors
+    /// When it cannot be started or looked up; a job that ran and failed is no error here.
+    pub async fn run(&self, rest: &Rest, resource: &Value) -> Result<Job> {
+        let id = resource["jobReference"]["jobId"].as_str().expect("jobs have ids of ours").to_owned();
+        let what = format!("starting job {id} in {}", self.project);
+        let url = rest.url(&format!("projects/{}/jobs", self.project));
+        match rest.post(url, resource.clone()).await {
+            Ok(_) => {}
+            Err(error) if error.is(409) => self.check_adopted(rest, &id, resource).await?,
+            Err(error) => return Err(error.describe(&what)),
+        }
+        self.wait(rest, &id).await
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when the id is taken by a job that is not ours.
+    pub async fn check_adopted(&self, rest: &Rest, id: &str, resource: &Value) -> Result<()> {
+        let job = self.get(rest, id).await.map_err(|error| error.describe(&format!("looking up job {id}")))?;
+        let ours = &resource["configuration"]["labels"][CONTENT_LABEL];
+        if &job.resource["configuration"]["labels"][CONTENT_LABEL] == ours {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Conflict, format!("job id {id} is taken by a job that putback did not start"))
+            .hint("run the same command again"))
+    }
+
+    /// Polls until the job has ended.
+    pub async fn wait(&self, rest: &Rest, id: &str) -> Result<Job> {
+        let mut pause = Duration::from_millis(50);
+        loop {
+            let job = self.get(rest, id).await.map_err(|error| error.describe(&format!("waiting for job {id}")))?;
+            if job.resource["status"]["state"] == "DONE" {
+                return Ok(job);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+    }
+
+    /// Every row of a query job's result, values as the service spells them.
+    pub async fn rows(&self, rest: &Rest, id: &str) -> Result<Vec<Vec<Value>>> {
+        let base = format!(
+            "projects/{}/queries/{id}?location={}&maxResults=50000&formatOptions.useInt64Timestamp=true",
+            self.project, self.location
+        );
+        let mut rows = Vec::new();
+        let mut token = String::new();
+        loop {
+            let page = if token.is_empty() { String::new() } else { format!("&pageToken={token}") };
+            let what = format!("reading the result of job {id}");
+            let reply = rest.get(rest.url(&format!("{base}{page}"))).await.map_err(|error| error.describe(&what))?;
+            for row in reply.body["rows"].as_array().into_iter().flatten() {
+                let cells = row["f"].as_array().into_iter().flatten();
+                rows.push(cells.map(|cell| cell["v"].clone()).collect());
+            }
+            match reply.body["pageToken"].as_str() {
+                Some(next) if !next.is_empty() => next.clone_into(&mut token),
+                _ => return Ok(rows),
+            }
+        }
+    }
+}
+
+/// 32 hexadecimal characters of the SHA-256 of a configuration.
+fn content_of(configuration: &Value) -> String {
+    hex(&Sha256::digest(configuration.to_string().as_bytes())[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_carries_labels_and_a_digest_of_its_configuration() {
+        let site = JobSite { project: "p".into(), location: "us-west2".into(), maximum_bytes_billed: 5 };
+        let job = |sql: &str| site.query("id", sql);
+        assert_eq!(job("SELECT 1")["configuration"]["labels"]["tool"], "putback");
+        assert_eq!(job("SELECT 1")["configuration"]["query"]["maximumBytesBilled"], "5");
+        assert_eq!(job("SELECT 1"), job("SELECT 1"));
+        let content = |sql: &str| job(sql)["configuration"]["labels"][CONTENT_LABEL].clone();
+        assert_ne!(content("SELECT 1"), content("SELECT 2"));
+    }
+
+    #[test]
+    fn conflicts_of_transactions_are_transient() {
+        let failure = |reason: &str, message: &str| JobFailure { reason: reason.into(), message: message.into() };
+        assert!(failure("invalidQuery", "Transaction is aborted due to concurrent update").is_transient());
+        assert!(failure("backendError", "").is_transient());
+        assert!(!failure("invalidQuery", "putback: stale plan").is_transient());
+    }
+}

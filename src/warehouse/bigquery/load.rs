@@ -1,0 +1,157 @@
+//! Parquet files into staging tables by resumable media upload.
+
+use std::path::Path;
+
+use reqwest::Method;
+use reqwest::header::{CONTENT_RANGE, HeaderName, LOCATION, RANGE};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+
+use super::jobs::{Job, JobSite};
+use super::rest::{ApiError, Body, Call, Reply, Rest};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How an upload stands.
+enum Progress {
+    /// So many bytes have arrived.
+    At(u64),
+    /// The job was started.
+    Done,
+    /// The session is gone; begin anew.
+    Gone,
+}
+
+/// Starts the load job `resource` with the bytes of a file and waits for its end.
+///
+/// A chunk that breaks is sent again from where the service says it is; a session that is gone is
+/// opened anew under the same job id, so that the file is loaded once.
+///
+/// # Errors
+/// When the bytes cannot be delivered; a job that ran and failed is no error here.
+pub(super) async fn load_file(
+    rest: &Rest,
+    site: &JobSite,
+    resource: &Value,
+    file: &Path,
+    chunk_bytes: u64,
+) -> Result<Job> {
+    let id = resource["jobReference"]["jobId"].as_str().expect("jobs have ids of ours").to_owned();
+    let what = format!("uploading {} for job {id}", file.display());
+    let mut failures = 0;
+    loop {
+        match send_file(rest, site, resource, file, chunk_bytes).await? {
+            Ok(()) => break,
+            Err(error) if error.is(409) => {
+                site.check_adopted(rest, &id, resource).await?;
+                break;
+            }
+            Err(error) => {
+                failures += 1;
+                let again = error.is_transient() || error.is(404) || error.is(410);
+                if !again || failures >= rest.attempts() {
+                    return Err(error.describe(&what));
+                }
+                rest.pause(failures).await;
+            }
+        }
+    }
+    site.wait(rest, &id).await
+}
+
+/// One session: the outer error is a local one, the inner the service's.
+async fn send_file(
+    rest: &Rest,
+    site: &JobSite,
+    resource: &Value,
+    path: &Path,
+    chunk_bytes: u64,
+) -> Result<Result<(), ApiError>> {
+    let read = |error| Error::io("read", path, error);
+    let mut file = tokio::fs::File::open(path).await.map_err(read)?;
+    let total = file.metadata().await.map_err(read)?.len();
+    let session = match open_session(rest, site, resource, total).await {
+        Ok(session) => session,
+        Err(error) => return Ok(Err(error)),
+    };
+    let (mut offset, mut failures) = (0, 0);
+    loop {
+        file.seek(std::io::SeekFrom::Start(offset)).await.map_err(read)?;
+        let mut chunk = vec![0; chunk_bytes.min(total - offset) as usize];
+        file.read_exact(&mut chunk).await.map_err(read)?;
+        let progress = match put(rest, &session, chunk, offset, total).await {
+            Ok(reply) => progress_of(&reply),
+            Err(error) if error.is_transient() && failures < rest.attempts() => {
+                failures += 1;
+                rest.pause(failures).await;
+                match put(rest, &session, Vec::new(), total, total).await {
+                    Ok(reply) => progress_of(&reply),
+                    Err(error) if error.is_transient() => Progress::At(offset),
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
+            Err(error) => return Ok(Err(error)),
+        };
+        match progress {
+            Progress::Done => return Ok(Ok(())),
+            Progress::Gone => {
+                return Ok(Err(ApiError {
+                    status: Some(410),
+                    reason: "gone".into(),
+                    message: "the upload session is gone".into(),
+                }));
+            }
+            Progress::At(arrived) if arrived > total => {
+                return Err(Error::new(
+                    ErrorKind::Unexpected,
+                    format!("{arrived} of {total} bytes arrived, says the service"),
+                ));
+            }
+            Progress::At(arrived) => {
+                if arrived > offset {
+                    failures = 0;
+                }
+                offset = arrived;
+            }
+        }
+    }
+}
+
+async fn open_session(rest: &Rest, site: &JobSite, resource: &Value, total: u64) -> Result<String, ApiError> {
+    let call = Call {
+        method: Method::POST,
+        url: rest.upload_url(&format!("projects/{}/jobs?uploadType=resumable", site.project)),
+        headers: vec![
+            (HeaderName::from_static("x-upload-content-type"), "application/octet-stream".to_owned()),
+            (HeaderName::from_static("x-upload-content-length"), total.to_string()),
+        ],
+        body: Body::Json(resource.clone()),
+    };
+    let reply = rest.send(&call).await?;
+    let session = reply.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+    session.map(str::to_owned).ok_or_else(|| ApiError {
+        status: Some(reply.status),
+        reason: "invalid".to_owned(),
+        message: "the upload session has no address".to_owned(),
+    })
+}
+
+/// Sends bytes, or with none asks how far the upload is. Not repeated here: after a failure it must
+/// first be asked what arrived.
+async fn put(rest: &Rest, session: &str, chunk: Vec<u8>, offset: u64, total: u64) -> Result<Reply, ApiError> {
+    let range = match chunk.len() as u64 {
+        0 => format!("bytes */{total}"),
+        length => format!("bytes {offset}-{}/{total}", offset + length - 1),
+    };
+    let body = if chunk.is_empty() { Body::Empty } else { Body::Bytes(chunk) };
+    let call = Call { method: Method::PUT, url: session.to_owned(), headers: vec![(CONTENT_RANGE, range)], body };
+    rest.once(&call).await
+}
+
+fn progress_of(reply: &Reply) -> Progress {
+    if reply.status != 308 {
+        return if reply.body.is_null() { Progress::Gone } else { Progress::Done };
+    }
+    let range = reply.headers.get(RANGE).and_then(|value| value.to_str().ok());
+    let last = range.and_then(|range| range.rsplit('-').next()).and_then(|last| last.parse::<u64>().ok());
+    Progress::At(last.map_or(0, |last| last + 1))
+}

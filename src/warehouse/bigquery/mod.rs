@@ -1,0 +1,220 @@
+//! BigQuery as a warehouse: Phase 3 by the Storage Read API, Phase 4 by load jobs and one transaction.
+//!
+//! The control plane is JSON over HTTPS with retries of our own (`rest.rs`): repetition must know the
+//! HTTP status, and schemas must keep precision and scale. The Read API's protocol comes from
+//! `gcp-bigquery-client`.
+
+mod auth;
+mod cells;
+mod jobs;
+mod load;
+mod metadata;
+mod publish;
+mod read;
+mod rest;
+mod statements;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use tonic::Code;
+
+pub use self::auth::Tokens;
+use self::jobs::JobSite;
+use self::metadata::LiveTable;
+use self::rest::Rest;
+pub use self::rest::RetryPolicy;
+use super::{Partitions, SchemaMatch, Selection, Source, TableDescription};
+use crate::catalog::Table;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Addresses of the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Of the REST interface, without a path.
+    pub rest: String,
+    /// Of the Storage Read API; absent: rows come as query results.
+    pub storage: Option<String>,
+    /// Whether the service wants credentials.
+    pub needs_credentials: bool,
+}
+
+impl Endpoint {
+    /// Google's own.
+    pub fn google() -> Self {
+        Self {
+            rest: "https://bigquery.googleapis.com".to_owned(),
+            storage: Some("https://bigquerystorage.googleapis.com".to_owned()),
+            needs_credentials: true,
+        }
+    }
+}
+
+/// How to reach a project.
+#[derive(Debug, Clone)]
+pub struct BigQuerySettings {
+    pub project: String,
+    /// Where the datasets are expected; absent: where they are.
+    pub location: Option<String>,
+    pub endpoint: Endpoint,
+    /// The project whose quota is used; absent: that of the credentials.
+    pub quota_project: Option<String>,
+    pub retry: RetryPolicy,
+    /// A query that would cost more fails before it runs.
+    pub maximum_bytes_billed: u64,
+    /// Sent at once in an upload; a multiple of 256 KiB.
+    pub chunk_bytes: u64,
+    /// Makes ids of metadata queries unique to the run.
+    pub run_id: String,
+    /// The moment of the run.
+    pub now: DateTime<Utc>,
+}
+
+/// A project's BigQuery.
+pub struct BigQuery {
+    settings: BigQuerySettings,
+    runtime: Runtime,
+    rest: Rest,
+    tokens: Tokens,
+    location: String,
+    queries: AtomicU64,
+    described: Mutex<BTreeMap<Table, Option<LiveTable>>>,
+    partitions: Mutex<BTreeMap<String, BTreeMap<String, Partitions>>>,
+    notes: Mutex<Vec<String>>,
+}
+
+impl BigQuery {
+    /// Connects, and verifies that the datasets of `tables` lie in one location.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Auth`] without usable credentials, [`ErrorKind::Upstream`] for a missing dataset or
+    /// one in another location.
+    pub fn open(settings: BigQuerySettings, tables: impl Iterator<Item = Table>) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime =
+            runtime.map_err(|error| Error::new(ErrorKind::Unexpected, "cannot start threads").because(error))?;
+        let tokens = if settings.endpoint.needs_credentials {
+            let _guard = runtime.enter();
+            Tokens::application_default()?
+        } else {
+            Tokens::Anonymous
+        };
+        let rest = Rest::new(&settings.endpoint.rest, tokens.clone(), settings.quota_project.clone(), settings.retry)?;
+        let mut bigquery = Self {
+            settings,
+            runtime,
+            rest,
+            tokens,
+            location: String::new(),
+            queries: AtomicU64::new(0),
+            described: Mutex::default(),
+            partitions: Mutex::default(),
+            notes: Mutex::default(),
+        };
+        let mut datasets: Vec<&str> =
+            tables.filter_map(|table| table.full_name().split_once('.')).map(|(dataset, _)| dataset).collect();
+        datasets.sort_unstable();
+        datasets.dedup();
+        bigquery.location = bigquery.verify_location(&datasets)?;
+        Ok(bigquery)
+    }
+
+    fn site(&self) -> JobSite {
+        JobSite {
+            project: self.settings.project.clone(),
+            location: self.location.clone(),
+            maximum_bytes_billed: self.settings.maximum_bytes_billed,
+        }
+    }
+
+    /// Runs a query under an id of this run and returns its rows.
+    fn query_rows(&self, sql: &str, what: &str) -> Result<Vec<Vec<Value>>> {
+        let number = self.queries.fetch_add(1, Ordering::Relaxed);
+        let id = format!("putback_{}_{number}", self.settings.run_id);
+        let site = self.site();
+        self.runtime.block_on(async {
+            let job = site.run(&self.rest, &site.query(&id, sql)).await?.succeeded(what)?;
+            site.rows(&self.rest, &job.id).await
+        })
+    }
+
+    /// The live table, looked at once.
+    fn described(&self, table: Table) -> Result<Option<LiveTable>> {
+        if let Some(known) = self.described.lock().expect("no thread panicked").get(&table) {
+            return Ok(known.clone());
+        }
+        let (dataset, name) = table.full_name().split_once('.').expect("full names have a dataset");
+        let live = self.live_table(dataset, name)?;
+        self.described.lock().expect("no thread panicked").insert(table, live.clone());
+        Ok(live)
+    }
+
+    fn partitions_of(&self, table: Table) -> Result<Partitions> {
+        let (dataset, name) = table.full_name().split_once('.').expect("full names have a dataset");
+        let mut known = self.partitions.lock().expect("no thread panicked");
+        if !known.contains_key(dataset) {
+            known.insert(dataset.to_owned(), self.partitions(dataset)?);
+        }
+        Ok(known[dataset].get(name).cloned().unwrap_or_default())
+    }
+
+    fn note(&self, text: String) {
+        self.notes.lock().expect("no thread panicked").push(text);
+    }
+}
+
+impl Source for BigQuery {
+    fn name(&self) -> String {
+        format!("bigquery:{}", self.settings.project)
+    }
+
+    fn describe(&self, table: Table) -> Result<Option<TableDescription>> {
+        let Some(live) = self.described(table)? else { return Ok(None) };
+        let place = format!("{}.{table}", self.settings.project);
+        let schema = SchemaMatch::compare(table, &live.arrow(), &place)?;
+        let is_partitioned = live.resource["timePartitioning"]["field"] == table.schema().partition_column();
+        let partitions = if is_partitioned { Some(self.partitions_of(table)?) } else { None };
+        // Partitions say what changed; without them the table as a whole does.
+        let version = if is_partitioned {
+            crate::numerics::hash::data_hash(&[live.resource["schema"].to_string().as_bytes()])
+        } else {
+            live.version()
+        };
+        Ok(Some(TableDescription { version, schema, partitions }))
+    }
+
+    fn read(&self, table: Table, selection: &Selection, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
+        self.read_rows(table, selection, sink)
+    }
+
+    fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.notes.lock().expect("no thread panicked"))
+    }
+}
+
+/// Whether a call may succeed a moment later. A connection that is cut shows as unknown or internal.
+fn retry_later(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unavailable
+            | Code::Internal
+            | Code::Unknown
+            | Code::Aborted
+            | Code::Cancelled
+            | Code::DeadlineExceeded
+            | Code::ResourceExhausted
+    )
+}
+
+/// Waits before repetitions as the service's documentation advises.
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { attempts: 7, first_delay: Duration::from_millis(500), longest_delay: Duration::from_secs(32), seed: 0 }
+    }
+}

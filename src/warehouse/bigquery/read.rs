@@ -1,0 +1,288 @@
+//! Rows by the Storage Read API, as Arrow over several streams; by query results where it is not to
+//! be had.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
+use arrow::datatypes::Schema;
+use arrow::ipc::reader::StreamDecoder;
+use gcp_bigquery_client::google::cloud::bigquery::storage::v1 as storage;
+use storage::big_query_read_client::BigQueryReadClient;
+use storage::read_rows_response::Rows;
+use storage::read_session::TableReadOptions;
+use tokio::sync::mpsc;
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Status};
+
+use super::auth::Tokens;
+use super::cells::batch_of;
+use super::rest::RetryPolicy;
+use super::{BigQuery, retry_later};
+use crate::calendar::DateRanges;
+use crate::catalog::Table;
+use crate::error::{Error, ErrorKind, Result};
+use crate::warehouse::Selection;
+use crate::warehouse::conform::conform;
+
+const STREAMS: i32 = 4;
+const LARGEST_MESSAGE_BYTES: usize = 256 << 20;
+
+/// One session's streams, ready to be read.
+struct Session {
+    streams: Vec<String>,
+    /// The schema message that comes before every stream's batches.
+    schema: Vec<u8>,
+}
+
+/// What a reader of a stream needs, for each of its tries.
+#[derive(Clone)]
+struct Reader {
+    client: BigQueryReadClient<Channel>,
+    tokens: Tokens,
+    retry: RetryPolicy,
+}
+
+impl BigQuery {
+    /// Hands the selected rows to `sink`, with exactly the columns of the table.
+    pub(super) fn read_rows(
+        &self,
+        table: Table,
+        selection: &Selection,
+        sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let place = format!("{}.{table}", self.settings.project);
+        let columns = self.known_columns(table)?;
+        let restriction = match selection {
+            Selection::Everything => None,
+            Selection::Ranges(ranges) => Some(restriction(table, ranges)),
+        };
+        let session = match &self.settings.endpoint.storage {
+            Some(endpoint) => {
+                self.runtime.block_on(self.open_session(endpoint, table, &columns, restriction.as_deref()))
+            }
+            None => Err(Status::unavailable("no address of the Storage Read API is given")),
+        };
+        match session {
+            Ok((reader, session)) => self.drain(&place, table, reader, session, sink),
+            Err(status) if is_out_of_reach(&status) => {
+                self.note(format!(
+                    "{place}: the Storage Read API is not available ({}); rows come as query results, which are \
+                     slower and billed by the bytes they scan",
+                    status.message()
+                ));
+                self.read_by_query(&place, table, &columns, restriction.as_deref(), sink)
+            }
+            Err(status) => Err(describe(&status, &format!("opening a read session on {place}"))),
+        }
+    }
+
+    /// Columns that both the live table and ours have, in the live order.
+    fn known_columns(&self, table: Table) -> Result<Vec<String>> {
+        let live = self.described(table)?.expect("only tables that were described are read");
+        let names = live.arrow().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+        Ok(names.into_iter().filter(|name| table.schema().column(name).is_some()).collect())
+    }
+
+    async fn open_session(
+        &self,
+        endpoint: &str,
+        table: Table,
+        columns: &[String],
+        restriction: Option<&str>,
+    ) -> Result<(Reader, Session), Status> {
+        let retry = self.settings.retry;
+        let channel = connect(endpoint).await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let client = BigQueryReadClient::new(channel).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
+        let mut reader = Reader { client, tokens: self.tokens.clone(), retry };
+        let project = &self.settings.project;
+        let (dataset, name) = table.full_name().split_once('.').expect("full names have a dataset");
+        let path = format!("projects/{project}/datasets/{dataset}/tables/{name}");
+        let request = storage::CreateReadSessionRequest {
+            parent: format!("projects/{project}"),
+            read_session: Some(storage::ReadSession {
+                table: path.clone(),
+                data_format: storage::DataFormat::Arrow as i32,
+                read_options: Some(TableReadOptions {
+                    selected_fields: columns.to_vec(),
+                    row_restriction: restriction.unwrap_or_default().to_owned(),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }),
+            max_stream_count: STREAMS,
+            ..Default::default()
+        };
+        let mut failures = 0;
+        let session = loop {
+            let prepared = reader.request(request.clone(), &format!("read_session.table={path}")).await?;
+            match reader.client.create_read_session(prepared).await {
+                Ok(response) => break response.into_inner(),
+                Err(status) => {
+                    failures += 1;
+                    if !retry_later(status.code()) || failures >= retry.attempts || is_out_of_reach(&status) {
+                        return Err(status);
+                    }
+                    tokio::time::sleep(retry.delay(failures, u64::from(failures))).await;
+                }
+            }
+        };
+        let Some(storage::read_session::Schema::ArrowSchema(schema)) = session.schema else {
+            return Err(Status::internal("the read session has no Arrow schema"));
+        };
+        let streams = session.streams.into_iter().map(|stream| stream.name).collect();
+        Ok((reader, Session { streams, schema: schema.serialized_schema }))
+    }
+
+    /// Reads the streams side by side; batches are handed on one at a time, so that memory stays small.
+    fn drain(
+        &self,
+        place: &str,
+        table: Table,
+        reader: Reader,
+        session: Session,
+        sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let (sender, mut receiver) = mpsc::channel(STREAMS as usize);
+        let schema: Arc<[u8]> = session.schema.into();
+        for stream in session.streams {
+            let (reader, schema, sender) = (reader.clone(), Arc::clone(&schema), sender.clone());
+            self.runtime.spawn(async move {
+                if let Err(status) = reader.read_stream(&stream, &schema, &sender).await {
+                    let _ = sender.send(Err(status)).await;
+                }
+            });
+        }
+        drop(sender);
+        while let Some(batch) = receiver.blocking_recv() {
+            let batch = batch.map_err(|status| describe(&status, &format!("reading {place}")))?;
+            if batch.num_rows() > 0 {
+                sink(conform(table, &batch, place)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_by_query(
+        &self,
+        place: &str,
+        table: Table,
+        columns: &[String],
+        restriction: Option<&str>,
+        sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let live = self.described(table)?.expect("only tables that were described are read").arrow();
+        let fields = columns.iter().map(|name| live.field_with_name(name).expect("a live column").clone());
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let filter = restriction.map_or_else(String::new, |restriction| format!(" WHERE {restriction}"));
+        let sql = format!("SELECT {} FROM `{place}`{filter}", columns.join(", "));
+        for rows in self.query_rows(&sql, &format!("reading {place}"))?.chunks(1 << 14) {
+            sink(conform(table, &batch_of(&schema, rows)?, place)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Reader {
+    async fn request<T>(&self, message: T, params: &str) -> Result<tonic::Request<T>, Status> {
+        let mut request = tonic::Request::new(message);
+        let invalid = |_| Status::invalid_argument("a name that cannot be sent");
+        request.metadata_mut().insert("x-goog-request-params", params.parse().map_err(invalid)?);
+        let token = self.tokens.token().await.map_err(|error| Status::unauthenticated(error.message))?;
+        if let Some(token) = token {
+            let mut value: tonic::metadata::MetadataValue<_> = format!("Bearer {token}")
+                .parse()
+                .map_err(|_| Status::unauthenticated("the access token cannot be sent"))?;
+            value.set_sensitive(true);
+            request.metadata_mut().insert("authorization", value);
+        }
+        Ok(request)
+    }
+
+    /// Reads a stream to its end; one that breaks is opened again at the first row that has not arrived.
+    async fn read_stream(
+        mut self,
+        stream: &str,
+        schema: &[u8],
+        sender: &mpsc::Sender<Result<RecordBatch, Status>>,
+    ) -> Result<(), Status> {
+        let (mut offset, mut failures) = (0, 0);
+        loop {
+            let before = offset;
+            let Err(status) = self.read_from(stream, schema, &mut offset, sender).await else { return Ok(()) };
+            // Rows that arrived show that the service is there: the count starts anew.
+            failures = if offset > before { 1 } else { failures + 1 };
+            if !retry_later(status.code()) || failures >= self.retry.attempts {
+                return Err(status);
+            }
+            tokio::time::sleep(self.retry.delay(failures, offset.cast_unsigned())).await;
+        }
+    }
+
+    async fn read_from(
+        &mut self,
+        stream: &str,
+        schema: &[u8],
+        offset: &mut i64,
+        sender: &mpsc::Sender<Result<RecordBatch, Status>>,
+    ) -> Result<(), Status> {
+        let request = storage::ReadRowsRequest { read_stream: stream.to_owned(), offset: *offset };
+        let request = self.request(request, &format!("read_stream={stream}")).await?;
+        let mut messages = self.client.read_rows(request).await?.into_inner();
+        let broken = |error: arrow::error::ArrowError| Status::data_loss(format!("not an Arrow message: {error}"));
+        let mut decoder = StreamDecoder::new();
+        decoder.decode(&mut Buffer::from(schema.to_vec())).map_err(broken)?;
+        while let Some(message) = messages.message().await? {
+            let Some(Rows::ArrowRecordBatch(batch)) = message.rows else { continue };
+            let mut bytes = Buffer::from(batch.serialized_record_batch);
+            while !bytes.is_empty() {
+                let Some(batch) = decoder.decode(&mut bytes).map_err(broken)? else { continue };
+                *offset += batch.num_rows() as i64;
+                if sender.send(Ok(batch)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn connect(endpoint: &str) -> Result<Channel, tonic::transport::Error> {
+    let mut target = Endpoint::from_shared(endpoint.to_owned())?
+        .connect_timeout(Duration::from_secs(20))
+        .http2_keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_while_idle(true);
+    if endpoint.starts_with("https://") {
+        target = target.tls_config(ClientTlsConfig::new().with_enabled_roots())?;
+    }
+    target.connect().await
+}
+
+/// The Read API itself is missing, switched off or not ours to use: another way may work.
+fn is_out_of_reach(status: &Status) -> bool {
+    match status.code() {
+        Code::Unimplemented | Code::PermissionDenied => true,
+        Code::Unavailable => status.message().contains("no address"),
+        _ => false,
+    }
+}
+
+fn describe(status: &Status, what: &str) -> Error {
+    let kind = match status.code() {
+        Code::Unauthenticated | Code::PermissionDenied => ErrorKind::Auth,
+        Code::ResourceExhausted => ErrorKind::Quota,
+        Code::NotFound => ErrorKind::Upstream,
+        _ => ErrorKind::Unexpected,
+    };
+    Error::new(kind, format!("{what}: {} ({:?})", status.message(), status.code()))
+        .hint("run the same command again: nothing was changed")
+}
+
+/// The predicate on the partition column, in the words of both SQL and row restrictions.
+fn restriction(table: Table, ranges: &DateRanges) -> String {
+    let column = table.schema().partition_column();
+    let each: Vec<String> =
+        ranges.iter().map(|range| format!("{column} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to)).collect();
+    if each.is_empty() { "FALSE".to_owned() } else { each.join(" OR ") }
+}

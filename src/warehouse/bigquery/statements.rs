@@ -1,0 +1,240 @@
+//! The SQL of a publication. Every statement on a table carries literal predicates on its partitions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Date32Type;
+use chrono::NaiveDate;
+use sha2::{Digest, Sha256};
+
+use crate::calendar::date_of_day;
+use crate::catalog::Table;
+use crate::numerics::hash::hex;
+use crate::processors::ProcessorId;
+
+/// Where publications are recorded.
+pub(super) const LEDGER: (&str, &str) = ("nba_backfill", "putback_ledger");
+
+/// The dates of a table that a publication replaces, by whose rows on them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Scope {
+    pub table: Table,
+    /// For the failures table, the processors whose rows are replaced; for the others one key.
+    groups: BTreeMap<Vec<ProcessorId>, BTreeSet<NaiveDate>>,
+}
+
+/// How a date stands: so many rows with this checksum over keys and hashes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DateContent {
+    pub rows: u64,
+    pub checksum: String,
+}
+
+impl Scope {
+    pub fn new(table: Table) -> Self {
+        Self { table, groups: BTreeMap::new() }
+    }
+
+    pub fn add(&mut self, date: NaiveDate, processors: &[ProcessorId]) {
+        let key = if self.table == Table::PrecomputeFailures { processors.to_vec() } else { Vec::new() };
+        self.groups.entry(key).or_default().insert(date);
+    }
+
+    /// Takes dates out.
+    pub fn remove(&mut self, dates: &BTreeMap<NaiveDate, String>) {
+        self.groups.values_mut().for_each(|group| group.retain(|date| !dates.contains_key(date)));
+        self.groups.retain(|_, group| !group.is_empty());
+    }
+
+    pub fn dates(&self) -> impl Iterator<Item = NaiveDate> {
+        self.groups.values().flatten().copied()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// The rows of the scope, with a literal range of partitions first.
+    pub fn predicate(&self) -> String {
+        let column = self.table.schema().partition_column();
+        let (Some(first), Some(last)) = (self.dates().min(), self.dates().max()) else { return "FALSE".to_owned() };
+        let each: Vec<String> =
+            self.groups.iter().map(|(processors, dates)| group(column, processors, dates)).collect();
+        format!("{column} BETWEEN DATE '{first}' AND DATE '{last}' AND ({})", each.join(" OR "))
+    }
+}
+
+fn group(column: &str, processors: &[ProcessorId], dates: &BTreeSet<NaiveDate>) -> String {
+    let dates: Vec<String> = dates.iter().map(|date| format!("DATE '{date}'")).collect();
+    let dates = format!("{column} IN ({})", dates.join(", "));
+    if processors.is_empty() {
+        return dates;
+    }
+    let names: Vec<String> = processors.iter().map(|id| format!("'{}'", id.class_name())).collect();
+    format!("({dates} AND processor_name IN ({}))", names.join(", "))
+}
+
+/// What tells two versions of a row apart: its key and its hash, or all that a failure says.
+fn token_columns(table: Table) -> &'static [&'static str] {
+    match table {
+        Table::TeamDefenseZoneAnalysis => &["team_abbr", "data_hash"],
+        Table::PrecomputeFailures => &["processor_name", "entity_id", "failure_category", "failure_reason"],
+        _ => &["player_lookup", "data_hash"],
+    }
+}
+
+fn token_sql(table: Table) -> String {
+    let columns = token_columns(table).iter().map(|column| format!("IFNULL({column}, '')"));
+    format!("CONCAT({})", columns.collect::<Vec<_>>().join(", '|', "))
+}
+
+/// One row per date: date, rows, checksum. `reference` is a quoted table.
+pub(super) fn dates_sql(table: Table, reference: &str, predicate: &str) -> String {
+    let column = table.schema().partition_column();
+    format!(
+        "SELECT CAST(day AS STRING) AS day, COUNT(*) AS row_count, \
+         TO_HEX(SHA256(STRING_AGG(token, '' ORDER BY token))) AS checksum \
+         FROM (SELECT {column} AS day, {token} AS token FROM {reference} WHERE {predicate}) GROUP BY day",
+        token = token_sql(table),
+    )
+}
+
+/// One value over all dates of [`dates_sql`].
+fn content_sql(table: Table, reference: &str, predicate: &str) -> String {
+    format!(
+        "(SELECT TO_HEX(SHA256(IFNULL(STRING_AGG(line, '' ORDER BY line), ''))) FROM \
+         (SELECT CONCAT(day, '|', CAST(row_count AS STRING), '|', checksum) AS line FROM ({})))",
+        dates_sql(table, reference, predicate)
+    )
+}
+
+/// The value of [`content_sql`] for known dates.
+pub(super) fn content(dates: &BTreeMap<NaiveDate, DateContent>) -> String {
+    let mut digest = Sha256::new();
+    for (date, content) in dates {
+        digest.update(format!("{date}|{}|{}", content.rows, content.checksum));
+    }
+    hex(&digest.finalize())
+}
+
+/// The values of [`dates_sql`] for rows at hand.
+pub(super) fn dates_of(table: Table, rows: &RecordBatch) -> BTreeMap<NaiveDate, DateContent> {
+    let days = rows.column_by_name(table.schema().partition_column()).expect("partition column");
+    let days = days.as_primitive::<Date32Type>();
+    let columns: Vec<_> = token_columns(table)
+        .iter()
+        .map(|name| rows.column_by_name(name).expect("a column of the table").as_string::<i32>())
+        .collect();
+    let mut tokens: BTreeMap<NaiveDate, Vec<String>> = BTreeMap::new();
+    for row in 0..rows.num_rows() {
+        let parts = columns.iter().map(|column| if column.is_null(row) { "" } else { column.value(row) });
+        let token = parts.collect::<Vec<_>>().join("|");
+        tokens.entry(date_of_day(days.value(row))).or_default().push(token);
+    }
+    let content = |mut tokens: Vec<String>| {
+        tokens.sort_unstable();
+        let mut digest = Sha256::new();
+        tokens.iter().for_each(|token| digest.update(token));
+        DateContent { rows: tokens.len() as u64, checksum: hex(&digest.finalize()) }
+    };
+    tokens.into_iter().map(|(date, tokens)| (date, content(tokens))).collect()
+}
+
+/// One table's share of the transaction.
+#[derive(Debug, Clone)]
+pub(super) struct TableStatement {
+    pub scope: Scope,
+    /// Quoted references.
+    pub target: String,
+    pub staging: String,
+    /// Columns of the target that we fill.
+    pub columns: Vec<String>,
+    /// Values of [`content`]: what is in the target now, and what we send.
+    pub planned: String,
+    pub sent: String,
+}
+
+/// The row that says that a publication is done.
+#[derive(Debug, Clone)]
+pub(super) struct LedgerRow {
+    pub publication_id: String,
+    pub parent_id: String,
+    pub version: String,
+    pub published_at: String,
+    pub first_date: NaiveDate,
+    pub last_date: NaiveDate,
+    pub row_count: u64,
+    pub summary: String,
+}
+
+/// The marks by which a failed script says what it found.
+pub(super) const STALE_PLAN: &str = "putback stale plan";
+pub(super) const BAD_STAGING: &str = "putback staging differs";
+pub(super) const BAD_TARGET: &str = "putback target differs";
+
+/// Everything of a publication, in one transaction: readers see all of it or nothing.
+pub(super) fn transaction(ledger: &str, tables: &[TableStatement], row: &LedgerRow) -> String {
+    let mut sql = String::from("BEGIN TRANSACTION;\n");
+    sql.push_str(&format!(
+        "ASSERT {} = '{}' AS '{STALE_PLAN}: another publication came in between';\n",
+        latest_sql(ledger),
+        row.parent_id
+    ));
+    for table in tables {
+        let (name, predicate) = (table.scope.table, table.scope.predicate());
+        let content = |reference: &str| content_sql(name, reference, &predicate);
+        let columns = table.columns.join(", ");
+        let (target, staging) = (&table.target, &table.staging);
+        let statements = [
+            format!("ASSERT {} = '{}' AS '{BAD_STAGING}: {name}'", content(staging), table.sent),
+            format!("ASSERT {} = '{}' AS '{STALE_PLAN}: {name} was changed'", content(target), table.planned),
+            format!("DELETE FROM {target} WHERE {predicate}"),
+            format!("INSERT INTO {target} ({columns}) SELECT {columns} FROM {staging} WHERE {predicate}"),
+            format!("ASSERT {} = '{}' AS '{BAD_TARGET}: {name}'", content(target), table.sent),
+        ];
+        for statement in statements {
+            sql.push_str(&statement);
+            sql.push_str(";\n");
+        }
+    }
+    sql.push_str(&format!(
+        "INSERT INTO {ledger} (publication_id, parent_id, version, published_at, first_date, last_date, row_count, summary) \
+         VALUES ('{}', '{}', '{}', TIMESTAMP '{}', DATE '{}', DATE '{}', {}, '{}');\n",
+        row.publication_id, row.parent_id, row.version, row.published_at, row.first_date, row.last_date, row.row_count, row.summary
+    ));
+    sql.push_str("COMMIT TRANSACTION;\n");
+    sql
+}
+
+/// The publication that no other has for a parent; empty before the first.
+pub(super) fn latest_sql(ledger: &str) -> String {
+    format!(
+        "(SELECT IFNULL(MAX(publication_id), '') FROM {ledger} \
+         WHERE publication_id NOT IN (SELECT parent_id FROM {ledger}))"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(text: &str) -> NaiveDate {
+        text.parse().expect("a date")
+    }
+
+    #[test]
+    fn predicates_are_literal_and_bounded() {
+        let mut scope = Scope::new(Table::PlayerShotZoneAnalysis);
+        scope.add(date("2024-01-05"), &[ProcessorId::Psza]);
+        scope.add(date("2024-01-03"), &[ProcessorId::Psza]);
+        assert_eq!(
+            scope.predicate(),
+            "analysis_date BETWEEN DATE '2024-01-03' AND DATE '2024-01-05' AND \
+             (analysis_date IN (DATE '2024-01-03', DATE '2024-01-05'))"
+        );
+        let mut failures = Scope::new(Table::PrecomputeFailures);
+        failures.add(date("2024-01-03"), &[ProcessorId::Tdza]);
+        assert!(failures.predicate().contains("processor_name IN ('TeamDefenseZoneAnalysisProcessor')"));
+        assert_eq!(Scope::new(Table::MlFeatureStore).predicate(), "FALSE");
+    }
+}

@@ -1,6 +1,6 @@
 # Two commands do all the set-up: `make demo` and `make test`.
 
-.PHONY: demo test setup build fmt lint doc test-bundled
+.PHONY: demo test test-faults setup build fmt lint doc test-bundled
 
 # One profile for everything: a second one would build every dependency again.
 CARGO := cargo
@@ -16,6 +16,10 @@ test: setup
 	$(CARGO) clippy --quiet $(RELEASE) --all-targets -- -D warnings
 	$(CARGO) test --quiet $(RELEASE)
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet $(RELEASE) --no-deps
+
+# Every request of a sync and an upload meets every fault: an hour.
+test-faults: setup
+	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test bigquery -- faults --nocapture
 
 setup:
 	@scripts/setup

@@ -2,6 +2,7 @@
 pub mod bench;
 pub mod calendar;
 pub mod catalog;
+pub mod checks;
 pub mod cli;
 pub mod compute;
 pub mod engine;

@@ -5,13 +5,15 @@ use clap::Subcommand;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::GlobalArgs;
-use super::{bench, compute, config, demo, run, status, sync, upload};
+use super::{bench, checks, compute, config, demo, run, status, sync, upload};
 use crate::error::Result;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Sync(sync::SyncArgs),
     Compute(compute::ComputeArgs),
+    Check(checks::CheckArgs),
+    Validate(checks::ValidateArgs),
     Upload(upload::UploadArgs),
     Run(run::RunArgs),
     Status(status::StatusArgs),
@@ -29,6 +31,8 @@ impl Command {
         match self {
             Self::Sync(args) => sync::run(args, global, *printer),
             Self::Compute(args) => compute::run(args, global, *printer),
+            Self::Check(args) => checks::check(args, global, *printer),
+            Self::Validate(args) => checks::validate(args, global, *printer),
             Self::Upload(args) => upload::run(args, global, *printer),
             Self::Run(args) => run::run(args, global, *printer),
             Self::Status(args) => status::run(args, global, *printer),

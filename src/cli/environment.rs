@@ -84,7 +84,7 @@ pub fn bigquery(project: &str, location: Option<String>) -> Result<BigQuerySetti
         maximum_bytes_billed: number(MAXIMUM_BYTES_BILLED)?.unwrap_or(50 << 30),
         chunk_bytes: number(UPLOAD_CHUNK_KIB)?.unwrap_or(8 << 10).next_multiple_of(256).max(256) << 10,
         run_id: format!("{}_{}", now.format("%Y%m%dT%H%M%S%6f"), std::process::id()),
-        now: timestamp()?,
+        now,
     })
 }
 

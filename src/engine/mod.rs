@@ -76,8 +76,18 @@ impl Session {
         self.view(table, files, "true")
     }
 
+    /// Makes every column and row of a table in `range` readable under its name.
+    pub fn view_whole(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
+        let date = table.schema().partition_column();
+        let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to);
+        self.view_columns(table, files, &condition, table.schema().columns().iter().collect())
+    }
+
     fn view(&self, table: Table, files: &[PathBuf], condition: &str) -> Result<()> {
-        let columns = needed_columns(table);
+        self.view_columns(table, files, condition, needed_columns(table))
+    }
+
+    fn view_columns(&self, table: Table, files: &[PathBuf], condition: &str, columns: Vec<&Column>) -> Result<()> {
         let rows = if files.is_empty() {
             let null = |column: &&Column| format!("NULL::{} AS {}", sql_type(column), column.name);
             format!("{} WHERE false", columns.iter().map(null).collect::<Vec<_>>().join(", "))

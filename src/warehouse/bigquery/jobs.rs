@@ -178,8 +178,12 @@ impl JobSite {
     }
 }
 
-/// 32 hexadecimal characters of the SHA-256 of a configuration.
+/// 32 hexadecimal characters of the SHA-256 of a configuration, its cost limit left out.
 fn content_of(configuration: &Value) -> String {
+    let mut configuration = configuration.clone();
+    if let Some(query) = configuration["query"].as_object_mut() {
+        query.remove("maximumBytesBilled");
+    }
     hex(&Sha256::digest(configuration.to_string().as_bytes())[..16])
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options, concat_batches};
 use arrow::datatypes::{Field, Schema};
-use chrono::{NaiveDate, SecondsFormat};
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -403,7 +403,6 @@ impl BigQuery {
             publication_id: publication.id.clone(),
             parent_id: publication.parent.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            published_at: self.settings.now.to_rfc3339_opts(SecondsFormat::Micros, true),
             first_date: dates().min().expect("a publication has dates"),
             last_date: dates().max().expect("a publication has dates"),
             row_count: publication.parts.iter().map(|part| part.rows.num_rows() as u64).sum(),

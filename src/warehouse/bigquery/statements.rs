@@ -160,7 +160,6 @@ pub(super) struct LedgerRow {
     pub publication_id: String,
     pub parent_id: String,
     pub version: String,
-    pub published_at: String,
     pub first_date: NaiveDate,
     pub last_date: NaiveDate,
     pub row_count: u64,
@@ -180,27 +179,28 @@ pub(super) fn transaction(ledger: &str, tables: &[TableStatement], row: &LedgerR
         latest_sql(ledger),
         row.parent_id
     ));
+    let all =
+        |part: &dyn Fn(&TableStatement) -> String, joint: &str| tables.iter().map(part).collect::<Vec<_>>().join(joint);
+    let content_of =
+        |table: &TableStatement, reference: &str| content_sql(table.scope.table, reference, &table.scope.predicate());
+    let sent = all(&|table| table.sent.clone(), "");
+    let planned = all(&|table| table.planned.clone(), "");
+    let staging = all(&|table| content_of(table, &table.staging), ", ");
+    let target = all(&|table| content_of(table, &table.target), ", ");
+    let what = "in one of the tables";
+    sql.push_str(&format!("ASSERT CONCAT({staging}) = '{sent}' AS '{BAD_STAGING} {what}';\n"));
+    sql.push_str(&format!("ASSERT CONCAT({target}) = '{planned}' AS '{STALE_PLAN}: rows were changed {what}';\n"));
     for table in tables {
-        let (name, predicate) = (table.scope.table, table.scope.predicate());
-        let content = |reference: &str| content_sql(name, reference, &predicate);
-        let columns = table.columns.join(", ");
-        let (target, staging) = (&table.target, &table.staging);
-        let statements = [
-            format!("ASSERT {} = '{}' AS '{BAD_STAGING}: {name}'", content(staging), table.sent),
-            format!("ASSERT {} = '{}' AS '{STALE_PLAN}: {name} was changed'", content(target), table.planned),
-            format!("DELETE FROM {target} WHERE {predicate}"),
-            format!("INSERT INTO {target} ({columns}) SELECT {columns} FROM {staging} WHERE {predicate}"),
-            format!("ASSERT {} = '{}' AS '{BAD_TARGET}: {name}'", content(target), table.sent),
-        ];
-        for statement in statements {
-            sql.push_str(&statement);
-            sql.push_str(";\n");
-        }
+        let (predicate, columns) = (table.scope.predicate(), table.columns.join(", "));
+        let TableStatement { target, staging, .. } = table;
+        sql.push_str(&format!("DELETE FROM {target} WHERE {predicate};\n"));
+        sql.push_str(&format!("INSERT INTO {target} ({columns}) SELECT {columns} FROM {staging} WHERE {predicate};\n"));
     }
+    sql.push_str(&format!("ASSERT CONCAT({target}) = '{sent}' AS '{BAD_TARGET} {what}';\n"));
     sql.push_str(&format!(
         "INSERT INTO {ledger} (publication_id, parent_id, version, published_at, first_date, last_date, row_count, summary) \
-         VALUES ('{}', '{}', '{}', TIMESTAMP '{}', DATE '{}', DATE '{}', {}, '{}');\n",
-        row.publication_id, row.parent_id, row.version, row.published_at, row.first_date, row.last_date, row.row_count, row.summary
+         VALUES ('{}', '{}', '{}', CURRENT_TIMESTAMP(), DATE '{}', DATE '{}', {}, '{}');\n",
+        row.publication_id, row.parent_id, row.version, row.first_date, row.last_date, row.row_count, row.summary
     ));
     sql.push_str("COMMIT TRANSACTION;\n");
     sql

@@ -1,0 +1,141 @@
+//! `putback upload` into the emulator.
+
+use libtest_mimic::Failed;
+use serde_json::json;
+
+use super::client::{job_ids, python, query, request, seed};
+use super::desk::{Desk, ensure};
+use super::emulator::Emulator;
+use super::proxy::Proxy;
+
+/// A computed desk, and a project with empty tables.
+pub fn with_target(emulator: &'static Emulator) -> Result<(Desk, String), Failed> {
+    let desk = Desk::computed(emulator, 1)?;
+    let project = emulator.new_project();
+    seed(emulator, &project, &desk.path("nothing"))?;
+    Ok((desk, project))
+}
+
+pub fn read_back(emulator: &'static Emulator) -> Result<(), Failed> {
+    let (desk, project) = with_target(emulator)?;
+    let to = format!("bigquery:{project}");
+    desk.done(&["upload", "--to", &to])?;
+    let compared = python(emulator, &["compare", &project, &desk.path("putback-store").to_string_lossy()])?;
+    ensure(compared.lines().count() == 5, &compared)?;
+    for line in compared.lines() {
+        let figures: Vec<&str> = line.split(' ').collect();
+        ensure(figures[1] != "0" && figures[1] == figures[2] && figures[3] == "0", line)?;
+    }
+    let jobs = job_ids(emulator, &project)?;
+    // Comparing, five loads, one transaction.
+    ensure(jobs.len() == 7, format!("{jobs:?}"))?;
+    desk.done(&["upload", "--to", &to])?;
+    ensure(job_ids(emulator, &project)?.len() == 7, "a second upload started jobs")?;
+    let left = query(
+        emulator,
+        &project,
+        &format!(
+            "SELECT table_name FROM `{project}.nba_precompute.INFORMATION_SCHEMA.TABLES` WHERE table_name LIKE 'putback%'"
+        ),
+    )?;
+    ensure(left.is_empty(), format!("{left:?}"))?;
+    let ledger = query(emulator, &project, &format!("SELECT parent_id FROM `{project}.nba_backfill.putback_ledger`"))?;
+    ensure(ledger == [[String::new()]], format!("{ledger:?}"))
+}
+
+pub fn only_what_differs(emulator: &'static Emulator) -> Result<(), Failed> {
+    let (desk, project) = with_target(emulator)?;
+    let to = format!("bigquery:{project}");
+    desk.done(&["upload", "--to", &to])?;
+    // Somebody loses a row of one date.
+    query(
+        emulator,
+        &project,
+        &format!(
+            "DELETE FROM `{project}.nba_predictions.ml_feature_store_v2` WHERE game_date = DATE '2023-11-29' \
+         AND player_lookup = (SELECT MIN(player_lookup) FROM `{project}.nba_predictions.ml_feature_store_v2` \
+         WHERE game_date = DATE '2023-11-29')"
+        ),
+    )?;
+    let outcome = desk.done(&["upload", "--to", &to, "--format", "json"])?;
+    let report: serde_json::Value = serde_json::from_str(&outcome.stdout)?;
+    for table in report["tables"].as_array().into_iter().flatten() {
+        let expected =
+            if table["table"] == "nba_predictions.ml_feature_store_v2" { json!(["2023-11-29"]) } else { json!([]) };
+        ensure(table["dates"] == expected, table)?;
+    }
+    let compared = python(emulator, &["compare", &project, &desk.path("putback-store").to_string_lossy()])?;
+    ensure(compared.lines().all(|line| line.ends_with(" 0")), &compared)?;
+    // A store that lost its receipts finds by comparing that there is nothing to do.
+    std::fs::remove_dir_all(desk.path("putback-store/published"))?;
+    let before = job_ids(emulator, &project)?.len();
+    desk.done(&["upload", "--to", &to])?;
+    ensure(job_ids(emulator, &project)?.len() == before + 1, "more than a comparison ran")
+}
+
+pub fn dry_run(emulator: &'static Emulator) -> Result<(), Failed> {
+    let (desk, project) = with_target(emulator)?;
+    let outcome = desk.done(&["upload", "--to", &format!("bigquery:{project}"), "--dry-run"])?;
+    for expected in
+        ["BEGIN TRANSACTION", "COMMIT TRANSACTION", "\"sourceFormat\": \"PARQUET\"", "DELETE FROM", "us-west2"]
+    {
+        ensure(outcome.stdout.contains(expected), &outcome.stdout)?;
+    }
+    let rows =
+        query(emulator, &project, &format!("SELECT COUNT(*) FROM `{project}.nba_predictions.ml_feature_store_v2`"))?;
+    ensure(rows == [["0".to_owned()]], format!("{rows:?}"))?;
+    ensure(
+        !desk.path("putback-store/published").exists() && !desk.path("putback-store/publish").exists(),
+        "traces in the store",
+    )
+}
+
+pub fn another_writer(emulator: &'static Emulator) -> Result<(), Failed> {
+    let (mut desk, project) = with_target(emulator)?;
+    let to = format!("bigquery:{project}");
+    let proxy = Proxy::before(&emulator.rest)?;
+    let (theirs, mut done) = (project.clone(), false);
+    proxy.on_request(move |request| {
+        if request.contains("BEGIN TRANSACTION") && !done {
+            done = true;
+            let sql = format!(
+                "INSERT INTO `{theirs}.nba_processing.precompute_failures` (processor_name, run_id, analysis_date, \
+                 entity_id, failure_category, failure_reason, can_retry) VALUES ('TeamDefenseZoneAnalysisProcessor', \
+                 'x', DATE '2023-12-01', 'BOS', 'UNKNOWN', 'somebody else', false)"
+            );
+            query(emulator, &theirs, &sql).expect("a row");
+        }
+    });
+    desk.rest = proxy.address.clone();
+    let outcome = desk.run(&["upload", "--to", &to])?;
+    ensure(outcome.code == 6, format!("{}: {}", outcome.code, outcome.stderr))?;
+    ensure(
+        outcome.stderr.contains("the target changed after it was compared; nothing was published"),
+        &outcome.stderr,
+    )?;
+    let rows =
+        query(emulator, &project, &format!("SELECT COUNT(*) FROM `{project}.nba_predictions.ml_feature_store_v2`"))?;
+    ensure(rows == [["0".to_owned()]], format!("half published: {rows:?}"))?;
+    desk.done(&["upload", "--to", &to])?;
+    let compared = python(emulator, &["compare", &project, &desk.path("putback-store").to_string_lossy()])?;
+    ensure(compared.lines().all(|line| line.ends_with(" 0")), &compared)
+}
+
+pub fn unfit_targets(emulator: &'static Emulator) -> Result<(), Failed> {
+    let (desk, project) = with_target(emulator)?;
+    let to = format!("bigquery:{project}");
+    let path = format!("projects/{project}/datasets/nba_predictions/tables/ml_feature_store_v2");
+    let patch = json!({ "timePartitioning": { "type": "DAY", "field": "game_date", "expirationMs": "7776000000" } });
+    ensure(request(emulator, "PATCH", &path, Some(&patch))?.0 == 200, "not patched")?;
+    let outcome = desk.run(&["upload", "--to", &to])?;
+    ensure(outcome.code == 9 && outcome.stderr.contains("partitions expire after 90 days"), &outcome.stderr)?;
+    ensure(request(emulator, "DELETE", &path, None)?.0 == 204, "not deleted")?;
+    let outcome = desk.run(&["upload", "--to", &to])?;
+    ensure(outcome.code == 5 && outcome.stderr.contains("ml_feature_store_v2 does not exist"), &outcome.stderr)?;
+    let rows = query(
+        emulator,
+        &project,
+        &format!("SELECT COUNT(*) FROM `{project}.nba_precompute.player_composite_factors`"),
+    )?;
+    ensure(rows == [["0".to_owned()]], format!("{rows:?}"))
+}

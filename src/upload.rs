@@ -1,6 +1,6 @@
 //! Publishing finished dates into a warehouse.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::Date32Type;
@@ -113,6 +113,12 @@ impl<'a> PublishSet<'a> {
         }
         let parts = tokens.into_iter().map(|((table, month), dates)| MonthPart { table, month, dates }).collect();
         Ok(Self { store, manifest, parts, held_back })
+    }
+
+    /// Leaves dates out; the target keeps what it has of them.
+    pub fn leave_out(&mut self, dates: &BTreeSet<NaiveDate>) {
+        self.parts.iter_mut().for_each(|part| part.dates.retain(|date, _| !dates.contains(date)));
+        self.parts.retain(|part| !part.dates.is_empty());
     }
 
     pub(crate) fn store_root(&self) -> &std::path::Path {

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::GlobalArgs;
-use super::{bench, checks, compute, config, demo, run, status, sync, upload};
+use super::{bench, checks, compute, config, demo, diff, run, runs, status, sync, upload};
 use crate::error::Result;
 
 #[derive(Debug, Subcommand)]
@@ -14,9 +14,11 @@ pub enum Command {
     Compute(compute::ComputeArgs),
     Check(checks::CheckArgs),
     Validate(checks::ValidateArgs),
+    Diff(diff::DiffArgs),
     Upload(upload::UploadArgs),
     Run(run::RunArgs),
     Status(status::StatusArgs),
+    Runs(runs::RunsArgs),
     Demo(demo::DemoArgs),
     Bench(bench::BenchArgs),
     Config(config::ConfigArgs),
@@ -33,8 +35,10 @@ impl Command {
             Self::Compute(args) => compute::run(args, global, *printer),
             Self::Check(args) => checks::check(args, global, *printer),
             Self::Validate(args) => checks::validate(args, global, *printer),
+            Self::Diff(args) => diff::run(args, global, *printer),
             Self::Upload(args) => upload::run(args, global, *printer),
             Self::Run(args) => run::run(args, global, *printer),
+            Self::Runs(args) => runs::run(args, global, *printer),
             Self::Status(args) => status::run(args, global, *printer),
             Self::Demo(args) => demo::run(args, global, *printer),
             Self::Bench(args) => bench::run(args, global, *printer),

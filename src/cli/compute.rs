@@ -5,8 +5,9 @@ use clap::{Args, ValueEnum};
 use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, text_table};
-use super::progress::Progress;
+use super::preflight;
 use super::range::RangeArgs;
+use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::sync::announce_clipping;
 use crate::calendar::DateRanges;
@@ -38,6 +39,9 @@ pub struct ComputeOptions {
     /// Compute every date again
     #[arg(long)]
     force: bool,
+    /// Leave out the checks of the inputs, and say so in the run's record
+    #[arg(long)]
+    skip_validation: bool,
     /// Only these processors, on what the store has of the others
     #[arg(long, value_name = "PROCESSOR", hide = true)]
     processor: Vec<ProcessorId>,
@@ -57,11 +61,14 @@ pub fn run(args: &ComputeArgs, global: &GlobalArgs, printer: Printer) -> Result<
     let range = args.range.without_target()?.required(environment::yesterday())?;
     announce_clipping(&range, printer);
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let report = process(&settings, &lock, &range.ranges, &args.options, printer)?;
-    let status = StatusReport::new(&lock.store().phase4()?, &report.dates);
-    printer.status(&status);
-    print_times(&report, printer);
-    Ok(exit_code(&status))
+    let recorder = Recorder::begin(&settings, printer)?;
+    let outcome = process(&settings, &lock, &range.ranges, &args.options, &recorder, printer).and_then(|report| {
+        let status = StatusReport::new(&lock.store().phase4()?, &report.dates);
+        printer.status(&status);
+        print_times(&report, printer);
+        Ok(exit_code(&status))
+    });
+    recorder.end(outcome)
 }
 
 /// Computes and says how long each processor took.
@@ -70,8 +77,10 @@ pub fn process(
     lock: &WriteLock,
     ranges: &DateRanges,
     options: &ComputeOptions,
+    recorder: &Recorder,
     printer: Printer,
 ) -> Result<ComputeReport> {
+    preflight::run(settings, lock.store(), ranges, options.skip_validation, recorder, printer)?;
     let request = ComputeRequest {
         ranges: ranges.clone(),
         daily_cache: match options.daily_cache {
@@ -87,7 +96,7 @@ pub fn process(
         context: RunContext { timestamp: environment::timestamp()? },
     };
     let started = std::time::Instant::now();
-    let report = crate::compute::compute(lock, &request, &Progress::new(printer))?;
+    let report = crate::compute::compute(lock, &request, recorder)?;
     printer.note(summary(&report, started.elapsed()));
     Ok(report)
 }

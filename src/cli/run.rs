@@ -7,6 +7,7 @@ use super::environment;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::range::RangeArgs;
+use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::sync::announce_clipping;
 use super::upload::UploadOptions;
@@ -54,9 +55,23 @@ pub fn whole_path(
 ) -> Result<ExitCode> {
     let to_publish = upload::publishable(settings, ranges, upload, printer)?;
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    sync::pull(settings, &lock, ranges, printer)?;
-    let computed = compute::process(settings, &lock, ranges, options, printer)?;
-    let (uploaded, _) = upload::publish(settings, lock.store(), &to_publish, printer)?;
+    let recorder = Recorder::begin(settings, printer)?;
+    let outcome = steps(settings, &lock, (ranges, &to_publish), (options, upload), &recorder, printer);
+    recorder.end(outcome)
+}
+
+/// Sync, compute, validate, upload.
+fn steps(
+    settings: &Settings,
+    lock: &WriteLock,
+    (ranges, to_publish): (&DateRanges, &DateRanges),
+    (options, upload): (&ComputeOptions, &UploadOptions),
+    recorder: &Recorder,
+    printer: Printer,
+) -> Result<ExitCode> {
+    sync::pull(settings, lock, ranges, recorder, printer)?;
+    let computed = compute::process(settings, lock, ranges, options, recorder, printer)?;
+    let (uploaded, held_back) = upload::publish(settings, lock.store(), to_publish, upload, recorder, printer)?;
     let status = StatusReport::new(&lock.store().phase4()?, &computed.dates);
     if printer.is_json() {
         printer.json(&serde_json::json!({ "status": status, "upload": upload::json(&uploaded) }));
@@ -66,5 +81,5 @@ pub fn whole_path(
         printer.line("");
         printer.line(upload::table(&uploaded));
     }
-    Ok(compute::exit_code(&status))
+    Ok(held_back.exit_code(status.failed() + status.pending()))
 }

@@ -155,6 +155,11 @@ impl Settings {
         warehouse::open_target(self.required_to()?, &|project| self.bigquery(project))
     }
 
+    /// Opens what was published into, to read it.
+    pub fn open_published(&self) -> Result<Box<dyn Source>> {
+        warehouse::open_outputs(self.required_to()?, &|project| self.bigquery(project))
+    }
+
     fn bigquery(&self, project: &str) -> Result<BigQuerySettings> {
         environment::bigquery(project, self.location.as_ref().map(|location| location.value.clone()))
     }

@@ -5,8 +5,8 @@ use clap::Args;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, text_table, thousands};
-use super::progress::Progress;
 use super::range::{RangeArgs, RequestedRange};
+use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use crate::calendar::DateRanges;
 use crate::error::Result;
@@ -39,13 +39,16 @@ pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
         return rehearse(&settings, &range.ranges, printer);
     }
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let report = pull(&settings, &lock, &range.ranges, printer)?;
-    if printer.is_json() {
-        printer.json(&serde_json::json!({ "tables": report.tables.iter().map(json).collect::<Vec<_>>() }));
-    } else {
-        printer.line(table(&report));
-    }
-    Ok(ExitCode::Done)
+    let recorder = Recorder::begin(&settings, printer)?;
+    let outcome = pull(&settings, &lock, &range.ranges, &recorder, printer).map(|report| {
+        if printer.is_json() {
+            printer.json(&serde_json::json!({ "tables": report.tables.iter().map(json).collect::<Vec<_>>() }));
+        } else {
+            printer.line(table(&report));
+        }
+        ExitCode::Done
+    });
+    recorder.end(outcome)
 }
 
 /// List price of the Storage Read API per TiB in the Americas; the first 300 TiB of a month are free.
@@ -86,9 +89,15 @@ fn rehearse(settings: &Settings, ranges: &DateRanges, printer: Printer) -> Resul
 }
 
 /// Syncs and tells what should be known about the data.
-pub fn pull(settings: &Settings, lock: &WriteLock, ranges: &DateRanges, printer: Printer) -> Result<SyncReport> {
+pub fn pull(
+    settings: &Settings,
+    lock: &WriteLock,
+    ranges: &DateRanges,
+    recorder: &Recorder,
+    printer: Printer,
+) -> Result<SyncReport> {
     let source = settings.open_source()?;
-    let report = crate::sync::sync(&*source, lock, ranges, &Progress::new(printer))?;
+    let report = crate::sync::sync(&*source, lock, ranges, recorder)?;
     for table in &report.tables {
         for note in notes(table) {
             printer.note(format!("note: {}: {note}", table.table));

@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use chrono::{Days, NaiveDate};
 use clap::Args;
 
+use super::checks;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, text_table, thousands};
-use super::progress::Progress;
 use super::range::RangeArgs;
+use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::sync::announce_clipping;
 use crate::calendar::DateRanges;
+use crate::checks::{Phase, catalogue};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::StatusReport;
 use crate::schedule::Schedule;
@@ -42,6 +44,9 @@ pub struct UploadOptions {
     /// Publish today's and yesterday's dates (Eastern) into BigQuery as well: the daily pipeline writes them
     #[arg(long)]
     include_recent: bool,
+    /// Publish dates although this check fails on them; recorded; repeatable
+    #[arg(long, value_name = "CHECK_ID")]
+    accept: Vec<String>,
 }
 
 pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
@@ -53,14 +58,37 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     if args.dry_run {
         return rehearse(&settings, lock.store(), &ranges, printer);
     }
-    let (report, held_back) = publish(&settings, lock.store(), &ranges, printer)?;
-    if printer.is_json() {
-        printer.json(&json(&report));
-    } else {
-        printer.line(table(&report));
+    let recorder = Recorder::begin(&settings, printer)?;
+    let published = publish(&settings, lock.store(), &ranges, &args.options, &recorder, printer);
+    let outcome = published.and_then(|(report, held_back)| {
+        if printer.is_json() {
+            printer.json(&json(&report));
+        } else {
+            printer.line(table(&report));
+        }
+        let pending = note_pending(lock.store(), &ranges, printer)?;
+        Ok(held_back.exit_code(pending))
+    });
+    recorder.end(outcome)
+}
+
+/// What stays in the target as it is.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct HeldBack {
+    /// Dates of processors that failed.
+    failed: usize,
+    /// Dates whose rows fail a check of severity error.
+    invalid: usize,
+}
+
+impl HeldBack {
+    pub fn exit_code(self, pending: usize) -> ExitCode {
+        match self {
+            Self { invalid: 1.., .. } => ExitCode::FailedValidation,
+            _ if self.failed + pending > 0 => ExitCode::FailedDates,
+            _ => ExitCode::Done,
+        }
     }
-    let pending = note_pending(lock.store(), &ranges, printer)?;
-    Ok(if held_back + pending > 0 { ExitCode::FailedDates } else { ExitCode::Done })
 }
 
 /// The ranges without the days that the daily pipeline may still write.
@@ -118,20 +146,24 @@ fn note_pending(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<
     Ok(pending.len())
 }
 
-/// Publishes and says what was held back; returns how many (processor, date) that is.
+/// Publishes what is done and passes the checks, and says what was held back.
 pub fn publish(
     settings: &Settings,
     store: &Store,
     ranges: &DateRanges,
+    options: &UploadOptions,
+    recorder: &Recorder,
     printer: Printer,
-) -> Result<(UploadReport, usize)> {
+) -> Result<(UploadReport, HeldBack)> {
     let target = settings.open_target()?;
-    let set = PublishSet::collect(store, ranges)?;
-    let report = target.publish(&set, &Progress::new(printer))?;
+    let mut set = PublishSet::collect(store, ranges)?;
+    let invalid = hold_back_invalid(settings, store, ranges, options, recorder, printer)?;
+    set.leave_out(&invalid);
+    let report = target.publish(&set, recorder)?;
     target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
-    let mut held_back = 0;
+    let mut held_back = HeldBack { failed: 0, invalid: invalid.len() };
     for (processor, dates) in &set.held_back {
-        held_back += dates.len();
+        held_back.failed += dates.len();
         printer.note(format!(
             "note: {processor}: {} failed dates are not published; {} keeps what it has",
             dates.len(),
@@ -142,6 +174,37 @@ pub fn publish(
         printer.note(format!("nothing to publish: {} already holds these dates", target.name()));
     }
     Ok((report, held_back))
+}
+
+/// Dates whose rows fail a check of severity error that was not accepted.
+fn hold_back_invalid(
+    settings: &Settings,
+    store: &Store,
+    ranges: &DateRanges,
+    options: &UploadOptions,
+    recorder: &Recorder,
+    printer: Printer,
+) -> Result<BTreeSet<NaiveDate>> {
+    if let Some(unknown) = options.accept.iter().find(|id| !catalogue().iter().any(|check| &check.id == *id)) {
+        return Err(Error::new(ErrorKind::Usage, format!("there is no check {unknown}"))
+            .hint("`putback validate --all` lists the checks"));
+    }
+    recorder.fact("accepted_checks", serde_json::json!(options.accept));
+    let report = checks::report(settings, store, ranges, Phase::Outputs)?;
+    let failed = checks::failed_dates(&report, &options.accept);
+    let ids: BTreeSet<&String> = failed.values().flatten().collect();
+    if let (Some((first, _)), Some((last, _))) = (failed.first_key_value(), failed.last_key_value()) {
+        let ids = ids.into_iter().cloned().collect::<Vec<_>>();
+        printer.note(format!(
+            "note: {} dates fail checks of severity error ({}) and are not published: {first} to {last}; \
+             `putback validate` explains, `--accept {}` publishes them all the same",
+            failed.len(),
+            ids.join(", "),
+            ids.join(" --accept ")
+        ));
+    }
+    recorder.fact("held_back_by_checks", serde_json::json!(failed));
+    Ok(failed.into_keys().collect())
 }
 
 /// Dates and rows written per table.

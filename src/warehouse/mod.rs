@@ -117,6 +117,17 @@ pub fn open(location: &Location, connect: &dyn Fn(&str) -> Result<BigQuerySettin
     }
 }
 
+/// Opens a warehouse to read what was published into it.
+pub fn open_outputs(
+    location: &Location,
+    connect: &dyn Fn(&str) -> Result<BigQuerySettings>,
+) -> Result<Box<dyn Source>> {
+    match location {
+        Location::Dir(path) => Ok(Box::new(dir::DirWarehouse::open(path)?)),
+        Location::BigQuery { project } => Ok(Box::new(BigQuery::open(connect(project)?, Table::outputs())?)),
+    }
+}
+
 /// Opens a warehouse for publishing; a directory is created if needed.
 pub fn open_target(location: &Location, connect: &dyn Fn(&str) -> Result<BigQuerySettings>) -> Result<Box<dyn Target>> {
     match location {

@@ -62,6 +62,7 @@ warehouse     dir:w      putback.toml
 to            (not set)  default
 threads       2          command line
 memory-limit  (not set)  default
+location      (not set)  default
 ");
     std::fs::write(desk.path("putback.toml"), "stroe = \"typo\"\n").expect("a file");
     let outcome = desk.run(&["config", "show"], &[]);

@@ -96,14 +96,17 @@ impl Desk {
     }
 }
 
-/// The lock file names a process and is not content.
+/// The lock file names a process, run records a moment: they are not content.
 fn collect(root: &Path, dir: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
     let Ok(entries) = std::fs::read_dir(dir) else { return };
     for entry in entries {
         let path = entry.expect("a readable directory").path();
+        if path.file_name().is_some_and(|name| name == "lock" || name == "runs") {
+            continue;
+        }
         if path.is_dir() {
             collect(root, &path, files);
-        } else if path.file_name().is_some_and(|name| name != "lock") {
+        } else {
             let name = path.strip_prefix(root).expect("below the root").to_owned();
             files.insert(name, std::fs::read(&path).expect("a readable file"));
         }

@@ -1,0 +1,121 @@
+//! `putback diff`
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use chrono::Datelike;
+use clap::Args;
+
+use super::checks::range_or_everything;
+use super::exit::ExitCode;
+use super::output::{Printer, text_table, thousands};
+use super::range::RangeArgs;
+use super::settings::{GlobalArgs, Settings};
+use crate::diff::{Other, TableDiff, diff};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::Store;
+use crate::warehouse::Location;
+
+/// Dates and columns that are listed before the rest is counted.
+const LISTED: usize = 12;
+
+/// Compare the computed outputs with what a warehouse or another store holds, to the cell
+///
+/// Dates are compared by content first, then rows and columns of those that differ. Volatile columns and
+/// noise of doubles are counted apart. Ends with status 9 when anything else differs.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  putback diff --year 2024 --with dir:published\n  \
+    putback diff --with store:other-store --cells cells.parquet")]
+pub struct DiffArgs {
+    #[command(flatten)]
+    range: RangeArgs,
+    /// The other side: dir:PATH, bigquery:PROJECT or store:PATH [default: the setting `to`]
+    #[arg(long = "with", value_name = "OTHER")]
+    other: Option<OtherSide>,
+    /// Write every differing cell to this Parquet file
+    #[arg(long, value_name = "FILE")]
+    cells: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone)]
+enum OtherSide {
+    Store(PathBuf),
+    Warehouse(Location),
+}
+
+impl FromStr for OtherSide {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.split_once(':') {
+            Some(("store", path)) if !path.is_empty() => Ok(Self::Store(PathBuf::from(path))),
+            _ => text.parse().map(Self::Warehouse).map_err(|_: Error| {
+                Error::new(ErrorKind::Usage, "write dir:PATH, bigquery:PROJECT or store:PATH".to_owned())
+            }),
+        }
+    }
+}
+
+pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
+    let to = match &args.other {
+        Some(OtherSide::Warehouse(location)) => Some(location),
+        _ => None,
+    };
+    let settings = Settings::resolve(global, None, to)?;
+    let ranges = range_or_everything(&args.range)?;
+    let (store, engine) = (settings.store(), settings.engine());
+    let cells = args.cells.as_deref();
+    let tables = match &args.other {
+        Some(OtherSide::Store(path)) => diff(&store, &Other::Store(&Store::at(path)), &ranges, &engine, cells)?,
+        _ => {
+            let source = settings.open_published()?;
+            diff(&store, &Other::Warehouse(&*source), &ranges, &engine, cells)?
+        }
+    };
+    if printer.is_json() {
+        printer.json(&tables);
+    } else {
+        lines(&tables).into_iter().for_each(|line| printer.line(line));
+    }
+    Ok(if tables.iter().all(TableDiff::is_equal) { ExitCode::Done } else { ExitCode::Conflict })
+}
+
+fn lines(tables: &[TableDiff]) -> Vec<String> {
+    let header = ["Table", "Equal dates", "Differing", "New", "Vanished", "Changed", "Noise only", "Volatile only"];
+    let rows = tables.iter().map(|table| {
+        let mut row = vec![table.table.clone(), table.equal_dates.to_string(), table.dates.len().to_string()];
+        row.extend([table.added, table.removed, table.changed, table.noise_only, table.volatile_only].map(thousands));
+        row
+    });
+    let mut lines = vec![text_table(&header, rows.collect(), 1)];
+    for table in tables.iter().filter(|table| !table.is_equal()) {
+        lines.push(String::new());
+        let mut years: BTreeMap<i32, (usize, u64)> = BTreeMap::new();
+        for (date, of_date) in &table.dates {
+            let year = years.entry(date.year()).or_default();
+            year.0 += 1;
+            year.1 += of_date.added + of_date.removed + of_date.changed;
+        }
+        let years =
+            years.iter().map(|(year, (dates, rows))| format!("{year}: {dates} dates, {} rows", thousands(*rows)));
+        lines.push(format!("{}: {}", table.table, years.collect::<Vec<_>>().join("; ")));
+        let dates =
+            table.dates.iter().map(|(date, of)| format!("{date} (+{} -{} ~{})", of.added, of.removed, of.changed));
+        lines.push(format!("  dates: {}", listed(dates.collect())));
+        let mut columns: Vec<(&String, &u64)> = table.columns.iter().collect();
+        columns.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), (*name).clone()));
+        let columns: Vec<String> =
+            columns.into_iter().map(|(name, count)| format!("{name} {}", thousands(*count))).collect();
+        if !columns.is_empty() {
+            lines.push(format!("  columns: {}", listed(columns)));
+        }
+    }
+    lines
+}
+
+fn listed(items: Vec<String>) -> String {
+    let rest = items.len().saturating_sub(LISTED);
+    let shown = items[..items.len().min(LISTED)].join(", ");
+    if rest > 0 { format!("{shown} and {rest} more") } else { shown }
+}

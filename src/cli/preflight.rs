@@ -1,0 +1,86 @@
+//! The preflight of a computation: the input checks, once for each version of the inputs.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::checks;
+use super::output::Printer;
+use super::recorder::{Recorder, inputs_digest};
+use super::settings::Settings;
+use crate::calendar::DateRanges;
+use crate::checks::{Phase, Severity};
+use crate::error::{ErrorKind, Result};
+use crate::store::Store;
+use crate::store::publish::replace_file;
+
+/// What was found for a version of the inputs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Findings {
+    /// Inputs, range and catalogue.
+    key: String,
+    errors: Vec<String>,
+    warnings: Vec<String>,
+}
+
+/// Says what the inputs suffer from. Dates are computed all the same, as the reference does: what cannot be
+/// computed fails by name, and what is computed from bad inputs is found again by `putback validate`.
+pub fn run(
+    settings: &Settings,
+    store: &Store,
+    ranges: &DateRanges,
+    skip: bool,
+    recorder: &Recorder,
+    printer: Printer,
+) -> Result<()> {
+    if skip {
+        printer.note("note: --skip-validation: the inputs are not checked");
+        recorder.fact("preflight", json!("skipped by --skip-validation"));
+        return Ok(());
+    }
+    let findings = match findings(settings, store, ranges) {
+        // Nothing synced, no games: the computation itself says it best.
+        Err(error) if error.kind() == ErrorKind::Upstream => return Ok(()),
+        other => other?,
+    };
+    recorder.fact("preflight", json!({ "errors": findings.errors, "warnings": findings.warnings }));
+    findings.errors.iter().for_each(|line| printer.note(format!("preflight error: {line}")));
+    if !findings.warnings.is_empty() {
+        printer.note(format!("preflight: {} warnings; `putback check` explains them", findings.warnings.len()));
+    }
+    Ok(())
+}
+
+fn findings(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<Findings> {
+    let catalogue = include_str!("../../data/checks.toml");
+    let key = crate::numerics::hash::data_hash(&[
+        inputs_digest(store).as_bytes(),
+        ranges.to_string().as_bytes(),
+        catalogue.as_bytes(),
+    ]);
+    let path = store.root().join("runs").join("preflight.json");
+    let known = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Findings>(&bytes).ok());
+    if let Some(known) = known.filter(|known| known.key == key) {
+        return Ok(known);
+    }
+    let report = checks::report(settings, store, ranges, Phase::Inputs)?;
+    let lines = |severity| -> Vec<String> {
+        report
+            .failed(severity)
+            .map(|result| {
+                let (first, last) = (&result.findings[0], &result.findings[result.findings.len() - 1]);
+                format!(
+                    "{} {}: not so on {} dates, {} to {}: {}",
+                    result.id,
+                    result.title,
+                    result.findings.len(),
+                    first.date,
+                    last.date,
+                    result.consequence.as_deref().unwrap_or_default()
+                )
+            })
+            .collect()
+    };
+    let findings = Findings { key, errors: lines(Severity::Error), warnings: lines(Severity::Warning) };
+    replace_file(&path, &serde_json::to_vec_pretty(&findings).expect("serializes"))?;
+    Ok(findings)
+}

@@ -1,0 +1,224 @@
+//! Run records: what a command did, in a folder of its own below the store.
+//!
+//! `runs/<id>/run.json` holds the command, settings, versions, input fingerprint and outcome;
+//! `runs/<id>/log.jsonl` a line for every table, processor and date.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::environment;
+use super::exit::ExitCode;
+use super::output::Printer;
+use super::progress::Progress;
+use super::settings::Settings;
+use crate::error::{Error, ErrorKind, Result};
+use crate::processors;
+use crate::progress::{Event, Observer};
+use crate::store::{DateState, Store};
+
+/// Older records go.
+const KEPT_RUNS: usize = 50;
+
+/// `run.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunRecord {
+    pub id: String,
+    pub command: String,
+    pub started_at: DateTime<Utc>,
+    /// Absent while it runs, and for ever when it was killed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_status: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    pub version: String,
+    pub processors: Value,
+    pub settings: Value,
+    /// Digest of the store's Phase 3 manifest when the run ended.
+    #[serde(default)]
+    pub inputs: String,
+    /// What the command had to say of itself: preflight, what was accepted, figures.
+    #[serde(default)]
+    pub facts: Value,
+}
+
+/// Records a run while it goes on, and shows its progress.
+pub struct Recorder {
+    progress: Progress,
+    dir: PathBuf,
+    store: Store,
+    state: Mutex<State>,
+}
+
+struct State {
+    record: RunRecord,
+    log: BufWriter<File>,
+}
+
+impl Recorder {
+    /// Begins a record; older ones beyond the last 50 go.
+    pub fn begin(settings: &Settings, printer: Printer) -> Result<Self> {
+        let store = settings.store();
+        let now = Utc::now();
+        let id = format!("{}-{}", now.format("%Y%m%dT%H%M%S%3f"), std::process::id());
+        let dir = store.root().join("runs").join(&id);
+        std::fs::create_dir_all(&dir).map_err(|error| Error::io("create", &dir, error))?;
+        let path = dir.join("log.jsonl");
+        let log = File::create(&path).map_err(|error| Error::io("create", &path, error))?;
+        let versions: serde_json::Map<String, Value> = processors::all()
+            .iter()
+            .map(|processor| (processor.id().name().to_owned(), json!(processor.version())))
+            .collect();
+        let record = RunRecord {
+            id,
+            command: environment::owner().command,
+            started_at: now,
+            finished_at: None,
+            exit_status: None,
+            error: None,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            processors: Value::Object(versions),
+            settings: json!({
+                "threads": settings.threads.value,
+                "memory_limit": settings.memory_limit.as_ref().map(|limit| limit.value.clone()),
+                "warehouse": settings.warehouse.as_ref().map(|location| location.value.to_string()),
+                "to": settings.to.as_ref().map(|location| location.value.to_string()),
+            }),
+            inputs: String::new(),
+            facts: json!({}),
+        };
+        let state = Mutex::new(State { record, log: BufWriter::new(log) });
+        let recorder = Self { progress: Progress::new(printer), dir, store, state };
+        recorder.write()?;
+        prune(&recorder.store)?;
+        Ok(recorder)
+    }
+
+    /// Adds something that the record should say.
+    pub fn fact(&self, name: &str, value: Value) {
+        self.state.lock().expect("no thread panicked").record.facts[name] = value;
+    }
+
+    /// Ends the record with the outcome, and hands the outcome on.
+    pub fn end(self, outcome: Result<ExitCode>) -> Result<ExitCode> {
+        {
+            let mut state = self.state.lock().expect("no thread panicked");
+            let record = &mut state.record;
+            record.finished_at = Some(Utc::now());
+            let code = match &outcome {
+                Ok(code) => *code,
+                Err(error) => {
+                    record.error = Some(error.to_string());
+                    ExitCode::of(error)
+                }
+            };
+            record.exit_status = Some(code as i32);
+            record.inputs = inputs_digest(&self.store);
+            let _ = state.log.flush();
+        }
+        let written = self.write();
+        outcome.and_then(|code| written.map(|()| code))
+    }
+
+    fn write(&self) -> Result<()> {
+        let record = &self.state.lock().expect("no thread panicked").record;
+        let bytes = serde_json::to_vec_pretty(record).expect("serializes");
+        crate::store::publish::replace_file(&self.dir.join("run.json"), &bytes)
+    }
+}
+
+/// A digest of what was pulled, as the manifest says.
+pub fn inputs_digest(store: &Store) -> String {
+    let manifest = std::fs::read(store.layer_dir(crate::store::Layer::Phase3).join("manifest.json"));
+    manifest.map(|bytes| crate::numerics::hash::data_hash(&[&bytes])).unwrap_or_default()
+}
+
+impl Observer for Recorder {
+    fn on(&self, event: Event) {
+        if let Some(line) = line_of(&event) {
+            let mut state = self.state.lock().expect("no thread panicked");
+            let _ = writeln!(state.log, "{line}");
+        }
+        self.progress.on(event);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.progress.is_cancelled()
+    }
+}
+
+fn line_of(event: &Event) -> Option<Value> {
+    Some(match event {
+        Event::TableFinished { table, rows, changed_dates, outcome, .. } => json!({
+            "event": "table", "table": table.full_name(), "rows": rows, "changed_dates": changed_dates,
+            "outcome": format!("{outcome:?}").to_lowercase(),
+        }),
+        Event::ProcessorStarted { processor, dates } => {
+            json!({ "event": "processor", "processor": processor, "dates": dates })
+        }
+        Event::DateFinished { processor, date, state, .. } => {
+            let (state, reason) = match state {
+                DateState::Done => ("done", None),
+                DateState::Empty { rule } => ("empty", Some(rule)),
+                DateState::Failed { reason } => ("failed", Some(reason)),
+                DateState::Skipped { reason } => ("skipped", Some(reason)),
+            };
+            json!({ "event": "date", "processor": processor, "date": date, "state": state, "reason": reason })
+        }
+        Event::Note(text) => json!({ "event": "note", "text": text }),
+        _ => return None,
+    })
+}
+
+/// The records of a store, oldest first; unreadable ones are left out.
+pub fn records(store: &Store) -> Result<Vec<RunRecord>> {
+    let mut records: Vec<RunRecord> = run_dirs(store)?
+        .iter()
+        .filter_map(|dir| serde_json::from_slice(&std::fs::read(dir.join("run.json")).ok()?).ok())
+        .collect();
+    records.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(records)
+}
+
+fn run_dirs(store: &Store) -> Result<Vec<PathBuf>> {
+    let dir = store.root().join("runs");
+    match std::fs::read_dir(&dir) {
+        Ok(entries) => {
+            let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+            Ok(paths.filter(|path| path.is_dir()).collect())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::io("list", &dir, error)),
+    }
+}
+
+fn prune(store: &Store) -> Result<()> {
+    let mut dirs = run_dirs(store)?;
+    dirs.sort();
+    let surplus = dirs.len().saturating_sub(KEPT_RUNS);
+    for dir in &dirs[..surplus] {
+        std::fs::remove_dir_all(dir).map_err(|error| Error::io("remove", dir, error))?;
+    }
+    Ok(())
+}
+
+/// The directory of a run, for `runs show`.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] when there is no such run.
+pub fn run_dir(store: &Store, id: &str) -> Result<PathBuf> {
+    let is_plain = id.chars().all(|unit| unit.is_ascii_alphanumeric() || unit == '-');
+    let dir = store.root().join("runs").join(id);
+    if is_plain && Path::new(&dir).is_dir() {
+        return Ok(dir);
+    }
+    Err(Error::new(ErrorKind::Usage, format!("there is no run {id} in {}", store.root().display()))
+        .hint("`putback runs` lists them"))
+}

@@ -1,0 +1,243 @@
+//! Two versions of the outputs, compared to the cell.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use crate::calendar::{DateRange, DateRanges, Month, date_of_day};
+use crate::catalog::Table;
+use crate::engine::{EngineSettings, Session};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::{Store, date_slices, partition_hash, read_month_file, sort_by_key, write_parquet};
+use crate::warehouse::{Selection, Source};
+
+/// Doubles closer than this, relative to their size, differ by noise.
+const NOISE: f64 = 1e-9;
+
+/// What the store's outputs are compared with.
+pub enum Other<'a> {
+    Store(&'a Store),
+    Warehouse(&'a dyn Source),
+}
+
+/// How a table differs.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct TableDiff {
+    pub table: String,
+    /// Dates whose content is equal, without looking at rows.
+    pub equal_dates: usize,
+    /// Rows that only this store has.
+    pub added: u64,
+    /// Rows that only the other side has.
+    pub removed: u64,
+    /// Rows with a value that differs by more than noise.
+    pub changed: u64,
+    /// Rows that differ in noise only.
+    pub noise_only: u64,
+    /// Rows that differ in volatile columns only.
+    pub volatile_only: u64,
+    pub columns: BTreeMap<String, u64>,
+    pub dates: BTreeMap<NaiveDate, DateDiff>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct DateDiff {
+    pub added: u64,
+    pub removed: u64,
+    pub changed: u64,
+}
+
+impl TableDiff {
+    /// Whether anything differs that is not noise or volatile.
+    pub fn is_equal(&self) -> bool {
+        self.added + self.removed + self.changed == 0
+    }
+}
+
+/// Compares the outputs of the ranges, first by content per date, then by rows and columns of the dates
+/// that differ. Every differing cell goes to `cells`, where one is given.
+///
+/// # Errors
+/// [`ErrorKind::Upstream`] when the other side has none of the tables.
+pub fn diff(
+    store: &Store,
+    other: &Other<'_>,
+    ranges: &DateRanges,
+    engine: &EngineSettings,
+    cells: Option<&Path>,
+) -> Result<Vec<TableDiff>> {
+    let session = Session::open(engine)?;
+    session.execute(
+        "CREATE TABLE cells (table_name VARCHAR, day DATE, key VARCHAR, column_name VARCHAR, here VARCHAR, there VARCHAR, reason VARCHAR)",
+    )?;
+    let scratch = tempfile::tempdir()
+        .map_err(|error| Error::new(ErrorKind::Unexpected, "cannot make a temporary directory").because(error))?;
+    let mut tables = Vec::new();
+    let mut is_there = false;
+    for table in Table::outputs() {
+        let here = rows_of_store(store, table, ranges)?;
+        let there = match other {
+            Other::Store(other) => rows_of_store(other, table, ranges)?,
+            Other::Warehouse(source) => match rows_of_warehouse(*source, table, ranges)? {
+                None => continue,
+                Some(rows) => rows,
+            },
+        };
+        is_there = true;
+        tables.push(diff_table(&session, table, &here, &there, scratch.path())?);
+    }
+    if !is_there {
+        return Err(Error::new(ErrorKind::Upstream, "the other side has none of the output tables")
+            .hint("check --with: it names a warehouse or store that was published or computed into"));
+    }
+    if let Some(path) = cells {
+        session.copy("SELECT * FROM cells ORDER BY ALL", path)?;
+    }
+    Ok(tables)
+}
+
+fn rows_of_store(store: &Store, table: Table, ranges: &DateRanges) -> Result<RecordBatch> {
+    let manifest = store.phase4()?;
+    let empty = RecordBatch::new_empty(table.schema().arrow().clone());
+    let (Some(files), Some(span)) = (manifest.files_of(table), ranges.span()) else { return Ok(empty) };
+    let in_range = |month: Month| month.last_day() >= span.from && month.first_day() <= span.to;
+    let mut parts = vec![empty];
+    for path in store.recorded_files(table, files, in_range)? {
+        let batch = read_month_file(table, &path)?;
+        let wanted = date_slices(table, &batch).into_iter().filter(|(date, _)| ranges.contains(*date));
+        parts.extend(wanted.map(|(_, rows)| batch.slice(rows.start, rows.len())));
+    }
+    Ok(arrow::compute::concat_batches(table.schema().arrow(), &parts)?)
+}
+
+fn rows_of_warehouse(source: &dyn Source, table: Table, ranges: &DateRanges) -> Result<Option<RecordBatch>> {
+    if source.describe(table)?.is_none() {
+        return Ok(None);
+    }
+    let mut parts = vec![RecordBatch::new_empty(table.schema().arrow().clone())];
+    source.read(table, &Selection::Ranges(ranges.clone()), &mut |batch| {
+        parts.push(batch);
+        Ok(())
+    })?;
+    let rows = arrow::compute::concat_batches(table.schema().arrow(), &parts)?;
+    Ok(Some(sort_by_key(table, &rows)?.0))
+}
+
+fn hashes(table: Table, rows: &RecordBatch) -> BTreeMap<NaiveDate, String> {
+    let slices = date_slices(table, rows).into_iter();
+    slices.map(|(date, range)| (date, partition_hash(table, rows, range))).collect()
+}
+
+fn diff_table(
+    session: &Session,
+    table: Table,
+    here: &RecordBatch,
+    there: &RecordBatch,
+    scratch: &Path,
+) -> Result<TableDiff> {
+    let (ours, theirs) = (hashes(table, here), hashes(table, there));
+    let differing: Vec<NaiveDate> =
+        ours.keys().chain(theirs.keys()).filter(|date| ours.get(date) != theirs.get(date)).copied().collect();
+    let mut report = TableDiff {
+        table: table.full_name().to_owned(),
+        equal_dates: ours.iter().filter(|(date, hash)| theirs.get(date) == Some(hash)).count(),
+        ..TableDiff::default()
+    };
+    let dates: DateRanges = differing.iter().map(|&date| DateRange { from: date, to: date }).collect();
+    if dates.is_empty() {
+        return Ok(report);
+    }
+    for (name, rows) in [("here", here), ("there", there)] {
+        let path: PathBuf = scratch.join(format!("{table}.{name}.parquet"));
+        let wanted = date_slices(table, rows).into_iter().filter(|(date, _)| dates.contains(*date));
+        let mut parts = vec![RecordBatch::new_empty(rows.schema())];
+        parts.extend(wanted.map(|(_, range)| rows.slice(range.start, range.len())));
+        write_parquet(&path, &arrow::compute::concat_batches(&rows.schema(), &parts)?)?;
+        session.execute(&numbered(table, name, &path))?;
+    }
+    compare_rows(session, table)?;
+    count(session, &mut report)?;
+    Ok(report)
+}
+
+/// Rows with their key as text; rows that repeat a key are numbered.
+fn numbered(table: Table, name: &str, path: &Path) -> String {
+    let date = table.schema().partition_column();
+    let keys: Vec<&str> =
+        table.schema().key_columns().iter().map(String::as_str).filter(|column| *column != date).collect();
+    let key = keys.iter().map(|column| format!("coalesce({column}, '')")).collect::<Vec<_>>().join(", ");
+    format!(
+        "CREATE OR REPLACE TEMP TABLE {name} AS SELECT *, {date} AS the_day, concat_ws(' ', {key}) AS the_key, \
+         row_number() OVER (PARTITION BY {date}, {key} ORDER BY data_order) AS the_number \
+         FROM (SELECT *, row_number() OVER () AS data_order FROM read_parquet({}))",
+        crate::engine::quote(path)
+    )
+}
+
+fn compare_rows(session: &Session, table: Table) -> Result<()> {
+    let join = "here FULL JOIN there ON here.the_day = there.the_day AND here.the_key = there.the_key AND here.the_number = there.the_number";
+    let name = table.full_name();
+    session.execute(&format!(
+        "INSERT INTO cells SELECT '{name}', coalesce(here.the_day, there.the_day), coalesce(here.the_key, there.the_key), \
+         NULL, NULL, NULL, CASE WHEN there.the_key IS NULL THEN 'new' ELSE 'vanished' END \
+         FROM {join} WHERE here.the_key IS NULL OR there.the_key IS NULL"
+    ))?;
+    let inner = join.replace("FULL JOIN", "JOIN");
+    for column in table.schema().columns() {
+        let column_name = &column.name;
+        let is_volatile = table.volatile_columns().contains(&column_name.as_str());
+        let is_double = column.ty == crate::catalog::ColumnType::Float64 && !column.repeated;
+        let reason = match (is_volatile, is_double) {
+            (true, _) => "'volatile'".to_owned(),
+            (_, true) => format!(
+                "CASE WHEN abs(here.{column_name} - there.{column_name}) <= {NOISE} * greatest(1, abs(here.{column_name})) \
+                 THEN 'noise' ELSE 'value' END"
+            ),
+            _ => "'value'".to_owned(),
+        };
+        session.execute(&format!(
+            "INSERT INTO cells SELECT '{name}', here.the_day, here.the_key, '{column_name}', \
+             here.{column_name}::VARCHAR, there.{column_name}::VARCHAR, {reason} \
+             FROM {inner} WHERE here.{column_name} IS DISTINCT FROM there.{column_name}"
+        ))?;
+    }
+    Ok(())
+}
+
+fn count(session: &Session, report: &mut TableDiff) -> Result<()> {
+    let of_table = format!("FROM cells WHERE table_name = '{}'", report.table);
+    let rows = session.query(&format!(
+        "SELECT day, \
+         count(*) FILTER (reason = 'new')::BIGINT, count(*) FILTER (reason = 'vanished')::BIGINT, \
+         count(DISTINCT key) FILTER (reason = 'value')::BIGINT, \
+         count(DISTINCT key) FILTER (noise_only)::BIGINT, count(DISTINCT key) FILTER (volatile_only)::BIGINT \
+         FROM (SELECT *, bool_and(reason IN ('noise', 'volatile')) OVER of_row AND bool_or(reason = 'noise') OVER of_row AS noise_only, \
+         bool_and(reason = 'volatile') OVER of_row AS volatile_only {of_table} WINDOW of_row AS (PARTITION BY day, key)) \
+         GROUP BY day ORDER BY day"
+    ))?;
+    let number = |column: usize, row: usize| rows.column(column).as_primitive::<Int64Type>().value(row).unsigned_abs();
+    for row in 0..rows.num_rows() {
+        let date = date_of_day(rows.column(0).as_primitive::<arrow::datatypes::Date32Type>().value(row));
+        let of_date = DateDiff { added: number(1, row), removed: number(2, row), changed: number(3, row) };
+        report.added += of_date.added;
+        report.removed += of_date.removed;
+        report.changed += of_date.changed;
+        report.noise_only += number(4, row);
+        report.volatile_only += number(5, row);
+        if of_date != DateDiff::default() {
+            report.dates.insert(date, of_date);
+        }
+    }
+    let rows = session.query(&format!(
+        "SELECT column_name, count(*)::BIGINT {of_table} AND column_name IS NOT NULL AND reason = 'value' GROUP BY column_name"
+    ))?;
+    for row in 0..rows.num_rows() {
+        let name = rows.column(0).as_string::<i32>().value(row).to_owned();
+        report.columns.insert(name, rows.column(1).as_primitive::<Int64Type>().value(row).unsigned_abs());
+    }
+    Ok(())
+}

@@ -19,3 +19,4 @@ pub mod sync;
 pub mod synth;
 pub mod upload;
 pub mod warehouse;
+pub mod why;

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::GlobalArgs;
-use super::{bench, checks, compute, config, demo, diff, run, runs, status, sync, upload};
+use super::{bench, checks, compute, config, demo, diff, run, runs, status, sync, upload, why};
 use crate::error::Result;
 
 #[derive(Debug, Subcommand)]
@@ -15,6 +15,7 @@ pub enum Command {
     Check(checks::CheckArgs),
     Validate(checks::ValidateArgs),
     Diff(diff::DiffArgs),
+    Why(why::WhyArgs),
     Upload(upload::UploadArgs),
     Run(run::RunArgs),
     Status(status::StatusArgs),
@@ -36,6 +37,7 @@ impl Command {
             Self::Check(args) => checks::check(args, global, *printer),
             Self::Validate(args) => checks::validate(args, global, *printer),
             Self::Diff(args) => diff::run(args, global, *printer),
+            Self::Why(args) => why::run(args, global, *printer),
             Self::Upload(args) => upload::run(args, global, *printer),
             Self::Run(args) => run::run(args, global, *printer),
             Self::Runs(args) => runs::run(args, global, *printer),

@@ -23,6 +23,7 @@ mod settings;
 mod status;
 mod sync;
 mod upload;
+mod why;
 
 use std::process::ExitCode as ProcessExitCode;
 

@@ -78,6 +78,9 @@ pub trait Target {
     /// What [`Target::publish`] would run, in words to read; nothing is sent. Empty: nothing to do.
     fn rehearse(&self, set: &PublishSet<'_>) -> Result<Vec<String>>;
 
+    /// Dates of the set whose content is not what this store last published there, by its receipts alone.
+    fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>>;
+
     /// What the user should know of the work so far, said once.
     fn take_notes(&self) -> Vec<String> {
         Vec::new()

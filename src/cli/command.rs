@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::GlobalArgs;
-use super::{bench, checks, compute, config, demo, diff, run, runs, status, sync, upload, why};
+use super::{bench, checks, compute, config, demo, diff, impact, run, runs, status, sync, upload, why};
 use crate::error::Result;
 
 #[derive(Debug, Subcommand)]
@@ -16,6 +16,7 @@ pub enum Command {
     Validate(checks::ValidateArgs),
     Diff(diff::DiffArgs),
     Why(why::WhyArgs),
+    Impact(impact::ImpactArgs),
     Upload(upload::UploadArgs),
     Run(run::RunArgs),
     Status(status::StatusArgs),
@@ -37,6 +38,7 @@ impl Command {
             Self::Check(args) => checks::check(args, global, *printer),
             Self::Validate(args) => checks::validate(args, global, *printer),
             Self::Diff(args) => diff::run(args, global, *printer),
+            Self::Impact(args) => impact::run(args, global, *printer),
             Self::Why(args) => why::run(args, global, *printer),
             Self::Upload(args) => upload::run(args, global, *printer),
             Self::Run(args) => run::run(args, global, *printer),

@@ -95,18 +95,35 @@ pub fn text_table(header: &[&str], rows: Vec<Vec<String>>, first_number: usize) 
 }
 
 fn status_table(report: &StatusReport) -> String {
-    let header = ["Year", "Processor", "Dates", "Done", "Empty", "Failed", "Skipped", "Pending", "Rows", "Failures"];
+    let header = [
+        "Year",
+        "Processor",
+        "Dates",
+        "Possible",
+        "Done",
+        "%",
+        "Empty",
+        "Failed",
+        "Skipped",
+        "Pending",
+        "Stale",
+        "Rows",
+        "Failures",
+    ];
     let rows = report.rows.iter().map(|row| {
         let failures: u64 = row.failures.values().sum();
         vec![
             row.year.to_string(),
             row.processor.to_string(),
             row.dates.to_string(),
+            row.possible.to_string(),
             row.done.to_string(),
+            percent(row.percent, row.possible),
             row.empty.to_string(),
             row.failed.to_string(),
             row.skipped.to_string(),
             row.pending.to_string(),
+            row.stale.to_string(),
             thousands(row.rows),
             thousands(failures),
         ]
@@ -130,7 +147,23 @@ fn explanations(report: &StatusReport) -> Vec<String> {
         lines.push(format!("{processor}: {} entities without a row: {category}", thousands(count)));
     }
     lines.extend(not_done_lines(&report.not_done));
+    for (processor, dates) in &report.stale {
+        if let (Some(first), Some(last)) = (dates.first(), dates.last()) {
+            let count = dates.len();
+            lines.push(format!("{processor}: {count} dates are stale, {first} to {last}: inputs changed since; `putback compute` renews them"));
+        }
+    }
+    lines.push(String::new());
+    lines.extend(report.verdicts.iter().map(|verdict| match verdict.complete {
+        true => format!("{}: complete", verdict.year),
+        false => format!("{}: partial: {}", verdict.year, verdict.open.join("; ")),
+    }));
     lines
+}
+
+/// Rounded down, so that only what is whole says 100.
+fn percent(share: f64, of: usize) -> String {
+    if of == 0 { String::new() } else { format!("{:.1}", (share * 10.0).floor() / 10.0) }
 }
 
 fn not_done_lines(dates: &[NotDone]) -> Vec<String> {

@@ -160,7 +160,8 @@ impl Settings {
         warehouse::open_outputs(self.required_to()?, &|project| self.bigquery(project))
     }
 
-    fn bigquery(&self, project: &str) -> Result<BigQuerySettings> {
+    /// How to reach a project.
+    pub fn bigquery(&self, project: &str) -> Result<BigQuerySettings> {
         environment::bigquery(project, self.location.as_ref().map(|location| location.value.clone()))
     }
 

@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use clap::Args;
 
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::range::RangeArgs;
+use super::recorder::{records, run_dir};
+use super::remote;
 use super::settings::{GlobalArgs, Settings};
 use crate::calendar::{DateRange, DateRanges};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::report::StatusReport;
 use crate::schedule::Schedule;
-use crate::store::Store;
+use crate::store::{Store, WriteLock};
 
 /// Show how the dates of the store stand, per year and processor
 ///
@@ -29,12 +32,32 @@ pub struct StatusArgs {
     /// Only this processor: tdza, psza, pcf, mlfs
     #[arg(long, value_name = "PROCESSOR")]
     processor: Option<ProcessorId>,
+    /// Refresh until the process that writes the store has ended
+    #[arg(long)]
+    watch: bool,
+    /// Compare with what the warehouse of --to holds: rows per date and table
+    #[arg(long)]
+    remote: bool,
+    /// Write nba_backfill.backfill_progress of the BigQuery project of --to: one merge, flags both ways
+    #[arg(long)]
+    write_progress: bool,
 }
 
 pub fn run(args: &StatusArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
-    let settings = Settings::resolve(global, None, None)?;
+    let settings = Settings::resolve(global, None, args.range.target()?)?;
     let store = settings.store();
-    let schedule = load_schedule(&store)?;
+    if args.watch {
+        return watch(args, &store, printer);
+    }
+    show(args, &store, printer)?;
+    if args.remote || args.write_progress {
+        remote::run(&settings, &store, &ranges(args)?, args.write_progress, printer)?;
+    }
+    Ok(ExitCode::Done)
+}
+
+fn show(args: &StatusArgs, store: &Store, printer: Printer) -> Result<()> {
+    let schedule = load_schedule(store)?;
     let dates = schedule.game_dates(&ranges(args)?);
     if dates.is_empty() {
         return Err(Error::new(
@@ -43,18 +66,68 @@ pub fn run(args: &StatusArgs, global: &GlobalArgs, printer: Printer) -> Result<E
         )
         .hint("run `putback sync` first, or name another --store or range"));
     }
-    let mut report = StatusReport::new(&store.phase4()?, &dates);
+    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
+    let stale = crate::compute::stale_dates(&phase3, &phase4, &dates);
+    let mut report = StatusReport::with_stale(&phase4, &dates, stale);
     if let Some(only) = args.processor {
         report.rows.retain(|row| row.processor == only);
         report.not_done.retain(|date| date.processor == only);
         report.by_rule.retain(|(processor, _, _)| *processor == only);
+        report.stale.retain(|processor, _| *processor == only);
     }
     if args.dates {
         list_dates(&report, printer);
     } else {
         printer.status(&report);
     }
-    Ok(ExitCode::Done)
+    Ok(())
+}
+
+/// Shows the status again and again while another process writes the store.
+fn watch(args: &StatusArgs, store: &Store, printer: Printer) -> Result<ExitCode> {
+    const EVERY: Duration = Duration::from_secs(2);
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
+    loop {
+        let holder = WriteLock::holder(store)?;
+        if is_terminal {
+            // Home, and everything below goes.
+            printer.line("\x1b[H\x1b[J");
+        }
+        show(args, store, printer)?;
+        let Some(holder) = holder else {
+            printer.note("nobody writes the store");
+            return Ok(ExitCode::Done);
+        };
+        let progress = run_progress(store)?;
+        printer.note(format!("process {} (`{}`) is writing{progress}", holder.pid, holder.command));
+        std::thread::sleep(EVERY);
+    }
+}
+
+/// How far the run in progress is, by its log.
+fn run_progress(store: &Store) -> Result<String> {
+    let Some(run) = records(store)?.into_iter().rev().find(|run| run.finished_at.is_none()) else {
+        return Ok(String::new());
+    };
+    let log = std::fs::read_to_string(run_dir(store, &run.id)?.join("log.jsonl")).unwrap_or_default();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let (mut planned, mut done) = (0, 0);
+    for line in lines {
+        match line["event"].as_str() {
+            Some("processor") => planned += line["dates"].as_u64().unwrap_or(0),
+            Some("date") => done += 1,
+            _ => {}
+        }
+    }
+    let elapsed = (Utc::now() - run.started_at).as_seconds_f64();
+    Ok(match (done, planned) {
+        (0, 0) => format!(" for {elapsed:.0} s"),
+        (0, planned) => format!(" for {elapsed:.0} s: 0 of {planned} dates"),
+        (done, planned) => {
+            let left = elapsed / done as f64 * planned.saturating_sub(done) as f64;
+            format!(" for {elapsed:.0} s: {done} of {planned} dates, about {left:.0} s left")
+        }
+    })
 }
 
 /// A sync that commits at this moment has renamed files before its manifest: look again.
@@ -74,7 +147,7 @@ fn load_schedule(store: &Store) -> Result<Schedule> {
 
 /// Everything when no range is given.
 fn ranges(args: &StatusArgs) -> Result<DateRanges> {
-    let ranges = args.range.without_target()?.ranges()?;
+    let ranges = args.range.ranges()?;
     if !ranges.is_empty() {
         return Ok(ranges);
     }

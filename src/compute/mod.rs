@@ -306,3 +306,28 @@ pub(crate) fn input_ranges(first: NaiveDate, last: NaiveDate) -> BTreeMap<Table,
     }
     ranges
 }
+
+/// Dates with a record whose inputs or processor version are no longer the present ones: what `compute`
+/// would compute again. Whether `player_daily_cache` was used is not known here; either way counts.
+pub fn stale_dates(
+    phase3: &Phase3Manifest,
+    phase4: &Phase4Manifest,
+    dates: &[NaiveDate],
+) -> BTreeMap<ProcessorId, BTreeSet<NaiveDate>> {
+    let mut stale: BTreeMap<ProcessorId, BTreeSet<NaiveDate>> = BTreeMap::new();
+    let ways = [DailyCache::Synced, DailyCache::None].map(|way| Fingerprints::new(phase3, phase4, way));
+    for processor in processors::all() {
+        let uses_cache = processor.inputs().iter().any(|input| input.table == Table::PlayerDailyCache);
+        let ways = if uses_cache { &ways[..] } else { &ways[..1] };
+        // Dates that were settled without reading anything have no fingerprint.
+        let records = dates.iter().filter_map(|&date| Some((date, phase4.record(processor.id(), date)?)));
+        for (date, record) in records.filter(|(_, record)| !record.inputs.is_empty()) {
+            let is_current = record.version == processor.version()
+                && ways.iter().any(|way| way.of(processor, date) == record.inputs);
+            if !is_current {
+                stale.entry(processor.id()).or_default().insert(date);
+            }
+        }
+    }
+    stale
+}

@@ -1,6 +1,6 @@
 //! Per year and processor: how its dates stand (`orchestration.md` §10.3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Serialize;
@@ -17,6 +17,19 @@ pub struct StatusReport {
     /// Rules by which dates are empty or skipped, with their number, per processor.
     pub by_rule: Vec<(ProcessorId, String, usize)>,
     pub last_computed_at: Option<DateTime<Utc>>,
+    /// Dates whose inputs or processor version changed after they were computed.
+    pub stale: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
+    /// One per calendar year (`orchestration.md` §9).
+    pub verdicts: Vec<Verdict>,
+}
+
+/// Whether a year is complete: every date of every processor done or empty by rule, and nothing stale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    pub year: i32,
+    pub complete: bool,
+    /// What stands against it, one line per processor.
+    pub open: Vec<String>,
 }
 
 /// One calendar year of one processor.
@@ -33,6 +46,11 @@ pub struct StatusRow {
     pub rows: u64,
     /// Failure rows by category.
     pub failures: BTreeMap<String, u64>,
+    /// Dates on which a row is possible: not bootstrap and not empty by rule.
+    pub possible: usize,
+    /// Share of the possible dates that is done, in percent.
+    pub percent: f64,
+    pub stale: usize,
 }
 
 /// A date that has no result, and why.
@@ -45,6 +63,23 @@ pub struct NotDone {
 }
 
 impl StatusReport {
+    /// [`StatusReport::new`], with the dates that `compute` would compute again.
+    pub fn with_stale(
+        manifest: &Phase4Manifest,
+        dates: &[NaiveDate],
+        stale: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
+    ) -> Self {
+        let mut report = Self::new(manifest, dates);
+        for row in &mut report.rows {
+            row.stale = stale
+                .get(&row.processor)
+                .map_or(0, |dates| dates.iter().filter(|date| date.year() == row.year).count());
+        }
+        report.stale = stale;
+        report.verdicts = verdicts(&report.rows);
+        report
+    }
+
     /// Counts the game dates `dates`.
     pub fn new(manifest: &Phase4Manifest, dates: &[NaiveDate]) -> Self {
         let mut rows: BTreeMap<(i32, ProcessorId), StatusRow> = BTreeMap::new();
@@ -83,8 +118,12 @@ impl StatusReport {
             }
         }
         not_done.sort_by_key(|date| (date.date, date.processor));
+        let mut rows: Vec<StatusRow> = rows.into_values().collect();
+        rows.iter_mut().for_each(StatusRow::finish);
         Self {
-            rows: rows.into_values().collect(),
+            verdicts: verdicts(&rows),
+            stale: BTreeMap::new(),
+            rows,
             not_done,
             by_rule: by_rule.into_iter().map(|((id, rule), count)| (id, rule, count)).collect(),
             last_computed_at,
@@ -98,6 +137,26 @@ impl StatusReport {
     pub fn pending(&self) -> usize {
         self.rows.iter().map(|row| row.pending).sum()
     }
+}
+
+fn verdicts(rows: &[StatusRow]) -> Vec<Verdict> {
+    let mut verdicts: Vec<Verdict> = Vec::new();
+    for row in rows {
+        if verdicts.last().is_none_or(|verdict| verdict.year != row.year) {
+            verdicts.push(Verdict { year: row.year, complete: true, open: Vec::new() });
+        }
+        let verdict = verdicts.last_mut().expect("pushed above");
+        let open: Vec<String> = [(row.failed, "failed"), (row.pending, "pending"), (row.stale, "stale")]
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        if !open.is_empty() {
+            verdict.complete = false;
+            verdict.open.push(format!("{} {}", row.processor, open.join(", ")));
+        }
+    }
+    verdicts
 }
 
 /// A rule without the figures of a single date.
@@ -118,6 +177,14 @@ impl StatusRow {
             pending: 0,
             rows: 0,
             failures: BTreeMap::new(),
+            possible: 0,
+            percent: 0.0,
+            stale: 0,
         }
+    }
+
+    fn finish(&mut self) {
+        self.possible = self.dates - self.empty - self.skipped;
+        self.percent = 100.0 * self.done as f64 / self.possible.max(1) as f64;
     }
 }

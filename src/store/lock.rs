@@ -52,6 +52,25 @@ impl WriteLock {
     pub fn store(&self) -> &Store {
         &self.store
     }
+
+    /// Who writes the store right now; `None`: nobody.
+    pub fn holder(store: &Store) -> Result<Option<Owner>> {
+        let path = store.root().join("lock");
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("open", &path, error)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                file.read_to_string(&mut text).map_err(|error| Error::io("read", &path, error))?;
+                Ok(serde_json::from_str(&text).ok())
+            }
+            Err(TryLockError::Error(error)) => Err(Error::io("lock", &path, error)),
+        }
+    }
 }
 
 /// A process that was just killed keeps its lock until the system has taken it apart: a moment's

@@ -4,7 +4,7 @@
 //! published lies in `_putback/published.json`; a file that is not the recorded one is read and
 //! compared, so a killed upload or a change by somebody else is found by content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
@@ -199,6 +199,19 @@ fn is_published(published: &Published, part: &MonthPart, path: &Path) -> bool {
 impl Target for DirTarget {
     fn name(&self) -> String {
         format!("dir:{}", self.root.display())
+    }
+
+    fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
+        let published = self.load_published()?;
+        let mut dates: BTreeMap<Table, BTreeSet<NaiveDate>> = BTreeMap::new();
+        for part in &set.parts {
+            let month =
+                published.tables.get(part.table.full_name()).and_then(|months| months.get(&part.month.to_string()));
+            let known = |date: &NaiveDate| month.and_then(|month| month.dates.get(date));
+            let open = part.dates.iter().filter(|(date, token)| known(date) != Some(&token.content));
+            dates.entry(part.table).or_default().extend(open.map(|(date, _)| *date));
+        }
+        Ok(dates)
     }
 
     fn rehearse(&self, set: &PublishSet<'_>) -> Result<Vec<String>> {

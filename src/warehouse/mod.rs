@@ -6,6 +6,7 @@ pub mod dir;
 mod dir_target;
 mod partitions;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -89,6 +90,22 @@ pub trait Source: Sync {
 
     /// Hands every selected row to `sink`, in any order, with exactly the columns of the table.
     fn read(&self, table: Table, selection: &Selection, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()>;
+
+    /// Rows per date of a table; `None` when the table does not exist.
+    fn count_rows(&self, table: Table, selection: &Selection) -> Result<Option<BTreeMap<chrono::NaiveDate, u64>>> {
+        if self.describe(table)?.is_none() {
+            return Ok(None);
+        }
+        let mut counts = BTreeMap::new();
+        self.read(table, selection, &mut |batch| {
+            let dates = batch.column_by_name(table.schema().partition_column()).expect("partition column");
+            for &day in arrow::array::AsArray::as_primitive::<arrow::datatypes::Date32Type>(dates).values() {
+                *counts.entry(crate::calendar::date_of_day(day)).or_default() += 1;
+            }
+            Ok(())
+        })?;
+        Ok(Some(counts))
+    }
 
     /// What the user should know of the reading so far, said once.
     fn take_notes(&self) -> Vec<String> {

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tonic::Code;
@@ -193,6 +193,26 @@ impl Source for BigQuery {
         self.read_rows(table, selection, sink)
     }
 
+    fn count_rows(&self, table: Table, selection: &Selection) -> Result<Option<BTreeMap<NaiveDate, u64>>> {
+        if self.described(table)?.is_none() {
+            return Ok(None);
+        }
+        let date = table.schema().partition_column();
+        let filter = match selection {
+            Selection::Everything => "TRUE".to_owned(),
+            Selection::Ranges(ranges) => read::restriction(table, ranges),
+        };
+        let sql = format!(
+            "SELECT CAST({date} AS STRING), COUNT(*) FROM `{}.{table}` WHERE {filter} GROUP BY {date}",
+            self.settings.project
+        );
+        let rows = self.query_rows(&sql, &format!("counting the rows of {table}"))?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Ok(Some(
+            rows.iter().filter_map(|row| Some((text(&row[0]).parse().ok()?, text(&row[1]).parse().ok()?))).collect(),
+        ))
+    }
+
     fn take_notes(&self) -> Vec<String> {
         std::mem::take(&mut self.notes.lock().expect("no thread panicked"))
     }
@@ -216,5 +236,25 @@ fn retry_later(code: Code) -> bool {
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self { attempts: 7, first_delay: Duration::from_millis(500), longest_delay: Duration::from_secs(32), seed: 0 }
+    }
+}
+
+impl BigQuery {
+    /// Runs a statement that changes rows, under an id of this run; a transaction that lost against another
+    /// writer is tried again.
+    pub fn execute(&self, sql: &str, what: &str) -> Result<()> {
+        let site = self.site();
+        for attempt in 0..self.settings.retry.attempts {
+            let number = self.queries.fetch_add(1, Ordering::Relaxed);
+            let id = format!("putback_{}_{number}", self.settings.run_id);
+            let job = self.runtime.block_on(site.run(&self.rest, &site.query(&id, sql)))?;
+            match job.failure() {
+                None => return Ok(()),
+                Some(failure) if failure.is_transient() => self.runtime.block_on(self.rest.pause(attempt + 1)),
+                Some(failure) => return Err(failure.describe(what, &job.id)),
+            }
+        }
+        Err(Error::new(ErrorKind::Conflict, format!("{what}: somebody else keeps writing"))
+            .hint("stop the other writer and run the same command again"))
     }
 }

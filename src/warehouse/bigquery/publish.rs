@@ -3,7 +3,7 @@
 //! Job ids are digests of what is sent and of what it replaces, so that an answer that was lost is
 //! found again, and nothing runs twice. Whether a publication happened is answered by the ledger alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -97,6 +97,18 @@ impl Target for BigQuery {
         save_receipts(&path, &receipts)?;
         std::fs::remove_dir_all(&dir).map_err(|error| Error::io("remove", &dir, error))?;
         Ok(report)
+    }
+
+    fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
+        let receipts = load_receipts(&self.receipts_path(set))?;
+        let mut dates: BTreeMap<Table, BTreeSet<NaiveDate>> = BTreeMap::new();
+        for part in &set.parts {
+            let receipt = receipts.tables.get(part.table.full_name());
+            let known = |date: &NaiveDate| receipt.and_then(|receipt| receipt.dates.get(date));
+            let open = part.dates.iter().filter(|(date, token)| known(date) != Some(&token.content));
+            dates.entry(part.table).or_default().extend(open.map(|(date, _)| *date));
+        }
+        Ok(dates)
     }
 
     fn rehearse(&self, set: &PublishSet<'_>) -> Result<Vec<String>> {

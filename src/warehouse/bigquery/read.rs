@@ -280,7 +280,7 @@ fn describe(status: &Status, what: &str) -> Error {
 }
 
 /// The predicate on the partition column, in the words of both SQL and row restrictions.
-fn restriction(table: Table, ranges: &DateRanges) -> String {
+pub(super) fn restriction(table: Table, ranges: &DateRanges) -> String {
     let column = table.schema().partition_column();
     let each: Vec<String> =
         ranges.iter().map(|range| format!("{column} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to)).collect();

@@ -1,0 +1,140 @@
+//! `putback status --remote` and `--write-progress`.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use super::environment;
+use super::output::{Printer, text_table, thousands};
+use super::settings::Settings;
+use crate::calendar::DateRanges;
+use crate::catalog::Table;
+use crate::error::{Error, ErrorKind, Result};
+use crate::processors::ProcessorId;
+use crate::schedule::Schedule;
+use crate::store::{DateState, Phase4Manifest, Store};
+use crate::warehouse::bigquery::BigQuery;
+use crate::warehouse::{Location, Selection, Source};
+
+/// Rows per date of the outputs, there.
+type Counts = BTreeMap<ProcessorId, BTreeMap<NaiveDate, u64>>;
+
+/// Compares rows per date with the target, and writes the progress table if asked.
+pub fn run(settings: &Settings, store: &Store, ranges: &DateRanges, write: bool, printer: Printer) -> Result<()> {
+    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
+    let dates = Schedule::load(store, &phase3)?.game_dates(ranges);
+    if write {
+        let Location::BigQuery { project } = settings.required_to()? else {
+            return Err(Error::new(ErrorKind::Usage, "--write-progress needs a BigQuery target")
+                .hint("add --to bigquery:PROJECT"));
+        };
+        let bigquery = BigQuery::open(settings.bigquery(project)?, Table::outputs())?;
+        let counts = counts(&bigquery, ranges)?;
+        compare(&counts, &phase4, &dates, printer);
+        bigquery
+            .execute(&merge(project, &phase3, &phase4, &counts, &dates), "writing nba_backfill.backfill_progress")?;
+        printer.note(format!("nba_backfill.backfill_progress says how {} game dates stand", dates.len()));
+        return Ok(());
+    }
+    let source = settings.open_published()?;
+    compare(&counts(&*source, ranges)?, &phase4, &dates, printer);
+    Ok(())
+}
+
+fn counts(source: &dyn Source, ranges: &DateRanges) -> Result<Counts> {
+    let ranges = ranges.clipped_to(environment::yesterday());
+    let mut counts = Counts::new();
+    for id in ProcessorId::ALL {
+        let of_table = source.count_rows(id.output(), &Selection::Ranges(ranges.clone()))?;
+        counts.insert(id, of_table.unwrap_or_default());
+    }
+    Ok(counts)
+}
+
+fn local_rows(phase4: &Phase4Manifest, id: ProcessorId, date: NaiveDate) -> u64 {
+    phase4.record(id, date).map_or(0, |record| record.rows)
+}
+
+fn compare(counts: &Counts, phase4: &Phase4Manifest, dates: &[NaiveDate], printer: Printer) {
+    let mut rows = Vec::new();
+    let mut json = Vec::new();
+    for id in ProcessorId::ALL {
+        let there = |date: NaiveDate| counts[&id].get(&date).copied().unwrap_or(0);
+        let differing: Vec<NaiveDate> =
+            dates.iter().copied().filter(|&date| there(date) != local_rows(phase4, id, date)).collect();
+        let total = |of: &dyn Fn(NaiveDate) -> u64| dates.iter().map(|&date| of(date)).sum::<u64>();
+        let (here_rows, there_rows) = (total(&|date| local_rows(phase4, id, date)), total(&there));
+        let span = differing.first().zip(differing.last());
+        rows.push(vec![
+            id.to_string(),
+            thousands(here_rows),
+            thousands(there_rows),
+            differing.len().to_string(),
+            span.map_or_else(String::new, |(first, last)| format!("{first} to {last}")),
+        ]);
+        json.push(serde_json::json!({
+            "processor": id, "local_rows": here_rows, "remote_rows": there_rows, "differing_dates": differing,
+        }));
+    }
+    if printer.is_json() {
+        return printer.json(&json);
+    }
+    printer.line("");
+    printer.line(text_table(&["Remote", "Rows here", "Rows there", "Dates that differ", "Between"], rows, 1));
+}
+
+/// One merge for all dates. A flag means complete: as many rows as here, or empty by rule
+/// (`orchestration.md` §10.3). Phase 3 flags: the table has rows of the date here.
+fn merge(
+    project: &str,
+    phase3: &crate::store::Phase3Manifest,
+    phase4: &Phase4Manifest,
+    counts: &Counts,
+    dates: &[NaiveDate],
+) -> String {
+    const PHASE3: [(&str, Table); 5] = [
+        ("phase3_pgs_complete", Table::PlayerGameSummary),
+        ("phase3_togs_complete", Table::TeamOffenseGameSummary),
+        ("phase3_tdgs_complete", Table::TeamDefenseGameSummary),
+        ("phase3_upgc_complete", Table::UpcomingPlayerGameContext),
+        ("phase3_utgc_complete", Table::UpcomingTeamGameContext),
+    ];
+    const PHASE4: [(&str, ProcessorId); 4] = [
+        ("phase4_tdza_complete", ProcessorId::Tdza),
+        ("phase4_psza_complete", ProcessorId::Psza),
+        ("phase4_pcf_complete", ProcessorId::Pcf),
+        ("phase4_mlfs_complete", ProcessorId::Mlfs),
+    ];
+    let row = |date: &NaiveDate| {
+        let has = |table: Table| phase3.tables.get(&table).is_some_and(|table| table.partitions.contains_key(date));
+        let is_complete = |id: ProcessorId| match phase4.record(id, *date).map(|record| &record.state) {
+            Some(DateState::Done) => counts[&id].get(date).copied().unwrap_or(0) == local_rows(phase4, id, *date),
+            Some(DateState::Empty { .. } | DateState::Skipped { .. }) => true,
+            _ => false,
+        };
+        let inputs = PHASE3.map(|(_, table)| has(table));
+        let outputs = PHASE4.map(|(_, id)| is_complete(id));
+        let mut flags = vec![("phase3_complete", inputs.iter().all(|&flag| flag))];
+        flags.extend(PHASE3.iter().zip(inputs).map(|((name, _), flag)| (*name, flag)));
+        flags.push(("phase4_complete", outputs.iter().all(|&flag| flag)));
+        flags.extend(PHASE4.iter().zip(outputs).map(|((name, _), flag)| (*name, flag)));
+        let flags: Vec<String> = flags.iter().map(|(name, flag)| format!("{flag} AS {name}")).collect();
+        format!("SELECT DATE '{date}' AS game_date, {}", flags.join(", "))
+    };
+    let names: Vec<&str> = std::iter::once("phase3_complete")
+        .chain(PHASE3.map(|(name, _)| name))
+        .chain(std::iter::once("phase4_complete"))
+        .chain(PHASE4.map(|(name, _)| name))
+        .collect();
+    let set = names.iter().map(|name| format!("{name} = made.{name}")).collect::<Vec<_>>().join(", ");
+    let values = names.iter().map(|name| format!("made.{name}")).collect::<Vec<_>>().join(", ");
+    let (first, last) = (dates.first().copied().unwrap_or_default(), dates.last().copied().unwrap_or_default());
+    format!(
+        "MERGE `{project}.nba_backfill.backfill_progress` AS known USING ({rows}) AS made \
+         ON known.game_date = made.game_date AND known.game_date BETWEEN DATE '{first}' AND DATE '{last}' \
+         WHEN MATCHED THEN UPDATE SET {set}, last_updated = CURRENT_TIMESTAMP() \
+         WHEN NOT MATCHED THEN INSERT (game_date, {names}, last_updated) VALUES (made.game_date, {values}, CURRENT_TIMESTAMP())",
+        rows = dates.iter().map(row).collect::<Vec<_>>().join(" UNION ALL "),
+        names = names.join(", "),
+    )
+}

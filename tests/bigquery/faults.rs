@@ -35,7 +35,7 @@ fn faults_of(request: usize) -> Vec<Fault> {
     if std::env::var("PUTBACK_FAULT_MATRIX").is_ok_and(|value| value == "full") {
         return Fault::ALL.to_vec();
     }
-    if request % 8 == 0 { vec![Fault::ALL[request / 8 % Fault::ALL.len()]] } else { Vec::new() }
+    if request.is_multiple_of(8) { vec![Fault::ALL[request / 8 % Fault::ALL.len()]] } else { Vec::new() }
 }
 
 pub fn uploads(emulator: &'static Emulator) -> Result<(), Failed> {

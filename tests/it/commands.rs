@@ -10,16 +10,18 @@ fn status_explains_every_figure() {
     assert_snapshot!(desk.run(&["status"], &RANGE).shown(), @r"
 exit status: 0
 --- stdout
-Year  Processor  Dates  Done  Empty  Failed  Skipped  Pending   Rows  Failures
-2023  TDZA          32    20     12       0        0        0    525       435
-2023  PSZA          32    29      3       0        0        0  6,869       865
-2023  PCF           32    32      0       0        0        0  4,295         0
-2023  MLFS          32    32      0       0        0        0  4,292         0
+Year  Processor  Dates  Possible  Done      %  Empty  Failed  Skipped  Pending  Stale   Rows  Failures
+2023  TDZA          32        20    20  100.0     12       0        0        0      0    525       435
+2023  PSZA          32        29    29  100.0      3       0        0        0      0  6,869       865
+2023  PCF           32        32    32  100.0      0       0        0        0      0  4,295         0
+2023  MLFS          32        32    32  100.0      0       0        0        0      0  4,292         0
 
 TDZA: 12 dates without rows by rule: no team has 15 games this season
 PSZA: 3 dates without rows by rule: no player has 10 games this season
 PSZA: 865 entities without a row: EXPECTED_INCOMPLETE
 TDZA: 435 entities without a row: INSUFFICIENT_DATA
+
+2023: complete
 --- stderr
 ");
 }

@@ -4,6 +4,7 @@ mod bad_input;
 mod bench;
 mod commands;
 mod fixture;
+mod incidents;
 mod properties;
 mod publish;
 mod support;

@@ -385,7 +385,8 @@ impl BigQuery {
 
     fn holds(&self, dataset: &str, name: &str, rows: u64) -> Result<bool> {
         let live = self.live_table(dataset, name)?;
-        Ok(live.is_some_and(|live| live.resource["numRows"] == rows.to_string()))
+        let found = live.as_ref().and_then(|live| live.resource["numRows"].as_str()?.parse().ok());
+        Ok(found == Some(rows))
     }
 
     fn commit_id(&self, publication: &Publication, generation: u32) -> String {

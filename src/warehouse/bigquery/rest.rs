@@ -199,7 +199,8 @@ impl Rest {
             };
             failures += 1;
             let refused = error.is(401) && !reauthorized;
-            if !refused && !(error.is_transient() && failures < self.retry.attempts) {
+            let may_pass = error.is_transient() && failures < self.retry.attempts;
+            if !refused && !may_pass {
                 return Err(error);
             }
             reauthorized |= refused;

@@ -75,7 +75,7 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
 /// What stays in the target as it is.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct HeldBack {
-    /// Dates of processors that failed.
+    /// Dates of processors that failed, and stale dates.
     failed: usize,
     /// Dates whose rows fail a check of severity error.
     invalid: usize,
@@ -157,11 +157,20 @@ pub fn publish(
 ) -> Result<(UploadReport, HeldBack)> {
     let target = settings.open_target()?;
     let mut set = PublishSet::collect(store, ranges)?;
+    let stale = stale(store, ranges)?;
+    if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
+        let count = stale.len();
+        printer.note(format!(
+            "note: the inputs of {count} dates changed after they were computed ({first} to {last}); they are not \
+             published: run `putback compute` first"
+        ));
+    }
+    set.leave_out(&stale);
     let invalid = hold_back_invalid(settings, store, ranges, options, recorder, printer)?;
     set.leave_out(&invalid);
     let report = target.publish(&set, recorder)?;
     target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
-    let mut held_back = HeldBack { failed: 0, invalid: invalid.len() };
+    let mut held_back = HeldBack { failed: stale.len(), invalid: invalid.len() };
     for (processor, dates) in &set.held_back {
         held_back.failed += dates.len();
         printer.note(format!(
@@ -174,6 +183,15 @@ pub fn publish(
         printer.note(format!("nothing to publish: {} already holds these dates", target.name()));
     }
     Ok((report, held_back))
+}
+
+/// Dates of the ranges that `compute` would compute again.
+fn stale(store: &Store, ranges: &DateRanges) -> Result<BTreeSet<NaiveDate>> {
+    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
+    let computed = phase4.processors.values().flat_map(|records| records.keys()).copied();
+    let dates: BTreeSet<NaiveDate> = computed.filter(|date| ranges.contains(*date)).collect();
+    let dates: Vec<NaiveDate> = dates.into_iter().collect();
+    Ok(crate::compute::stale_dates(&phase3, &phase4, &dates).into_values().flatten().collect())
 }
 
 /// Dates whose rows fail a check of severity error that was not accepted.

@@ -17,7 +17,7 @@ use emulator::Emulator;
 
 type Test = fn(&'static Emulator) -> Result<(), Failed>;
 
-const TESTS: [(&str, Test); 13] = [
+const TESTS: [(&str, Test); 14] = [
     ("sync_gives_the_same_store_as_a_directory", sync::same_as_directory),
     ("sync_pulls_only_what_changed", sync::only_what_changed),
     ("sync_survives_streams_that_break", sync::broken_streams),
@@ -29,6 +29,7 @@ const TESTS: [(&str, Test); 13] = [
     ("upload_rehearses_without_a_trace", upload::dry_run),
     ("upload_notices_another_writer", upload::another_writer),
     ("upload_refuses_unfit_targets", upload::unfit_targets),
+    ("status_writes_progress_both_ways", upload::progress),
     ("faults_of_an_upload_leave_rows_exactly_once", faults::uploads),
     ("faults_of_a_sync_leave_the_same_store", faults::syncs),
 ];

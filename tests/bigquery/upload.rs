@@ -141,3 +141,51 @@ pub fn unfit_targets(emulator: &'static Emulator) -> Result<(), Failed> {
     )?;
     ensure(rows == [["0".to_owned()]], format!("{rows:?}"))
 }
+
+pub fn progress(emulator: &'static Emulator) -> Result<(), Failed> {
+    let (desk, project) = with_target(emulator)?;
+    let to = format!("bigquery:{project}");
+    let fields: Vec<serde_json::Value> = [("game_date", "DATE"), ("last_updated", "TIMESTAMP")]
+        .into_iter()
+        .chain(FLAGS.map(|name| (name, "BOOLEAN")))
+        .map(|(name, ty)| json!({ "name": name, "type": ty }))
+        .collect();
+    let table = json!({
+        "tableReference": { "projectId": project, "datasetId": "nba_backfill", "tableId": "backfill_progress" },
+        "schema": { "fields": fields },
+    });
+    let path = format!("projects/{project}/datasets/nba_backfill/tables");
+    ensure(request(emulator, "POST", &path, Some(&table))?.0 == 200, "not created")?;
+    let flags = format!(
+        "SELECT COUNT(*), COUNTIF(phase3_complete), COUNTIF(phase4_mlfs_complete), COUNTIF(phase4_complete) \
+         FROM `{project}.nba_backfill.backfill_progress`"
+    );
+    // Nothing is published: flags are false.
+    desk.done(&["status", "--write-progress", "--to", &to])?;
+    ensure(query(emulator, &project, &flags)? == [["5", "5", "0", "0"].map(str::to_owned)], "before")?;
+    desk.done(&["upload", "--to", &to])?;
+    let remote = desk.done(&["status", "--write-progress", "--to", &to])?;
+    ensure(remote.stdout.contains("Rows there"), &remote.stdout)?;
+    ensure(query(emulator, &project, &flags)? == [["5", "5", "5", "5"].map(str::to_owned)], "after")?;
+    // Rows that go take the flag with them.
+    let sql =
+        format!("DELETE FROM `{project}.nba_predictions.ml_feature_store_v2` WHERE game_date = DATE '2023-11-30'");
+    query(emulator, &project, &sql)?;
+    desk.done(&["status", "--write-progress", "--to", &to])?;
+    ensure(query(emulator, &project, &flags)? == [["5", "5", "4", "4"].map(str::to_owned)], "after a loss")
+}
+
+const FLAGS: [&str; 12] = [
+    "phase3_complete",
+    "phase3_pgs_complete",
+    "phase3_togs_complete",
+    "phase3_tdgs_complete",
+    "phase3_upgc_complete",
+    "phase3_utgc_complete",
+    "phase4_complete",
+    "phase4_tdza_complete",
+    "phase4_psza_complete",
+    "phase4_pdc_complete",
+    "phase4_pcf_complete",
+    "phase4_mlfs_complete",
+];

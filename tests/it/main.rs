@@ -5,6 +5,7 @@ mod bench;
 mod commands;
 mod fixture;
 mod incidents;
+mod inspection;
 mod properties;
 mod publish;
 mod support;

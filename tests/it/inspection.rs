@@ -1,0 +1,137 @@
+//! Commands that look: why, diff, impact, runs, status while a store is written.
+
+use insta::assert_snapshot;
+use putback::catalog::Table;
+use putback::store::{Owner, Store, WriteLock, read_month_file, write_parquet};
+
+use crate::fixture::Desk;
+use crate::fixture::{RANGE, rows};
+
+/// Some player with a row of every kind on the last date.
+fn player(desk: &Desk) -> String {
+    let file = desk.path("published/nba_predictions.ml_feature_store_v2/2023-12.parquet");
+    let rows = read_month_file(Table::MlFeatureStore, &file).expect("a month file");
+    let players = rows.column_by_name("player_lookup").expect("a key");
+    let last = rows.num_rows() - 1;
+    arrow::array::AsArray::as_string::<i32>(players).value(last).to_owned()
+}
+
+#[test]
+fn why_explains_a_row_of_each_processor() {
+    let desk = Desk::computed();
+    let player = player(&desk);
+    for (table, key, expected) in [
+        ("tdza", "BOS", ["Window: the last 15 games", "15 of 15 games", "paint_defense_vs_league_avg"]),
+        ("psza", &player, ["Window: the last 20 qualifying games", "last 10 and 20", "paint_rate_last_10"]),
+        ("player_composite_factors", &player, ["Context of the date", "fatigue_score", "total_composite_adjustment"]),
+        ("mlfs", &player, ["Features: value, where it came from", "vegas_points_line", "feature_quality_score"]),
+    ] {
+        let outcome = desk.run(&["why", table, key, "2023-12-10"], &[]);
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        for text in expected {
+            assert!(outcome.stdout.contains(text), "{text}: {}", outcome.stdout);
+        }
+    }
+}
+
+#[test]
+fn why_explains_the_absence_of_a_row() {
+    let desk = Desk::computed();
+    let why = |table: &str, key: &str, date: &str| desk.run(&["why", table, key, date], &[]).stdout;
+    let tdza = why("tdza", "BOS", "2023-11-10");
+    let expected = "TDZA has no row of BOS on 2023-11-10: INSUFFICIENT_DATA: Only 9 games, need 15";
+    assert!(tdza.starts_with(expected) && tdza.contains("9 of 15 games"), "{tdza}");
+    let mlfs = why("mlfs", "nobody", "2023-12-10");
+    assert!(mlfs.contains("the player has no row in player_game_summary on the date"), "{mlfs}");
+    let bootstrap = why("psza", "nobody", "2023-10-30");
+    assert!(bootstrap.contains("bootstrap: the season's first 14 days are skipped"), "{bootstrap}");
+    let outcome = desk.run(&["why", "nothing", "BOS", "2023-12-10"], &[]);
+    assert_eq!(outcome.code, 2);
+    assert!(outcome.stderr.contains("use tdza, psza, pcf or mlfs"), "{}", outcome.stderr);
+}
+
+#[test]
+fn diff_finds_every_differing_cell() {
+    let desk = Desk::computed();
+    let equal = desk.run(&["diff", "--with", "dir:published"], &RANGE);
+    assert_eq!(equal.code, 0, "{}", equal.stdout);
+    // One value, and one row less, in the target.
+    let file = desk.path("published/nba_precompute.player_composite_factors/2023-12.parquet");
+    let rows = read_month_file(Table::PlayerCompositeFactors, &file).expect("a month file");
+    let column = rows.column_by_name("universal_player_id").expect("a column").clone();
+    let values = arrow::array::AsArray::as_string::<i32>(&column).iter().enumerate();
+    let changed: arrow::array::StringArray =
+        values.map(|(row, value)| if row == 5 { Some("somebody else") } else { value }).collect();
+    let mut columns = rows.columns().to_vec();
+    columns[1] = std::sync::Arc::new(changed);
+    let rows = arrow::array::RecordBatch::try_new(rows.schema(), columns).expect("the same schema");
+    write_parquet(&file, &rows.slice(1, rows.num_rows() - 1)).expect("a file");
+    let outcome = desk.run(&["diff", "--with", "dir:published", "--cells", "cells.parquet"], &RANGE);
+    assert_eq!(outcome.code, 9);
+    assert!(outcome.stdout.contains("2023: 1 dates, 2 rows"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("dates: 2023-12-01 (+1 -0 ~1)"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("columns: universal_player_id 1"), "{}", outcome.stdout);
+    assert!(desk.path("cells.parquet").exists());
+}
+
+#[test]
+fn impact_follows_the_look_back_and_the_chain() {
+    let desk = Desk::computed();
+    let outcome = desk.run(&["impact", "--date", "2023-12-05", "--table", "team_defense_game_summary"], &[]);
+    assert_snapshot!(outcome.shown(), @r"
+    exit status: 0
+    --- stdout
+    Output                                          Between                   Game dates
+    MLFS nba_predictions.ml_feature_store_v2        2023-12-05 to 2023-12-10           6
+    PCF nba_precompute.player_composite_factors     2023-12-05 to 2023-12-10           6
+    PSZA nba_precompute.player_shot_zone_analysis   nothing                            0
+    TDZA nba_precompute.team_defense_zone_analysis  2023-12-05 to 2023-12-10           6
+    --- stderr
+    ");
+    let published = desk.run(&["impact", "--since-publish", "--to", "dir:published", "--format", "json"], &RANGE);
+    let open: serde_json::Value = serde_json::from_str(&published.stdout).expect("one document");
+    assert!(open.as_object().expect("tables").values().all(|dates| dates == &serde_json::json!([])), "{open}");
+}
+
+#[test]
+fn runs_are_recorded_with_every_date() {
+    let desk = Desk::computed();
+    let listed = desk.run(&["runs", "--format", "json"], &[]);
+    let listed: serde_json::Value = serde_json::from_str(&listed.stdout).expect("one document");
+    let id = listed[0]["id"].as_str().expect("an id");
+    assert!(listed[0]["command"].as_str().expect("a command").starts_with("putback run -q"), "{listed}");
+    let shown = desk.run(&["runs", "show", id], &[]);
+    let dates = shown.stdout.lines().filter(|line| line.contains("\"event\":\"date\"")).count();
+    assert_eq!(dates, 4 * 32, "{}", shown.stdout);
+    let unknown = desk.run(&["runs", "show", "../x"], &[]);
+    assert_eq!(unknown.code, 2);
+}
+
+#[test]
+fn status_tells_who_writes() {
+    let desk = Desk::computed();
+    let owner = Owner { pid: 4711, host: "elsewhere".into(), command: "putback compute".into() };
+    let lock = WriteLock::acquire(&Store::at(desk.path("putback-store")), &owner).expect("a free store");
+    let watching = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        drop(lock);
+    });
+    let outcome = desk.run(&["status", "--watch"], &RANGE);
+    watching.join().expect("no panic");
+    assert_eq!(outcome.code, 0);
+    assert!(outcome.stderr.contains("process 4711 (`putback compute`) is writing"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("nobody writes the store"), "{}", outcome.stderr);
+}
+
+#[test]
+fn stale_dates_are_not_published() {
+    let desk = Desk::computed();
+    let games = rows(Table::PlayerGameSummary);
+    desk.put(Table::PlayerGameSummary, &games.slice(1, games.num_rows() - 1));
+    assert_eq!(desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE).code, 0);
+    let outcome = desk.run(&["upload", "--to", "dir:published"], &RANGE);
+    assert_eq!(outcome.code, 3);
+    assert!(outcome.stderr.contains("the inputs of 32 dates changed after they were computed"), "{}", outcome.stderr);
+    let remote = desk.run(&["status", "--remote", "--to", "dir:published"], &RANGE);
+    assert!(remote.stdout.contains("Rows there"), "{}", remote.stdout);
+}

@@ -28,7 +28,18 @@ contexts AS (
         AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
 ),
 roster AS (SELECT DISTINCT game_date, player_lookup AS entity FROM games),
-context_dates AS (SELECT DISTINCT game_date FROM contexts),
+-- PCF §2.2: rows of contexts against distinct players decide which of the two makes the population.
+source_of_date AS (
+    SELECT done.game_date,
+        coalesce(row_count, 0) = 0 OR (coalesce(player_count, 0) > 0 AND row_count < 0.9 * player_count) AS is_synthetic
+    FROM (SELECT DISTINCT game_date FROM done) AS done
+    LEFT JOIN (
+        SELECT game_date, count(*) AS row_count FROM upcoming_player_game_context
+        WHERE coalesce(team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
+            AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
+        GROUP BY game_date) USING (game_date)
+    LEFT JOIN (SELECT game_date, count(*) AS player_count FROM roster GROUP BY game_date) USING (game_date)
+),
 first_team_game AS (
     SELECT CASE WHEN month(game_date) >= 10 THEN year(game_date) ELSE year(game_date) - 1 END AS season_year,
         defending_team_abbr AS entity, min(game_date) AS first_game
@@ -54,11 +65,11 @@ expected AS (
     SELECT done.processor, done.game_date, roster.entity, false FROM done JOIN roster USING (game_date) WHERE done.processor = 'MLFS'
     UNION ALL
     SELECT done.processor, done.game_date, coalesce(roster.entity, contexts.entity),
-        (roster.entity IS NULL OR contexts.entity IS NULL) AND context_dates.game_date IS NOT NULL
+        CASE WHEN is_synthetic THEN roster.entity IS NULL ELSE contexts.entity IS NULL END
     FROM done
     JOIN (roster FULL JOIN contexts ON roster.game_date = contexts.game_date AND roster.entity = contexts.entity)
         ON done.game_date = coalesce(roster.game_date, contexts.game_date)
-    LEFT JOIN context_dates ON context_dates.game_date = done.game_date
+    JOIN source_of_date ON source_of_date.game_date = done.game_date
     WHERE done.processor = 'PCF'
 )
 SELECT

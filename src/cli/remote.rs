@@ -22,7 +22,11 @@ type Counts = BTreeMap<ProcessorId, BTreeMap<NaiveDate, u64>>;
 /// Compares rows per date with the target, and writes the progress table if asked.
 pub fn run(settings: &Settings, store: &Store, ranges: &DateRanges, write: bool, printer: Printer) -> Result<()> {
     let (phase3, phase4) = (store.phase3()?, store.phase4()?);
-    let dates = Schedule::load(store, &phase3)?.game_dates(ranges);
+    let dates = Schedule::load(store, &phase3)?.game_dates(&ranges.clipped_to(environment::yesterday()));
+    if dates.is_empty() {
+        printer.note("note: no game dates to compare");
+        return Ok(());
+    }
     if write {
         let Location::BigQuery { project } = settings.required_to()? else {
             return Err(Error::new(ErrorKind::Usage, "--write-progress needs a BigQuery target")
@@ -119,7 +123,7 @@ fn merge(
         flags.push(("phase4_complete", outputs.iter().all(|&flag| flag)));
         flags.extend(PHASE4.iter().zip(outputs).map(|((name, _), flag)| (*name, flag)));
         let flags: Vec<String> = flags.iter().map(|(name, flag)| format!("{flag} AS {name}")).collect();
-        format!("SELECT DATE '{date}' AS game_date, {}", flags.join(", "))
+        format!("STRUCT(DATE '{date}' AS game_date, {})", flags.join(", "))
     };
     let names: Vec<&str> = std::iter::once("phase3_complete")
         .chain(PHASE3.map(|(name, _)| name))
@@ -130,11 +134,11 @@ fn merge(
     let values = names.iter().map(|name| format!("made.{name}")).collect::<Vec<_>>().join(", ");
     let (first, last) = (dates.first().copied().unwrap_or_default(), dates.last().copied().unwrap_or_default());
     format!(
-        "MERGE `{project}.nba_backfill.backfill_progress` AS known USING ({rows}) AS made \
+        "MERGE `{project}.nba_backfill.backfill_progress` AS known USING (SELECT * FROM UNNEST([{rows}])) AS made \
          ON known.game_date = made.game_date AND known.game_date BETWEEN DATE '{first}' AND DATE '{last}' \
          WHEN MATCHED THEN UPDATE SET {set}, last_updated = CURRENT_TIMESTAMP() \
          WHEN NOT MATCHED THEN INSERT (game_date, {names}, last_updated) VALUES (made.game_date, {values}, CURRENT_TIMESTAMP())",
-        rows = dates.iter().map(row).collect::<Vec<_>>().join(" UNION ALL "),
+        rows = dates.iter().map(row).collect::<Vec<_>>().join(", "),
         names = names.join(", "),
     )
 }

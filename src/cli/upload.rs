@@ -56,7 +56,7 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     let ranges = publishable(&settings, &range.ranges, &args.options, printer)?;
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     if args.dry_run {
-        return rehearse(&settings, lock.store(), &ranges, printer);
+        return rehearse(&settings, lock.store(), &ranges, &args.options, printer);
     }
     let recorder = Recorder::begin(&settings, printer)?;
     let published = publish(&settings, lock.store(), &ranges, &args.options, &recorder, printer);
@@ -120,9 +120,19 @@ pub fn publishable(
     Ok(clipped)
 }
 
-fn rehearse(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Printer) -> Result<ExitCode> {
+fn rehearse(
+    settings: &Settings,
+    store: &Store,
+    ranges: &DateRanges,
+    options: &UploadOptions,
+    printer: Printer,
+) -> Result<ExitCode> {
     let target = settings.open_target()?;
-    let lines = target.rehearse(&PublishSet::collect(store, ranges)?)?;
+    let mut set = PublishSet::collect(store, ranges)?;
+    set.leave_out(&stale(store, ranges)?);
+    let report = checks::report(settings, store, ranges, Phase::Outputs)?;
+    set.leave_out(&checks::failed_dates(&report, &options.accept).into_keys().collect());
+    let lines = target.rehearse(&set)?;
     if printer.is_json() {
         printer.json(&lines);
     } else if lines.is_empty() {
@@ -179,7 +189,7 @@ pub fn publish(
             target.name()
         ));
     }
-    if report.is_nothing() {
+    if report.is_nothing() && !set.parts.is_empty() {
         printer.note(format!("nothing to publish: {} already holds these dates", target.name()));
     }
     Ok((report, held_back))

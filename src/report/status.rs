@@ -23,7 +23,8 @@ pub struct StatusReport {
     pub verdicts: Vec<Verdict>,
 }
 
-/// Whether a year is complete: every date of every processor done or empty by rule, and nothing stale.
+/// Whether the dates of a year are complete: of every processor done or empty by rule, and nothing stale.
+/// Whether their rows are right is what `putback validate` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     pub year: i32,

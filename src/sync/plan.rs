@@ -17,6 +17,8 @@ pub(super) struct Plan {
     pub synced: DateRanges,
     pub version: SourceVersion,
     pub source_partitions: BTreeMap<String, String>,
+    /// Whether the store's copy is of this warehouse and version, and whole: rows that are not pulled stay.
+    pub is_usable: bool,
     pub report: TableReport,
 }
 
@@ -48,6 +50,7 @@ impl Plan {
             synced: DateRanges::default(),
             version: SourceVersion::default(),
             source_partitions: BTreeMap::new(),
+            is_usable: false,
             report,
         }
     }
@@ -105,7 +108,7 @@ fn plan_table(
         report.unchanged = true;
         report.rows = known.partitions.values().map(|partition| partition.rows).sum();
     }
-    Ok(Plan { table, pull, synced, version, source_partitions, report })
+    Ok(Plan { table, pull, synced, version, source_partitions, is_usable: usable.is_some(), report })
 }
 
 fn missing_table(table: Table, source: &dyn Source) -> Error {

@@ -48,8 +48,17 @@ impl Pull<'_, '_> {
             Wanted::Whole(selection) => self.replace_whole(table, selection, &mut input, &mut plan.report)?,
             Wanted::Partitions { ranges, rows, bytes, .. } => {
                 let expected = Expected { rows: *rows, bytes: *bytes };
+                if !plan.is_usable {
+                    // Of another warehouse or version, or damaged: nothing of it may stay.
+                    input.files.clear();
+                    input.partitions.clear();
+                }
                 self.replace_partitions(table, ranges, &expected, &mut input, &mut plan.report)?;
             }
+        }
+        let gone: Vec<Month> = known.files.keys().filter(|month| !input.files.contains_key(month)).copied().collect();
+        for month in gone {
+            self.publication.stage(table, month, &no_rows(table))?;
         }
         if input.files.is_empty() && NEVER_EMPTY.contains(&table) {
             return Err(self.empty_table(&plan));
@@ -82,10 +91,8 @@ impl Pull<'_, '_> {
         report: &mut TableReport,
     ) -> Result<()> {
         let months = self.read(table, selection, report)?;
-        let gone: Vec<Month> = input.files.keys().filter(|month| !months.contains_key(month)).copied().collect();
-        for month in gone {
-            self.store_month(table, month, no_rows(table), input)?;
-        }
+        input.files.retain(|month, _| months.contains_key(month));
+        input.partitions.retain(|date, _| months.contains_key(&Month::of(*date)));
         for (month, batches) in months {
             let batch = self.sorted(table, &batches, report)?;
             self.store_month(table, month, batch, input)?;

@@ -54,7 +54,7 @@ source AS (
         (18, (SELECT CASE WHEN paint_rate_last_10 IS NOT NULL THEN 'PSZA row' END FROM zones), (SELECT CASE WHEN (SELECT count(*) FROM zones) = 0 AND paint_rate_last_10 IS NOT NULL THEN 'daily cache' END FROM cache), 'default 30 %', '§3.1'),
         (19, (SELECT CASE WHEN mid_range_rate_last_10 IS NOT NULL THEN 'PSZA row' END FROM zones), NULL, 'default 20 %', '§3.1'),
         (20, (SELECT CASE WHEN three_pt_rate_last_10 IS NOT NULL THEN 'PSZA row' END FROM zones), (SELECT CASE WHEN (SELECT count(*) FROM zones) = 0 AND three_pt_rate_last_10 IS NOT NULL THEN 'daily cache' END FROM cache), 'default 35 %', '§3.1'),
-        (21, NULL, (SELECT CASE WHEN n > 0 THEN concat('free throws of ', n, ' games') END FROM recent), 'default', '§3.3'),
+        (21, NULL, (SELECT CASE WHEN n >= 5 THEN concat('free throws of ', n, ' games') END FROM recent), 'fewer than 5 games or no points: 0.15', '§3.3'),
         (22, (SELECT CASE WHEN team_pace_last_10 IS NOT NULL THEN 'daily cache' END FROM cache), NULL, 'default 100', '§3.1'),
         (23, (SELECT CASE WHEN team_off_rating_last_10 IS NOT NULL THEN 'daily cache' END FROM cache), NULL, 'default 112', '§3.1'),
         (24, NULL, NULL, 'always 0.5: team games are never loaded', '§3.3'),

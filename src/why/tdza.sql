@@ -19,6 +19,7 @@ FROM (
         sum(opp_three_pt_makes) / nullif(sum(opp_three_pt_attempts), 0) AS three
     FROM team_defense_game_summary WHERE game_date BETWEEN {date} - 30 AND {date} AND defending_team_abbr IN (SELECT team_abbr FROM teams)
     GROUP BY defending_team_abbr HAVING count(*) >= 10)
+WHERE paint IS NOT NULL AND mid IS NOT NULL AND three IS NOT NULL
 
 -- ## Stored row: pct = made / attempts, versus league = (pct - league) x 100 points, unrounded (§3.3, §4.2)
 SELECT name, value FROM (

@@ -28,8 +28,8 @@ pub fn read_back(emulator: &'static Emulator) -> Result<(), Failed> {
         ensure(figures[1] != "0" && figures[1] == figures[2] && figures[3] == "0", line)?;
     }
     let jobs = job_ids(emulator, &project)?;
-    // Comparing, a load for each table with rows, one transaction.
-    let expected = tables + 2;
+    // Comparing, a load for each table with rows, one transaction, verifying.
+    let expected = tables + 3;
     ensure(jobs.len() == expected, format!("{jobs:?}"))?;
     desk.done(&["upload", "--to", &to])?;
     ensure(job_ids(emulator, &project)?.len() == expected, "a second upload started jobs")?;

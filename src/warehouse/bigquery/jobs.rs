@@ -26,6 +26,17 @@ pub(super) struct JobSite {
 pub(super) struct Job {
     pub id: String,
     pub resource: Value,
+    /// Started by an earlier try, whose answer we may not have seen.
+    pub adopted: bool,
+}
+
+/// What stands under a job id that is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// The same work: wait for it.
+    Ours,
+    /// Other work: the id is of no use.
+    Foreign,
 }
 
 /// Why a job failed.
@@ -109,36 +120,38 @@ impl JobSite {
 
     pub async fn get(&self, rest: &Rest, id: &str) -> Result<Job, ApiError> {
         let url = rest.url(&format!("projects/{}/jobs/{id}?location={}", self.project, self.location));
-        Ok(Job { id: id.to_owned(), resource: rest.get(url).await?.body })
+        Ok(Job { id: id.to_owned(), resource: rest.get(url).await?.body, adopted: false })
     }
 
     /// Starts a job and waits for its end. A job that was started before under the same id is adopted
-    /// if its configuration is ours.
+    /// if its configuration is ours; `None` if the id is taken by other work.
     ///
     /// # Errors
     /// When it cannot be started or looked up; a job that ran and failed is no error here.
-    pub async fn run(&self, rest: &Rest, resource: &Value) -> Result<Job> {
+    pub async fn run(&self, rest: &Rest, resource: &Value) -> Result<Option<Job>> {
         let id = resource["jobReference"]["jobId"].as_str().expect("jobs have ids of ours").to_owned();
         let what = format!("starting job {id} in {}", self.project);
         let url = rest.url(&format!("projects/{}/jobs", self.project));
+        let mut adopted = false;
         match rest.post(url, resource.clone()).await {
             Ok(_) => {}
-            Err(error) if error.is(409) => self.check_adopted(rest, &id, resource).await?,
+            Err(error) if error.is(409) => {
+                if self.taken_by(rest, &id, resource).await? == Taken::Foreign {
+                    return Ok(None);
+                }
+                adopted = true;
+            }
             Err(error) => return Err(error.describe(&what)),
         }
-        self.wait(rest, &id).await
+        Ok(Some(Job { adopted, ..self.wait(rest, &id).await? }))
     }
 
-    /// # Errors
-    /// [`ErrorKind::Conflict`] when the id is taken by a job that is not ours.
-    pub async fn check_adopted(&self, rest: &Rest, id: &str, resource: &Value) -> Result<()> {
+    /// Compares the job under a taken id with what was to be started.
+    pub async fn taken_by(&self, rest: &Rest, id: &str, resource: &Value) -> Result<Taken> {
         let job = self.get(rest, id).await.map_err(|error| error.describe(&format!("looking up job {id}")))?;
         let ours = &resource["configuration"]["labels"][CONTENT_LABEL];
-        if &job.resource["configuration"]["labels"][CONTENT_LABEL] == ours {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Conflict, format!("job id {id} is taken by a job that putback did not start"))
-            .hint("run the same command again"))
+        let is_ours = &job.resource["configuration"]["labels"][CONTENT_LABEL] == ours;
+        Ok(if is_ours { Taken::Ours } else { Taken::Foreign })
     }
 
     /// Polls until the job has ended.

@@ -7,7 +7,7 @@ use reqwest::header::{CONTENT_RANGE, HeaderName, LOCATION, RANGE};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use super::jobs::{Job, JobSite};
+use super::jobs::{Job, JobSite, Taken};
 use super::rest::{ApiError, Body, Call, Reply, Rest};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -26,6 +26,8 @@ enum Progress {
 /// A chunk that breaks is sent again from where the service says it is; a session that is gone is
 /// opened anew under the same job id, so that the file is loaded once.
 ///
+/// `None`: the id is taken by other work.
+///
 /// # Errors
 /// When the bytes cannot be delivered; a job that ran and failed is no error here.
 pub(super) async fn load_file(
@@ -34,15 +36,18 @@ pub(super) async fn load_file(
     resource: &Value,
     file: &Path,
     chunk_bytes: u64,
-) -> Result<Job> {
+) -> Result<Option<Job>> {
     let id = resource["jobReference"]["jobId"].as_str().expect("jobs have ids of ours").to_owned();
     let what = format!("uploading {} for job {id}", file.display());
-    let mut failures = 0;
+    let (mut failures, mut adopted) = (0, false);
     loop {
         match send_file(rest, site, resource, file, chunk_bytes).await? {
             Ok(()) => break,
             Err(error) if error.is(409) => {
-                site.check_adopted(rest, &id, resource).await?;
+                if site.taken_by(rest, &id, resource).await? == Taken::Foreign {
+                    return Ok(None);
+                }
+                adopted = true;
                 break;
             }
             Err(error) => {
@@ -55,7 +60,7 @@ pub(super) async fn load_file(
             }
         }
     }
-    site.wait(rest, &id).await
+    Ok(Some(Job { adopted, ..site.wait(rest, &id).await? }))
 }
 
 /// One session: the outer error is a local one, the inner the service's.
@@ -106,10 +111,18 @@ async fn send_file(
                     format!("{arrived} of {total} bytes arrived, says the service"),
                 ));
             }
+            Progress::At(arrived) if arrived > offset && arrived < total => {
+                failures = 0;
+                offset = arrived;
+            }
+            // No step forward, or all there and no answer yet: not for ever.
             Progress::At(arrived) => {
-                if arrived > offset {
-                    failures = 0;
+                failures += 1;
+                if failures >= rest.attempts() {
+                    let message = format!("{arrived} of {total} bytes arrived, and no more");
+                    return Ok(Err(ApiError { status: None, reason: "stalled".to_owned(), message }));
                 }
+                rest.pause(failures).await;
                 offset = arrived;
             }
         }

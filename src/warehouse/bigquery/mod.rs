@@ -117,8 +117,15 @@ impl BigQuery {
             partitions: Mutex::default(),
             notes: Mutex::default(),
         };
-        let mut datasets: Vec<&str> =
-            tables.filter_map(|table| table.full_name().split_once('.')).map(|(dataset, _)| dataset).collect();
+        // The ledger lies with the outputs.
+        let tables: Vec<Table> = tables.collect();
+        let publishes = tables.contains(&Table::MlFeatureStore);
+        let mut datasets: Vec<&str> = tables
+            .into_iter()
+            .filter_map(|table| table.full_name().split_once('.'))
+            .map(|(dataset, _)| dataset)
+            .collect();
+        datasets.extend(publishes.then_some(statements::LEDGER.0));
         datasets.sort_unstable();
         datasets.dedup();
         bigquery.location = bigquery.verify_location(&datasets)?;
@@ -139,7 +146,7 @@ impl BigQuery {
         let id = format!("putback_{}_{number}", self.settings.run_id);
         let site = self.site();
         self.runtime.block_on(async {
-            let job = site.run(&self.rest, &site.query(&id, sql)).await?.succeeded(what)?;
+            let job = site.run(&self.rest, &site.query(&id, sql)).await?.ok_or_else(|| taken(&id))?.succeeded(what)?;
             site.rows(&self.rest, &job.id).await
         })
     }
@@ -218,6 +225,11 @@ impl Source for BigQuery {
     }
 }
 
+fn taken(id: &str) -> Error {
+    Error::new(ErrorKind::Conflict, format!("job id {id} is taken by a job that putback did not start"))
+        .hint("run the same command again")
+}
+
 /// Whether a call may succeed a moment later. A connection that is cut shows as unknown or internal.
 fn retry_later(code: Code) -> bool {
     matches!(
@@ -247,7 +259,7 @@ impl BigQuery {
         for attempt in 0..self.settings.retry.attempts {
             let number = self.queries.fetch_add(1, Ordering::Relaxed);
             let id = format!("putback_{}_{number}", self.settings.run_id);
-            let job = self.runtime.block_on(site.run(&self.rest, &site.query(&id, sql)))?;
+            let job = self.runtime.block_on(site.run(&self.rest, &site.query(&id, sql)))?.ok_or_else(|| taken(&id))?;
             match job.failure() {
                 None => return Ok(()),
                 Some(failure) if failure.is_transient() => self.runtime.block_on(self.rest.pause(attempt + 1)),

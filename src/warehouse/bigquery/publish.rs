@@ -59,15 +59,40 @@ struct Part {
     rows: RecordBatch,
     /// Tokens by date for the receipt.
     tokens: BTreeMap<NaiveDate, String>,
+    /// Dates that are sent even if keys and hashes agree.
+    forced: BTreeSet<NaiveDate>,
+    /// The live table's version after it was compared.
+    version_at_commit: String,
     sent: BTreeMap<NaiveDate, DateContent>,
     planned: BTreeMap<NaiveDate, DateContent>,
 }
 
-/// A publication that is decided.
+/// What is to be published, and after which publication.
+struct Planned {
+    parent: String,
+    parts: Vec<Part>,
+}
+
+/// A publication that is decided to the byte.
 struct Publication {
     id: String,
     parent: String,
     parts: Vec<Part>,
+}
+
+impl Planned {
+    /// The id is a digest of what is sent, where to, and what it replaces.
+    fn named(self, target: &str, files: &[FileEntry]) -> Publication {
+        let mut digest = Sha256::new();
+        digest.update(format!("{target}|{}|{}", self.parent, env!("CARGO_PKG_VERSION")));
+        for part in &self.parts {
+            digest.update(format!("|{}|{}|{}", part.table, content(&part.planned), content(&part.sent)));
+            digest.update(part.scope.predicate());
+            digest.update(serde_json::to_vec(&part.load_fields()).expect("serializes"));
+        }
+        files.iter().for_each(|file| digest.update(&file.sha256));
+        Publication { id: hex(&digest.finalize()[..10]), parent: self.parent, parts: self.parts }
+    }
 }
 
 impl Target for BigQuery {
@@ -83,9 +108,9 @@ impl Target for BigQuery {
             save_receipts(&path, &receipts)?;
             return Ok(report);
         };
-        self.refuse_if_unfit(&publication)?;
-        let dir = set.scratch_dir(&publication.id);
-        let files = freeze(&dir, &publication)?;
+        self.refuse_if_unfit(&publication.parts)?;
+        let (publication, dir) = self.freeze(set, publication)?;
+        let files: Vec<PathBuf> = publication.parts.iter().map(|part| part.file_in(&dir)).collect();
         for (index, (part, file)) in publication.parts.iter().zip(&files).enumerate() {
             check_cancelled(observer)?;
             self.stage(&publication, part, file)?;
@@ -93,8 +118,10 @@ impl Target for BigQuery {
         }
         check_cancelled(observer)?;
         self.commit(&publication)?;
-        self.finish(&publication, &mut receipts, &mut report)?;
+        self.verify(&publication)?;
+        self.record(&publication, &mut receipts, &mut report)?;
         save_receipts(&path, &receipts)?;
+        self.clean_up(&publication);
         std::fs::remove_dir_all(&dir).map_err(|error| Error::io("remove", &dir, error))?;
         Ok(report)
     }
@@ -114,8 +141,10 @@ impl Target for BigQuery {
     fn rehearse(&self, set: &PublishSet<'_>) -> Result<Vec<String>> {
         let mut receipts = load_receipts(&self.receipts_path(set))?;
         let mut report = UploadReport::default();
-        let Some(publication) = self.plan(set, &mut receipts, &mut report)? else { return Ok(Vec::new()) };
-        self.refuse_if_unfit(&publication)?;
+        let Some(planned) = self.plan(set, &mut receipts, &mut report)? else { return Ok(Vec::new()) };
+        self.refuse_if_unfit(&planned.parts)?;
+        // Without the files the id is not the one that an upload would use.
+        let publication = planned.named(&Target::name(self), &[]);
         let mut lines = Vec::new();
         for part in &publication.parts {
             let resource = self.load_resource(&publication, part, 0);
@@ -147,7 +176,7 @@ impl BigQuery {
         set: &PublishSet<'_>,
         receipts: &mut Receipts,
         report: &mut UploadReport,
-    ) -> Result<Option<Publication>> {
+    ) -> Result<Option<Planned>> {
         let mut parts = Vec::new();
         let mut changed_by_others = false;
         for table in Table::outputs() {
@@ -159,6 +188,11 @@ impl BigQuery {
             let receipt = receipts.tables.entry(table.full_name().to_owned()).or_default();
             let is_ours = receipt.version == live.version();
             changed_by_others |= !is_ours && !receipt.version.is_empty();
+            let receipts_before = receipt.dates.clone();
+            if !is_ours {
+                // Somebody wrote since: no receipt vouches for any date any more.
+                receipt.dates.clear();
+            }
             let mut part = Part::new(table, live);
             let upload = report.tables.entry(table).or_default();
             for month in months {
@@ -169,6 +203,10 @@ impl BigQuery {
                     }
                     part.scope.add(*date, &token.processors);
                     part.tokens.insert(*date, token.content.clone());
+                    // What this store published was another version: send it, whatever its hashes say.
+                    if receipts_before.get(date).is_some_and(|known| known != &token.content) {
+                        part.forced.insert(*date);
+                    }
                 }
                 part.take_rows(set.rows(month)?)?;
             }
@@ -196,7 +234,7 @@ impl BigQuery {
                 "somebody else wrote to the target since the last upload; every date was compared anew".to_owned(),
             );
         }
-        Ok(Some(Publication { id: publication_id(&Target::name(self), &latest, &parts), parent: latest, parts }))
+        Ok(Some(Planned { parent: latest, parts }))
     }
 
     fn no_table(&self, table: Table) -> Error {
@@ -206,7 +244,7 @@ impl BigQuery {
 
     /// Rows and checksums of the dates in the target, and the latest publication, in one query job.
     fn look_at_target(&self, parts: &mut [Part]) -> Result<String> {
-        self.create_ledger()?;
+        let has_ledger = self.live_table(LEDGER.0, LEDGER.1)?.is_some();
         let mut queries: Vec<String> = parts
             .iter()
             .enumerate()
@@ -216,18 +254,17 @@ impl BigQuery {
                 format!("SELECT {index} AS part, day, row_count, checksum FROM ({dates})")
             })
             .collect();
-        queries
-            .push(format!("SELECT -1 AS part, '' AS day, 0 AS row_count, {} AS checksum", latest_sql(&self.ledger())));
+        if has_ledger {
+            let latest = latest_sql(&self.ledger());
+            queries.push(format!("SELECT -1 AS part, '' AS day, 0 AS row_count, {latest} AS checksum"));
+        }
         let mut latest = String::new();
         for row in self.query_rows(&queries.join("\nUNION ALL\n"), "comparing with the target")? {
-            let text = |index: usize| row.get(index).and_then(Value::as_str).unwrap_or_default().to_owned();
-            let Ok(index) = text(0).parse::<usize>() else {
-                latest = text(3);
-                continue;
-            };
-            let (Ok(date), Ok(rows)) = (text(1).parse(), text(2).parse()) else { continue };
-            if let Some(part) = parts.get_mut(index) {
-                part.planned.insert(date, DateContent { rows, checksum: text(3) });
+            match date_content(&row) {
+                Some((index, date, content)) => {
+                    parts[index].planned.insert(date, content);
+                }
+                None => latest = row.get(3).and_then(Value::as_str).unwrap_or_default().to_owned(),
             }
         }
         Ok(latest)
@@ -289,8 +326,8 @@ impl BigQuery {
     }
 
     /// Everything that would go wrong later, before anything is sent.
-    fn refuse_if_unfit(&self, publication: &Publication) -> Result<()> {
-        for part in &publication.parts {
+    fn refuse_if_unfit(&self, parts: &[Part]) -> Result<()> {
+        for part in parts {
             let place = format!("{}.{}", self.settings.project, part.table);
             if let Some(days) = part.live.partition_expiry_days() {
                 let oldest = part.scope.dates().min().expect("a part has dates");
@@ -367,16 +404,15 @@ impl BigQuery {
             )?;
             let resource = self.load_resource(publication, part, generation);
             let load = load_file(&self.rest, &site, &resource, file, self.settings.chunk_bytes);
-            let job = self.runtime.block_on(load)?;
+            let Some(job) = self.runtime.block_on(load)? else { continue };
             match job.failure() {
                 None if self.holds(dataset, &name, part.rows.num_rows() as u64)? => return Ok(()),
                 // An earlier run's job was adopted, but its table is gone: load again.
                 None => {}
+                // A job that an earlier run saw fail has burnt its id and says nothing of now.
+                Some(_) if job.adopted => {}
                 Some(failure) if failure.is_transient() => self.runtime.block_on(self.rest.pause(generation + 1)),
-                Some(failure) if generation + 1 == GENERATIONS || failure.reason != "notFound" => {
-                    return Err(failure.describe(&what, &job.id));
-                }
-                Some(_) => {}
+                Some(failure) => return Err(failure.describe(&what, &job.id)),
             }
         }
         Err(Error::new(ErrorKind::Unexpected, format!("{what} failed {GENERATIONS} times"))
@@ -428,11 +464,17 @@ impl BigQuery {
     fn commit(&self, publication: &Publication) -> Result<()> {
         let script = self.script(publication);
         let site = self.site();
+        self.create_ledger()?;
         for generation in 0..GENERATIONS {
+            // A job that ended in an error of the service may have committed all the same.
+            if generation > 0 && self.is_published(publication)? {
+                return Ok(());
+            }
             let id = self.commit_id(publication, generation);
-            let job = self.runtime.block_on(site.run(&self.rest, &site.query(&id, &script)))?;
+            let run = site.query(&id, &script);
+            let Some(job) = self.runtime.block_on(site.run(&self.rest, &run))? else { continue };
             let Some(failure) = job.failure() else { return Ok(()) };
-            if !failure.is_transient() {
+            if !failure.is_transient() && !job.adopted {
                 return Err(refused(&failure, &job.id));
             }
             self.runtime.block_on(self.rest.pause(generation + 1));
@@ -444,20 +486,98 @@ impl BigQuery {
         .hint("stop the other writer and run the same command again; nothing was published"))
     }
 
-    /// Receipts, and the staging tables go.
-    fn finish(&self, publication: &Publication, receipts: &mut Receipts, report: &mut UploadReport) -> Result<()> {
-        for part in &publication.parts {
-            self.delete_table(dataset_of(part.table), &self.staging_name(publication, part))?;
-            let live =
-                self.live_table(dataset_of(part.table), part.table.name())?.ok_or_else(|| self.no_table(part.table))?;
-            let receipt = receipts.tables.entry(part.table.full_name().to_owned()).or_default();
-            receipt.version = live.version();
-            receipt.dates.extend(part.tokens.clone());
-            let upload = report.tables.entry(part.table).or_default();
-            part.add_to(upload);
+    fn is_published(&self, publication: &Publication) -> Result<bool> {
+        let sql = format!("SELECT COUNT(*) FROM {} WHERE publication_id = '{}'", self.ledger(), publication.id);
+        let rows = self.query_rows(&sql, "looking for the publication in the ledger")?;
+        Ok(rows.first().and_then(|row| row[0].as_str()).is_some_and(|count| count != "0"))
+    }
+
+    /// What is in the target after the commit: rows that somebody else appended meanwhile show here.
+    fn verify(&self, publication: &Publication) -> Result<()> {
+        let queries = publication.parts.iter().enumerate().map(|(index, part)| {
+            let dates = dates_sql(part.table, &self.reference(part.table), &part.scope.predicate());
+            format!("SELECT {index} AS part, day, row_count, checksum FROM ({dates})")
+        });
+        let sql = queries.collect::<Vec<_>>().join("\nUNION ALL\n");
+        let mut found: Vec<BTreeMap<NaiveDate, DateContent>> = vec![BTreeMap::new(); publication.parts.len()];
+        for row in self.query_rows(&sql, "verifying the target")? {
+            if let Some((index, date, content)) = date_content(&row) {
+                found[index].insert(date, content);
+            }
+        }
+        for (part, found) in publication.parts.iter().zip(&found) {
+            if let Some(date) = part.scope.dates().find(|date| found.get(date) != part.sent.get(date)) {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    format!(
+                        "{} {date} is not what was just published: somebody else wrote it at the same time",
+                        part.table
+                    ),
+                )
+                .hint("stop the other writer and run the same command again: it compares anew"));
+            }
         }
         Ok(())
     }
+
+    /// Receipts. They vouch for other dates only if nobody else wrote the table meanwhile.
+    fn record(&self, publication: &Publication, receipts: &mut Receipts, report: &mut UploadReport) -> Result<()> {
+        for part in &publication.parts {
+            let live =
+                self.live_table(dataset_of(part.table), part.table.name())?.ok_or_else(|| self.no_table(part.table))?;
+            let receipt = receipts.tables.entry(part.table.full_name().to_owned()).or_default();
+            if part.version_at_commit != part.live.version() {
+                receipt.dates.clear();
+            }
+            receipt.version = live.version();
+            receipt.dates.extend(part.tokens.clone());
+            part.add_to(report.tables.entry(part.table).or_default());
+        }
+        Ok(())
+    }
+
+    /// Staging tables go; one that stays goes by itself after a day.
+    fn clean_up(&self, publication: &Publication) {
+        for part in &publication.parts {
+            let name = self.staging_name(publication, part);
+            if let Err(error) = self.delete_table(dataset_of(part.table), &name) {
+                self.note(format!("the staging table {name} is left, and expires: {error}"));
+            }
+        }
+    }
+
+    /// Writes the rows of every part to disk, as they will be sent, and names the publication by them.
+    fn freeze(&self, set: &PublishSet<'_>, planned: Planned) -> Result<(Publication, PathBuf)> {
+        let pending = set.scratch_dir("pending");
+        if pending.exists() {
+            std::fs::remove_dir_all(&pending).map_err(|error| Error::io("remove", &pending, error))?;
+        }
+        std::fs::create_dir_all(&pending).map_err(|error| Error::io("create", &pending, error))?;
+        let files = planned
+            .parts
+            .iter()
+            .map(|part| write_parquet(&part.file_in(&pending), &part.fitted(part.table.full_name())?))
+            .collect::<Result<Vec<_>>>()?;
+        let mut publication = planned.named(&Target::name(self), &files);
+        for part in &mut publication.parts {
+            let live =
+                self.live_table(dataset_of(part.table), part.table.name())?.ok_or_else(|| self.no_table(part.table))?;
+            part.version_at_commit = live.version();
+        }
+        let dir = set.scratch_dir(&publication.id);
+        if dir.exists() {
+            std::fs::remove_dir_all(&dir).map_err(|error| Error::io("remove", &dir, error))?;
+        }
+        std::fs::rename(&pending, &dir).map_err(|error| Error::io("rename", &pending, error))?;
+        Ok((publication, dir))
+    }
+}
+
+/// A row of the comparison: part, date, content.
+fn date_content(row: &[Value]) -> Option<(usize, NaiveDate, DateContent)> {
+    let text = |index: usize| row.get(index).and_then(Value::as_str).unwrap_or_default();
+    let content = DateContent { rows: text(2).parse().ok()?, checksum: text(3).to_owned() };
+    Some((text(0).parse().ok()?, text(1).parse().ok()?, content))
 }
 
 fn dataset_of(table: Table) -> &'static str {
@@ -479,17 +599,6 @@ fn refused(failure: &JobFailure, job_id: &str) -> Error {
     }
 }
 
-/// A digest of what is sent, where to, and what it replaces.
-fn publication_id(target: &str, parent: &str, parts: &[Part]) -> String {
-    let mut digest = Sha256::new();
-    digest.update(format!("{target}|{parent}"));
-    for part in parts {
-        digest.update(format!("|{}|{}|{}", part.table, content(&part.planned), content(&part.sent)));
-        digest.update(part.scope.predicate());
-    }
-    hex(&digest.finalize()[..10])
-}
-
 impl Part {
     fn new(table: Table, live: LiveTable) -> Self {
         Self {
@@ -498,6 +607,8 @@ impl Part {
             scope: Scope::new(table),
             rows: RecordBatch::new_empty(table.schema().arrow().clone()),
             tokens: BTreeMap::new(),
+            forced: BTreeSet::new(),
+            version_at_commit: String::new(),
             sent: BTreeMap::new(),
             planned: BTreeMap::new(),
         }
@@ -516,7 +627,7 @@ impl Part {
 
     /// Takes out the dates whose content the target holds already, and returns their tokens.
     fn drop_held(&mut self) -> BTreeMap<NaiveDate, String> {
-        let is_held = |date: &NaiveDate| self.planned.get(date) == self.sent.get(date);
+        let is_held = |date: &NaiveDate| self.planned.get(date) == self.sent.get(date) && !self.forced.contains(date);
         let held: BTreeMap<NaiveDate, String> =
             self.tokens.iter().filter(|(date, _)| is_held(date)).map(|(date, token)| (*date, token.clone())).collect();
         self.scope.remove(&held);
@@ -530,6 +641,10 @@ impl Part {
             .collect::<Vec<_>>();
         self.rows = concat_batches(self.table.schema().arrow(), &kept).expect("slices of one batch");
         held
+    }
+
+    fn file_in(&self, dir: &Path) -> PathBuf {
+        dir.join(format!("{}.parquet", self.table))
     }
 
     /// Columns that the live table and ours share, in the live order.
@@ -625,21 +740,6 @@ fn check_required(array: ArrayRef, field: &Field, place: &str) -> Result<ArrayRe
         return Err(unfit(format!("{place}: required column {} is NULL in {} rows", field.name(), array.null_count())));
     }
     Ok(array)
-}
-
-/// Writes the rows of every part to disk, as they will be sent.
-fn freeze(dir: &Path, publication: &Publication) -> Result<Vec<PathBuf>> {
-    std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
-    let mut record: BTreeMap<String, FileEntry> = BTreeMap::new();
-    let mut files = Vec::new();
-    for part in &publication.parts {
-        let path = dir.join(format!("{}.parquet", part.table));
-        record.insert(part.table.full_name().to_owned(), write_parquet(&path, &part.fitted(part.table.full_name())?)?);
-        files.push(path);
-    }
-    let bytes = serde_json::to_vec_pretty(&record).expect("serializes");
-    replace_file(&dir.join("publication.json"), &bytes)?;
-    Ok(files)
 }
 
 fn load_receipts(path: &Path) -> Result<Receipts> {

@@ -41,6 +41,7 @@ struct Session {
 struct Reader {
     client: BigQueryReadClient<Channel>,
     tokens: Tokens,
+    quota_project: Option<String>,
     retry: RetryPolicy,
 }
 
@@ -95,7 +96,8 @@ impl BigQuery {
         let retry = self.settings.retry;
         let channel = connect(endpoint).await.map_err(|error| Status::unavailable(error.to_string()))?;
         let client = BigQueryReadClient::new(channel).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
-        let mut reader = Reader { client, tokens: self.tokens.clone(), retry };
+        let mut reader =
+            Reader { client, tokens: self.tokens.clone(), quota_project: self.settings.quota_project.clone(), retry };
         let project = &self.settings.project;
         let (dataset, name) = table.full_name().split_once('.').expect("full names have a dataset");
         let path = format!("projects/{project}/datasets/{dataset}/tables/{name}");
@@ -189,6 +191,9 @@ impl Reader {
         let mut request = tonic::Request::new(message);
         let invalid = |_| Status::invalid_argument("a name that cannot be sent");
         request.metadata_mut().insert("x-goog-request-params", params.parse().map_err(invalid)?);
+        if let Some(project) = &self.quota_project {
+            request.metadata_mut().insert("x-goog-user-project", project.parse().map_err(invalid)?);
+        }
         let token = self.tokens.token().await.map_err(|error| Status::unauthenticated(error.message))?;
         if let Some(token) = token {
             let mut value: tonic::metadata::MetadataValue<_> = format!("Bearer {token}")

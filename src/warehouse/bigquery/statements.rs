@@ -174,11 +174,8 @@ pub(super) const BAD_TARGET: &str = "putback target differs";
 /// Everything of a publication, in one transaction: readers see all of it or nothing.
 pub(super) fn transaction(ledger: &str, tables: &[TableStatement], row: &LedgerRow) -> String {
     let mut sql = String::from("BEGIN TRANSACTION;\n");
-    sql.push_str(&format!(
-        "ASSERT {} = '{}' AS '{STALE_PLAN}: another publication came in between';\n",
-        latest_sql(ledger),
-        row.parent_id
-    ));
+    let came_between = format!("{STALE_PLAN}: another publication came in between");
+    sql.push_str(&must_hold(&format!("{} = '{}'", latest_sql(ledger), row.parent_id), &came_between));
     let all =
         |part: &dyn Fn(&TableStatement) -> String, joint: &str| tables.iter().map(part).collect::<Vec<_>>().join(joint);
     let content_of =
@@ -188,15 +185,18 @@ pub(super) fn transaction(ledger: &str, tables: &[TableStatement], row: &LedgerR
     let staging = all(&|table| content_of(table, &table.staging), ", ");
     let target = all(&|table| content_of(table, &table.target), ", ");
     let what = "in one of the tables";
-    sql.push_str(&format!("ASSERT CONCAT({staging}) = '{sent}' AS '{BAD_STAGING} {what}';\n"));
-    sql.push_str(&format!("ASSERT CONCAT({target}) = '{planned}' AS '{STALE_PLAN}: rows were changed {what}';\n"));
+    sql.push_str(&must_hold(&format!("CONCAT({staging}) = '{sent}'"), &format!("{BAD_STAGING} {what}")));
+    sql.push_str(&must_hold(
+        &format!("CONCAT({target}) = '{planned}'"),
+        &format!("{STALE_PLAN}: rows were changed {what}"),
+    ));
     for table in tables {
         let (predicate, columns) = (table.scope.predicate(), table.columns.join(", "));
         let TableStatement { target, staging, .. } = table;
         sql.push_str(&format!("DELETE FROM {target} WHERE {predicate};\n"));
         sql.push_str(&format!("INSERT INTO {target} ({columns}) SELECT {columns} FROM {staging} WHERE {predicate};\n"));
     }
-    sql.push_str(&format!("ASSERT CONCAT({target}) = '{sent}' AS '{BAD_TARGET} {what}';\n"));
+    sql.push_str(&must_hold(&format!("CONCAT({target}) = '{sent}'"), &format!("{BAD_TARGET} {what}")));
     sql.push_str(&format!(
         "INSERT INTO {ledger} (publication_id, parent_id, version, published_at, first_date, last_date, row_count, summary) \
          VALUES ('{}', '{}', '{}', CURRENT_TIMESTAMP(), DATE '{}', DATE '{}', {}, '{}');\n",
@@ -204,6 +204,12 @@ pub(super) fn transaction(ledger: &str, tables: &[TableStatement], row: &LedgerR
     ));
     sql.push_str("COMMIT TRANSACTION;\n");
     sql
+}
+
+/// A statement that ends the script with a message, and so rolls the transaction back, unless a condition
+/// holds.
+fn must_hold(condition: &str, message: &str) -> String {
+    format!("IF NOT ({condition}) THEN RAISE USING MESSAGE = '{message}'; END IF;\n")
 }
 
 /// The publication that no other has for a parent; empty before the first.

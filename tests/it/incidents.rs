@@ -177,7 +177,7 @@ fn row_8_players_are_twice_in_a_game() {
     assert_eq!(code, 0);
     assert!(found.contains("2023-12-01 (3)"), "{found}");
     let (_, twice) = finding(&desk, "validate", "M16");
-    assert_eq!(twice, "warning: ");
+    assert_eq!(twice, "error: ");
 }
 
 #[test]

@@ -20,7 +20,8 @@ use crate::store::WriteLock;
 /// Run the four processors over every game date of a range
 ///
 /// Works offline on the store. Dates that were computed from the same inputs by the same processor
-/// version are left alone; a date that failed is computed again when its inputs have changed.
+/// version are left alone; a date that failed is computed again when its inputs have changed. The inputs
+/// are checked first, once for each version of them; what is found is said, and stops nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback compute --year 2024")]
 pub struct ComputeArgs {

@@ -22,7 +22,7 @@ pub struct RangeArgs {
     /// First date; needs --to DATE
     #[arg(long, value_name = "DATE")]
     from: Option<NaiveDate>,
-    /// Last date, with --from; where a command publishes, also the warehouse to publish into (dir:PATH)
+    /// Last date, with --from; where a command publishes, also the warehouse to publish into (dir:PATH, bigquery:PROJECT)
     #[arg(long, value_name = "DATE|WAREHOUSE")]
     to: Vec<To>,
     /// A single date; repeatable
@@ -46,7 +46,7 @@ impl FromStr for To {
         }
         text.parse()
             .map(Self::Warehouse)
-            .map_err(|_| "write a date like 2024-03-31 or a warehouse like dir:PATH".to_owned())
+            .map_err(|_| "write a date like 2024-03-31 or a warehouse like dir:PATH or bigquery:PROJECT".to_owned())
     }
 }
 

@@ -18,10 +18,10 @@ use crate::report::StatusReport;
 use crate::store::WriteLock;
 use crate::warehouse::Location;
 
-/// Sync, compute and upload
+/// Sync, check, compute, validate and upload
 ///
-/// Ends with the status of every processor and year. Dates that fail are named and stay as the
-/// target has them; all others are published.
+/// Ends with the status of every processor and year. Dates that fail, or whose rows fail a check of
+/// severity error, are named and stay as the target has them; all others are published.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback run --year 2021..2025 --warehouse dir:exports --to dir:published")]
 pub struct RunArgs {

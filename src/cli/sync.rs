@@ -16,7 +16,8 @@ use crate::warehouse::{ColumnNote, Location};
 
 /// Pull Phase 3 into the store: the range and the look-back it needs
 ///
-/// Tables that have not changed since are left alone. Schemas are compared before any row is read;
+/// Tables that have not changed since are left alone; of a BigQuery table only the partitions travel that
+/// changed. Schemas are compared before any row is read;
 /// the store changes only when everything has arrived.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback sync --year 2024 --warehouse dir:exports")]

@@ -24,10 +24,13 @@ use crate::warehouse::Location;
 
 /// Publish finished dates into a warehouse
 ///
-/// Whole dates only: rows are staged, read back, and put in place by rename. Failed dates stay as the
-/// target has them. A second upload does nothing.
+/// Whole dates only. Into a directory, rows are staged, read back, and put in place by rename; into BigQuery,
+/// they are loaded into staging tables and put in place by one transaction. Dates that failed, are stale or fail
+/// a check of severity error stay as the target has them. A second upload does nothing.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  putback upload --year 2024 --to dir:published")]
+#[command(
+    after_help = "Examples:\n  putback upload --year 2024 --to dir:published\n  putback upload --year 2024 --to bigquery:my-project --dry-run"
+)]
 pub struct UploadArgs {
     #[command(flatten)]
     range: RangeArgs,

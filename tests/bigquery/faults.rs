@@ -1,7 +1,7 @@
 //! Every request of an upload and of a sync meets a fault: afterwards rows are there exactly once, and
 //! at no moment old and new together.
 //!
-//! Normally every eighth request meets one fault, each in its turn; with `PUTBACK_FAULT_MATRIX=full` (`make
+//! Normally every twelfth request meets one fault, each in its turn; with `PUTBACK_FAULT_MATRIX=full` (`make
 //! test-faults`) every request meets every fault.
 
 use libtest_mimic::Failed;
@@ -35,7 +35,7 @@ fn faults_of(request: usize) -> Vec<Fault> {
     if std::env::var("PUTBACK_FAULT_MATRIX").is_ok_and(|value| value == "full") {
         return Fault::ALL.to_vec();
     }
-    if request.is_multiple_of(8) { vec![Fault::ALL[request / 8 % Fault::ALL.len()]] } else { Vec::new() }
+    if request.is_multiple_of(12) { vec![Fault::ALL[request / 12 % Fault::ALL.len()]] } else { Vec::new() }
 }
 
 pub fn uploads(emulator: &'static Emulator) -> Result<(), Failed> {

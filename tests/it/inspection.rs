@@ -1,5 +1,8 @@
 //! Commands that look: why, diff, impact, runs, status while a store is written.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use insta::assert_snapshot;
 use putback::catalog::Table;
 use putback::store::{Owner, Store, WriteLock, read_month_file, write_parquet};
@@ -112,15 +115,15 @@ fn status_tells_who_writes() {
     let desk = Desk::computed();
     let owner = Owner { pid: 4711, host: "elsewhere".into(), command: "putback compute".into() };
     let lock = WriteLock::acquire(&Store::at(desk.path("putback-store")), &owner).expect("a free store");
-    let watching = std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_secs(1));
-        drop(lock);
-    });
-    let outcome = desk.run(&["status", "--watch"], &RANGE);
-    watching.join().expect("no panic");
-    assert_eq!(outcome.code, 0);
-    assert!(outcome.stderr.contains("process 4711 (`putback compute`) is writing"), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("nobody writes the store"), "{}", outcome.stderr);
+    let mut command = desk.command(&["status", "--watch"], &RANGE);
+    let mut watching = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let mut lines = BufReader::new(watching.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    // The writer ends only after it was seen: nothing here depends on how fast anybody is.
+    let seen = lines.next().expect("a line");
+    assert!(seen.contains("process 4711 (`putback compute`) is writing"), "{seen}");
+    drop(lock);
+    assert_eq!(lines.last().as_deref(), Some("nobody writes the store"));
+    assert!(watching.wait().expect("it ends").success());
 }
 
 #[test]

@@ -112,6 +112,11 @@ impl fmt::Display for DateRange {
 pub struct DateRanges(Vec<DateRange>);
 
 impl DateRanges {
+    /// Every year that a command takes.
+    pub fn everything() -> Self {
+        Self(vec![DateRange { from: DateRange::year(1946).from, to: DateRange::year(2200).to }])
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &DateRange> {
         self.0.iter()
     }

@@ -9,7 +9,7 @@ use super::exit::ExitCode;
 use super::output::{Printer, text_table, thousands};
 use super::range::RangeArgs;
 use super::settings::{GlobalArgs, Settings};
-use crate::calendar::{DateRange, DateRanges};
+use crate::calendar::DateRanges;
 use crate::checks::{CheckReport, CheckRequest, CheckResult, Phase, Severity, run_checks};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
@@ -75,7 +75,7 @@ fn run(
     printer: Printer,
 ) -> Result<ExitCode> {
     let settings = Settings::resolve(global, None, None)?;
-    let report = report(&settings, &settings.store(), &range_or_everything(range)?, phase)?;
+    let report = report(&settings, &settings.store(), &range.without_target()?.or_everything()?, phase)?;
     if printer.is_json() {
         printer.json(&report);
     } else {
@@ -83,15 +83,6 @@ fn run(
     }
     let fails = report.errors().count() > 0 || (options.strict && report.failed(Severity::Warning).count() > 0);
     Ok(if fails { ExitCode::FailedValidation } else { ExitCode::Done })
-}
-
-/// Everything when no range is given.
-pub fn range_or_everything(range: &RangeArgs) -> Result<DateRanges> {
-    let ranges = range.without_target()?.ranges()?;
-    if !ranges.is_empty() {
-        return Ok(ranges);
-    }
-    Ok([DateRange { from: DateRange::year(1946).from, to: DateRange::year(2200).to }].into_iter().collect())
 }
 
 /// Runs a phase over the game dates of the ranges that the store has inputs for.

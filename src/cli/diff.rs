@@ -7,7 +7,6 @@ use std::str::FromStr;
 use chrono::Datelike;
 use clap::Args;
 
-use super::checks::range_or_everything;
 use super::exit::ExitCode;
 use super::output::{Printer, text_table, thousands};
 use super::range::RangeArgs;
@@ -63,7 +62,7 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
         _ => None,
     };
     let settings = Settings::resolve(global, None, to)?;
-    let ranges = range_or_everything(&args.range)?;
+    let ranges = args.range.without_target()?.or_everything()?;
     let (store, engine) = (settings.store(), settings.engine());
     let cells = args.cells.as_deref();
     let tables = match &args.other {

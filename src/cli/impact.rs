@@ -54,11 +54,7 @@ pub fn run(args: &ImpactArgs, global: &GlobalArgs, printer: Printer) -> Result<E
                 .hint("name a Phase 3 table, like player_game_summary"));
         }
         let schedule = Schedule::load(&store, &store.phase3()?)?;
-        let all = crate::calendar::DateRange {
-            from: crate::calendar::DateRange::year(1946).from,
-            to: crate::calendar::DateRange::year(2200).to,
-        };
-        affected(&schedule.game_dates(&[all].into_iter().collect()), &ranges, args.table)
+        affected(&schedule.game_dates(&DateRanges::everything()), &ranges, args.table)
     };
     if printer.is_json() {
         printer.json(&dates);

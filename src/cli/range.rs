@@ -68,6 +68,12 @@ impl RangeArgs {
         Ok(years.chain(seasons).chain(explicit).chain(dates).collect())
     }
 
+    /// The dates asked for, or every date when no option was given.
+    pub fn or_everything(&self) -> Result<DateRanges> {
+        let ranges = self.ranges()?;
+        Ok(if ranges.is_empty() { DateRanges::everything() } else { ranges })
+    }
+
     fn explicit(&self) -> Result<Option<DateRange>> {
         let ends: Vec<NaiveDate> =
             self.to.iter().filter_map(|to| if let To::Date(date) = to { Some(*date) } else { None }).collect();

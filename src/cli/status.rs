@@ -11,7 +11,6 @@ use super::range::RangeArgs;
 use super::recorder::{records, run_dir};
 use super::remote;
 use super::settings::{GlobalArgs, Settings};
-use crate::calendar::{DateRange, DateRanges};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::report::StatusReport;
@@ -51,14 +50,14 @@ pub fn run(args: &StatusArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     }
     show(args, &store, printer)?;
     if args.remote || args.write_progress {
-        remote::run(&settings, &store, &ranges(args)?, args.write_progress, printer)?;
+        remote::run(&settings, &store, &args.range.or_everything()?, args.write_progress, printer)?;
     }
     Ok(ExitCode::Done)
 }
 
 fn show(args: &StatusArgs, store: &Store, printer: Printer) -> Result<()> {
     let schedule = load_schedule(store)?;
-    let dates = schedule.game_dates(&ranges(args)?);
+    let dates = schedule.game_dates(&args.range.or_everything()?);
     if dates.is_empty() {
         return Err(Error::new(
             ErrorKind::Upstream,
@@ -143,15 +142,6 @@ fn load_schedule(store: &Store) -> Result<Schedule> {
             result => return result,
         }
     }
-}
-
-/// Everything when no range is given.
-fn ranges(args: &StatusArgs) -> Result<DateRanges> {
-    let ranges = args.range.ranges()?;
-    if !ranges.is_empty() {
-        return Ok(ranges);
-    }
-    Ok([DateRange { from: DateRange::year(1946).from, to: DateRange::year(2200).to }].into_iter().collect())
 }
 
 fn list_dates(report: &StatusReport, printer: Printer) {

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use putback::calendar::DateRange;
+use putback::calendar::DateRanges;
 use putback::catalog::Table;
 use putback::engine::{EngineSettings, Session};
 use putback::store::write_parquet;
@@ -28,7 +28,7 @@ fn seeded(table: Table, select: &str) -> Desk {
 fn edit(desk: &Desk, table: Table, select: &str) {
     let settings = EngineSettings { threads: 1, memory_limit: None, temp_dir: desk.path("spill") };
     let session = Session::open(&settings).expect("a session");
-    let always = DateRange { from: DateRange::year(1946).from, to: DateRange::year(2200).to };
+    let always = DateRanges::everything().span().expect("not empty");
     session.view_whole(table, &[desk.warehouse_file(table)], always).expect("a view");
     let rows = session.query(select).unwrap_or_else(|error| panic!("{select}: {error:?}"));
     write_parquet(&desk.warehouse_file(table), &rows).expect("a file");
@@ -61,7 +61,7 @@ fn published(desk: &Desk, sql: &str, table: Table) -> String {
         .expect("a published table")
         .map(|entry| entry.expect("an entry").path())
         .collect();
-    let always = DateRange { from: DateRange::year(1946).from, to: DateRange::year(2200).to };
+    let always = DateRanges::everything().span().expect("not empty");
     session.view_whole(table, &files, always).expect("a view");
     let rows = session.query(&format!("SELECT ({sql})::VARCHAR AS value")).expect("a value");
     arrow::util::display::array_value_to_string(rows.column(0), 0).expect("a text")

@@ -75,8 +75,9 @@ pub fn diff(
     session.execute(
         "CREATE TABLE cells (table_name VARCHAR, day DATE, key VARCHAR, column_name VARCHAR, here VARCHAR, there VARCHAR, reason VARCHAR)",
     )?;
-    let scratch = tempfile::tempdir()
-        .map_err(|error| Error::new(ErrorKind::Unexpected, "cannot make a temporary directory").because(error))?;
+    let place = &engine.temp_dir;
+    let scratch = std::fs::create_dir_all(place).and_then(|()| tempfile::tempdir_in(place));
+    let scratch = scratch.map_err(|error| Error::io("create a temporary directory in", place, error))?;
     let mut tables = Vec::new();
     let mut is_there = false;
     for table in Table::outputs() {

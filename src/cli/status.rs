@@ -34,7 +34,7 @@ pub struct StatusArgs {
     /// Refresh until the process that writes the store has ended
     #[arg(long)]
     watch: bool,
-    /// Compare with what the warehouse of --to holds: rows per date and table
+    /// Compare with what the warehouse of --to holds: rows per date and table; as JSON, only that
     #[arg(long)]
     remote: bool,
     /// Write nba_backfill.backfill_progress of the BigQuery project of --to: one merge, flags both ways
@@ -48,8 +48,12 @@ pub fn run(args: &StatusArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     if args.watch {
         return watch(args, &store, printer);
     }
-    show(args, &store, printer)?;
-    if args.remote || args.write_progress {
+    let is_remote = args.remote || args.write_progress;
+    // One document: with --remote, that is the comparison.
+    if !(is_remote && printer.is_json()) {
+        show(args, &store, printer)?;
+    }
+    if is_remote {
         remote::run(&settings, &store, &args.range.or_everything()?, args.write_progress, printer)?;
     }
     Ok(ExitCode::Done)

@@ -97,13 +97,17 @@ impl HeldBack {
 /// The ranges without the days that the daily pipeline may still write.
 ///
 /// # Errors
-/// [`ErrorKind::Usage`] when nothing else was asked for.
+/// [`ErrorKind::Usage`] when nothing else was asked for, or a check to accept does not exist.
 pub fn publishable(
     settings: &Settings,
     ranges: &DateRanges,
     options: &UploadOptions,
     printer: Printer,
 ) -> Result<DateRanges> {
+    if let Some(unknown) = options.accept.iter().find(|id| !catalogue().iter().any(|check| &check.id == *id)) {
+        return Err(Error::new(ErrorKind::Usage, format!("there is no check {unknown}"))
+            .hint("`putback validate --all` lists the checks"));
+    }
     if options.include_recent || matches!(settings.required_to()?, Location::Dir(_)) {
         return Ok(ranges.clone());
     }
@@ -216,10 +220,6 @@ fn hold_back_invalid(
     recorder: &Recorder,
     printer: Printer,
 ) -> Result<BTreeSet<NaiveDate>> {
-    if let Some(unknown) = options.accept.iter().find(|id| !catalogue().iter().any(|check| &check.id == *id)) {
-        return Err(Error::new(ErrorKind::Usage, format!("there is no check {unknown}"))
-            .hint("`putback validate --all` lists the checks"));
-    }
     recorder.fact("accepted_checks", serde_json::json!(options.accept));
     let report = checks::report(settings, store, ranges, Phase::Outputs)?;
     let failed = checks::failed_dates(&report, &options.accept);

@@ -135,6 +135,12 @@ fn stale_dates_are_not_published() {
     let outcome = desk.run(&["upload", "--to", "dir:published"], &RANGE);
     assert_eq!(outcome.code, 3);
     assert!(outcome.stderr.contains("the inputs of 32 dates changed after they were computed"), "{}", outcome.stderr);
+    let remote = desk.run(&["status", "--remote", "--to", "dir:published", "--format", "json"], &RANGE);
+    let remote: serde_json::Value = serde_json::from_str(&remote.stdout).expect("one document");
+    assert_eq!(remote.as_array().map(Vec::len), Some(4), "{remote}");
+    let unknown = desk.run(&["run", "--warehouse", "dir:warehouse", "--to", "dir:new", "--accept", "X0"], &RANGE);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.stderr.contains("there is no check X0") && !desk.path("new").exists(), "{}", unknown.stderr);
     let remote = desk.run(&["status", "--remote", "--to", "dir:published"], &RANGE);
     assert!(remote.stdout.contains("Rows there"), "{}", remote.stdout);
 }

@@ -22,8 +22,9 @@ struct Findings {
     warnings: Vec<String>,
 }
 
-/// Says what the inputs suffer from. Dates are computed all the same, as the reference does: what cannot be
-/// computed fails by name, and what is computed from bad inputs is found again by `putback validate`.
+/// Says what the inputs suffer from. Dates are computed all the same, as the reference does. What cannot be
+/// computed fails by name; of what is computed from bad inputs, `putback validate` finds again only what shows
+/// in the outputs: a single bad date within a window of fifteen does not.
 pub fn run(
     settings: &Settings,
     store: &Store,

@@ -154,6 +154,17 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn expiry_and_streaming_buffer_are_read() {
+        let live = |resource| LiveTable { resource };
+        let plain = live(json!({ "timePartitioning": { "type": "DAY", "field": "game_date" } }));
+        assert_eq!((plain.partition_expiry_days(), plain.has_streaming_buffer()), (None, false));
+        let expiring = live(json!({ "timePartitioning": { "expirationMs": "7776000000" } }));
+        assert_eq!(expiring.partition_expiry_days(), Some(90));
+        assert!(live(json!({ "streamingBuffer": { "estimatedRows": "3" } })).has_streaming_buffer());
+        assert!(!live(json!({ "streamingBuffer": { "estimatedRows": "0" } })).has_streaming_buffer());
+    }
+
+    #[test]
     fn live_fields_have_their_arrow_types() {
         let live = LiveTable {
             resource: json!({ "schema": { "fields": [

@@ -1,8 +1,12 @@
-//! Sync from a directory, the processors, and publishing in the store, on a generated season of fixed seed.
+//! Sync from a directory and from canned Arrow streams, the processors, and publishing in the store, on a generated season of fixed seed.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
+use arrow::ipc::reader::StreamDecoder;
+use arrow::ipc::writer::StreamWriter;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use putback::calendar::{DateRanges, Month, Season};
 use putback::catalog::Table;
@@ -13,6 +17,7 @@ use putback::progress::Silent;
 use putback::store::{Layer, Owner, Publication, Store, WriteLock, read_month_file};
 use putback::synth::{SeasonSpec, write_warehouse};
 use putback::warehouse::dir::DirWarehouse;
+use putback::warehouse::{Selection, Source, TableDescription, conform};
 use tempfile::TempDir;
 
 const THREADS: usize = 2;
@@ -75,6 +80,86 @@ fn sync(criterion: &mut Criterion) {
     });
 }
 
+/// What the Storage Read API sends for a table: a stream of encapsulated Arrow messages, in memory.
+struct CannedStreams<'a> {
+    described_by: &'a DirWarehouse,
+    streams: BTreeMap<Table, Vec<u8>>,
+}
+
+impl<'a> CannedStreams<'a> {
+    fn of(warehouse: &'a DirWarehouse) -> Self {
+        let mut streams = BTreeMap::new();
+        for table in Table::inputs() {
+            let mut batches = Vec::new();
+            warehouse
+                .read(table, &Selection::Everything, &mut |batch| {
+                    batches.push(batch);
+                    Ok(())
+                })
+                .expect("a table");
+            let mut writer = StreamWriter::try_new(Vec::new(), table.schema().arrow()).expect("memory");
+            for batch in &batches {
+                // Messages of the service hold about a thousand rows.
+                for first in (0..batch.num_rows()).step_by(1 << 10) {
+                    let rows = batch.slice(first, (batch.num_rows() - first).min(1 << 10));
+                    writer.write(&rows).expect("memory");
+                }
+            }
+            streams.insert(table, writer.into_inner().expect("memory"));
+        }
+        Self { described_by: warehouse, streams }
+    }
+}
+
+impl Source for CannedStreams<'_> {
+    fn name(&self) -> String {
+        "canned".to_owned()
+    }
+
+    fn describe(&self, table: Table) -> putback::error::Result<Option<TableDescription>> {
+        self.described_by.describe(table)
+    }
+
+    fn read(
+        &self,
+        table: Table,
+        _: &Selection,
+        sink: &mut dyn FnMut(RecordBatch) -> putback::error::Result<()>,
+    ) -> putback::error::Result<()> {
+        let mut bytes = Buffer::from(self.streams[&table].clone());
+        let mut decoder = StreamDecoder::new();
+        while let Some(batch) = decoder.decode(&mut bytes)? {
+            sink(conform(table, &batch, "canned")?)?;
+        }
+        Ok(())
+    }
+}
+
+fn canned_sync(criterion: &mut Criterion) {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let warehouse = generated(dir.path());
+    let canned = CannedStreams::of(&warehouse);
+    let bytes: usize = canned.streams.values().map(Vec::len).sum();
+    let fresh = || {
+        let store = tempfile::tempdir_in(dir.path()).expect("a temporary directory");
+        let lock = lock(store.path());
+        (store, lock)
+    };
+    let mut group = criterion.benchmark_group("canned");
+    group.throughput(Throughput::BytesDecimal(bytes as u64));
+    group.bench_function("sync of a season from Arrow streams in memory", |bencher| {
+        bencher.iter_batched(
+            fresh,
+            |(store, lock)| {
+                putback::sync::sync(&canned, &lock, &ranges(), &Silent).expect("a sync");
+                store
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
 fn processors(criterion: &mut Criterion) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let lock = computed(&dir);
@@ -118,6 +203,6 @@ fn publish(criterion: &mut Criterion) {
 criterion_group! {
     name = pipeline;
     config = Criterion::default().sample_size(10);
-    targets = sync, processors, publish
+    targets = sync, canned_sync, processors, publish
 }
 criterion_main!(pipeline);

@@ -11,7 +11,7 @@ use super::exit::ExitCode;
 use super::output::{Printer, text_table, thousands};
 use super::range::RangeArgs;
 use super::settings::{GlobalArgs, Settings};
-use crate::diff::{Other, TableDiff, diff};
+use crate::diff::{Closeness, Other, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
 use crate::warehouse::Location;
@@ -21,8 +21,9 @@ const LISTED: usize = 12;
 
 /// Compare the computed outputs with what a warehouse or another store holds, to the cell
 ///
-/// Dates are compared by content first, then rows and columns of those that differ. Volatile columns and
-/// noise of doubles are counted apart. Ends with status 9 when anything else differs.
+/// Dates are compared by content first, then rows and columns of those that differ. BigQuery is asked for rows,
+/// keys and hashes of each date first, and sends only the dates that differ. Volatile columns and noise of
+/// doubles are counted apart. Ends with status 9 when anything else differs.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  putback diff --year 2024 --with dir:published\n  \
     putback diff --with store:other-store --cells cells.parquet")]
@@ -32,6 +33,9 @@ pub struct DiffArgs {
     /// The other side: dir:PATH, bigquery:PROJECT or store:PATH [default: the setting `to`]
     #[arg(long = "with", value_name = "OTHER")]
     other: Option<OtherSide>,
+    /// Read every row from BigQuery: columns that no hash covers are compared as well
+    #[arg(long)]
+    full: bool,
     /// Write every differing cell to this Parquet file
     #[arg(long, value_name = "FILE")]
     cells: Option<PathBuf>,
@@ -64,12 +68,12 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let settings = Settings::resolve(global, None, to)?;
     let ranges = args.range.without_target()?.or_everything()?;
     let (store, engine) = (settings.store(), settings.engine());
-    let cells = args.cells.as_deref();
+    let closeness = Closeness { full: args.full, cells: args.cells.as_deref() };
     let tables = match &args.other {
-        Some(OtherSide::Store(path)) => diff(&store, &Other::Store(&Store::at(path)), &ranges, &engine, cells)?,
+        Some(OtherSide::Store(path)) => diff(&store, &Other::Store(&Store::at(path)), &ranges, &engine, closeness)?,
         _ => {
             let source = settings.open_published()?;
-            diff(&store, &Other::Warehouse(&*source), &ranges, &engine, cells)?
+            diff(&store, &Other::Warehouse(&*source), &ranges, &engine, closeness)?
         }
     };
     if printer.is_json() {
@@ -88,6 +92,10 @@ fn lines(tables: &[TableDiff]) -> Vec<String> {
         row
     });
     let mut lines = vec![text_table(&header, rows.collect(), 1)];
+    let trusted: usize = tables.iter().map(|table| table.trusted_dates).sum();
+    if trusted > 0 {
+        lines.push(format!("{trusted} equal dates by rows, keys and hashes; --full compares every column"));
+    }
     for table in tables.iter().filter(|table| !table.is_equal()) {
         lines.push(String::new());
         let mut years: BTreeMap<i32, (usize, u64)> = BTreeMap::new();

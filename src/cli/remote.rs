@@ -32,7 +32,7 @@ pub fn run(settings: &Settings, store: &Store, ranges: &DateRanges, write: bool,
             return Err(Error::new(ErrorKind::Usage, "--write-progress needs a BigQuery target")
                 .hint("add --to bigquery:PROJECT"));
         };
-        let bigquery = BigQuery::open(settings.bigquery(project)?, Table::outputs())?;
+        let bigquery = BigQuery::open_to_publish(settings.bigquery(project)?)?;
         let counts = counts(&bigquery, ranges)?;
         compare(&counts, &phase4, &dates, printer);
         bigquery

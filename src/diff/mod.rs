@@ -1,6 +1,6 @@
 //! Two versions of the outputs, compared to the cell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use arrow::array::{AsArray, RecordBatch};
@@ -9,15 +9,26 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::calendar::{DateRange, DateRanges, Month, date_of_day};
-use crate::catalog::Table;
+use crate::catalog::{Column, ColumnType, Table};
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::store::{Store, date_slices, partition_hash, read_month_file, sort_by_key, write_parquet};
-use crate::warehouse::{Selection, Source};
+use crate::warehouse::{Selection, Source, date_contents};
 
+/// The column that is derived from the others of its row.
+const HASH: &str = "data_hash";
 /// Doubles closer than this, relative to their size, differ by noise.
 const NOISE: f64 = 1e-9;
+
+/// What is compared, and how closely.
+#[derive(Debug, Clone, Copy)]
+pub struct Closeness<'a> {
+    /// Read every row of the other side, also where rows, keys and hashes of a date agree.
+    pub full: bool,
+    /// A Parquet file for every differing cell.
+    pub cells: Option<&'a Path>,
+}
 
 /// What the store's outputs are compared with.
 pub enum Other<'a> {
@@ -31,11 +42,14 @@ pub struct TableDiff {
     pub table: String,
     /// Dates whose content is equal, without looking at rows.
     pub equal_dates: usize,
+    /// Of these, dates that the other side was only asked for rows, keys and hashes of; columns that no hash
+    /// covers were not compared.
+    pub trusted_dates: usize,
     /// Rows that only this store has.
     pub added: u64,
     /// Rows that only the other side has.
     pub removed: u64,
-    /// Rows with a value that differs by more than noise.
+    /// Rows with a value that differs by more than noise, or with another hash and no cause for it.
     pub changed: u64,
     /// Rows that differ in noise only.
     pub noise_only: u64,
@@ -69,7 +83,7 @@ pub fn diff(
     other: &Other<'_>,
     ranges: &DateRanges,
     engine: &EngineSettings,
-    cells: Option<&Path>,
+    closeness: Closeness<'_>,
 ) -> Result<Vec<TableDiff>> {
     let session = Session::open(engine)?;
     session.execute(
@@ -81,23 +95,35 @@ pub fn diff(
     let mut tables = Vec::new();
     let mut is_there = false;
     for table in Table::outputs() {
-        let here = rows_of_store(store, table, ranges)?;
+        let mut here = rows_of_store(store, table, ranges)?;
+        let mut trusted_dates = 0;
         let there = match other {
             Other::Store(other) if other.phase4()?.processors.is_empty() => continue,
             Other::Store(other) => rows_of_store(other, table, ranges)?,
-            Other::Warehouse(source) => match rows_of_warehouse(*source, table, ranges)? {
-                None => continue,
-                Some(rows) => rows,
-            },
+            Other::Warehouse(source) => {
+                let open = if closeness.full { None } else { differing_dates(*source, table, &here, ranges)? };
+                if let Some(open) = &open {
+                    trusted_dates = date_slices(table, &here).len();
+                    here = only(table, &here, open)?;
+                    trusted_dates -= date_slices(table, &here).len();
+                }
+                match rows_of_warehouse(*source, table, open.as_ref().unwrap_or(ranges))? {
+                    None => continue,
+                    Some(rows) => rows,
+                }
+            }
         };
         is_there = true;
-        tables.push(diff_table(&session, table, &here, &there, scratch.path())?);
+        let mut table = diff_table(&session, table, &here, &there, scratch.path())?;
+        table.equal_dates += trusted_dates;
+        table.trusted_dates = trusted_dates;
+        tables.push(table);
     }
     if !is_there {
         return Err(Error::new(ErrorKind::Upstream, "the other side has none of the output tables")
             .hint("check --with: it names a warehouse or store that was published or computed into"));
     }
-    if let Some(path) = cells {
+    if let Some(path) = closeness.cells {
         session.copy("SELECT * FROM cells ORDER BY ALL", path)?;
     }
     Ok(tables)
@@ -117,15 +143,39 @@ fn rows_of_store(store: &Store, table: Table, ranges: &DateRanges) -> Result<Rec
     Ok(arrow::compute::concat_batches(table.schema().arrow(), &parts)?)
 }
 
+/// Dates on which rows, keys or hashes differ; `None`: the other side cannot tell.
+fn differing_dates(
+    source: &dyn Source,
+    table: Table,
+    here: &RecordBatch,
+    ranges: &DateRanges,
+) -> Result<Option<DateRanges>> {
+    let Some(theirs) = source.date_contents(table, ranges)? else { return Ok(None) };
+    let ours = date_contents(table, here);
+    let dates: BTreeSet<NaiveDate> = ours.keys().chain(theirs.keys()).copied().collect();
+    let differing = dates.into_iter().filter(|date| ours.get(date) != theirs.get(date));
+    Ok(Some(differing.map(|date| DateRange { from: date, to: date }).collect()))
+}
+
+/// The rows of some dates.
+fn only(table: Table, rows: &RecordBatch, dates: &DateRanges) -> Result<RecordBatch> {
+    let wanted = date_slices(table, rows).into_iter().filter(|(date, _)| dates.contains(*date));
+    let mut parts = vec![RecordBatch::new_empty(rows.schema())];
+    parts.extend(wanted.map(|(_, range)| rows.slice(range.start, range.len())));
+    Ok(arrow::compute::concat_batches(&rows.schema(), &parts)?)
+}
+
 fn rows_of_warehouse(source: &dyn Source, table: Table, ranges: &DateRanges) -> Result<Option<RecordBatch>> {
     if source.describe(table)?.is_none() {
         return Ok(None);
     }
     let mut parts = vec![RecordBatch::new_empty(table.schema().arrow().clone())];
-    source.read(table, &Selection::Ranges(ranges.clone()), &mut |batch| {
-        parts.push(batch);
-        Ok(())
-    })?;
+    if !ranges.is_empty() {
+        source.read(table, &Selection::Ranges(ranges.clone()), &mut |batch| {
+            parts.push(batch);
+            Ok(())
+        })?;
+    }
     let rows = arrow::compute::concat_batches(table.schema().arrow(), &parts)?;
     Ok(Some(sort_by_key(table, &ours_only(table, rows)?)?.0))
 }
@@ -168,10 +218,7 @@ fn diff_table(
     }
     for (name, rows) in [("here", here), ("there", there)] {
         let path: PathBuf = scratch.join(format!("{table}.{name}.parquet"));
-        let wanted = date_slices(table, rows).into_iter().filter(|(date, _)| dates.contains(*date));
-        let mut parts = vec![RecordBatch::new_empty(rows.schema())];
-        parts.extend(wanted.map(|(_, range)| rows.slice(range.start, range.len())));
-        write_parquet(&path, &arrow::compute::concat_batches(&rows.schema(), &parts)?)?;
+        write_parquet(&path, &only(table, rows, &dates)?)?;
         session.execute(&numbered(table, name, &path))?;
     }
     compare_rows(session, table)?;
@@ -179,22 +226,45 @@ fn diff_table(
     Ok(report)
 }
 
-/// Rows with their key as text; rows that repeat a key are numbered.
+/// Rows with their key as text; rows that repeat a key are numbered in the order of the file, which is one
+/// over all their columns.
 fn numbered(table: Table, name: &str, path: &Path) -> String {
     let date = table.schema().partition_column();
     let keys: Vec<&str> =
         table.schema().key_columns().iter().map(String::as_str).filter(|column| *column != date).collect();
     let key = keys.iter().map(|column| format!("coalesce({column}, '')")).collect::<Vec<_>>().join(", ");
     format!(
-        "CREATE OR REPLACE TEMP TABLE {name} AS SELECT *, {date} AS the_day, concat_ws(' ', {key}) AS the_key, \
-         row_number() OVER (PARTITION BY {date}, {key} ORDER BY data_order) AS the_number \
-         FROM (SELECT *, row_number() OVER () AS data_order FROM read_parquet({}))",
+        "CREATE OR REPLACE TEMP TABLE {name} AS SELECT *, the_name || CASE WHEN the_number > 1 THEN ' #' || the_number ELSE '' END \
+         AS the_key FROM (SELECT *, {date} AS the_day, concat_ws(' ', {key}) AS the_name, \
+         row_number() OVER (PARTITION BY {date}, {key} ORDER BY file_row_number) AS the_number \
+         FROM read_parquet({}, file_row_number = true))",
         crate::engine::quote(path)
     )
 }
 
+/// Why the values of a column differ, as an expression over `here` and `there`.
+fn reason(table: Table, column: &Column) -> String {
+    let name = &column.name;
+    let is_near = |here: &str, there: &str| format!("abs({here} - {there}) <= {NOISE} * greatest(1, abs({here}))");
+    if table.volatile_columns().contains(&name.as_str()) {
+        return "'volatile'".to_owned();
+    }
+    if name == HASH {
+        return "'hash'".to_owned();
+    }
+    let is_noise = match (column.ty, column.repeated) {
+        (ColumnType::Float64, false) => is_near(&format!("here.{name}"), &format!("there.{name}")),
+        (ColumnType::Float64, true) => format!(
+            "len(here.{name}) = len(there.{name}) AND list_bool_and([{} FOR i IN range(1, len(here.{name}) + 1)])",
+            is_near(&format!("here.{name}[i]"), &format!("there.{name}[i]"))
+        ),
+        _ => return "'value'".to_owned(),
+    };
+    format!("CASE WHEN {is_noise} THEN 'noise' ELSE 'value' END")
+}
+
 fn compare_rows(session: &Session, table: Table) -> Result<()> {
-    let join = "here FULL JOIN there ON here.the_day = there.the_day AND here.the_key = there.the_key AND here.the_number = there.the_number";
+    let join = "here FULL JOIN there ON here.the_day = there.the_day AND here.the_key = there.the_key";
     let name = table.full_name();
     session.execute(&format!(
         "INSERT INTO cells SELECT '{name}', coalesce(here.the_day, there.the_day), coalesce(here.the_key, there.the_key), \
@@ -204,16 +274,7 @@ fn compare_rows(session: &Session, table: Table) -> Result<()> {
     let inner = join.replace("FULL JOIN", "JOIN");
     for column in table.schema().columns() {
         let column_name = &column.name;
-        let is_volatile = table.volatile_columns().contains(&column_name.as_str());
-        let is_double = column.ty == crate::catalog::ColumnType::Float64 && !column.repeated;
-        let reason = match (is_volatile, is_double) {
-            (true, _) => "'volatile'".to_owned(),
-            (_, true) => format!(
-                "CASE WHEN abs(here.{column_name} - there.{column_name}) <= {NOISE} * greatest(1, abs(here.{column_name})) \
-                 THEN 'noise' ELSE 'value' END"
-            ),
-            _ => "'value'".to_owned(),
-        };
+        let reason = reason(table, column);
         session.execute(&format!(
             "INSERT INTO cells SELECT '{name}', here.the_day, here.the_key, '{column_name}', \
              here.{column_name}::VARCHAR, there.{column_name}::VARCHAR, {reason} \
@@ -225,14 +286,15 @@ fn compare_rows(session: &Session, table: Table) -> Result<()> {
 
 fn count(session: &Session, report: &mut TableDiff) -> Result<()> {
     let of_table = format!("FROM cells WHERE table_name = '{}'", report.table);
+    // A hash is derived: it counts where nothing that it covers is seen to differ.
     let rows = session.query(&format!(
-        "SELECT day, \
-         count(*) FILTER (reason = 'new')::BIGINT, count(*) FILTER (reason = 'vanished')::BIGINT, \
-         count(DISTINCT key) FILTER (reason = 'value')::BIGINT, \
-         count(DISTINCT key) FILTER (noise_only)::BIGINT, count(DISTINCT key) FILTER (volatile_only)::BIGINT \
-         FROM (SELECT *, bool_and(reason IN ('noise', 'volatile')) OVER of_row AND bool_or(reason = 'noise') OVER of_row AS noise_only, \
-         bool_and(reason = 'volatile') OVER of_row AS volatile_only {of_table} WINDOW of_row AS (PARTITION BY day, key)) \
-         GROUP BY day ORDER BY day"
+        "SELECT day, count(*) FILTER (is_new)::BIGINT, count(*) FILTER (is_gone)::BIGINT, \
+         count(*) FILTER (has_value OR (has_hash AND NOT has_noise))::BIGINT, \
+         count(*) FILTER (has_noise AND NOT has_value)::BIGINT, \
+         count(*) FILTER (NOT (is_new OR is_gone OR has_value OR has_hash OR has_noise))::BIGINT \
+         FROM (SELECT day, key, bool_or(reason = 'new') AS is_new, bool_or(reason = 'vanished') AS is_gone, \
+         bool_or(reason = 'value') AS has_value, bool_or(reason = 'hash') AS has_hash, \
+         bool_or(reason = 'noise') AS has_noise {of_table} GROUP BY day, key) GROUP BY day ORDER BY day"
     ))?;
     let number = |column: usize, row: usize| rows.column(column).as_primitive::<Int64Type>().value(row).unsigned_abs();
     for row in 0..rows.num_rows() {
@@ -248,7 +310,7 @@ fn count(session: &Session, report: &mut TableDiff) -> Result<()> {
         }
     }
     let rows = session.query(&format!(
-        "SELECT column_name, count(*)::BIGINT {of_table} AND column_name IS NOT NULL AND reason = 'value' GROUP BY column_name"
+        "SELECT column_name, count(*)::BIGINT {of_table} AND column_name IS NOT NULL AND reason IN ('value', 'hash') GROUP BY column_name"
     ))?;
     for row in 0..rows.num_rows() {
         let name = rows.column(0).as_string::<i32>().value(row).to_owned();

@@ -2,6 +2,7 @@
 
 pub mod bigquery;
 mod conform;
+mod content;
 pub mod dir;
 mod dir_target;
 mod partitions;
@@ -13,7 +14,8 @@ use std::str::FromStr;
 
 use arrow::array::RecordBatch;
 
-pub use conform::{ColumnNote, SchemaMatch};
+pub use conform::{ColumnNote, SchemaMatch, conform};
+pub use content::{DateContent, date_contents};
 pub use dir_target::DirTarget;
 pub use partitions::{PartitionId, PartitionVersion, Partitions};
 
@@ -107,6 +109,16 @@ pub trait Source: Sync {
         Ok(Some(counts))
     }
 
+    /// The content of each date of a table that has rows, where the warehouse can tell it without sending
+    /// them; of the failures table, that of our processors. `None`: the rows must be read.
+    fn date_contents(
+        &self,
+        _table: Table,
+        _ranges: &DateRanges,
+    ) -> Result<Option<BTreeMap<chrono::NaiveDate, DateContent>>> {
+        Ok(None)
+    }
+
     /// What the user should know of the reading so far, said once.
     fn take_notes(&self) -> Vec<String> {
         Vec::new()
@@ -149,6 +161,6 @@ pub fn open_outputs(
 pub fn open_target(location: &Location, connect: &dyn Fn(&str) -> Result<BigQuerySettings>) -> Result<Box<dyn Target>> {
     match location {
         Location::Dir(path) => Ok(Box::new(DirTarget::open(path)?)),
-        Location::BigQuery { project } => Ok(Box::new(BigQuery::open(connect(project)?, Table::outputs())?)),
+        Location::BigQuery { project } => Ok(Box::new(BigQuery::open_to_publish(connect(project)?)?)),
     }
 }

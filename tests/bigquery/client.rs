@@ -8,32 +8,23 @@ use std::process::Command;
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
 
-use super::emulator::Emulator;
+use super::service::Service;
 
 /// Runs a function of `client.py`.
-pub fn python(emulator: &Emulator, arguments: &[&str]) -> Result<String, Failed> {
+pub fn python(service: &Service, arguments: &[&str]) -> Result<String, Failed> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bigquery/client.py");
-    let output = Command::new(emulator.python())
-        .arg(script)
-        .args(arguments)
-        .env("BIGQUERY_EMULATOR_HOST", &emulator.rest)
-        .output()?;
+    let python = service.python.as_ref().ok_or("there is no Python with Google's client")?;
+    let output =
+        Command::new(python).arg(script).args(arguments).env("BIGQUERY_EMULATOR_HOST", &service.rest).output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
     }
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Datasets and tables, with the rows of a directory warehouse.
-pub fn seed(emulator: &Emulator, project: &str, warehouse: &Path) -> Result<(), Failed> {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let (schemas, roles) = (format!("{root}/data/schemas"), format!("{root}/data/tables.json"));
-    python(emulator, &["seed", project, &schemas, &roles, &warehouse.to_string_lossy()]).map(|_| ())
-}
-
-/// A request to the emulator; status and body.
-pub fn request(emulator: &Emulator, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value), Failed> {
-    let host = emulator.rest.trim_start_matches("http://");
+/// A request to the service; status and body.
+pub fn request(service: &Service, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value), Failed> {
+    let host = service.rest.trim_start_matches("http://");
     let body = body.map(Value::to_string).unwrap_or_default();
     let mut stream = TcpStream::connect(host)?;
     write!(
@@ -50,9 +41,9 @@ pub fn request(emulator: &Emulator, method: &str, path: &str, body: Option<&Valu
 }
 
 /// The rows of a query, as text.
-pub fn query(emulator: &Emulator, project: &str, sql: &str) -> Result<Vec<Vec<String>>, Failed> {
+pub fn query(service: &Service, project: &str, sql: &str) -> Result<Vec<Vec<String>>, Failed> {
     let body = json!({ "query": sql, "useLegacySql": false, "timeoutMs": 60000 });
-    let (status, reply) = request(emulator, "POST", &format!("projects/{project}/queries"), Some(&body))?;
+    let (status, reply) = request(service, "POST", &format!("projects/{project}/queries"), Some(&body))?;
     if status != 200 {
         return Err(format!("{sql}: {reply}").into());
     }
@@ -64,8 +55,8 @@ pub fn query(emulator: &Emulator, project: &str, sql: &str) -> Result<Vec<Vec<St
 }
 
 /// The ids of the jobs that ran in a project.
-pub fn job_ids(emulator: &Emulator, project: &str) -> Result<Vec<String>, Failed> {
-    let (_, reply) = request(emulator, "GET", &format!("projects/{project}/jobs?maxResults=10000"), None)?;
+pub fn job_ids(service: &Service, project: &str) -> Result<Vec<String>, Failed> {
+    let (_, reply) = request(service, "GET", &format!("projects/{project}/jobs?maxResults=10000"), None)?;
     let jobs = reply["jobs"].as_array().into_iter().flatten();
     let ids = jobs.filter_map(|job| job["jobReference"]["jobId"].as_str());
     Ok(ids.filter(|id| id.starts_with("putback_")).map(str::to_owned).collect())

@@ -1,15 +1,16 @@
 //! Every request of an upload and of a sync meets a fault: afterwards rows are there exactly once, and
 //! at no moment old and new together.
 //!
-//! Normally every twelfth request meets one fault, each in its turn; with `PUTBACK_FAULT_MATRIX=full` (`make
-//! test-faults`) every request meets every fault.
+//! Normally every request to the fake meets one fault, each in its turn, and one in 24 to the emulator. With
+//! `PUTBACK_FAULT_MATRIX=full` (`make test-faults`) every request to the fake meets every fault.
 
 use libtest_mimic::Failed;
 
-use super::client::{query, seed};
+use super::client::query;
 use super::desk::{Desk, Outcome, ensure};
-use super::emulator::Emulator;
+use super::fake::JobFault;
 use super::proxy::{Fault, Proxy};
+use super::service::Service;
 
 const TABLES: [(&str, &str); 5] = [
     ("nba_precompute.team_defense_zone_analysis", "data_hash"),
@@ -20,30 +21,33 @@ const TABLES: [(&str, &str); 5] = [
 ];
 
 /// Rows and content of all five tables, in one query: one moment.
-fn content(emulator: &Emulator, project: &str) -> Result<String, Failed> {
+fn content(service: &Service, project: &str) -> Result<String, Failed> {
     let each = TABLES.iter().map(|(table, value)| {
         format!("SELECT '{table}' AS t, COUNT(*) AS n, TO_HEX(SHA256(STRING_AGG({value}, '' ORDER BY {value}))) AS c FROM `{project}.{table}`")
     });
-    let rows = query(emulator, project, &each.collect::<Vec<_>>().join(" UNION ALL "))?;
+    let rows = query(service, project, &each.collect::<Vec<_>>().join(" UNION ALL "))?;
     let mut lines: Vec<String> = rows.into_iter().map(|row| row.join(" ")).collect();
     lines.sort();
     Ok(lines.join("\n"))
 }
 
 /// Which faults the request with this number meets.
-fn faults_of(request: usize) -> Vec<Fault> {
-    if std::env::var("PUTBACK_FAULT_MATRIX").is_ok_and(|value| value == "full") {
+fn faults_of(service: &Service, request: usize) -> Vec<Fault> {
+    let is_fake = service.as_fake().is_ok();
+    if is_fake && std::env::var("PUTBACK_FAULT_MATRIX").is_ok_and(|value| value == "full") {
         return Fault::ALL.to_vec();
     }
-    if request.is_multiple_of(12) { vec![Fault::ALL[request / 12 % Fault::ALL.len()]] } else { Vec::new() }
+    let every = if is_fake { 1 } else { 24 };
+    let is_met = request.is_multiple_of(every);
+    if is_met { vec![Fault::ALL[request / every % Fault::ALL.len()]] } else { Vec::new() }
 }
 
-pub fn uploads(emulator: &'static Emulator) -> Result<(), Failed> {
-    let project = emulator.new_project();
-    let mut desks = [Desk::computed(emulator, 1)?, Desk::computed_otherwise(emulator, 1)?];
-    seed(emulator, &project, &desks[0].path("nothing"))?;
+pub fn uploads(service: &'static Service) -> Result<(), Failed> {
+    let project = service.new_project();
+    let mut desks = [Desk::computed(service, 1)?, Desk::computed_otherwise(service, 1)?];
+    service.seed(&project, &desks[0].path("nothing"))?;
     let to = format!("bigquery:{project}");
-    let proxy = Proxy::before(&emulator.rest)?;
+    let proxy = Proxy::before(&service.rest)?;
     let mut contents = Vec::new();
     let mut requests = 0;
     for desk in &mut desks {
@@ -51,30 +55,31 @@ pub fn uploads(emulator: &'static Emulator) -> Result<(), Failed> {
         proxy.meddle(None);
         desk.done(&["upload", "--to", &to])?;
         requests = requests.max(proxy.seen());
-        contents.push(content(emulator, &project)?);
+        contents.push(content(service, &project)?);
     }
     ensure(contents[0] != contents[1], "the two versions do not differ")?;
     // What is in the target now; the other version goes next.
     let mut current = 1;
     let mut cases = 0;
     for request in 0..requests {
-        for fault in faults_of(request) {
+        for fault in faults_of(service, request) {
             let next = 1 - current;
             let case = format!("{fault:?} at request {request}");
             proxy.meddle(Some((request, fault)));
             let first = desks[next].run(&["upload", "--to", &to])?;
-            let between = content(emulator, &project)?;
+            let between = content(service, &project)?;
             ensure(contents.contains(&between), format!("{case}: a mixture:\n{between}"))?;
             check_end(&case, fault, &first, between == contents[next])?;
             proxy.meddle(None);
             desks[next].done(&["upload", "--to", &to]).map_err(|failed| format!("{case}: {failed:?}"))?;
-            let after = content(emulator, &project)?;
+            let after = content(service, &project)?;
             ensure(after == contents[next], format!("{case}: lost or doubled:\n{after}"))?;
             current = next;
             cases += 1;
         }
     }
-    eprintln!("uploads: {cases} cases over {requests} requests; 0 lost, 0 doubled, 0 mixed");
+    let place = if service.as_fake().is_ok() { "fake" } else { "emulator" };
+    eprintln!("uploads to the {place}: {cases} cases over {requests} requests; 0 lost, 0 doubled, 0 mixed");
     Ok(())
 }
 
@@ -87,20 +92,70 @@ fn check_end(case: &str, fault: Fault, outcome: &Outcome, is_published: bool) ->
     ensure(fault == Fault::Down && is_told, format!("{case}: ended with {}: {}", outcome.code, outcome.stderr))
 }
 
-pub fn syncs(emulator: &'static Emulator) -> Result<(), Failed> {
-    let mut desk = Desk::new(emulator, 1)?;
-    let project = emulator.new_project();
-    seed(emulator, &project, &desk.path("warehouse"))?;
+/// Every job of an upload fails in every way.
+pub fn jobs(service: &'static Service) -> Result<(), Failed> {
+    let fake = service.as_fake()?;
+    let project = service.new_project();
+    let desks = [Desk::computed(service, 1)?, Desk::computed_otherwise(service, 1)?];
+    service.seed(&project, &desks[0].path("nothing"))?;
+    let to = format!("bigquery:{project}");
+    let mut contents = Vec::new();
+    for desk in &desks {
+        desk.done(&["upload", "--to", &to])?;
+        contents.push(content(service, &project)?);
+    }
+    let (reason, message) = ("backendError", "The job encountered an error during execution");
+    let faults = [
+        JobFault::Refused { status: 403, reason: "quotaExceeded" },
+        JobFault::Refused { status: 503, reason: "backendError" },
+        JobFault::FailsBefore { reason, message },
+        JobFault::FailsAfter { reason, message },
+        JobFault::FailsBefore { reason: "invalidQuery", message: "Transaction is aborted due to concurrent update" },
+        JobFault::FailsBefore { reason: "quotaExceeded", message: "Quota exceeded" },
+    ];
+    let marks = [
+        "SELECT -1 AS part",
+        "team_defense_zone_analysis_g0",
+        "precompute_failures_g0",
+        "BEGIN TRANSACTION",
+        "AS part, day",
+    ];
+    let (mut current, mut cases) = (1, 0);
+    for mark in marks {
+        for fault in faults {
+            let next = 1 - current;
+            let case = format!("{fault:?} of {mark}");
+            fake.next_job(&project, mark, fault);
+            let first = desks[next].run(&["upload", "--to", &to])?;
+            let is_met = fake.has_met_all(&project);
+            fake.forget_faults(&project);
+            let between = content(service, &project)?;
+            ensure(contents.contains(&between), format!("{case}: a mixture:\n{between}"))?;
+            ensure(first.code != 0 || between == contents[next], format!("{case}: success without the rows"))?;
+            desks[next].done(&["upload", "--to", &to]).map_err(|failed| format!("{case}: {failed:?}"))?;
+            ensure(content(service, &project)? == contents[next], format!("{case}: lost or doubled"))?;
+            current = next;
+            cases += usize::from(is_met);
+        }
+    }
+    eprintln!("jobs: {cases} cases; 0 lost, 0 doubled, 0 mixed");
+    ensure(cases >= 3 * faults.len(), format!("only {cases} faults were met"))
+}
+
+pub fn syncs(service: &'static Service) -> Result<(), Failed> {
+    let mut desk = Desk::new(service, 1)?;
+    let project = service.new_project();
+    service.seed(&project, &desk.path("warehouse"))?;
     let warehouse = format!("bigquery:{project}");
     desk.done(&["sync", "--warehouse", "dir:warehouse", "--store", "directory"])?;
-    let proxy = Proxy::before(&emulator.rest)?;
+    let proxy = Proxy::before(&service.rest)?;
     desk.rest = proxy.address.clone();
     desk.done(&["sync", "--warehouse", &warehouse, "--store", "clean"])?;
     let requests = proxy.seen();
     let expected = desk.phase3("directory")?;
     let mut cases = 0;
     for request in 0..requests {
-        for fault in faults_of(request) {
+        for fault in faults_of(service, request) {
             let case = format!("{fault:?} at request {request}");
             let store = format!("store-{cases}");
             proxy.meddle(Some((request, fault)));
@@ -121,6 +176,7 @@ pub fn syncs(emulator: &'static Emulator) -> Result<(), Failed> {
             cases += 1;
         }
     }
-    eprintln!("syncs: {cases} cases over {requests} requests; 0 lost, 0 doubled, 0 mixed");
+    let place = if service.as_fake().is_ok() { "fake" } else { "emulator" };
+    eprintln!("syncs from the {place}: {cases} cases over {requests} requests; 0 lost, 0 doubled, 0 mixed");
     Ok(())
 }

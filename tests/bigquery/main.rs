@@ -1,58 +1,99 @@
-//! Sync and upload against a BigQuery emulator, with the binary as a user runs it.
+//! Sync and upload against BigQuery's protocols, with the binary as a user runs it: against a fake of our
+//! own, which is strict and breaks on demand, and against an emulator made by others.
 //!
-//! The emulator is installed by `scripts/emulator`. Where no Python can run it, every test here is
-//! reported as ignored.
+//! The emulator is installed by `scripts/emulator`. Where no Python can run it, its tests are reported as
+//! ignored.
 
 mod client;
 mod desk;
-mod emulator;
+mod fake;
 mod faults;
 mod proxy;
+mod service;
+mod strict;
 mod sync;
 mod upload;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use emulator::Emulator;
+use service::Service;
 
-type Test = fn(&'static Emulator) -> Result<(), Failed>;
+type Test = fn(&'static Service) -> Result<(), Failed>;
 
-const TESTS: [(&str, Test); 14] = [
-    ("sync_gives_the_same_store_as_a_directory", sync::same_as_directory),
-    ("sync_pulls_only_what_changed", sync::only_what_changed),
-    ("sync_survives_streams_that_break", sync::broken_streams),
-    ("sync_falls_back_to_query_results", sync::without_read_api),
-    ("sync_refuses_another_location", sync::another_location),
-    ("sync_says_what_is_missing", sync::missing_table),
-    ("upload_is_read_back_by_another_client", upload::read_back),
-    ("upload_sends_only_what_differs", upload::only_what_differs),
-    ("upload_rehearses_without_a_trace", upload::dry_run),
-    ("upload_notices_another_writer", upload::another_writer),
-    ("upload_refuses_unfit_targets", upload::unfit_targets),
-    ("status_writes_progress_both_ways", upload::progress),
-    ("faults_of_an_upload_leave_rows_exactly_once", faults::uploads),
-    ("faults_of_a_sync_leave_the_same_store", faults::syncs),
+/// Where a test runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Where {
+    Both,
+    Fake,
+    /// On the fake, if Google's client can be installed.
+    FakeByGoogle,
+    Emulator,
+}
+
+use Where::{Both, Emulator, Fake, FakeByGoogle};
+
+const TESTS: [(&str, Where, Test); 28] = [
+    ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
+    ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
+    ("sync_survives_streams_that_break", Emulator, sync::broken_streams),
+    ("sync_survives_streams_that_break_at_any_row", Fake, strict::broken_streams),
+    ("sync_falls_back_to_query_results", Both, sync::without_read_api),
+    ("sync_refuses_another_location", Fake, sync::another_location),
+    ("sync_says_what_is_missing", Fake, sync::missing_table),
+    ("sync_tells_bytes_before_it_reads", Fake, strict::estimates),
+    ("sync_stops_at_the_limit_of_bytes", Fake, strict::too_many_bytes),
+    ("upload_holds_every_value", Both, upload::read_back),
+    ("upload_is_read_back_by_google", Emulator, strict::read_back_by_google),
+    ("google_and_the_fake_understand_each_other", FakeByGoogle, strict::read_back_by_google),
+    ("upload_sends_only_what_differs", Fake, upload::only_what_differs),
+    ("upload_rehearses_without_a_trace", Fake, upload::dry_run),
+    ("upload_notices_another_writer", Both, upload::another_writer),
+    ("upload_refuses_unfit_targets", Fake, upload::unfit_targets),
+    ("upload_refuses_a_streaming_buffer", Fake, strict::streaming_buffer),
+    ("upload_survives_a_buffer_that_fills_meanwhile", Fake, strict::late_streaming_buffer),
+    ("upload_notices_a_schema_that_changes_meanwhile", Fake, strict::schema_changes),
+    ("upload_tells_a_quota_and_goes_on_later", Fake, strict::quotas),
+    ("upload_outlives_jobs_that_fail", Fake, strict::failing_jobs),
+    ("upload_needs_no_more_than_partitions", Fake, strict::partition_filters),
+    ("diff_reads_only_dates_that_differ", Fake, strict::diff_by_dates),
+    ("status_writes_progress_both_ways", Emulator, upload::progress),
+    ("faults_of_an_upload_leave_rows_exactly_once", Both, faults::uploads),
+    ("faults_of_a_sync_leave_the_same_store", Both, faults::syncs),
+    ("faults_of_jobs_leave_rows_exactly_once", Fake, faults::jobs),
+    ("sync_reads_a_filtered_table_by_partitions", Fake, strict::filtered_sync),
 ];
 
 fn main() {
     let args = Arguments::from_args();
-    let emulator: Option<&'static Emulator> = if args.list {
-        None
-    } else {
-        match Emulator::start() {
-            Ok(emulator) => Some(Box::leak(Box::new(emulator))),
-            Err(reason) => {
-                eprintln!("SKIPPED: BigQuery tests, because the emulator does not run: {reason}");
-                None
-            }
+    let emulator: Option<&'static Service> = if args.list { None } else { started(Service::emulator()) };
+    let python = emulator.and_then(|emulator| emulator.python.clone());
+    let fake: Option<&'static Service> = if args.list { None } else { started(Service::fake(python)) };
+    let mut trials = Vec::new();
+    for (name, place, test) in TESTS {
+        let mut add = |kind: &str, service: Option<&'static Service>, is_possible: bool| {
+            let run = move || test(service.ok_or("the service did not start")?);
+            trials.push(Trial::test(name, run).with_kind(kind).with_ignored_flag(!is_possible));
+        };
+        if place != Emulator {
+            add("fake", fake, place != FakeByGoogle || emulator.is_some());
         }
-    };
-    let trial = |(name, test): (&str, Test)| {
-        Trial::test(name, move || test(emulator.expect("ignored without it"))).with_ignored_flag(emulator.is_none())
-    };
-    let conclusion = libtest_mimic::run(&args, TESTS.into_iter().map(trial).collect());
+        if matches!(place, Both | Emulator) {
+            add("emulator", emulator, emulator.is_some());
+        }
+    }
+    let conclusion = libtest_mimic::run(&args, trials);
     if let Some(emulator) = emulator {
         emulator.stop();
     }
     conclusion.exit();
+}
+
+fn started(service: Result<Service, String>) -> Option<&'static Service> {
+    match service {
+        Ok(service) => Some(Box::leak(Box::new(service))),
+        Err(reason) => {
+            eprintln!("SKIPPED: BigQuery tests, because a service does not run: {reason}");
+            None
+        }
+    }
 }

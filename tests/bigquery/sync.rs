@@ -1,23 +1,23 @@
-//! `putback sync` from the emulator.
+//! `putback sync` from BigQuery.
 
 use libtest_mimic::Failed;
 use putback::catalog::Table;
 
-use super::client::{job_ids, query, request, seed};
+use super::client::{job_ids, query, request};
 use super::desk::{Desk, ensure};
-use super::emulator::Emulator;
 use super::proxy::cutting_proxy;
+use super::service::Service;
 
-/// A desk whose warehouse is in a project of the emulator as well.
-fn seeded(emulator: &'static Emulator) -> Result<(Desk, String), Failed> {
-    let desk = Desk::new(emulator, 1)?;
-    let project = emulator.new_project();
-    seed(emulator, &project, &desk.path("warehouse"))?;
+/// A desk whose warehouse is in a project of the service as well.
+pub fn seeded(service: &'static Service) -> Result<(Desk, String), Failed> {
+    let desk = Desk::new(service, 1)?;
+    let project = service.new_project();
+    service.seed(&project, &desk.path("warehouse"))?;
     Ok((desk, project))
 }
 
 /// The partitions of every table that has rows, in both stores.
-fn same_rows(desk: &Desk, store: &str) -> Result<(), Failed> {
+pub fn same_rows(desk: &Desk, store: &str) -> Result<(), Failed> {
     let (ours, theirs) = (desk.phase3(store)?, desk.phase3("directory")?);
     for (table, input) in &theirs.tables {
         let other = ours.tables.get(table).ok_or_else(|| format!("{table} is not there"))?;
@@ -26,31 +26,31 @@ fn same_rows(desk: &Desk, store: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-pub fn same_as_directory(emulator: &'static Emulator) -> Result<(), Failed> {
-    let (desk, project) = seeded(emulator)?;
+pub fn same_as_directory(service: &'static Service) -> Result<(), Failed> {
+    let (desk, project) = seeded(service)?;
     let warehouse = format!("bigquery:{project}");
     desk.done(&["sync", "--warehouse", "dir:warehouse", "--store", "directory"])?;
     desk.done(&["sync", "--warehouse", &warehouse])?;
     same_rows(&desk, "putback-store")?;
-    let jobs = job_ids(emulator, &project)?.len();
+    let jobs = job_ids(service, &project)?.len();
     let again = desk.done(&["sync", "--warehouse", &warehouse])?;
     ensure(again.stdout.lines().skip(1).all(|line| line.contains("unchanged")), &again.stdout)?;
     // One metadata query for each dataset with input tables.
-    let more = job_ids(emulator, &project)?.len() - jobs;
+    let more = job_ids(service, &project)?.len() - jobs;
     ensure(more == 4, format!("{more} jobs for an unchanged range"))
 }
 
-pub fn only_what_changed(emulator: &'static Emulator) -> Result<(), Failed> {
-    let (desk, project) = seeded(emulator)?;
+pub fn only_what_changed(service: &'static Service) -> Result<(), Failed> {
+    let (desk, project) = seeded(service)?;
     let warehouse = format!("bigquery:{project}");
     desk.done(&["sync", "--warehouse", &warehouse])?;
     let table = Table::PlayerGameSummary;
     query(
-        emulator,
+        service,
         &project,
         &format!("UPDATE `{project}.{table}` SET points = points + 1 WHERE game_date = DATE '2023-11-29'"),
     )?;
-    query(emulator, &project, &format!("DELETE FROM `{project}.{table}` WHERE game_date = DATE '2023-11-30'"))?;
+    query(service, &project, &format!("DELETE FROM `{project}.{table}` WHERE game_date = DATE '2023-11-30'"))?;
     let plan = desk.done(&["sync", "--warehouse", &warehouse, "--dry-run", "--format", "json"])?;
     let plan: serde_json::Value = serde_json::from_str(&plan.stdout)?;
     let games = &plan["tables"][0];
@@ -64,12 +64,12 @@ pub fn only_what_changed(emulator: &'static Emulator) -> Result<(), Failed> {
     ensure(others.clone().all(|table| table["unchanged"] == true), &report)
 }
 
-pub fn broken_streams(emulator: &'static Emulator) -> Result<(), Failed> {
-    let (mut desk, project) = seeded(emulator)?;
+pub fn broken_streams(service: &'static Service) -> Result<(), Failed> {
+    let (mut desk, project) = seeded(service)?;
     desk.done(&["sync", "--warehouse", "dir:warehouse", "--store", "directory"])?;
     let warehouse = format!("bigquery:{project}");
     for (number, first_bytes) in [20_000, 150_000, 700_000].into_iter().enumerate() {
-        desk.grpc = Some(cutting_proxy(&emulator.grpc, first_bytes, 6)?);
+        desk.grpc = Some(cutting_proxy(&service.grpc, first_bytes, 6)?);
         let store = format!("store-{number}");
         desk.done(&["sync", "--warehouse", &warehouse, "--store", &store])?;
         same_rows(&desk, &store)?;
@@ -77,27 +77,27 @@ pub fn broken_streams(emulator: &'static Emulator) -> Result<(), Failed> {
     Ok(())
 }
 
-pub fn without_read_api(emulator: &'static Emulator) -> Result<(), Failed> {
-    let (mut desk, project) = seeded(emulator)?;
+pub fn without_read_api(service: &'static Service) -> Result<(), Failed> {
+    let (mut desk, project) = seeded(service)?;
     desk.done(&["sync", "--warehouse", "dir:warehouse", "--store", "directory"])?;
     desk.grpc = None;
     desk.done(&["sync", "--warehouse", &format!("bigquery:{project}")])?;
     same_rows(&desk, "putback-store")
 }
 
-pub fn another_location(emulator: &'static Emulator) -> Result<(), Failed> {
-    let (desk, project) = seeded(emulator)?;
+pub fn another_location(service: &'static Service) -> Result<(), Failed> {
+    let (desk, project) = seeded(service)?;
     let outcome = desk.run(&["sync", "--warehouse", &format!("bigquery:{project}"), "--location", "US"])?;
     ensure(outcome.code == 5, outcome.code)?;
     let expected = format!("dataset {project}.nba_analytics lies in us-west2, but --location says US");
     ensure(outcome.stderr.contains(&expected) && outcome.stderr.contains("use --location us-west2"), &outcome.stderr)
 }
 
-pub fn missing_table(emulator: &'static Emulator) -> Result<(), Failed> {
-    let (desk, project) = seeded(emulator)?;
+pub fn missing_table(service: &'static Service) -> Result<(), Failed> {
+    let (desk, project) = seeded(service)?;
     let warehouse = format!("bigquery:{project}");
     let path = format!("projects/{project}/datasets/nba_raw/tables/nbac_schedule");
-    ensure(request(emulator, "DELETE", &path, None)?.0 == 204, "not deleted")?;
+    ensure(request(service, "DELETE", &path, None)?.0 == 204, "not deleted")?;
     let outcome = desk.run(&["sync", "--warehouse", &warehouse])?;
     ensure(
         outcome.code == 5 && outcome.stderr.contains("nba_raw.nbac_schedule is not in the warehouse"),

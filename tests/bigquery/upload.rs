@@ -1,57 +1,51 @@
-//! `putback upload` into the emulator.
+//! `putback upload` into BigQuery.
 
 use libtest_mimic::Failed;
 use serde_json::json;
 
-use super::client::{job_ids, python, query, request, seed};
+use super::client::{job_ids, query, request};
 use super::desk::{Desk, ensure};
-use super::emulator::Emulator;
 use super::proxy::Proxy;
+use super::service::Service;
 
 /// A computed desk, and a project with empty tables.
-pub fn with_target(emulator: &'static Emulator) -> Result<(Desk, String), Failed> {
-    let desk = Desk::computed(emulator, 1)?;
-    let project = emulator.new_project();
-    seed(emulator, &project, &desk.path("nothing"))?;
+pub fn with_target(service: &'static Service) -> Result<(Desk, String), Failed> {
+    let desk = Desk::computed(service, 1)?;
+    let project = service.new_project();
+    service.seed(&project, &desk.path("nothing"))?;
     Ok((desk, project))
 }
 
-pub fn read_back(emulator: &'static Emulator) -> Result<(), Failed> {
-    let (desk, project) = with_target(emulator)?;
+pub fn read_back(service: &'static Service) -> Result<(), Failed> {
+    let (desk, project) = with_target(service)?;
     let to = format!("bigquery:{project}");
     desk.done(&["upload", "--to", &to])?;
-    let compared = python(emulator, &["compare", &project, &desk.path("putback-store").to_string_lossy()])?;
-    let tables = compared.lines().count();
-    ensure(tables >= 4, &compared)?;
-    for line in compared.lines() {
-        let figures: Vec<&str> = line.split(' ').collect();
-        ensure(figures[1] != "0" && figures[1] == figures[2] && figures[3] == "0", line)?;
-    }
-    let jobs = job_ids(emulator, &project)?;
+    service.holds(&project, &desk.path("putback-store"))?;
+    let jobs = job_ids(service, &project)?;
     // Comparing, a load for each table with rows, one transaction, verifying.
-    let expected = tables + 3;
+    let expected = desk.tables_with_rows()? + 3;
     ensure(jobs.len() == expected, format!("{jobs:?}"))?;
     desk.done(&["upload", "--to", &to])?;
-    ensure(job_ids(emulator, &project)?.len() == expected, "a second upload started jobs")?;
+    ensure(job_ids(service, &project)?.len() == expected, "a second upload started jobs")?;
     let left = query(
-        emulator,
+        service,
         &project,
         &format!(
             "SELECT table_name FROM `{project}.nba_precompute.INFORMATION_SCHEMA.TABLES` WHERE table_name LIKE 'putback%'"
         ),
     )?;
     ensure(left.is_empty(), format!("{left:?}"))?;
-    let ledger = query(emulator, &project, &format!("SELECT parent_id FROM `{project}.nba_backfill.putback_ledger`"))?;
+    let ledger = query(service, &project, &format!("SELECT parent_id FROM `{project}.nba_backfill.putback_ledger`"))?;
     ensure(ledger == [[String::new()]], format!("{ledger:?}"))
 }
 
-pub fn only_what_differs(emulator: &'static Emulator) -> Result<(), Failed> {
-    let (desk, project) = with_target(emulator)?;
+pub fn only_what_differs(service: &'static Service) -> Result<(), Failed> {
+    let (desk, project) = with_target(service)?;
     let to = format!("bigquery:{project}");
     desk.done(&["upload", "--to", &to])?;
     // Somebody loses a row of one date.
     query(
-        emulator,
+        service,
         &project,
         &format!(
             "DELETE FROM `{project}.nba_predictions.ml_feature_store_v2` WHERE game_date = DATE '2023-11-29' \
@@ -66,17 +60,16 @@ pub fn only_what_differs(emulator: &'static Emulator) -> Result<(), Failed> {
             if table["table"] == "nba_predictions.ml_feature_store_v2" { json!(["2023-11-29"]) } else { json!([]) };
         ensure(table["dates"] == expected, table)?;
     }
-    let compared = python(emulator, &["compare", &project, &desk.path("putback-store").to_string_lossy()])?;
-    ensure(compared.lines().all(|line| line.ends_with(" 0")), &compared)?;
+    service.holds(&project, &desk.path("putback-store"))?;
     // A store that lost its receipts finds by comparing that there is nothing to do.
     std::fs::remove_dir_all(desk.path("putback-store/published"))?;
-    let before = job_ids(emulator, &project)?.len();
+    let before = job_ids(service, &project)?.len();
     desk.done(&["upload", "--to", &to])?;
-    ensure(job_ids(emulator, &project)?.len() == before + 1, "more than a comparison ran")
+    ensure(job_ids(service, &project)?.len() == before + 1, "more than a comparison ran")
 }
 
-pub fn dry_run(emulator: &'static Emulator) -> Result<(), Failed> {
-    let (desk, project) = with_target(emulator)?;
+pub fn dry_run(service: &'static Service) -> Result<(), Failed> {
+    let (desk, project) = with_target(service)?;
     let outcome = desk.done(&["upload", "--to", &format!("bigquery:{project}"), "--dry-run"])?;
     for expected in
         ["BEGIN TRANSACTION", "COMMIT TRANSACTION", "\"sourceFormat\": \"PARQUET\"", "DELETE FROM", "us-west2"]
@@ -84,7 +77,7 @@ pub fn dry_run(emulator: &'static Emulator) -> Result<(), Failed> {
         ensure(outcome.stdout.contains(expected), &outcome.stdout)?;
     }
     let rows =
-        query(emulator, &project, &format!("SELECT COUNT(*) FROM `{project}.nba_predictions.ml_feature_store_v2`"))?;
+        query(service, &project, &format!("SELECT COUNT(*) FROM `{project}.nba_predictions.ml_feature_store_v2`"))?;
     ensure(rows == [["0".to_owned()]], format!("{rows:?}"))?;
     ensure(
         !desk.path("putback-store/published").exists() && !desk.path("putback-store/publish").exists(),
@@ -92,10 +85,10 @@ pub fn dry_run(emulator: &'static Emulator) -> Result<(), Failed> {
     )
 }
 
-pub fn another_writer(emulator: &'static Emulator) -> Result<(), Failed> {
-    let (mut desk, project) = with_target(emulator)?;
+pub fn another_writer(service: &'static Service) -> Result<(), Failed> {
+    let (mut desk, project) = with_target(service)?;
     let to = format!("bigquery:{project}");
-    let proxy = Proxy::before(&emulator.rest)?;
+    let proxy = Proxy::before(&service.rest)?;
     let (theirs, mut done) = (project.clone(), false);
     proxy.on_request(move |request| {
         if request.contains("BEGIN TRANSACTION") && !done {
@@ -105,7 +98,7 @@ pub fn another_writer(emulator: &'static Emulator) -> Result<(), Failed> {
                  (team_abbr, analysis_date, processed_at, data_hash) \
                  VALUES ('BOS', DATE '2023-12-01', CURRENT_TIMESTAMP(), 'somebody else')"
             );
-            query(emulator, &theirs, &sql).expect("a row");
+            query(service, &theirs, &sql).expect("a row");
         }
     });
     desk.rest = proxy.address.clone();
@@ -116,34 +109,30 @@ pub fn another_writer(emulator: &'static Emulator) -> Result<(), Failed> {
         &outcome.stderr,
     )?;
     let rows =
-        query(emulator, &project, &format!("SELECT COUNT(*) FROM `{project}.nba_predictions.ml_feature_store_v2`"))?;
+        query(service, &project, &format!("SELECT COUNT(*) FROM `{project}.nba_predictions.ml_feature_store_v2`"))?;
     ensure(rows == [["0".to_owned()]], format!("half published: {rows:?}"))?;
     desk.done(&["upload", "--to", &to])?;
-    let compared = python(emulator, &["compare", &project, &desk.path("putback-store").to_string_lossy()])?;
-    ensure(compared.lines().all(|line| line.ends_with(" 0")), &compared)
+    service.holds(&project, &desk.path("putback-store"))
 }
 
-pub fn unfit_targets(emulator: &'static Emulator) -> Result<(), Failed> {
-    let (desk, project) = with_target(emulator)?;
+pub fn unfit_targets(service: &'static Service) -> Result<(), Failed> {
+    let (desk, project) = with_target(service)?;
     let to = format!("bigquery:{project}");
     let path = format!("projects/{project}/datasets/nba_predictions/tables/ml_feature_store_v2");
     let patch = json!({ "timePartitioning": { "type": "DAY", "field": "game_date", "expirationMs": "7776000000" } });
-    ensure(request(emulator, "PATCH", &path, Some(&patch))?.0 == 200, "not patched")?;
+    ensure(request(service, "PATCH", &path, Some(&patch))?.0 == 200, "not patched")?;
     let outcome = desk.run(&["upload", "--to", &to])?;
     ensure(outcome.code == 9 && outcome.stderr.contains("partitions expire after 90 days"), &outcome.stderr)?;
-    ensure(request(emulator, "DELETE", &path, None)?.0 == 204, "not deleted")?;
+    ensure(request(service, "DELETE", &path, None)?.0 == 204, "not deleted")?;
     let outcome = desk.run(&["upload", "--to", &to])?;
     ensure(outcome.code == 5 && outcome.stderr.contains("ml_feature_store_v2 does not exist"), &outcome.stderr)?;
-    let rows = query(
-        emulator,
-        &project,
-        &format!("SELECT COUNT(*) FROM `{project}.nba_precompute.player_composite_factors`"),
-    )?;
+    let rows =
+        query(service, &project, &format!("SELECT COUNT(*) FROM `{project}.nba_precompute.player_composite_factors`"))?;
     ensure(rows == [["0".to_owned()]], format!("{rows:?}"))
 }
 
-pub fn progress(emulator: &'static Emulator) -> Result<(), Failed> {
-    let (desk, project) = with_target(emulator)?;
+pub fn progress(service: &'static Service) -> Result<(), Failed> {
+    let (desk, project) = with_target(service)?;
     let to = format!("bigquery:{project}");
     let fields: Vec<serde_json::Value> = [("game_date", "DATE"), ("last_updated", "TIMESTAMP")]
         .into_iter()
@@ -155,24 +144,24 @@ pub fn progress(emulator: &'static Emulator) -> Result<(), Failed> {
         "schema": { "fields": fields },
     });
     let path = format!("projects/{project}/datasets/nba_backfill/tables");
-    ensure(request(emulator, "POST", &path, Some(&table))?.0 == 200, "not created")?;
+    ensure(request(service, "POST", &path, Some(&table))?.0 == 200, "not created")?;
     let flags = format!(
         "SELECT COUNT(*), COUNTIF(phase3_complete), COUNTIF(phase4_mlfs_complete), COUNTIF(phase4_complete) \
          FROM `{project}.nba_backfill.backfill_progress`"
     );
     // Nothing is published: flags are false.
     desk.done(&["status", "--write-progress", "--to", &to])?;
-    ensure(query(emulator, &project, &flags)? == [["5", "5", "0", "0"].map(str::to_owned)], "before")?;
+    ensure(query(service, &project, &flags)? == [["5", "5", "0", "0"].map(str::to_owned)], "before")?;
     desk.done(&["upload", "--to", &to])?;
     let remote = desk.done(&["status", "--write-progress", "--to", &to])?;
     ensure(remote.stdout.contains("Rows there"), &remote.stdout)?;
-    ensure(query(emulator, &project, &flags)? == [["5", "5", "5", "5"].map(str::to_owned)], "after")?;
+    ensure(query(service, &project, &flags)? == [["5", "5", "5", "5"].map(str::to_owned)], "after")?;
     // Rows that go take the flag with them.
     let sql =
         format!("DELETE FROM `{project}.nba_predictions.ml_feature_store_v2` WHERE game_date = DATE '2023-11-30'");
-    query(emulator, &project, &sql)?;
+    query(service, &project, &sql)?;
     desk.done(&["status", "--write-progress", "--to", &to])?;
-    ensure(query(emulator, &project, &flags)? == [["5", "5", "4", "4"].map(str::to_owned)], "after a loss")
+    ensure(query(service, &project, &flags)? == [["5", "5", "4", "4"].map(str::to_owned)], "after a loss")
 }
 
 const FLAGS: [&str; 12] = [

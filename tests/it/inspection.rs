@@ -2,7 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
+use std::sync::Arc;
 
+use arrow::array::{Array, AsArray, Float64Array, ListArray, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Float64Type};
 use insta::assert_snapshot;
 use putback::catalog::Table;
 use putback::store::{Owner, Store, WriteLock, read_month_file, write_parquet};
@@ -16,7 +19,7 @@ fn player(desk: &Desk) -> String {
     let rows = read_month_file(Table::MlFeatureStore, &file).expect("a month file");
     let players = rows.column_by_name("player_lookup").expect("a key");
     let last = rows.num_rows() - 1;
-    arrow::array::AsArray::as_string::<i32>(players).value(last).to_owned()
+    players.as_string::<i32>().value(last).to_owned()
 }
 
 #[test]
@@ -61,13 +64,7 @@ fn diff_finds_every_differing_cell() {
     // One value, and one row less, in the target.
     let file = desk.path("published/nba_precompute.player_composite_factors/2023-12.parquet");
     let rows = read_month_file(Table::PlayerCompositeFactors, &file).expect("a month file");
-    let column = rows.column_by_name("universal_player_id").expect("a column").clone();
-    let values = arrow::array::AsArray::as_string::<i32>(&column).iter().enumerate();
-    let changed: arrow::array::StringArray =
-        values.map(|(row, value)| if row == 5 { Some("somebody else") } else { value }).collect();
-    let mut columns = rows.columns().to_vec();
-    columns[1] = std::sync::Arc::new(changed);
-    let rows = arrow::array::RecordBatch::try_new(rows.schema(), columns).expect("the same schema");
+    let rows = with_text(&rows, "universal_player_id", &[5], "somebody else");
     write_parquet(&file, &rows.slice(1, rows.num_rows() - 1)).expect("a file");
     let outcome = desk.run(&["diff", "--with", "dir:published", "--cells", "cells.parquet"], &RANGE);
     assert_eq!(outcome.code, 9);
@@ -75,6 +72,49 @@ fn diff_finds_every_differing_cell() {
     assert!(outcome.stdout.contains("dates: 2023-12-01 (+1 -0 ~1)"), "{}", outcome.stdout);
     assert!(outcome.stdout.contains("columns: universal_player_id 1"), "{}", outcome.stdout);
     assert!(desk.path("cells.parquet").exists());
+}
+
+/// Replaces the text of a column in some rows.
+fn with_text(rows: &RecordBatch, column: &str, changed: &[usize], text: &str) -> RecordBatch {
+    let index = rows.schema().index_of(column).expect("a column");
+    let values = rows.column(index).as_string::<i32>().iter().enumerate();
+    let values: StringArray =
+        values.map(|(row, value)| if changed.contains(&row) { Some(text) } else { value }).collect();
+    let mut columns = rows.columns().to_vec();
+    columns[index] = Arc::new(values);
+    RecordBatch::try_new(rows.schema(), columns).expect("the same schema")
+}
+
+/// Moves every feature of one row by the least that a double can.
+fn with_noise(rows: &RecordBatch, noisy: usize) -> RecordBatch {
+    let index = rows.schema().index_of("features").expect("a column");
+    let features = rows.column(index).as_list::<i32>();
+    let range = features.value_offsets()[noisy] as usize..features.value_offsets()[noisy + 1] as usize;
+    let values = features.values().as_primitive::<Float64Type>().values().iter().enumerate();
+    let values: Float64Array =
+        values.map(|(at, &value)| if range.contains(&at) { value.next_up() } else { value }).collect();
+    let DataType::List(element) = features.data_type() else { panic!("a list") };
+    let list = ListArray::new(Arc::clone(element), features.offsets().clone(), Arc::new(values), None);
+    let mut columns = rows.columns().to_vec();
+    columns[index] = Arc::new(list);
+    RecordBatch::try_new(rows.schema(), columns).expect("the same schema")
+}
+
+#[test]
+fn diff_tells_noise_from_values() {
+    let desk = Desk::computed();
+    let file = desk.path("published/nba_predictions.ml_feature_store_v2/2023-12.parquet");
+    let rows = read_month_file(Table::MlFeatureStore, &file).expect("a month file");
+    // Noise changes the hash with it; a hash that differs alone is a change nobody sees.
+    let rows = with_text(&with_noise(&rows, 3), "data_hash", &[3, 7], "another");
+    write_parquet(&file, &rows).expect("a file");
+    let outcome = desk.run(&["diff", "--with", "dir:published", "--format", "json"], &RANGE);
+    assert_eq!(outcome.code, 9);
+    let tables: serde_json::Value = serde_json::from_str(&outcome.stdout).expect("one document");
+    let features =
+        tables.as_array().expect("tables").iter().find(|table| table["table"] == Table::MlFeatureStore.full_name());
+    let features = features.expect("the table");
+    assert_eq!((&features["changed"], &features["noise_only"]), (&1.into(), &1.into()), "{features}");
 }
 
 #[test]

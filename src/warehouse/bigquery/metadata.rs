@@ -1,6 +1,6 @@
 //! Datasets, tables and partitions as the service describes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
@@ -124,7 +124,7 @@ impl BigQuery {
     ///
     /// # Errors
     /// [`ErrorKind::Upstream`] when a dataset is missing or lies elsewhere than the others or than was asked.
-    pub(super) fn verify_location(&self, datasets: &[&str]) -> Result<String> {
+    pub(super) fn verify_location(&self, datasets: BTreeSet<&str>) -> Result<String> {
         let project = &self.settings.project;
         let mut known = self.settings.location.clone().map(|location| (location, "--location".to_owned()));
         for dataset in datasets {

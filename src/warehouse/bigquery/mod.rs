@@ -14,7 +14,7 @@ mod read;
 mod rest;
 mod statements;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -30,9 +30,11 @@ use self::jobs::JobSite;
 use self::metadata::LiveTable;
 use self::rest::Rest;
 pub use self::rest::RetryPolicy;
-use super::{Partitions, SchemaMatch, Selection, Source, TableDescription};
+use super::{DateContent, Partitions, SchemaMatch, Selection, Source, TableDescription};
+use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
+use crate::processors::ProcessorId;
 
 /// Addresses of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,12 +92,24 @@ pub struct BigQuery {
 }
 
 impl BigQuery {
+    /// Connects to write: verifies that the datasets of the outputs, and of the ledger, lie in one location.
+    ///
+    /// # Errors
+    /// As [`BigQuery::open`].
+    pub fn open_to_publish(settings: BigQuerySettings) -> Result<Self> {
+        Self::open_datasets(settings, Table::outputs().map(dataset_of).chain([statements::LEDGER.0]).collect())
+    }
+
     /// Connects, and verifies that the datasets of `tables` lie in one location.
     ///
     /// # Errors
     /// [`ErrorKind::Auth`] without usable credentials, [`ErrorKind::Upstream`] for a missing dataset or
     /// one in another location.
     pub fn open(settings: BigQuerySettings, tables: impl Iterator<Item = Table>) -> Result<Self> {
+        Self::open_datasets(settings, tables.map(dataset_of).collect())
+    }
+
+    fn open_datasets(settings: BigQuerySettings, datasets: BTreeSet<&str>) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime =
             runtime.map_err(|error| Error::new(ErrorKind::Unexpected, "cannot start threads").because(error))?;
@@ -117,18 +131,7 @@ impl BigQuery {
             partitions: Mutex::default(),
             notes: Mutex::default(),
         };
-        // The ledger lies with the outputs.
-        let tables: Vec<Table> = tables.collect();
-        let publishes = tables.contains(&Table::MlFeatureStore);
-        let mut datasets: Vec<&str> = tables
-            .into_iter()
-            .filter_map(|table| table.full_name().split_once('.'))
-            .map(|(dataset, _)| dataset)
-            .collect();
-        datasets.extend(publishes.then_some(statements::LEDGER.0));
-        datasets.sort_unstable();
-        datasets.dedup();
-        bigquery.location = bigquery.verify_location(&datasets)?;
+        bigquery.location = bigquery.verify_location(datasets)?;
         Ok(bigquery)
     }
 
@@ -220,9 +223,32 @@ impl Source for BigQuery {
         ))
     }
 
+    fn date_contents(&self, table: Table, ranges: &DateRanges) -> Result<Option<BTreeMap<NaiveDate, DateContent>>> {
+        if self.described(table)?.is_none() || ranges.is_empty() {
+            return Ok(None);
+        }
+        let mut filter = format!("({})", read::restriction(table, ranges));
+        if table == Table::PrecomputeFailures {
+            let names = ProcessorId::ALL.map(|id| format!("'{}'", id.class_name())).join(", ");
+            filter = format!("{filter} AND processor_name IN ({names})");
+        }
+        let sql = statements::dates_sql(table, &format!("`{}.{table}`", self.settings.project), &filter);
+        let rows = self.query_rows(&sql, &format!("comparing {table} by its dates"))?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let content = |row: &Vec<Value>| {
+            let content = DateContent { rows: text(&row[1]).parse().ok()?, checksum: text(&row[2]) };
+            Some((text(&row[0]).parse().ok()?, content))
+        };
+        Ok(Some(rows.iter().filter_map(content).collect()))
+    }
+
     fn take_notes(&self) -> Vec<String> {
         std::mem::take(&mut self.notes.lock().expect("no thread panicked"))
     }
+}
+
+fn dataset_of(table: Table) -> &'static str {
+    table.full_name().split_once('.').expect("full names have a dataset").0
 }
 
 fn taken(id: &str) -> Error {
@@ -230,18 +256,21 @@ fn taken(id: &str) -> Error {
         .hint("run the same command again")
 }
 
-/// Whether a call may succeed a moment later. A connection that is cut shows as unknown or internal.
-fn retry_later(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Unavailable
-            | Code::Internal
-            | Code::Unknown
-            | Code::Aborted
-            | Code::Cancelled
-            | Code::DeadlineExceeded
-            | Code::ResourceExhausted
-    )
+/// Whether a call may succeed a moment later, after so many failures in a row. A connection that is cut shows
+/// as unknown or internal; a token that was just refused is asked for once more.
+fn retry_later(code: Code, failures: u32) -> bool {
+    let is_first_refusal = code == Code::Unauthenticated && failures == 1;
+    is_first_refusal
+        || matches!(
+            code,
+            Code::Unavailable
+                | Code::Internal
+                | Code::Unknown
+                | Code::Aborted
+                | Code::Cancelled
+                | Code::DeadlineExceeded
+                | Code::ResourceExhausted
+        )
 }
 
 /// Waits before repetitions as the service's documentation advises.

@@ -15,14 +15,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::BigQuery;
 use super::jobs::JobFailure;
 use super::load::load_file;
 use super::metadata::LiveTable;
 use super::statements::{
-    BAD_STAGING, BAD_TARGET, DateContent, LEDGER, LedgerRow, STALE_PLAN, Scope, TableStatement, content, dates_of,
-    dates_sql, latest_sql, transaction,
+    BAD_STAGING, BAD_TARGET, LEDGER, LedgerRow, STALE_PLAN, Scope, TableStatement, content, dates_sql, latest_sql,
+    transaction,
 };
+use super::{BigQuery, dataset_of};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::numerics::hash::hex;
@@ -30,6 +30,7 @@ use crate::progress::{Event, Observer, check_cancelled};
 use crate::store::publish::replace_file;
 use crate::store::{FileEntry, write_parquet};
 use crate::upload::{PublishSet, TableUpload, Target, UploadReport};
+use crate::warehouse::{DateContent, date_contents};
 
 /// Staging tables go by themselves after so long.
 const STAGING_HOURS: i64 = 24;
@@ -580,10 +581,6 @@ fn date_content(row: &[Value]) -> Option<(usize, NaiveDate, DateContent)> {
     Some((text(0).parse().ok()?, text(1).parse().ok()?, content))
 }
 
-fn dataset_of(table: Table) -> &'static str {
-    table.full_name().split_once('.').expect("full names have a dataset").0
-}
-
 /// What a failed transaction means.
 fn refused(failure: &JobFailure, job_id: &str) -> Error {
     let says = |mark: &str| failure.message.contains(mark);
@@ -621,7 +618,7 @@ impl Part {
         let mut parts = vec![self.rows.clone()];
         parts.extend(wanted.map(|(_, range)| rows.slice(range.start, range.len())));
         self.rows = concat_batches(self.table.schema().arrow(), &parts)?;
-        self.sent = dates_of(self.table, &self.rows);
+        self.sent = date_contents(self.table, &self.rows);
         Ok(())
     }
 

@@ -123,7 +123,7 @@ impl BigQuery {
                 Ok(response) => break response.into_inner(),
                 Err(status) => {
                     failures += 1;
-                    if !retry_later(status.code()) || failures >= retry.attempts || is_out_of_reach(&status) {
+                    if !retry_later(status.code(), failures) || failures >= retry.attempts || is_out_of_reach(&status) {
                         return Err(status);
                     }
                     tokio::time::sleep(retry.delay(failures, u64::from(failures))).await;
@@ -218,7 +218,7 @@ impl Reader {
             let Err(status) = self.read_from(stream, schema, &mut offset, sender).await else { return Ok(()) };
             // Rows that arrived show that the service is there: the count starts anew.
             failures = if offset > before { 1 } else { failures + 1 };
-            if !retry_later(status.code()) || failures >= self.retry.attempts {
+            if !retry_later(status.code(), failures) || failures >= self.retry.attempts {
                 return Err(status);
             }
             tokio::time::sleep(self.retry.delay(failures, offset.cast_unsigned())).await;

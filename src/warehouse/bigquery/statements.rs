@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
-use crate::calendar::date_of_day;
 use crate::catalog::Table;
 use crate::numerics::hash::hex;
 use crate::processors::ProcessorId;
+use crate::warehouse::DateContent;
+use crate::warehouse::content::token_columns;
 
 /// Where publications are recorded.
 pub(super) const LEDGER: (&str, &str) = ("nba_backfill", "putback_ledger");
@@ -21,13 +20,6 @@ pub(super) struct Scope {
     pub table: Table,
     /// For the failures table, the processors whose rows are replaced; for the others one key.
     groups: BTreeMap<Vec<ProcessorId>, BTreeSet<NaiveDate>>,
-}
-
-/// How a date stands: so many rows with this checksum over keys and hashes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct DateContent {
-    pub rows: u64,
-    pub checksum: String,
 }
 
 impl Scope {
@@ -74,15 +66,6 @@ fn group(column: &str, processors: &[ProcessorId], dates: &BTreeSet<NaiveDate>) 
     format!("({dates} AND processor_name IN ({}))", names.join(", "))
 }
 
-/// What tells two versions of a row apart: its key and its hash, or all that a failure says.
-fn token_columns(table: Table) -> &'static [&'static str] {
-    match table {
-        Table::TeamDefenseZoneAnalysis => &["team_abbr", "data_hash"],
-        Table::PrecomputeFailures => &["processor_name", "entity_id", "failure_category", "failure_reason"],
-        _ => &["player_lookup", "data_hash"],
-    }
-}
-
 fn token_sql(table: Table) -> String {
     let columns = token_columns(table).iter().map(|column| format!("IFNULL({column}, '')"));
     format!("CONCAT({})", columns.collect::<Vec<_>>().join(", '|', "))
@@ -115,29 +98,6 @@ pub(super) fn content(dates: &BTreeMap<NaiveDate, DateContent>) -> String {
         digest.update(format!("{date}|{}|{}", content.rows, content.checksum));
     }
     hex(&digest.finalize())
-}
-
-/// The values of [`dates_sql`] for rows at hand.
-pub(super) fn dates_of(table: Table, rows: &RecordBatch) -> BTreeMap<NaiveDate, DateContent> {
-    let days = rows.column_by_name(table.schema().partition_column()).expect("partition column");
-    let days = days.as_primitive::<Date32Type>();
-    let columns: Vec<_> = token_columns(table)
-        .iter()
-        .map(|name| rows.column_by_name(name).expect("a column of the table").as_string::<i32>())
-        .collect();
-    let mut tokens: BTreeMap<NaiveDate, Vec<String>> = BTreeMap::new();
-    for row in 0..rows.num_rows() {
-        let parts = columns.iter().map(|column| if column.is_null(row) { "" } else { column.value(row) });
-        let token = parts.collect::<Vec<_>>().join("|");
-        tokens.entry(date_of_day(days.value(row))).or_default().push(token);
-    }
-    let content = |mut tokens: Vec<String>| {
-        tokens.sort_unstable();
-        let mut digest = Sha256::new();
-        tokens.iter().for_each(|token| digest.update(token));
-        DateContent { rows: tokens.len() as u64, checksum: hex(&digest.finalize()) }
-    };
-    tokens.into_iter().map(|(date, tokens)| (date, content(tokens))).collect()
 }
 
 /// One table's share of the transaction.

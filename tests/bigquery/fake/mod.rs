@@ -1,0 +1,107 @@
+//! A strict stand-in for BigQuery, for what emulators do not do: job ids that are taken, jobs that fail
+//! before or after they committed, quotas, streaming buffers, bytes and their limit, partition filters,
+//! locations, and streams that break at a given row.
+//!
+//! Tables live in an embedded database of the fake's own. It knows the statements that putback and the
+//! tests send, and refuses every other one.
+
+mod cells;
+mod http;
+mod jobs;
+mod rest;
+mod seed;
+mod sql;
+mod storage;
+mod tables;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use duckdb::Connection;
+use serde_json::Value;
+
+pub use jobs::JobFault;
+
+/// Where every dataset of the fake lies.
+pub const LOCATION: &str = "us-west2";
+
+/// A fake that serves on loopback ports until the process ends.
+#[derive(Clone)]
+pub struct Fake {
+    /// `http://127.0.0.1:PORT`.
+    pub rest: String,
+    /// `127.0.0.1:PORT`.
+    pub grpc: String,
+    core: Arc<Mutex<Core>>,
+}
+
+/// Everything that the service knows.
+pub struct Core {
+    database: Connection,
+    /// By project and dataset.
+    datasets: BTreeMap<(String, String), Value>,
+    tables: BTreeMap<tables::Name, tables::Table>,
+    jobs: BTreeMap<(String, String), jobs::Job>,
+    uploads: BTreeMap<String, jobs::Upload>,
+    sessions: storage::Sessions,
+    /// By project and mark.
+    faults: Vec<(String, String, JobFault)>,
+    /// Milliseconds that go on by one with every change.
+    clock_ms: u64,
+}
+
+impl Fake {
+    pub fn start() -> Result<Self, String> {
+        let database = Connection::open_in_memory().map_err(|error| error.to_string())?;
+        database.execute_batch(sql::MACROS).map_err(|error| error.to_string())?;
+        let core = Arc::new(Mutex::new(Core {
+            database,
+            datasets: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            uploads: BTreeMap::new(),
+            sessions: storage::Sessions::default(),
+            faults: Vec::new(),
+            clock_ms: 1_700_000_000_000,
+        }));
+        let rest = http::serve(Arc::clone(&core)).map_err(|error| error.to_string())?;
+        let grpc = storage::serve(Arc::clone(&core)).map_err(|error| error.to_string())?;
+        Ok(Self { rest, grpc, core })
+    }
+
+    fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().expect("no thread panicked")
+    }
+
+    /// What happens to the project's next job whose id or statement contains `mark`.
+    pub fn next_job(&self, project: &str, mark: &str, fault: JobFault) {
+        self.core().faults.push((project.to_owned(), mark.to_owned(), fault));
+    }
+
+    pub fn forget_faults(&self, project: &str) {
+        self.core().faults.retain(|(of, _, _)| of != project);
+    }
+
+    /// Whether every fault was met.
+    pub fn has_met_all(&self, project: &str) -> bool {
+        self.core().faults.iter().all(|(of, _, _)| of != project)
+    }
+
+    /// Changes the resource of a table as its owner would, for example its schema.
+    pub fn alter(&self, project: &str, table: &str, change: impl FnOnce(&mut Value)) {
+        let mut core = self.core();
+        let name = tables::Name::parse(&format!("{project}.{table}")).expect("a full name");
+        change(&mut core.tables.get_mut(&name).expect("a table").resource);
+    }
+
+    /// A project's streams of the Storage Read API end with an error after so many rows, the next `times` that
+    /// are read.
+    pub fn break_streams(&self, project: &str, after_rows: i64, times: usize, code: tonic::Code) {
+        self.core().sessions.breaks.insert(project.to_owned(), vec![(after_rows, code); times]);
+    }
+
+    /// Breaks of [`Fake::break_streams`] that no stream has met yet.
+    pub fn breaks_left(&self, project: &str) -> usize {
+        self.core().sessions.breaks.get(project).map_or(0, Vec::len)
+    }
+}

@@ -1,0 +1,228 @@
+//! The statements that the fake knows, in the words of its embedded database.
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::SchemaRef;
+
+use super::Core;
+use super::tables::Name;
+
+/// Functions that the embedded database calls otherwise.
+pub const MACROS: &str = "SET threads = 1; SET TimeZone = 'UTC'; \
+    CREATE MACRO UNIX_MICROS(moment) AS epoch_us(moment); \
+    CREATE MACRO COUNTIF(condition) AS count_if(condition);";
+
+/// The least that a query bills for each table it refers to.
+const LEAST_BYTES: u64 = 10 << 20;
+
+/// How the service says that a statement failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub reason: String,
+    pub message: String,
+}
+
+/// Rows of a query; no batches for a statement without rows.
+#[derive(Clone)]
+pub struct Rows {
+    pub schema: SchemaRef,
+    pub batches: Vec<RecordBatch>,
+}
+
+/// A statement ready to run.
+struct Translated {
+    sql: String,
+    bytes: u64,
+}
+
+pub fn schema(project: &str, dataset: &str) -> String {
+    format!("\"{project}.{dataset}\"")
+}
+
+impl Failure {
+    pub fn new(reason: &str, message: impl Into<String>) -> Self {
+        Self { reason: reason.to_owned(), message: message.into() }
+    }
+
+    fn invalid(message: impl Into<String>) -> Self {
+        Self::new("invalidQuery", message)
+    }
+}
+
+impl Core {
+    /// Bytes that a script reads, by the partitions that its literal predicates leave.
+    pub fn estimate(&mut self, script: &str) -> Result<u64, Failure> {
+        let mut bytes = 0;
+        for statement in statements(script) {
+            if let Some((condition, _)) = assertion(statement) {
+                bytes += self.translate(condition)?.bytes;
+            } else if !is_bracket(statement) {
+                bytes += self.translate(statement)?.bytes;
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Runs a script; the rows of its last statement that has any.
+    pub fn run_script(&mut self, script: &str) -> Result<Option<Rows>, Failure> {
+        let mut is_open = false;
+        let result = self.run_statements(script, &mut is_open);
+        if is_open {
+            self.database.execute_batch("ROLLBACK").expect("an open transaction");
+            let targets = references(script).into_iter().filter_map(|(text, _)| Name::parse(&text));
+            targets.for_each(|name| self.touch(&name));
+            // A script that ends in a transaction loses it.
+            result?;
+            return Err(Failure::invalid("Transaction was not committed"));
+        }
+        result
+    }
+
+    fn run_statements(&mut self, script: &str, is_open: &mut bool) -> Result<Option<Rows>, Failure> {
+        let mut rows = None;
+        for statement in statements(script) {
+            if let Some((condition, message)) = assertion(statement) {
+                if !self.holds(condition)? {
+                    return Err(Failure::invalid(format!("{message} at [1:1]")));
+                }
+                continue;
+            }
+            if is_bracket(statement) {
+                self.database.execute_batch(statement).map_err(|error| Failure::invalid(error.to_string()))?;
+                *is_open = statement.starts_with("BEGIN");
+                continue;
+            }
+            rows = self.run_one(statement)?.or(rows);
+        }
+        Ok(rows)
+    }
+
+    fn holds(&mut self, condition: &str) -> Result<bool, Failure> {
+        let rows = self.run_one(&format!("SELECT ({condition})"))?.expect("a query has rows");
+        let value = rows.batches.first().map(|batch| batch.column(0).as_boolean().clone());
+        Ok(value.is_some_and(|value| value.is_valid(0) && value.value(0)))
+    }
+
+    fn run_one(&mut self, statement: &str) -> Result<Option<Rows>, Failure> {
+        self.refuse_if_strict(statement)?;
+        let sql = self.translate(statement)?.sql;
+        let wrong = |error: duckdb::Error| Failure::invalid(error.to_string());
+        if !statement.starts_with("SELECT") {
+            let target = references(statement).first().and_then(|(text, _)| Name::parse(text));
+            target.iter().for_each(|name| self.touch(name));
+            self.database.execute_batch(&sql).map_err(wrong)?;
+            return Ok(None);
+        }
+        let mut prepared = self.database.prepare(&sql).map_err(wrong)?;
+        let arrow = prepared.query_arrow([]).map_err(wrong)?;
+        let schema = arrow.get_schema();
+        Ok(Some(Rows { schema, batches: arrow.collect() }))
+    }
+
+    /// What the service refuses whatever the rows are.
+    fn refuse_if_strict(&self, statement: &str) -> Result<(), Failure> {
+        let verb = statement.split_whitespace().next().unwrap_or_default();
+        if !["SELECT", "DELETE", "INSERT", "UPDATE", "MERGE"].contains(&verb) {
+            return Err(Failure::invalid(format!("Syntax error: the fake does not know {verb:?}")));
+        }
+        if matches!(verb, "DELETE" | "UPDATE") && !statement.contains(" WHERE ") {
+            return Err(Failure::invalid(format!("{verb} must have a WHERE clause")));
+        }
+        let Some(name) = references(statement).first().and_then(|(text, _)| Name::parse(text)) else { return Ok(()) };
+        let is_buffered = self.tables.get(&name).is_some_and(super::tables::Table::has_streaming_buffer);
+        if is_buffered && matches!(verb, "DELETE" | "UPDATE" | "MERGE") {
+            return Err(Failure::invalid(format!(
+                "UPDATE or DELETE statement over table {name} would affect rows in the streaming buffer, \
+                 which is not supported"
+            )));
+        }
+        Ok(())
+    }
+
+    fn translate(&mut self, statement: &str) -> Result<Translated, Failure> {
+        let mut sql = statement.to_owned();
+        let mut bytes = 0;
+        for (text, after) in references(statement) {
+            let name = Name::parse(&text).ok_or_else(|| Failure::invalid(format!("not a table: {text}")))?;
+            if !self.datasets.contains_key(&(name.project.clone(), name.dataset.clone())) {
+                let message = format!(
+                    "Not found: Dataset {}:{} was not found in location {}",
+                    name.project,
+                    name.dataset,
+                    super::LOCATION
+                );
+                return Err(Failure::new("notFound", message));
+            }
+            if name.table.starts_with("INFORMATION_SCHEMA.") {
+                self.make_metadata(&name.project, &name.dataset);
+            } else {
+                bytes += self.weigh(&name, after)?;
+            }
+            sql = sql.replace(&format!("`{text}`"), &name.quoted());
+        }
+        Ok(Translated { sql: sql.replace("TO_HEX(SHA256(", "(sha256(").replace("CURRENT_TIMESTAMP()", "now()"), bytes })
+    }
+
+    /// Bytes of the partitions that are read, and whether a filter that is required is there.
+    fn weigh(&mut self, name: &Name, after: &str) -> Result<u64, Failure> {
+        let missing = || {
+            Failure::new("notFound", format!("Not found: Table {name} was not found in location {}", super::LOCATION))
+        };
+        self.observe(name).ok_or_else(missing)?;
+        let table = &self.tables[name];
+        let range = table.partition_field().and_then(|field| literal_range(after, field));
+        if table.resource["requirePartitionFilter"] == true && range.is_none() && !after.trim_start().starts_with('(') {
+            return Err(Failure::invalid(format!(
+                "Cannot query over table '{name}' without a filter over column(s) '{}' that can be used for \
+                 partition elimination",
+                table.partition_field().unwrap_or_default()
+            )));
+        }
+        let is_read =
+            |day: &str| range.as_ref().is_none_or(|(first, last)| first.as_str() <= day && day <= last.as_str());
+        let read = table.partitions.iter().filter(|(day, _)| is_read(day)).map(|(_, partition)| partition.bytes);
+        Ok(read.sum::<u64>().max(LEAST_BYTES))
+    }
+}
+
+/// `field BETWEEN DATE 'a' AND DATE 'b'` right after `WHERE`, as partition ids.
+fn literal_range(after: &str, field: &str) -> Option<(String, String)> {
+    let dates = after
+        .trim_start()
+        .strip_prefix("WHERE ")?
+        .trim_start_matches('(')
+        .strip_prefix(field)?
+        .strip_prefix(" BETWEEN DATE '")?;
+    let (first, rest) = dates.split_once('\'')?;
+    let (last, _) = rest.strip_prefix(" AND DATE '")?.split_once('\'')?;
+    Some((first.replace('-', ""), last.replace('-', "")))
+}
+
+/// Statements end with a semicolon at the end of a line.
+fn statements(script: &str) -> impl Iterator<Item = &str> {
+    script
+        .split(";\n")
+        .map(|statement| statement.trim().trim_end_matches(';'))
+        .filter(|statement| !statement.is_empty())
+}
+
+fn is_bracket(statement: &str) -> bool {
+    statement == "BEGIN TRANSACTION" || statement == "COMMIT TRANSACTION"
+}
+
+/// Condition and message of a statement that raises.
+fn assertion(statement: &str) -> Option<(&str, &str)> {
+    let (condition, rest) = statement.strip_prefix("IF NOT (")?.split_once(") THEN RAISE USING MESSAGE = '")?;
+    Some((condition, rest.strip_suffix("'; END IF")?))
+}
+
+/// Every quoted table, and the statement after it.
+fn references(statement: &str) -> Vec<(String, &str)> {
+    let mut found = Vec::new();
+    let mut rest = statement;
+    while let Some((_, after)) = rest.split_once('`') {
+        let Some((name, after)) = after.split_once('`') else { break };
+        found.push((name.to_owned(), after));
+        rest = after;
+    }
+    found
+}

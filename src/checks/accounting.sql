@@ -83,4 +83,62 @@ SELECT
 FROM expected
 LEFT JOIN written ON written.processor = expected.processor AND written.game_date = expected.game_date AND written.entity = expected.entity
 LEFT JOIN failed ON failed.processor = expected.processor AND failed.game_date = expected.game_date AND failed.entity = expected.entity
-GROUP BY expected.processor, expected.game_date
+GROUP BY expected.processor, expected.game_date;
+
+-- Which of contexts and roster made the population of PCF (PCF §2.2).
+CREATE TEMP TABLE context_of_date AS
+SELECT game_date, coalesce(contexts, 0) = 0 OR (coalesce(players, 0) > 0 AND contexts < 0.9 * players) AS is_synthetic
+FROM (SELECT DISTINCT game_date FROM plan)
+LEFT JOIN (
+    SELECT game_date, count(*) AS contexts FROM upcoming_player_game_context
+    WHERE coalesce(team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams) AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
+    GROUP BY game_date) USING (game_date)
+LEFT JOIN (
+    SELECT game_date, count(DISTINCT player_lookup) AS players FROM player_game_summary
+    WHERE coalesce(team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams) AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
+    GROUP BY game_date) USING (game_date);
+-- How many rows of a date have a feature of MLFS at its default: the constant is there and
+-- what it would come from is not (MLFS §3.2 to §3.6). `expected_games_count` is the number of games of list F.
+CREATE TEMP TABLE default_counts AS
+SELECT game_date, CASE WHEN month(game_date) >= 10 THEN year(game_date) ELSE year(game_date) - 1 END AS season_year, rows,
+    unnest(['points_avg_last_5', 'points_avg_last_10', 'points_avg_season', 'points_std_last_10', 'games_in_last_7_days',
+        'fatigue_score', 'shot_zone_mismatch_score', 'pace_score', 'usage_spike_score', 'rest_advantage', 'injury_risk',
+        'opponent_def_rating', 'opponent_pace', 'home_away', 'back_to_back', 'playoff_game', 'pct_paint', 'pct_mid_range', 'pct_three',
+        'pct_free_throw', 'team_pace', 'team_off_rating', 'vegas_points_line', 'vegas_opening_line',
+        'minutes_avg_last_10', 'ppm_avg_last_10']) AS feature,
+    unnest(defaults) AS defaults
+FROM (
+    SELECT store.game_date, count(*)::BIGINT AS rows, [
+        count(*) FILTER (features[1] = 10 AND cache.points_avg_last_5 IS NULL AND store.expected_games_count < 5),
+        count(*) FILTER (features[2] = 10 AND cache.points_avg_last_10 IS NULL AND store.expected_games_count = 0),
+        count(*) FILTER (features[3] = 10 AND cache.points_avg_season IS NULL AND store.expected_games_count = 0),
+        count(*) FILTER (features[4] = 5 AND cache.points_std_last_10 IS NULL),
+        count(*) FILTER (features[5] = 3 AND cache.games_in_last_7_days IS NULL),
+        count(*) FILTER (features[6] = 50 AND factors.fatigue_score IS NULL),
+        count(*) FILTER (features[7] = 0 AND factors.shot_zone_mismatch_score IS NULL),
+        count(*) FILTER (features[8] = 0 AND factors.pace_score IS NULL),
+        count(*) FILTER (features[9] = 0 AND factors.usage_spike_score IS NULL),
+        count(*) FILTER (features[10] = 0 AND (context.days_rest IS NULL OR context.opponent_days_rest IS NULL)),
+        count(*) FILTER (features[11] = 0 AND context.player_lookup IS NULL),
+        count(*) FILTER (features[14] = 112 AND defense.defensive_rating_last_15 IS NULL),
+        count(*) FILTER (features[15] = 100 AND defense.opponent_pace IS NULL),
+        count(*) FILTER (features[16] = 0 AND context.home_game IS NULL),
+        count(*) FILTER (features[17] = 0 AND context.back_to_back IS NULL),
+        count(*) FILTER (features[18] = 0 AND context.season_phase IS NULL),
+        count(*) FILTER (features[19] = 0.3 AND zones.paint_rate_last_10 IS NULL),
+        count(*) FILTER (features[20] = 0.2 AND zones.mid_range_rate_last_10 IS NULL),
+        count(*) FILTER (features[21] = 0.35 AND zones.three_pt_rate_last_10 IS NULL),
+        count(*) FILTER (features[22] = 0.15 AND (store.expected_games_count < 5 OR features[2] = 0)),
+        count(*) FILTER (features[23] = 100 AND cache.team_pace_last_10 IS NULL),
+        count(*) FILTER (features[24] = 112 AND cache.team_off_rating_last_10 IS NULL),
+        count(*) FILTER (features[29] = 0),
+        count(*) FILTER (features[29] = 0 OR features[27] = 0),
+        count(*) FILTER (features[32] = 28 AND features[33] = 0.4),
+        count(*) FILTER (features[33] = 0.4 AND features[32] = 28)] AS defaults
+    FROM ml_feature_store_v2 AS store
+    LEFT JOIN player_daily_cache AS cache ON cache.cache_date = store.game_date AND cache.player_lookup = store.player_lookup
+    LEFT JOIN player_composite_factors AS factors ON factors.game_date = store.game_date AND factors.player_lookup = store.player_lookup
+    LEFT JOIN player_shot_zone_analysis AS zones ON zones.analysis_date = store.game_date AND zones.player_lookup = store.player_lookup
+    LEFT JOIN team_defense_zone_analysis AS defense ON defense.analysis_date = store.game_date AND defense.team_abbr = store.opponent_team_abbr
+    LEFT JOIN upcoming_player_game_context AS context ON context.game_date = store.game_date AND context.player_lookup = store.player_lookup
+    GROUP BY store.game_date);

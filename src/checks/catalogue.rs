@@ -49,6 +49,9 @@ pub struct Check {
     /// Not applied in the first weeks of a season.
     #[serde(default)]
     pub early: bool,
+    /// Dates that are not game dates of the range count as well.
+    #[serde(default)]
+    pub beyond: bool,
     sql: String,
 }
 
@@ -68,6 +71,11 @@ impl Check {
     }
 }
 
+/// The catalogue as it is written; its digest tells versions of it apart.
+pub fn catalogue_text() -> &'static str {
+    include_str!("../../data/checks.toml")
+}
+
 /// Every check, in the order of the file.
 pub fn catalogue() -> &'static [Check] {
     #[derive(Deserialize)]
@@ -76,7 +84,7 @@ pub fn catalogue() -> &'static [Check] {
     }
     static CHECKS: OnceLock<Vec<Check>> = OnceLock::new();
     CHECKS.get_or_init(|| {
-        let file: File = toml::from_str(include_str!("../../data/checks.toml")).expect("data/checks.toml is valid");
+        let file: File = toml::from_str(catalogue_text()).expect("data/checks.toml is valid");
         file.check
     })
 }

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Int64Type};
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use serde::Serialize;
 
-pub use catalogue::{Check, Phase, Severity, catalogue};
+pub use catalogue::{Check, Phase, Severity, catalogue, catalogue_text};
 
 use crate::calendar::{DateRange, Month, Season, SeasonCalendar, date_of_day};
 use crate::catalog::{TEAMS, Table};
@@ -21,6 +21,9 @@ use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest, Store};
 
 /// Until this day of a season, checks of small samples do not apply.
 const EARLY_DAYS: i64 = 42;
+
+/// Outputs before the range that a check compares its dates with.
+const LOOK_BACK: Days = Days::new(60);
 
 /// What is checked.
 #[derive(Debug, Clone)]
@@ -123,12 +126,11 @@ fn run_check(
     request: &CheckRequest<'_>,
     wanted: &BTreeSet<NaiveDate>,
 ) -> Result<CheckResult> {
-    let rows = session
-        .query(&check.sql())
-        .map_err(|error| Error::new(ErrorKind::Unexpected, format!("check {} cannot run", check.id)).because(error))?;
-    let mut findings = findings(&rows)?;
-    // The history before the range belongs to its own check.
-    findings.retain(|finding| wanted.contains(&finding.date) || check.id == "I24" || check.id == "I6");
+    let cannot_run =
+        |error: Error| Error::new(ErrorKind::Unexpected, format!("check {} cannot run", check.id)).because(error);
+    let rows = session.query(&check.sql()).map_err(cannot_run)?;
+    let mut findings = findings(&rows).map_err(cannot_run)?;
+    findings.retain(|finding| wanted.contains(&finding.date) || check.beyond);
     if check.early {
         findings.retain(|finding| !is_early(request.calendar, finding.date));
     }
@@ -156,6 +158,9 @@ fn findings(rows: &RecordBatch) -> Result<Vec<Finding>> {
     let examples = cast(rows.column(2), &DataType::Utf8)?;
     let (dates, counts) = (dates.as_primitive::<Date32Type>(), counts.as_primitive::<Int64Type>());
     let examples = examples.as_string::<i32>();
+    if dates.null_count() > 0 {
+        return Err(Error::new(ErrorKind::Unexpected, "the check gives a case without a date"));
+    }
     let finding = |row: usize| Finding {
         date: date_of_day(dates.value(row)),
         count: if counts.is_valid(row) { counts.value(row) } else { 0 },
@@ -164,7 +169,8 @@ fn findings(rows: &RecordBatch) -> Result<Vec<Finding>> {
     Ok((0..rows.num_rows()).map(finding).collect())
 }
 
-/// Every table over the range, inputs from the start of the first season on.
+/// Every table over the range: inputs from the start of the first season on, outputs with the dates that a
+/// check compares with.
 fn view_tables(
     session: &Session,
     request: &CheckRequest<'_>,
@@ -176,7 +182,7 @@ fn view_tables(
             .hint("choose a range with games, or sync it first"));
     };
     for table in Table::ALL {
-        let from = if Layer::of(table) == Layer::Phase3 { Season::of(first).window_start() } else { first };
+        let from = if Layer::of(table) == Layer::Phase3 { Season::of(first).window_start() } else { first - LOOK_BACK };
         let range = DateRange { from, to: last };
         let files = match Layer::of(table) {
             Layer::Phase3 => phase3.tables.get(&table).map(|input| &input.files),

@@ -14,6 +14,7 @@ use crate::checks::{CheckReport, CheckRequest, CheckResult, Phase, Severity, run
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::progress::Silent;
+use crate::report::Validations;
 use crate::schedule::Schedule;
 use crate::store::Store;
 
@@ -85,7 +86,8 @@ fn run(
     Ok(if fails { ExitCode::FailedValidation } else { ExitCode::Done })
 }
 
-/// Runs a phase over the game dates of the ranges that the store has inputs for.
+/// Runs a phase over the game dates of the ranges that the store has inputs for. What a validation of outputs
+/// finds is remembered for the verdicts of `putback status`.
 pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Phase) -> Result<CheckReport> {
     let phase3 = store.phase3()?;
     let schedule = Schedule::load(store, &phase3)?;
@@ -97,7 +99,14 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Ph
     let mut dates = schedule.game_dates(ranges);
     dates.retain(|date| pulled.synced.contains(*date));
     let calendar = crate::compute::calendar(&schedule, &Silent);
-    run_checks(&CheckRequest { store, dates: &dates, calendar: &calendar, phase, engine: settings.engine() })
+    let report =
+        run_checks(&CheckRequest { store, dates: &dates, calendar: &calendar, phase, engine: settings.engine() })?;
+    if phase == Phase::Outputs {
+        let mut validations = Validations::load(store);
+        validations.take_in(&report, &dates, &store.phase4()?);
+        validations.save(store)?;
+    }
+    Ok(report)
 }
 
 /// Dates with an error, by table of the outputs, with the ids of the checks that failed.

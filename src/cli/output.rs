@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::settings::Format;
 use crate::error::Error;
-use crate::report::{NotDone, StatusReport};
+use crate::report::{FailureShare, NotDone, StatusReport};
 
 /// How many dates of one kind are listed before the rest is counted.
 const LISTED_DATES: usize = 8;
@@ -146,6 +146,7 @@ fn explanations(report: &StatusReport) -> Vec<String> {
     for ((processor, category), count) in categories {
         lines.push(format!("{processor}: {} entities without a row: {category}", thousands(count)));
     }
+    lines.extend(report.shares.iter().map(share_line));
     lines.extend(not_done_lines(&report.not_done));
     for (processor, dates) in &report.stale {
         if let (Some(first), Some(last)) = (dates.first(), dates.last()) {
@@ -159,6 +160,19 @@ fn explanations(report: &StatusReport) -> Vec<String> {
         false => format!("{}: partial: {}", verdict.year, verdict.open.join("; ")),
     }));
     lines
+}
+
+fn share_line(share: &FailureShare) -> String {
+    let FailureShare { processor, share, expected_low, expected_high, above, .. } = share;
+    let expected = match *expected_high {
+        0.0 => "none is expected".to_owned(),
+        high => format!("{expected_low:.0} to {high:.0} % are expected by season time"),
+    };
+    let above = match (above.first(), above.last()) {
+        (Some(first), Some(last)) => format!("; more than expected on {} dates, {first} to {last}", above.len()),
+        _ => String::new(),
+    };
+    format!("{processor}: {share:.1} % of entities without a row; {expected}{above}")
 }
 
 /// Rounded down, so that only what is whole says 100.

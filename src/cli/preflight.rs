@@ -8,7 +8,7 @@ use super::output::Printer;
 use super::recorder::{Recorder, inputs_digest};
 use super::settings::Settings;
 use crate::calendar::DateRanges;
-use crate::checks::{Phase, Severity};
+use crate::checks::{Phase, Severity, catalogue_text};
 use crate::error::{ErrorKind, Result};
 use crate::store::Store;
 use crate::store::publish::replace_file;
@@ -52,11 +52,10 @@ pub fn run(
 }
 
 fn findings(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<Findings> {
-    let catalogue = include_str!("../../data/checks.toml");
     let key = crate::numerics::hash::data_hash(&[
         inputs_digest(store).as_bytes(),
         ranges.to_string().as_bytes(),
-        catalogue.as_bytes(),
+        catalogue_text().as_bytes(),
     ]);
     let path = store.root().join("runs").join("preflight.json");
     let known = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Findings>(&bytes).ok());

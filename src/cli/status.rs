@@ -8,14 +8,15 @@ use clap::Args;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::range::RangeArgs;
-use super::recorder::{records, run_dir};
+use super::recorder::{RunRecord, records, run_dir};
 use super::remote;
 use super::settings::{GlobalArgs, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
-use crate::report::StatusReport;
+use crate::progress::Silent;
+use crate::report::{Evidence, StatusReport, Validations};
 use crate::schedule::Schedule;
-use crate::store::{Store, WriteLock};
+use crate::store::{Owner, Store, WriteLock};
 
 /// Show how the dates of the store stand, per year and processor
 ///
@@ -71,12 +72,15 @@ fn show(args: &StatusArgs, store: &Store, printer: Printer) -> Result<()> {
     }
     let (phase3, phase4) = (store.phase3()?, store.phase4()?);
     let stale = crate::compute::stale_dates(&phase3, &phase4, &dates);
-    let mut report = StatusReport::with_stale(&phase4, &dates, stale);
+    let (validations, calendar) = (Validations::load(store), crate::compute::calendar(&schedule, &Silent));
+    let mut report =
+        StatusReport::judged(&phase4, &dates, Evidence { stale, validations: &validations, calendar: &calendar });
     if let Some(only) = args.processor {
         report.rows.retain(|row| row.processor == only);
         report.not_done.retain(|date| date.processor == only);
         report.by_rule.retain(|(processor, _, _)| *processor == only);
         report.stale.retain(|processor, _| *processor == only);
+        report.shares.retain(|share| share.processor == only);
     }
     if args.dates {
         list_dates(&report, printer);
@@ -101,36 +105,44 @@ fn watch(args: &StatusArgs, store: &Store, printer: Printer) -> Result<ExitCode>
             printer.note("nobody writes the store");
             return Ok(ExitCode::Done);
         };
-        let progress = run_progress(store)?;
+        let progress = run_progress(store, &holder)?;
         printer.note(format!("process {} (`{}`) is writing{progress}", holder.pid, holder.command));
         std::thread::sleep(EVERY);
     }
 }
 
-/// How far the run in progress is, by its log.
-fn run_progress(store: &Store) -> Result<String> {
-    let Some(run) = records(store)?.into_iter().rev().find(|run| run.finished_at.is_none()) else {
+/// How far the run of the process that writes the store is, by its log.
+fn run_progress(store: &Store, holder: &Owner) -> Result<String> {
+    let is_theirs = |run: &RunRecord| run.finished_at.is_none() && run.id.ends_with(&format!("-{}", holder.pid));
+    let Some(run) = records(store)?.into_iter().rev().find(is_theirs) else {
         return Ok(String::new());
     };
     let log = std::fs::read_to_string(run_dir(store, &run.id)?.join("log.jsonl")).unwrap_or_default();
-    let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let (mut planned, mut done) = (0, 0);
-    for line in lines {
+    let elapsed = (Utc::now() - run.started_at).as_seconds_f64();
+    let (done, planned) = dates_in(&log);
+    Ok(match (done, planned) {
+        (0, 0) => format!(" for {elapsed:.0} s"),
+        (0, planned) => format!(" for {elapsed:.0} s: 0 of about {planned} dates"),
+        (done, planned) => {
+            let left = elapsed / done as f64 * planned.saturating_sub(done) as f64;
+            format!(" for {elapsed:.0} s: {done} of about {planned} dates, about {left:.0} s left")
+        }
+    })
+}
+
+/// Dates that are done, and that there are to do over all processors: one that has not started yet is taken to
+/// have as many as the others.
+fn dates_in(log: &str) -> (u64, u64) {
+    let (mut planned, mut done) = (Vec::new(), 0);
+    for line in log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()) {
         match line["event"].as_str() {
-            Some("processor") => planned += line["dates"].as_u64().unwrap_or(0),
+            Some("processor") => planned.push(line["dates"].as_u64().unwrap_or(0)),
             Some("date") => done += 1,
             _ => {}
         }
     }
-    let elapsed = (Utc::now() - run.started_at).as_seconds_f64();
-    Ok(match (done, planned) {
-        (0, 0) => format!(" for {elapsed:.0} s"),
-        (0, planned) => format!(" for {elapsed:.0} s: 0 of {planned} dates"),
-        (done, planned) => {
-            let left = elapsed / done as f64 * planned.saturating_sub(done) as f64;
-            format!(" for {elapsed:.0} s: {done} of {planned} dates, about {left:.0} s left")
-        }
-    })
+    let waiting = ProcessorId::ALL.len().saturating_sub(planned.len()) as u64;
+    (done, planned.iter().sum::<u64>() + waiting * planned.iter().max().copied().unwrap_or(0))
 }
 
 /// A sync that commits at this moment has renamed files before its manifest: look again.
@@ -155,5 +167,21 @@ fn list_dates(report: &StatusReport, printer: Printer) {
     for date in &report.not_done {
         let what = date.failed.as_ref().map_or_else(|| "pending".to_owned(), |reason| format!("failed: {reason}"));
         printer.line(format!("{} {} {what}", date.date, date.processor));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_that_wait_count_as_well() {
+        let log = r#"{"event":"processor","processor":"TDZA","dates":10}
+{"event":"date","processor":"TDZA"}
+{"event":"processor","processor":"PSZA","dates":20}
+{"event":"date","processor":"PSZA"}
+{"event":"da"#;
+        assert_eq!(dates_in(log), (2, 10 + 20 + 2 * 20));
+        assert_eq!(dates_in(""), (0, 0));
     }
 }

@@ -1,5 +1,9 @@
 //! What a store holds, as tables for people and JSON for machines. Nothing here prints.
 
+mod shares;
 mod status;
+mod validation;
 
-pub use status::{NotDone, StatusReport, StatusRow};
+pub use shares::{FailureShare, failure_shares};
+pub use status::{Evidence, NotDone, StatusReport, StatusRow, Verdict};
+pub use validation::Validations;

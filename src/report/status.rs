@@ -5,8 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Serialize;
 
+use super::{FailureShare, Validations, failure_shares};
+use crate::calendar::SeasonCalendar;
 use crate::processors::ProcessorId;
 use crate::store::{DateState, Phase4Manifest};
+
+/// The check that a date is done.
+const NOT_DONE: &str = "A2";
 
 /// How the dates of a range stand, from the manifest alone.
 #[derive(Debug, Clone, Serialize)]
@@ -21,15 +26,25 @@ pub struct StatusReport {
     pub stale: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
     /// One per calendar year (`orchestration.md` §9).
     pub verdicts: Vec<Verdict>,
+    /// Entities without a row, against what is expected by season time.
+    pub shares: Vec<FailureShare>,
 }
 
-/// Whether the dates of a year are complete: of every processor done or empty by rule, and nothing stale.
-/// Whether their rows are right is what `putback validate` says.
+/// What a verdict needs besides the manifest.
+#[derive(Debug)]
+pub struct Evidence<'a> {
+    pub stale: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
+    pub validations: &'a Validations,
+    pub calendar: &'a SeasonCalendar,
+}
+
+/// Whether the dates of a year are complete: of every processor done or empty by rule, nothing stale, and every
+/// check of severity error passed, the accounting of every player among them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     pub year: i32,
     pub complete: bool,
-    /// What stands against it, one line per processor.
+    /// What stands against it: one line per processor, then the checks.
     pub open: Vec<String>,
 }
 
@@ -64,20 +79,24 @@ pub struct NotDone {
 }
 
 impl StatusReport {
-    /// [`StatusReport::new`], with the dates that `compute` would compute again.
-    pub fn with_stale(
-        manifest: &Phase4Manifest,
-        dates: &[NaiveDate],
-        stale: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
-    ) -> Self {
+    /// [`StatusReport::new`], judged by what else is known.
+    pub fn judged(manifest: &Phase4Manifest, dates: &[NaiveDate], evidence: Evidence<'_>) -> Self {
         let mut report = Self::new(manifest, dates);
         for row in &mut report.rows {
-            row.stale = stale
+            row.stale = evidence
+                .stale
                 .get(&row.processor)
                 .map_or(0, |dates| dates.iter().filter(|date| date.year() == row.year).count());
         }
-        report.stale = stale;
         report.verdicts = verdicts(&report.rows);
+        for verdict in &mut report.verdicts {
+            let of_year = dates.iter().copied().filter(|date| date.year() == verdict.year);
+            let open = open_checks(manifest, of_year, evidence.validations);
+            verdict.complete &= open.is_empty();
+            verdict.open.extend(open);
+        }
+        report.shares = failure_shares(manifest, dates, evidence.calendar);
+        report.stale = evidence.stale;
         report
     }
 
@@ -123,6 +142,7 @@ impl StatusReport {
         rows.iter_mut().for_each(StatusRow::finish);
         Self {
             verdicts: verdicts(&rows),
+            shares: Vec::new(),
             stale: BTreeMap::new(),
             rows,
             not_done,
@@ -158,6 +178,29 @@ fn verdicts(rows: &[StatusRow]) -> Vec<Verdict> {
         }
     }
     verdicts
+}
+
+/// Dates with rows that fail checks of severity error, or of which nothing is known.
+fn open_checks(
+    manifest: &Phase4Manifest,
+    dates: impl Iterator<Item = NaiveDate>,
+    validations: &Validations,
+) -> Vec<String> {
+    let is_computed = |date: &NaiveDate| ProcessorId::ALL.iter().any(|id| manifest.record(*id, *date).is_some());
+    let mut failed: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut unknown = 0;
+    for date in dates.filter(is_computed) {
+        match validations.failed(manifest, date) {
+            None => unknown += 1,
+            // A date that is not done says so itself.
+            Some(ids) => ids.iter().filter(|id| *id != NOT_DONE).for_each(|id| *failed.entry(id).or_default() += 1),
+        }
+    }
+    let mut open: Vec<String> = failed.iter().map(|(id, dates)| format!("check {id} fails on {dates} dates")).collect();
+    if unknown > 0 {
+        open.push(format!("{unknown} dates not validated"));
+    }
+    open
 }
 
 /// A rule without the figures of a single date.

@@ -20,10 +20,30 @@ TDZA: 12 dates without rows by rule: no team has 15 games this season
 PSZA: 3 dates without rows by rule: no player has 10 games this season
 PSZA: 865 entities without a row: EXPECTED_INCOMPLETE
 TDZA: 435 entities without a row: INSUFFICIENT_DATA
+TDZA: 45.3 % of entities without a row; 0 to 59 % are expected by season time
+PSZA: 11.2 % of entities without a row; 25 to 50 % are expected by season time
+PCF: 0.0 % of entities without a row; none is expected
+MLFS: 0.0 % of entities without a row; none is expected
 
 2023: complete
 --- stderr
 ");
+}
+
+#[test]
+fn a_year_is_complete_only_when_it_was_validated() {
+    let desk = Desk::computed();
+    let verdict = || {
+        let shown = desk.run(&["status"], &RANGE).stdout;
+        shown.lines().rev().find(|line| line.starts_with("2023: ")).map(str::to_owned).expect("a verdict")
+    };
+    assert_eq!(verdict(), "2023: complete");
+    std::fs::remove_file(desk.path("putback-store/runs/validations.json")).expect("a record");
+    assert_eq!(verdict(), "2023: partial: 32 dates not validated");
+    assert_eq!(desk.run(&["validate"], &["--from", "2023-11-08", "--to", "2023-11-30"]).code, 0);
+    assert_eq!(verdict(), "2023: partial: 10 dates not validated");
+    assert_eq!(desk.run(&["validate"], &RANGE).code, 0);
+    assert_eq!(verdict(), "2023: complete");
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! The operators' incidents (`orchestration.md` §12), each seeded into generated data: what catches it, with
 //! which words and which exit status. Numbers are the rows of that table.
 //!
-//! Rows 21, 24 to 26, 30 and 40 are about BigQuery and are staged in `tests/bigquery`; of 22 and 23 only our side is
-//! tested, beside the code: the emulator has no streaming buffer and asks for no partition filter. 29 and 33 are
-//! what the properties of this suite show. 37 and 38 are not staged: there is no processor of the daily cache, and
-//! no strict mode.
+//! Rows 21 to 26, 30 and 40 are about BigQuery and are staged in `tests/bigquery`. 29 and 33 are what the
+//! properties of this suite show. 37 and 38 are not staged: there is no processor of the daily cache, and no strict
+//! mode.
 
 use std::path::PathBuf;
 
@@ -147,7 +146,7 @@ fn row_5_contexts_cover_one_player() {
     let (code, found) = finding(&desk, "check", "I19");
     assert_eq!(code, 0);
     assert!(found.contains("2023-12-01 (1)"), "{found}");
-    let (_, synthetic) = finding(&desk, "validate", "C14");
+    let (_, synthetic) = finding(&desk, "validate", "C14s");
     assert!(synthetic.contains("2023-12-01 ("), "{synthetic}");
 }
 
@@ -176,7 +175,7 @@ fn row_8_players_are_twice_in_a_game() {
         "SELECT * FROM player_game_summary UNION ALL (SELECT * FROM player_game_summary WHERE game_date = DATE '2023-12-01' ORDER BY game_id, player_lookup LIMIT 3)",
     );
     let (code, found) = finding(&desk, "check", "I6");
-    assert_eq!(code, 0);
+    assert_eq!(code, 4);
     assert!(found.contains("2023-12-01 (3)"), "{found}");
     let (_, twice) = finding(&desk, "validate", "M16");
     assert_eq!(twice, "error: ");
@@ -370,6 +369,13 @@ fn row_32_upstream_games_stop_and_features_would_fall_back() {
     let (code, found) = finding(&desk, "check", "I16d");
     assert_eq!(code, 4);
     assert!(found.starts_with("error: 2023-11-08 ("), "{found}");
+}
+
+#[test]
+fn row_32_features_that_fall_back_at_once_are_told() {
+    let desk = seeded(CONTEXTS, "SELECT * FROM upcoming_player_game_context WHERE game_date < DATE '2023-12-06'");
+    let (_, found) = finding(&desk, "validate", "M13");
+    assert!(found.starts_with("warning: 2023-12-0") && found.contains("2023-12-06 ("), "{found}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Pulling Phase 3 from a warehouse into the store.
 
+mod month_rows;
 mod plan;
 mod pull;
 

@@ -8,6 +8,7 @@ use arrow::datatypes::Date32Type;
 use chrono::{Datelike, NaiveDate};
 
 use super::TableReport;
+use super::month_rows::MonthRows;
 use super::plan::{Plan, Wanted};
 use crate::calendar::{DateRange, DateRanges, Month, date_of_day};
 use crate::catalog::{Table, is_nba_team};
@@ -29,8 +30,6 @@ pub(super) struct Pull<'a, 'l> {
     pub publication: &'a mut Publication<'l>,
     pub observer: &'a dyn Observer,
 }
-
-type Months = BTreeMap<Month, Vec<RecordBatch>>;
 
 impl Pull<'_, '_> {
     pub fn run(mut self, mut plan: Plan, manifest: &mut Phase3Manifest) -> Result<TableReport> {
@@ -90,17 +89,18 @@ impl Pull<'_, '_> {
         input: &mut InputTable,
         report: &mut TableReport,
     ) -> Result<()> {
-        let months = self.read(table, selection, report)?;
-        input.files.retain(|month, _| months.contains_key(month));
-        input.partitions.retain(|date, _| months.contains_key(&Month::of(*date)));
-        for (month, batches) in months {
-            let batch = self.sorted(table, &batches, report)?;
+        let mut rows = self.read(table, selection, report)?;
+        let months = rows.months();
+        input.files.retain(|month, _| months.contains(month));
+        input.partitions.retain(|date, _| months.contains(&Month::of(*date)));
+        for month in months {
+            let batch = self.sorted(table, &rows.take(month)?, report)?;
             self.store_month(table, month, batch, input)?;
         }
         Ok(())
     }
 
-    /// A calendar year at a time, so that memory holds one.
+    /// A calendar year at a time.
     fn replace_partitions(
         &mut self,
         table: Table,
@@ -113,10 +113,10 @@ impl Pull<'_, '_> {
         for year in by_year(ranges) {
             check_cancelled(self.observer)?;
             let selection = Selection::Ranges(year.clone());
-            let mut months = self.read(table, &selection, report)?;
-            pulled += months.values().flatten().map(RecordBatch::num_rows).sum::<usize>() as u64;
+            let mut rows = self.read(table, &selection, report)?;
+            pulled += rows.num_rows();
             for month in months_of(&year) {
-                let mut batches = months.remove(&month).unwrap_or_default();
+                let mut batches = rows.take(month)?;
                 if input.files.contains_key(&month) {
                     let stored = read_month_file(table, &self.store.month_file(table, month))?;
                     batches.push(filter_record_batch(&stored, &outside(table, &stored, &year))?);
@@ -141,13 +141,13 @@ impl Pull<'_, '_> {
         Ok(())
     }
 
-    fn read(&self, table: Table, selection: &Selection, report: &mut TableReport) -> Result<Months> {
-        let mut months = Months::new();
+    fn read(&self, table: Table, selection: &Selection, report: &mut TableReport) -> Result<MonthRows> {
+        let mut months = MonthRows::new(&self.store.root().join("spill"));
         let foreign = &mut report.foreign_teams;
         self.source.read(table, selection, &mut |batch| {
             count_foreign_teams(table, &batch, foreign);
             for (month, rows) in split_by_month(table, &batch)? {
-                months.entry(month).or_default().push(rows);
+                months.add(month, rows)?;
             }
             Ok(())
         })?;

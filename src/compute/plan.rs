@@ -148,11 +148,7 @@ pub(super) fn forget_damaged_months(
         |month: &Month| ranges.iter().any(|range| range.from <= month.last_day() && month.first_day() <= range.to);
     for table in Table::outputs() {
         let Some(files) = phase4.files.get(&table) else { continue };
-        let damaged: Vec<Month> = files
-            .iter()
-            .filter(|(month, entry)| is_touched(month) && !entry.matches(&store.month_file(table, **month)))
-            .map(|(month, _)| *month)
-            .collect();
+        let damaged = store.damaged_months(table, files, is_touched);
         for month in damaged {
             observer.on(Event::Note(format!(
                 "{} is not the file that was recorded; its dates are computed again",

@@ -220,27 +220,42 @@ impl<'a> OutputWriter<'a> {
             failures.iter().flat_map(|(_, dates)| dates.keys().map(|&date| Month::of(date))).collect();
         let months: Vec<Month> = months.into_iter().collect();
         let staged = parallel::try_map(&months, self.threads, |&month| {
-            let batch = self.merge_failures(month, &failures)?;
-            StagedMonth::write(self.store, table, month, &batch)
+            let Some(batch) = self.merge_failures(month, &failures)? else { return Ok(None) };
+            StagedMonth::write(self.store, table, month, &batch).map(Some)
         })?;
         for (month, staged) in months.into_iter().zip(staged) {
-            self.adopt(table, month, staged);
+            if let Some(staged) = staged {
+                self.adopt(table, month, staged);
+            }
         }
         Ok(())
     }
 
-    fn merge_failures(&self, month: Month, failures: &[ProcessorFailures]) -> Result<RecordBatch> {
+    /// The month's rows; `None` when the stored ones stay as they are.
+    fn merge_failures(&self, month: Month, failures: &[ProcessorFailures]) -> Result<Option<RecordBatch>> {
         let table = Table::PrecomputeFailures;
+        let of_month = |dates: &BTreeMap<NaiveDate, Vec<Failure>>| {
+            dates.range(month.first_day()..=month.last_day()).any(|(_, failures)| !failures.is_empty())
+        };
+        let has_new = failures.iter().any(|(_, dates)| of_month(dates));
         let mut parts = Vec::new();
-        if let Some(stored) = self.stored(table, month)? {
-            parts.push(filter_record_batch(&stored, &keep_unreplaced(&stored, failures))?);
+        match self.stored(table, month)? {
+            Some(stored) => {
+                let kept = keep_unreplaced(&stored, failures);
+                if !has_new && kept.true_count() == stored.num_rows() {
+                    return Ok(None);
+                }
+                parts.push(filter_record_batch(&stored, &kept)?);
+            }
+            None if !has_new => return Ok(None),
+            None => {}
         }
         for (id, dates) in failures {
             let dates: Vec<_> = dates.range(month.first_day()..=month.last_day()).collect();
             parts.push(failure_rows(*id, &dates, self.timestamp)?);
         }
         let (batch, _) = sort_by_key(table, &concat_batches(table.schema().arrow(), &parts)?)?;
-        Ok(batch)
+        Ok(Some(batch))
     }
 }
 

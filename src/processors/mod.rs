@@ -142,7 +142,7 @@ pub trait Processor: Sync {
     /// Processors whose rows of the same date are read.
     fn upstream(&self) -> &'static [ProcessorId];
 
-    /// Gathers the facts of `dates` (ascending, none of them bootstrap) in one pass, in the order of
+    /// Gathers the facts of `dates` (ascending, none of them bootstrap), by sets of dates, in the order of
     /// dates, and emits each month's as soon as they are complete, with the formulas to apply to them.
     /// Every month of `dates` is emitted once.
     ///

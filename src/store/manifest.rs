@@ -117,7 +117,7 @@ impl Phase4Manifest {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Versioned<M> {
     format: u32,
     #[serde(flatten)]
@@ -132,8 +132,8 @@ pub(super) fn load<M: DeserializeOwned + Default>(path: &Path) -> Result<M> {
         Err(error) => return Err(Error::io("read", path, error)),
     };
     check_format(path, &bytes)?;
-    let versioned: Versioned<M> = serde_json::from_slice(&bytes).map_err(|error| unreadable(path).because(error))?;
-    Ok(versioned.manifest)
+    // Not as `Versioned`: a flattened field is parsed twice.
+    serde_json::from_slice(&bytes).map_err(|error| unreadable(path).because(error))
 }
 
 /// The format is checked on its own: a newer manifest may not parse as ours.

@@ -50,6 +50,9 @@ impl Layer {
     }
 }
 
+/// Threads that compare files with their checksums.
+const CHECK_THREADS: usize = 4;
+
 /// A store on disk. Reading needs no lock and never waits.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -95,6 +98,16 @@ impl Store {
         manifest::load(&self.manifest_path(Layer::Phase4))
     }
 
+    /// The recorded months whose file is not the recorded one.
+    pub fn damaged_months(&self, table: Table, files: &TableFiles, wanted: impl Fn(&Month) -> bool) -> Vec<Month> {
+        let wanted: Vec<_> = files.iter().filter(|(month, _)| wanted(month)).collect();
+        let is_damaged = |(month, entry): &(&Month, &FileEntry)| {
+            Ok((!entry.matches(&self.month_file(table, **month))).then_some(**month))
+        };
+        let damaged = crate::parallel::try_map(&wanted, CHECK_THREADS, is_damaged);
+        damaged.expect("no error is returned").into_iter().flatten().collect()
+    }
+
     /// The month files of a table that are recorded, in ascending order; each must be byte for byte
     /// the recorded one.
     ///
@@ -106,22 +119,21 @@ impl Store {
         files: &TableFiles,
         wanted: impl Fn(Month) -> bool,
     ) -> Result<Vec<PathBuf>> {
-        let mut paths = Vec::new();
-        for (&month, entry) in files.iter().filter(|(month, _)| wanted(**month)) {
-            let path = self.month_file(table, month);
-            if !entry.matches(&path) {
-                let repair = match Layer::of(table) {
-                    Layer::Phase3 => "run `putback sync` for that month again",
-                    Layer::Phase4 => "run `putback compute` for that month again",
-                };
-                return Err(Error::new(
-                    ErrorKind::Corrupt,
-                    format!("{} is not the file that the store recorded for {table}", path.display()),
-                )
-                .hint(repair));
+        let wanted: Vec<_> = files.iter().filter(|(month, _)| wanted(**month)).collect();
+        crate::parallel::try_map(&wanted, CHECK_THREADS, |(month, entry)| {
+            let path = self.month_file(table, **month);
+            if entry.matches(&path) {
+                return Ok(path);
             }
-            paths.push(path);
-        }
-        Ok(paths)
+            let repair = match Layer::of(table) {
+                Layer::Phase3 => "run `putback sync` for that month again",
+                Layer::Phase4 => "run `putback compute` for that month again",
+            };
+            Err(Error::new(
+                ErrorKind::Corrupt,
+                format!("{} is not the file that the store recorded for {table}", path.display()),
+            )
+            .hint(repair))
+        })
     }
 }

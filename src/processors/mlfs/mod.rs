@@ -39,6 +39,9 @@ use crate::store::DateState;
 /// §4.3: no other value can occur.
 const DATA_SOURCE: &str = "mixed";
 
+/// About so many roster rows are joined at a time.
+const GATHERED_ROWS: usize = 1 << 16;
+
 #[derive(Debug)]
 pub struct Mlfs;
 
@@ -71,14 +74,26 @@ impl Processor for Mlfs {
         let beside = session.try_clone()?;
         beside.set_plan(dates)?;
         let mut games = MonthReader::new(beside.stream(include_str!("games.sql"))?, "game_date");
-        let mut reader = MonthReader::new(session.stream(include_str!("query.sql"))?, "game_date");
         let mut league = League::default();
-        for (month, dates) in by_month(dates) {
+        let months: Vec<_> = by_month(dates).collect();
+        let (mut reader, mut gathered) = (None, 0);
+        for (index, &(month, dates)) in months.iter().enumerate() {
             let mut histories = Vec::new();
+            let mut rows = 0;
             while let Some((of, games)) = games.up_to(month)? {
+                rows = games.num_rows();
                 let wanted = if of == month { dates } else { &[] };
                 league.play(&games, wanted, |history| histories.push(history));
             }
+            if index == gathered {
+                // Joins and the sort hold their rows until the last: months are gathered a few at a time.
+                gathered = months.len().min(index + (GATHERED_ROWS / rows.max(1)).max(1));
+                let dates: Vec<_> = months[index..gathered].iter().flat_map(|(_, dates)| *dates).copied().collect();
+                drop(reader.take());
+                session.set_plan(&dates)?;
+                reader = Some(MonthReader::new(session.stream(include_str!("query.sql"))?, "game_date"));
+            }
+            let reader = reader.as_mut().expect("months are gathered in their order");
             let (facts, dates) = (reader.month(month)?, dates.to_vec());
             let (lineage, context) = (Arc::clone(&lineage), *context);
             emit(MonthWork::new(month, move |sink| {

@@ -8,7 +8,7 @@ lines AS (
         game_date, player_lookup,
         list(points_line ORDER BY points_line) AS points_lines,
         list(opening_line ORDER BY opening_line) FILTER (opening_line IS NOT NULL) AS opening_lines
-    FROM bettingpros_player_points_props
+    FROM bettingpros_player_points_props SEMI JOIN plan USING (game_date)
     WHERE bet_side = 'over' AND points_line IS NOT NULL AND is_active
     GROUP BY game_date, player_lookup
 ),
@@ -56,15 +56,15 @@ SELECT
     epoch_us(attempts.circuit_breaker_until)::BIGINT AS breaker_until_us
 FROM player_game_summary AS game
 SEMI JOIN plan USING (game_date)
-LEFT JOIN upcoming_player_game_context AS context
+LEFT JOIN (FROM upcoming_player_game_context SEMI JOIN plan USING (game_date)) AS context
     ON context.game_date = game.game_date AND context.player_lookup = game.player_lookup
-LEFT JOIN player_daily_cache AS cache
+LEFT JOIN (FROM player_daily_cache SEMI JOIN plan ON plan.game_date = cache_date) AS cache
     ON cache.cache_date = game.game_date AND cache.player_lookup = game.player_lookup
-LEFT JOIN player_composite_factors AS factors
+LEFT JOIN (FROM player_composite_factors SEMI JOIN plan USING (game_date)) AS factors
     ON factors.game_date = game.game_date AND factors.player_lookup = game.player_lookup
-LEFT JOIN player_shot_zone_analysis AS zones
+LEFT JOIN (FROM player_shot_zone_analysis SEMI JOIN plan ON plan.game_date = analysis_date) AS zones
     ON zones.analysis_date = game.game_date AND zones.player_lookup = game.player_lookup
-LEFT JOIN team_defense_zone_analysis AS defense
+LEFT JOIN (FROM team_defense_zone_analysis SEMI JOIN plan ON plan.game_date = analysis_date) AS defense
     ON defense.analysis_date = game.game_date AND defense.team_abbr = game.opponent_team_abbr
 LEFT JOIN lines ON lines.game_date = game.game_date AND lines.player_lookup = game.player_lookup
 LEFT JOIN attempts ON attempts.game_date = game.game_date AND attempts.player_lookup = game.player_lookup

@@ -39,12 +39,18 @@ population AS (
     JOIN source_of_date USING (game_date)
     WHERE is_synthetic
 ),
+-- The days before a synthetic date: often none, and then no game is read for them.
+looked_back_on AS (
+    SELECT DISTINCT game_date - days AS game_date
+    FROM (SELECT game_date, unnest([1, 2, 3, 4, 5, 6, 7]) AS days FROM source_of_date WHERE is_synthetic)
+),
 -- A game lies in its own week and serves the next one: with that, the join looks at a few games only.
 games_by_week AS (
     SELECT
         player_lookup, game_date, minutes_played, usage_rate,
         unnest([(game_date - DATE '1970-01-01') // 7, (game_date - DATE '1970-01-01') // 7 + 1]) AS week
     FROM player_game_summary
+    SEMI JOIN looked_back_on USING (game_date)
 ),
 -- What each player looks back on. Games of the date itself are not part of it.
 recent AS (

@@ -44,10 +44,12 @@ fn parse_processor(text: &str) -> Result<ProcessorId> {
 pub fn run(args: &WhyArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let settings = Settings::resolve(global, None, None)?;
     let store = settings.store();
-    let calendar = crate::compute::calendar(&Schedule::load(&store, &store.phase3()?)?, &Silent);
+    let schedule = Schedule::load(&store, &store.phase3()?)?;
+    let calendar = crate::compute::calendar(&schedule, &Silent);
     let explanation = why(&Question {
         store: &store,
         calendar: &calendar,
+        schedule: &schedule,
         processor: args.table,
         key: &args.key,
         date: args.date,

@@ -240,8 +240,8 @@ impl<'a> Run<'a> {
         if months.is_empty() {
             return Ok(());
         }
+        let span = (self.dates[0], self.dates[self.dates.len() - 1]);
         if self.session.is_none() {
-            let span = (self.dates[0], self.dates[self.dates.len() - 1]);
             self.session = Some(open_session(
                 self.lock.store(),
                 self.phase3,
@@ -251,6 +251,7 @@ impl<'a> Run<'a> {
             )?);
         }
         let session = self.session.as_ref().expect("opened above");
+        self.narrow_inputs(session, plans, span)?;
         let upstream: BTreeSet<ProcessorId> =
             plans.iter().flat_map(|plan| processors::get(plan.id).upstream()).copied().collect();
         for table in upstream.into_iter().map(ProcessorId::output) {
@@ -259,6 +260,26 @@ impl<'a> Run<'a> {
                 None => Vec::new(),
             };
             session.view_output(table, &files)?;
+        }
+        Ok(())
+    }
+
+    /// A step that looks back less far than another opens no file for it. The files were checked when the
+    /// session was opened.
+    fn narrow_inputs(
+        &self,
+        session: &Session,
+        plans: &[ProcessorPlan],
+        (first, last): (NaiveDate, NaiveDate),
+    ) -> Result<()> {
+        let step: Vec<_> = plans.iter().map(|plan| processors::get(plan.id)).collect();
+        for (table, range) in ranges_of(&step, first, last) {
+            let Some(input) = self.phase3.tables.get(&table).filter(|_| table == Table::PlayerGameSummary) else {
+                continue;
+            };
+            let months = input.files.keys().filter(|month| is_read(**month, range));
+            let files: Vec<_> = months.map(|&month| self.lock.store().month_file(table, month)).collect();
+            session.view_input(table, &files, range)?;
         }
         Ok(())
     }
@@ -286,9 +307,7 @@ pub(crate) fn open_session(
         let known = phase3.tables.get(&table);
         let known = known.filter(|_| table != Table::PlayerDailyCache || daily_cache == DailyCache::Synced);
         let files = match known {
-            Some(input) => store.recorded_files(table, &input.files, |month| {
-                month.last_day() >= range.from && month.first_day() <= range.to
-            })?,
+            Some(input) => store.recorded_files(table, &input.files, |month| is_read(month, range))?,
             None => Vec::new(),
         };
         session.view_input(table, &files, range)?;
@@ -296,15 +315,39 @@ pub(crate) fn open_session(
     Ok(session)
 }
 
+/// Whether a month has a day of the range.
+fn is_read(month: Month, range: DateRange) -> bool {
+    month.last_day() >= range.from && month.first_day() <= range.to
+}
+
 /// What is read of each input for dates from `first` to `last`.
 pub(crate) fn input_ranges(first: NaiveDate, last: NaiveDate) -> BTreeMap<Table, DateRange> {
+    ranges_of(&processors::all(), first, last)
+}
+
+fn ranges_of(processors: &[&'static dyn Processor], first: NaiveDate, last: NaiveDate) -> BTreeMap<Table, DateRange> {
     let mut ranges: BTreeMap<Table, DateRange> = BTreeMap::new();
-    for input in processors::all().iter().flat_map(|processor| processor.inputs()) {
+    for input in processors.iter().flat_map(|processor| processor.inputs()) {
         let from = input.look_back.first_day(first);
         let range = ranges.entry(input.table).or_insert(DateRange { from, to: last });
         range.from = range.from.min(from);
     }
     ranges
+}
+
+/// Whether the rows of a date were computed with `player_daily_cache` or without; `None` when it was from other inputs
+/// or by another version than the present ones. Without a row of that table on the date both are the same.
+pub fn computed_with(
+    phase3: &Phase3Manifest,
+    phase4: &Phase4Manifest,
+    id: ProcessorId,
+    date: NaiveDate,
+) -> Option<DailyCache> {
+    let (processor, record) = (processors::get(id), phase4.record(id, date)?);
+    let is_as_recorded =
+        |way: &DailyCache| Fingerprints::new(phase3, phase4, *way).of(processor, date) == record.inputs;
+    let ways = [DailyCache::Synced, DailyCache::None];
+    ways.into_iter().filter(|_| record.version == processor.version()).find(is_as_recorded)
 }
 
 /// Dates with a record whose inputs or processor version are no longer the present ones: what `compute`

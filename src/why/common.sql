@@ -3,16 +3,96 @@ CREATE OR REPLACE TEMP VIEW games AS
 SELECT * FROM player_game_summary
 WHERE coalesce(team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
     AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams);
-CREATE OR REPLACE TEMP VIEW player_window AS
-SELECT *, row_number() OVER (ORDER BY game_date DESC, game_id DESC) AS game_number
-FROM games
-WHERE player_lookup = '{key}' AND game_date BETWEEN {season_start} AND {date}
-    AND is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(fg_attempts, 0) > 0);
-CREATE OR REPLACE TEMP VIEW team_window AS
-SELECT *, row_number() OVER (ORDER BY game_date DESC, game_id) AS game_number
-FROM team_defense_game_summary
-WHERE defending_team_abbr = '{key}' AND game_date BETWEEN {season_start} AND {date};
+CREATE OR REPLACE TEMP VIEW team_games AS
+SELECT * FROM team_defense_game_summary
+WHERE coalesce(defending_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
+    AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams);
 CREATE OR REPLACE TEMP VIEW contexts AS
 SELECT * FROM upcoming_player_game_context
 WHERE game_date = {date} AND coalesce(team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
     AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams);
+-- Newest first: the order of the processors turned round, NULLs included.
+CREATE OR REPLACE TEMP TABLE player_window AS
+SELECT *, row_number() OVER (
+    ORDER BY game_date DESC, game_id, processed_at DESC NULLS FIRST, universal_player_id DESC NULLS FIRST,
+        paint_attempts DESC NULLS FIRST, mid_range_attempts DESC NULLS FIRST, three_pt_attempts DESC NULLS FIRST,
+        paint_makes DESC NULLS FIRST, mid_range_makes DESC NULLS FIRST, three_pt_makes DESC NULLS FIRST,
+        fg_makes DESC NULLS FIRST, assisted_fg_makes DESC NULLS FIRST, unassisted_fg_makes DESC NULLS FIRST) AS game_number
+FROM games
+WHERE player_lookup = '{key}' AND game_date BETWEEN {season_start} AND {date}
+    AND is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(fg_attempts, 0) > 0);
+CREATE OR REPLACE TEMP TABLE team_window AS
+SELECT *, row_number() OVER (
+    ORDER BY game_date DESC, game_id, processed_at DESC NULLS FIRST, points_allowed DESC NULLS FIRST,
+        opp_paint_makes DESC NULLS FIRST, opp_paint_attempts DESC NULLS FIRST, opp_mid_range_makes DESC NULLS FIRST,
+        opp_mid_range_attempts DESC NULLS FIRST, opp_three_pt_makes DESC NULLS FIRST, opp_three_pt_attempts DESC NULLS FIRST,
+        points_in_paint_allowed DESC NULLS FIRST, blocks_paint DESC NULLS FIRST, blocks_mid_range DESC NULLS FIRST,
+        blocks_three_pt DESC NULLS FIRST, defensive_rating DESC NULLS FIRST, opponent_pace DESC NULLS FIRST) AS game_number
+FROM team_games
+WHERE defending_team_abbr = '{key}' AND game_date BETWEEN {season_start} AND {date};
+-- Contexts: which one the date takes, and the rows of the player, the first of each being the one that counts.
+CREATE OR REPLACE TEMP TABLE context_taken AS
+SELECT upcg_rows, pgs_players, upcg_rows = 0 OR (pgs_players > 0 AND upcg_rows::DOUBLE < pgs_players::DOUBLE * 0.9::DOUBLE) AS is_synthetic
+FROM (SELECT count(*)::BIGINT AS upcg_rows FROM contexts),
+    (SELECT count(DISTINCT player_lookup)::BIGINT AS pgs_players FROM games WHERE game_date = {date});
+CREATE OR REPLACE TEMP TABLE upcg_of_player AS
+SELECT *, row_number() OVER (
+    ORDER BY game_id, opponent_team_abbr, universal_player_id NULLS LAST, processed_at NULLS LAST, days_rest NULLS LAST,
+        back_to_back NULLS LAST, games_in_last_7_days NULLS LAST, minutes_in_last_7_days NULLS LAST,
+        avg_minutes_per_game_last_7 NULLS LAST, back_to_backs_last_14_days NULLS LAST, player_age NULLS LAST,
+        projected_usage_rate NULLS LAST, avg_usage_rate_last_7_games NULLS LAST, star_teammates_out NULLS LAST,
+        pace_differential NULLS LAST) AS choice
+FROM contexts WHERE player_lookup = '{key}';
+CREATE OR REPLACE TEMP TABLE pgs_of_player AS
+SELECT *, row_number() OVER (ORDER BY game_id, opponent_team_abbr, universal_player_id NULLS LAST) AS choice, count(*) OVER () AS combinations
+FROM (SELECT DISTINCT game_id, opponent_team_abbr, universal_player_id FROM games WHERE game_date = {date} AND player_lookup = '{key}');
+CREATE OR REPLACE TEMP TABLE context_of_player AS
+WITH week AS (
+    SELECT coalesce(bool_or(game_date = {date} - 1), false) AS yesterday, count(*)::BIGINT AS games, sum(minutes_played) AS minutes,
+        sum((minutes_played * 10)::BIGINT) AS minutes_10, sum((usage_rate * 100)::BIGINT) AS usage_100, count(usage_rate) AS usage_games
+    FROM games WHERE player_lookup = '{key}' AND game_date BETWEEN {date} - 7 AND {date} - 1
+)
+SELECT opponent_team_abbr AS opponent, days_rest, back_to_back, games_in_last_7_days AS games_7, minutes_in_last_7_days::DOUBLE AS minutes_7,
+    avg_minutes_per_game_last_7::DOUBLE AS avg_minutes_7, back_to_backs_last_14_days AS b2b_14, player_age AS age,
+    projected_usage_rate::DOUBLE AS usage_projected, avg_usage_rate_last_7_games::DOUBLE AS usage_7, star_teammates_out AS stars_out,
+    pace_differential::DOUBLE AS pace_diff
+FROM upcg_of_player WHERE choice = 1 AND NOT (SELECT is_synthetic FROM context_taken)
+UNION ALL
+SELECT opponent_team_abbr, CASE WHEN yesterday THEN 0 ELSE 1 END, yesterday, combinations * games, round(combinations * coalesce(minutes, 0))::DOUBLE,
+    CASE WHEN minutes_10 IS NULL THEN 0 ELSE ((minutes_10 * 200000000 + games) // (2 * games))::DOUBLE / 1000000000 END, 0, NULL, NULL,
+    ((usage_100 * 20000000 + usage_games) // (2 * usage_games))::DOUBLE / 1000000000, 0, NULL
+FROM pgs_of_player, week WHERE choice = 1 AND (SELECT is_synthetic FROM context_taken);
+-- The player's row on the date: of several the first, which §8.3 leaves open. `copies` multiplies read I (§2.2).
+CREATE OR REPLACE TEMP TABLE roster AS
+SELECT *, row_number() OVER newest AS choice, count(*) OVER () * count(*) OVER (PARTITION BY opponent_team_abbr) AS copies
+FROM games WHERE game_date = {date} AND player_lookup = '{key}'
+WINDOW newest AS (
+    ORDER BY game_id DESC, opponent_team_abbr NULLS LAST, team_abbr NULLS LAST, universal_player_id NULLS LAST,
+        processed_at NULLS LAST, points NULLS LAST, minutes_played NULLS LAST, ft_makes NULLS LAST, season_year NULLS LAST);
+-- Earlier games of the player, newest first, and which reads of §2.3 they belong to.
+CREATE OR REPLACE TEMP TABLE earlier AS
+SELECT *,
+    CASE WHEN game_date >= {date} - 60 AND game_number <= 10 THEN game_number END AS read_f,
+    season_year = {season_year} AND game_date >= {season_start} AS read_g,
+    opponent_team_abbr IS NOT DISTINCT FROM (SELECT opponent_team_abbr FROM roster WHERE choice = 1) AND EXISTS (FROM roster) AS read_i,
+    game_date >= {date} - 30 AND minutes_played > 0 AS read_j
+FROM (
+    SELECT *, row_number() OVER (
+        ORDER BY game_date DESC, game_id, opponent_team_abbr DESC NULLS FIRST, team_abbr DESC NULLS FIRST,
+            universal_player_id DESC NULLS FIRST, processed_at DESC NULLS FIRST, points DESC NULLS FIRST,
+            minutes_played DESC NULLS FIRST, ft_makes DESC NULLS FIRST, season_year DESC NULLS FIRST) AS game_number
+    FROM games WHERE player_lookup = '{key}' AND game_date < {date});
+CREATE OR REPLACE TEMP TABLE context_row AS
+SELECT * FROM contexts WHERE player_lookup = '{key}'
+ORDER BY game_id DESC NULLS LAST, opponent_team_abbr DESC NULLS LAST, universal_player_id DESC NULLS LAST, processed_at DESC NULLS LAST,
+    home_game NULLS LAST, back_to_back NULLS LAST, season_phase NULLS LAST, player_status NULLS LAST, days_rest NULLS LAST, opponent_days_rest NULLS LAST
+LIMIT 1;
+CREATE OR REPLACE TEMP TABLE cache_row AS
+SELECT * FROM player_daily_cache WHERE cache_date = {date} AND player_lookup = '{key}'
+ORDER BY data_hash NULLS LAST, points_avg_last_5 NULLS LAST, points_avg_last_10 NULLS LAST, points_avg_season NULLS LAST, points_std_last_10 NULLS LAST,
+    minutes_avg_last_10 NULLS LAST, team_pace_last_10 NULLS LAST, team_off_rating_last_10 NULLS LAST, games_in_last_7_days NULLS LAST,
+    paint_rate_last_10 NULLS LAST, three_pt_rate_last_10 NULLS LAST, is_production_ready NULLS LAST
+LIMIT 1;
+CREATE OR REPLACE TEMP TABLE line_rows AS
+SELECT * FROM bettingpros_player_points_props
+WHERE game_date = {date} AND player_lookup = '{key}' AND bet_side = 'over' AND points_line IS NOT NULL AND is_active;

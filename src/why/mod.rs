@@ -8,17 +8,20 @@ use chrono::{Months, NaiveDate};
 use serde::Serialize;
 
 use crate::calendar::{BOOTSTRAP_DAYS, DateRange, Month, Season, SeasonCalendar};
-use crate::catalog::{TEAMS, Table};
+use crate::catalog::{TEAMS, Table, is_nba_team};
+use crate::compute::{DailyCache, computed_with};
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
-use crate::store::{DateState, Layer, Store};
+use crate::schedule::Schedule;
+use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest, Store};
 
 /// What is asked.
 #[derive(Debug, Clone)]
 pub struct Question<'a> {
     pub store: &'a Store,
     pub calendar: &'a SeasonCalendar,
+    pub schedule: &'a Schedule,
     pub processor: ProcessorId,
     /// Player lookup, or team abbreviation for TDZA.
     pub key: &'a str,
@@ -51,13 +54,23 @@ pub struct Section {
 /// # Errors
 /// [`ErrorKind::Upstream`] when nothing was synced for the date.
 pub fn why(question: &Question<'_>) -> Result<Explanation> {
-    let session = open(question)?;
+    let (phase3, phase4) = (question.store.phase3()?, question.store.phase4()?);
+    let record = phase4.record(question.processor, question.date).filter(|record| !record.inputs.is_empty());
+    let way = record.map(|_| computed_with(&phase3, &phase4, question.processor, question.date));
+    let session = open(question, &phase3, &phase4, way.flatten().unwrap_or_default())?;
     let sections = parts(question.processor)
         .iter()
         .map(|(heading, sql)| section(&session, heading, &fill(sql, question)))
         .collect::<Result<Vec<_>>>()?;
     let has_row = sections.last().is_some_and(|stored| !stored.rows.is_empty());
-    let verdict = verdict(question, &session, has_row)?;
+    let note = match way {
+        Some(None) => {
+            "; the inputs have changed since, and what follows may not be what was read: compute the date again"
+        }
+        Some(Some(DailyCache::None)) => "; computed without player_daily_cache",
+        _ => "",
+    };
+    let verdict = verdict(question, &session, &phase4, has_row)? + note;
     // A section without rows says nothing, but for the stored row.
     let sections = sections.into_iter().filter(|section| !section.rows.is_empty()).collect();
     Ok(Explanation {
@@ -89,8 +102,12 @@ fn fill(sql: &str, question: &Question<'_>) -> String {
 }
 
 /// Every table over the longest look-back.
-fn open(question: &Question<'_>) -> Result<Session> {
-    let (phase3, phase4) = (question.store.phase3()?, question.store.phase4()?);
+fn open(
+    question: &Question<'_>,
+    phase3: &Phase3Manifest,
+    phase4: &Phase4Manifest,
+    daily_cache: DailyCache,
+) -> Result<Session> {
     let covers = phase3.tables.get(&Table::PlayerGameSummary).is_some_and(|table| table.synced.contains(question.date));
     if !covers {
         return Err(Error::new(ErrorKind::Upstream, format!("{} is not synced", question.date))
@@ -100,6 +117,7 @@ fn open(question: &Question<'_>) -> Result<Session> {
     let range = DateRange { from: question.date - Months::new(36), to: question.date };
     for table in Table::ALL {
         let files = match Layer::of(table) {
+            Layer::Phase3 if table == Table::PlayerDailyCache && daily_cache == DailyCache::None => None,
             Layer::Phase3 => phase3.tables.get(&table).map(|input| &input.files),
             Layer::Phase4 => phase4.files_of(table),
         };
@@ -146,42 +164,66 @@ fn texts(rows: &RecordBatch) -> Result<Vec<Vec<String>>> {
 }
 
 /// The rule in one sentence, for rows and for their absence.
-fn verdict(question: &Question<'_>, session: &Session, has_row: bool) -> Result<String> {
+fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, has_row: bool) -> Result<String> {
     let (id, key, date) = (question.processor, question.key, question.date);
     if has_row {
         return Ok(format!("{id} has a row of {key} on {date}"));
     }
     let because = |reason: String| Ok(format!("{id} has no row of {key} on {date}: {reason}"));
+    if id == ProcessorId::Tdza && !is_nba_team(key) {
+        return because("that is not one of the 30 teams; a key is like BOS".to_owned());
+    }
     let class = id.class_name();
-    let failure = session.query(&format!(
-        "SELECT concat(failure_category, ': ', failure_reason) FROM precompute_failures \
-         WHERE processor_name = '{class}' AND analysis_date = DATE '{date}' AND entity_id = '{}' LIMIT 1",
-        key.replace('\'', "''")
+    let first = |sql: &str| Ok::<_, Error>(texts(&session.query(&fill(sql, question))?)?.into_iter().flatten().next());
+    let failure = first(&format!(
+        "SELECT concat(failure_category, ': ', failure_reason, \
+             CASE WHEN failure_category = 'calculation_error' THEN ' (§3.4: no line, and NULL as season mean of the daily cache)' END) \
+         FROM precompute_failures \
+         WHERE processor_name = '{class}' AND analysis_date = {{date}} AND entity_id = '{{key}}' ORDER BY ALL"
     ))?;
-    if let Some(failure) = texts(&failure)?.into_iter().flatten().next() {
+    if let Some(failure) = failure {
         return because(failure);
     }
     if question.calendar.is_bootstrap(date)? {
         return because(format!("bootstrap: the season's first {BOOTSTRAP_DAYS} days are skipped"));
     }
-    match question.store.phase4()?.record(id, date).map(|record| record.state.clone()) {
+    match phase4.record(id, date).map(|record| record.state.clone()) {
+        None if !question.schedule.has_games_on(date) => {
+            because("the schedule has no finished game between two of the 30 teams on the date".to_owned())
+        }
         None => because("the date was not computed; run `putback compute` for it".to_owned()),
         Some(DateState::Empty { rule }) => because(format!("no row is possible on the date: {rule}")),
         Some(DateState::Skipped { reason } | DateState::Failed { reason }) => because(reason),
         Some(DateState::Done) => {
             let rule = match id {
-                ProcessorId::Tdza => "the team has no game this season so far (§2.2)",
-                ProcessorId::Psza => {
+                ProcessorId::Tdza => Some("the team has no game this season so far (§2.2)".to_owned()),
+                ProcessorId::Psza => Some(
                     "the player has no qualifying game this season so far: active, and minutes or a shot (§2.2)"
-                }
-                ProcessorId::Pcf => {
-                    "the player is in neither of the contexts of the date: see the context that was taken (§2.2)"
-                }
-                ProcessorId::Mlfs => {
-                    "the player has no row in player_game_summary on the date: the roster is those who are there (§2.2)"
-                }
+                        .to_owned(),
+                ),
+                ProcessorId::Pcf => first(NOT_IN_CONTEXT)?,
+                ProcessorId::Mlfs => first(LEFT_OUT_OF_ROSTER)?,
             };
-            because(rule.to_owned())
+            because(rule.unwrap_or_else(|| {
+                "the player has no row in player_game_summary on the date: the roster is those who are there (§2.2)"
+                    .to_owned()
+            }))
         }
     }
 }
+
+/// Why a player has no row of PCF on a date that was computed.
+const NOT_IN_CONTEXT: &str = "
+    SELECT CASE WHEN is_synthetic THEN
+        concat('the date takes the synthetic context, and the player has no row in player_game_summary on it',
+            CASE WHEN EXISTS (FROM contexts WHERE player_lookup = '{key}') THEN '; the row in upcoming_player_game_context is left out' END)
+    ELSE
+        concat('the date takes upcoming_player_game_context, and the player has no row in it',
+            CASE WHEN EXISTS (FROM games WHERE game_date = {date} AND player_lookup = '{key}') THEN '; the row in player_game_summary counts for the synthetic context only' END)
+    END || ' (§2.2)'
+    FROM context_taken";
+
+/// Why a row of PGS does not make a roster player; nothing where there is none.
+const LEFT_OUT_OF_ROSTER: &str = "
+    SELECT concat('the row in player_game_summary is left out: ', team_abbr, ' against ', opponent_team_abbr, ' is not between two of the 30 teams')
+    FROM player_game_summary WHERE game_date = {date} AND player_lookup = '{key}' ORDER BY game_id";

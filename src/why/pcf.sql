@@ -1,29 +1,66 @@
 -- ## Context of the date: rows of UPCG against players of PGS; below 90 % everybody takes the synthetic one (§2.2)
-SELECT contexts, players, CASE WHEN contexts = 0 OR (players > 0 AND contexts < 0.9 * players) THEN 'synthetic, from past games' ELSE 'upcoming_player_game_context' END AS taken
-FROM (SELECT count(*)::BIGINT AS contexts FROM contexts), (SELECT count(DISTINCT player_lookup)::BIGINT AS players FROM games WHERE game_date = {date})
+SELECT upcg_rows, pgs_players, CASE WHEN is_synthetic THEN 'synthetic, from past games' ELSE 'upcoming_player_game_context' END AS taken FROM context_taken
 
--- ## Row of upcoming_player_game_context (§2.1)
-SELECT game_id, opponent_team_abbr AS opponent, days_rest, back_to_back, games_in_last_7_days AS games_7, minutes_in_last_7_days AS minutes_7,
+-- ## Rows of upcoming_player_game_context: of several the first, and none on a synthetic date (§2.1, §2.4)
+SELECT CASE WHEN (SELECT is_synthetic FROM context_taken) THEN 'left out' WHEN choice = 1 THEN 'taken' ELSE 'duplicate' END AS role,
+    game_id, opponent_team_abbr AS opponent, days_rest, back_to_back, games_in_last_7_days AS games_7, minutes_in_last_7_days AS minutes_7,
     avg_minutes_per_game_last_7 AS avg_minutes_7, back_to_backs_last_14_days AS b2b_14, player_age AS age, projected_usage_rate AS usage_projected,
     avg_usage_rate_last_7_games AS usage_7, star_teammates_out AS stars_out, pace_differential AS pace_diff
-FROM contexts WHERE player_lookup = '{key}'
+FROM upcg_of_player ORDER BY choice
 
--- ## Games of the 7 days before the date, from which a synthetic context is made (§2.3)
+-- ## Synthetic context: rows of the date, of several the first (§2.3, §2.4)
+SELECT CASE WHEN choice = 1 THEN 'taken' ELSE 'duplicate' END AS role, game_id, opponent_team_abbr AS opponent, universal_player_id
+FROM pgs_of_player WHERE (SELECT is_synthetic FROM context_taken) ORDER BY choice
+
+-- ## Synthetic context: games of the 7 days before the date (§2.3)
 SELECT game_date, game_id, minutes_played AS minutes, usage_rate, game_date = {date} - 1 AS yesterday
-FROM games WHERE player_lookup = '{key}' AND game_date BETWEEN {date} - 7 AND {date} - 1 ORDER BY game_date DESC
+FROM games WHERE (SELECT is_synthetic FROM context_taken) AND EXISTS (FROM pgs_of_player) AND player_lookup = '{key}' AND game_date BETWEEN {date} - 7 AND {date} - 1
+ORDER BY game_date DESC, game_id
 
--- ## PSZA row of the date: what the player's shots are (§3.4)
-SELECT primary_scoring_zone AS primary_zone, paint_rate_last_10 AS paint_rate, mid_range_rate_last_10 AS mid_rate, three_pt_rate_last_10 AS three_rate
-FROM player_shot_zone_analysis WHERE analysis_date = {date} AND player_lookup = '{key}'
+-- ## Inputs: as read, and the default that stands for NULL (§3.0)
+SELECT name AS input, value AS "read", fallback AS "default", coalesce(value, fallback) AS used, CASE WHEN value IS NULL THEN 'default' ELSE source END AS taken
+FROM (
+    SELECT CASE WHEN (SELECT is_synthetic FROM context_taken) THEN 'synthetic' ELSE 'UPCG' END AS source, unnest([
+        {'n': 1, 'name': 'days_rest', 'value': days_rest::VARCHAR, 'fallback': '1'},
+        {'n': 2, 'name': 'back_to_back', 'value': back_to_back::VARCHAR, 'fallback': 'false'},
+        {'n': 3, 'name': 'games_in_last_7_days', 'value': games_7::VARCHAR, 'fallback': '3'},
+        {'n': 4, 'name': 'minutes_in_last_7_days', 'value': minutes_7::VARCHAR, 'fallback': '200'},
+        {'n': 5, 'name': 'avg_minutes_per_game_last_7', 'value': avg_minutes_7::VARCHAR, 'fallback': '30'},
+        {'n': 6, 'name': 'back_to_backs_last_14_days', 'value': b2b_14::VARCHAR, 'fallback': '0'},
+        {'n': 7, 'name': 'player_age', 'value': age::VARCHAR, 'fallback': '25'},
+        {'n': 8, 'name': 'projected_usage_rate', 'value': usage_projected::VARCHAR, 'fallback': '25'},
+        {'n': 9, 'name': 'avg_usage_rate_last_7_games', 'value': usage_7::VARCHAR, 'fallback': '25'},
+        {'n': 10, 'name': 'star_teammates_out', 'value': stars_out::VARCHAR, 'fallback': '0'},
+        {'n': 11, 'name': 'pace_differential', 'value': pace_diff::VARCHAR, 'fallback': '0'}], recursive := true)
+    FROM context_of_player)
+ORDER BY n
 
--- ## TDZA row of the opponent: what it allows, in points against the league (§3.4)
-SELECT team_abbr AS opponent, weakest_zone, paint_defense_vs_league_avg AS paint, mid_range_defense_vs_league_avg AS mid_range, three_pt_defense_vs_league_avg AS three_pt
-FROM team_defense_zone_analysis
-WHERE analysis_date = {date} AND team_abbr IN (
-    SELECT opponent_team_abbr FROM contexts WHERE player_lookup = '{key}' UNION SELECT opponent_team_abbr FROM games WHERE game_date = {date} AND player_lookup = '{key}')
+-- ## Fatigue: 100 and these steps, within 0 and 100 (§3.1)
+SELECT step, points FROM (
+    SELECT unnest([
+        {'n': 1, 'step': 'back to back', 'points': CASE WHEN b2b THEN -15 ELSE 0 END},
+        {'n': 2, 'step': '3 days of rest or more, not back to back', 'points': CASE WHEN NOT b2b AND rest >= 3 THEN 5 ELSE 0 END},
+        {'n': 3, 'step': '4 games in 7 days or more', 'points': CASE WHEN games >= 4 THEN -10 ELSE 0 END},
+        {'n': 4, 'step': 'more than 240 minutes in 7 days', 'points': CASE WHEN minutes > 240 THEN -10 ELSE 0 END},
+        {'n': 5, 'step': 'more than 35 minutes a game', 'points': CASE WHEN average > 35 THEN -8 ELSE 0 END},
+        {'n': 6, 'step': 'back to backs in 14 days: 2 or more, or 1', 'points': CASE WHEN b2bs >= 2 THEN -12 WHEN b2bs = 1 THEN -5 ELSE 0 END},
+        {'n': 7, 'step': 'age 35 or more, or 30', 'points': CASE WHEN age >= 35 THEN -10 WHEN age >= 30 THEN -5 ELSE 0 END}], recursive := true)
+    FROM (SELECT coalesce(back_to_back, false) AS b2b, coalesce(days_rest, 1) AS rest, coalesce(games_7, 3) AS games, coalesce(minutes_7, 200) AS minutes,
+            coalesce(avg_minutes_7, 30) AS average, coalesce(b2b_14, 0) AS b2bs, coalesce(age, 25) AS age FROM context_of_player))
+ORDER BY n
 
--- ## Stored row: four scores with how each came about, and their sum (§3.2 to §3.8)
-SELECT name, value FROM (
-    UNPIVOT (SELECT COLUMNS(* EXCLUDE (data_quality_issues))::VARCHAR FROM player_composite_factors WHERE game_date = {date} AND player_lookup = '{key}')
-    ON COLUMNS(*) INTO NAME name VALUE value)
+-- ## Shot zone mismatch: the player's PSZA row against the TDZA row of the opponent; without one of them 0 (§3.2)
+SELECT context.opponent, shot.player_lookup IS NOT NULL AS psza_row, shot.primary_scoring_zone AS primary_zone,
+    shot.paint_rate_last_10 AS paint_rate, shot.mid_range_rate_last_10 AS mid_rate, shot.three_pt_rate_last_10 AS three_rate,
+    defense.team_abbr IS NOT NULL AS tdza_row, defense.weakest_zone AS weak_zone, defense.paint_defense_vs_league_avg AS paint,
+    defense.mid_range_defense_vs_league_avg AS mid_range, defense.three_pt_defense_vs_league_avg AS three_pt,
+    CASE WHEN shot.player_lookup IS NULL OR defense.team_abbr IS NULL THEN NULL WHEN shot.primary_scoring_zone = 'mid_range' THEN 'mid_range'
+        WHEN shot.primary_scoring_zone = 'perimeter' THEN 'three_pt' ELSE 'paint' END AS scored_as
+FROM context_of_player AS context
+LEFT JOIN player_shot_zone_analysis AS shot ON shot.analysis_date = {date} AND shot.player_lookup = '{key}'
+LEFT JOIN team_defense_zone_analysis AS defense ON defense.analysis_date = {date} AND defense.team_abbr = nullif(context.opponent, '')
+
+-- ## Stored row: fatigue_score - 100 over 20, plus the three scores unrounded as in the JSON, is the total (§3.1 to §3.9)
+SELECT name, value FROM (SELECT COLUMNS(* EXCLUDE (data_quality_issues))::VARCHAR FROM player_composite_factors WHERE game_date = {date} AND player_lookup = '{key}')
+    UNPIVOT INCLUDE NULLS (value FOR name IN (COLUMNS(*)))
 WHERE name SIMILAR TO '.*(_score|_adjustment|_json|completeness_pct|missing_data|warning|data_hash).*' AND name NOT SIMILAR TO 'source.*'

@@ -1,28 +1,36 @@
 -- ## Window: the last 15 games of the season, the date's own included (§2.2)
 SELECT game_number AS "#", game_date, game_id, opponent_team_abbr AS opponent,
     opp_paint_makes AS paint_made, opp_paint_attempts AS paint_att, opp_mid_range_makes AS mid_made, opp_mid_range_attempts AS mid_att,
-    opp_three_pt_makes AS three_made, opp_three_pt_attempts AS three_att, points_allowed AS points, defensive_rating AS rating, opponent_pace AS pace
+    opp_three_pt_makes AS three_made, opp_three_pt_attempts AS three_att, points_in_paint_allowed AS paint_points,
+    blocks_paint AS paint_blk, blocks_mid_range AS mid_blk, blocks_three_pt AS three_blk,
+    points_allowed AS points, defensive_rating AS rating, opponent_pace AS pace
 FROM team_window WHERE game_number <= 15 ORDER BY game_number
 
--- ## Sums over the window: NULL counts as 0; a row needs 15 games (§3.1)
-SELECT concat(count(*), ' of 15 games') AS games, sum(opp_paint_makes)::BIGINT AS paint_made, sum(opp_paint_attempts)::BIGINT AS paint_att,
-    sum(opp_mid_range_makes)::BIGINT AS mid_made, sum(opp_mid_range_attempts)::BIGINT AS mid_att,
-    sum(opp_three_pt_makes)::BIGINT AS three_made, sum(opp_three_pt_attempts)::BIGINT AS three_att,
-    sum(points_allowed)::BIGINT AS points, avg(defensive_rating)::DOUBLE AS rating, avg(opponent_pace)::DOUBLE AS pace
+-- ## Sums over the window, NULL as 0, and means of the games that have a rating or a pace; a row needs 15 games (§3.1, §3.3)
+SELECT concat(count(*), ' of 15 games') AS games, coalesce(sum(opp_paint_makes), 0)::BIGINT AS paint_made, coalesce(sum(opp_paint_attempts), 0)::BIGINT AS paint_att,
+    coalesce(sum(opp_mid_range_makes), 0)::BIGINT AS mid_made, coalesce(sum(opp_mid_range_attempts), 0)::BIGINT AS mid_att,
+    coalesce(sum(opp_three_pt_makes), 0)::BIGINT AS three_made, coalesce(sum(opp_three_pt_attempts), 0)::BIGINT AS three_att,
+    coalesce(sum(points_in_paint_allowed), 0)::BIGINT AS paint_points,
+    coalesce(sum(blocks_paint), 0)::BIGINT AS paint_blk, coalesce(sum(blocks_mid_range), 0)::BIGINT AS mid_blk, coalesce(sum(blocks_three_pt), 0)::BIGINT AS three_blk,
+    coalesce(sum(points_allowed), 0)::BIGINT AS points,
+    sum((defensive_rating * 100)::BIGINT)::DOUBLE / 100::DOUBLE / count(defensive_rating)::DOUBLE AS rating, count(defensive_rating)::BIGINT AS rating_games,
+    sum((opponent_pace * 10)::BIGINT)::DOUBLE / 10::DOUBLE / count(opponent_pace)::DOUBLE AS pace, count(opponent_pace)::BIGINT AS pace_games
 FROM team_window WHERE game_number <= 15 HAVING count(*) > 0
 
--- ## League: teams with 10 games in the last 31 days; fewer than 10 such teams mean the defaults 0.580, 0.410, 0.355 (§2.3, §3.2)
+-- ## League averages: of the teams with 10 games in the 31 days up to the date and all three ratios; fewer than 10 such teams mean the defaults (§2.3, §3.2)
+-- In whole numbers of 2^-57 the sum of the ratios is exact, as the processor's is.
 SELECT count(*)::BIGINT AS teams, CASE WHEN count(*) < 10 THEN 'defaults' ELSE 'averages of the teams' END AS taken,
-    avg(paint) AS paint, avg(mid) AS mid_range, avg(three) AS three_pt
+    CASE WHEN count(*) < 10 THEN 0.580::DOUBLE ELSE sum((paint * 144115188075855872)::BIGINT)::BIGINT::DOUBLE / 144115188075855872 / count(*) END AS paint,
+    CASE WHEN count(*) < 10 THEN 0.410::DOUBLE ELSE sum((mid * 144115188075855872)::BIGINT)::BIGINT::DOUBLE / 144115188075855872 / count(*) END AS mid_range,
+    CASE WHEN count(*) < 10 THEN 0.355::DOUBLE ELSE sum((three * 144115188075855872)::BIGINT)::BIGINT::DOUBLE / 144115188075855872 / count(*) END AS three_pt
 FROM (
     SELECT sum(opp_paint_makes) / nullif(sum(opp_paint_attempts), 0) AS paint, sum(opp_mid_range_makes) / nullif(sum(opp_mid_range_attempts), 0) AS mid,
         sum(opp_three_pt_makes) / nullif(sum(opp_three_pt_attempts), 0) AS three
-    FROM team_defense_game_summary WHERE game_date BETWEEN {date} - 30 AND {date} AND defending_team_abbr IN (SELECT team_abbr FROM teams)
+    FROM team_games WHERE game_date BETWEEN {date} - 30 AND {date}
     GROUP BY defending_team_abbr HAVING count(*) >= 10)
 WHERE paint IS NOT NULL AND mid IS NOT NULL AND three IS NOT NULL
 
--- ## Stored row: pct = made / attempts, versus league = (pct - league) x 100 points, unrounded (§3.3, §4.2)
-SELECT name, value FROM (
-    UNPIVOT (SELECT COLUMNS(* EXCLUDE (data_quality_issues))::VARCHAR FROM team_defense_zone_analysis WHERE analysis_date = {date} AND team_abbr = '{key}')
-    ON COLUMNS(*) INTO NAME name VALUE value)
-WHERE name SIMILAR TO '.*(last_15|per_game|vs_league|pace|sample|zone|hash).*'
+-- ## Stored row: pct = made / attempts, NULL without attempts; per game = sum / 15; versus league = (pct - league) x 100 points, unrounded; zones by the smallest and greatest difference (§3.1, §3.4 to §3.6, §4.2)
+SELECT name, value FROM (SELECT COLUMNS(* EXCLUDE (data_quality_issues))::VARCHAR FROM team_defense_zone_analysis WHERE analysis_date = {date} AND team_abbr = '{key}')
+    UNPIVOT INCLUDE NULLS (value FOR name IN (COLUMNS(*)))
+WHERE name SIMILAR TO '.*(last_15|per_game|vs_league|pace|sample|zone|notes|hash).*'

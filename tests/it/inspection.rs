@@ -40,6 +40,33 @@ fn why_explains_a_row_of_each_processor() {
     }
 }
 
+/// The labels that are shown make the quality that is stored, also on one thread.
+#[test]
+fn why_shows_the_labels_that_made_the_quality() {
+    let desk = Desk::computed();
+    let file = desk.path("published/nba_predictions.ml_feature_store_v2/2023-12.parquet");
+    let rows = read_month_file(Table::MlFeatureStore, &file).expect("a month file");
+    let players = rows.column_by_name("player_lookup").expect("a key").as_string::<i32>();
+    for row in (rows.num_rows() - 60..rows.num_rows()).step_by(12) {
+        let arguments = ["why", "mlfs", players.value(row), "2023-12-10", "--threads", "1", "--format", "json"];
+        let outcome = desk.run(&arguments, &[]);
+        let explained: serde_json::Value = serde_json::from_str(&outcome.stdout).expect("one document");
+        let section = |start: &str| {
+            let sections = explained["sections"].as_array().expect("sections").iter();
+            sections.clone().find(|section| section["heading"].as_str().is_some_and(|text| text.starts_with(start)))
+        };
+        let (features, stored) = (section("Features").expect("features"), section("Stored row").expect("the row"));
+        let weight = features["columns"].as_array().expect("columns").iter().position(|name| name == "weight");
+        let weights = features["rows"].as_array().expect("rows").iter().map(|row| &row[weight.expect("weights")]);
+        let weights: Vec<f64> = weights.map(|text| text.as_str().expect("text").parse().expect("a number")).collect();
+        assert_eq!(weights.len(), 33);
+        let quality = stored["rows"].as_array().expect("rows").iter().find(|row| row[0] == "feature_quality_score");
+        let quality: f64 = quality.expect("a score")[1].as_str().expect("text").parse().expect("a number");
+        let shown = weights.iter().sum::<f64>() / 33.0;
+        assert!((shown - quality).abs() <= 0.005_000_1, "{shown} {quality}: {}", outcome.stdout);
+    }
+}
+
 #[test]
 fn why_explains_the_absence_of_a_row() {
     let desk = Desk::computed();

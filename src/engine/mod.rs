@@ -30,6 +30,7 @@ pub struct EngineSettings {
 /// A connection to the session's database.
 pub struct Session {
     connection: Connection,
+    has_limit: bool,
 }
 
 impl Session {
@@ -48,12 +49,18 @@ impl Session {
                     .because(error)
             })?;
         }
-        Ok(Self { connection: Connection::open_in_memory_with_flags(config)? })
+        let connection = Connection::open_in_memory_with_flags(config)?;
+        Ok(Self { connection, has_limit: settings.memory_limit.is_some() })
     }
 
     /// A second connection to the same database, for another thread.
     pub fn try_clone(&self) -> Result<Self> {
-        Ok(Self { connection: self.connection.try_clone()? })
+        Ok(Self { connection: self.connection.try_clone()?, has_limit: self.has_limit })
+    }
+
+    /// Whether memory was limited by the user, so that little should be held at a time.
+    pub fn has_memory_limit(&self) -> bool {
+        self.has_limit
     }
 
     /// Makes the files of an input readable under the table's name: the needed columns of the rows in

@@ -1,5 +1,6 @@
 //! Rows by month, while they arrive in any order: in memory up to a budget, beyond it in files.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
@@ -71,10 +72,11 @@ impl MonthRows {
         let dir = self.dir.as_ref().expect("made above").path();
         for (month, batches) in std::mem::take(&mut self.held) {
             for batch in batches {
-                if !self.spilled.contains_key(&month) {
-                    self.spilled.insert(month, writer(&file(dir, month), &batch)?);
-                }
-                self.spilled.get_mut(&month).expect("opened above").write(&batch)?;
+                let writer = match self.spilled.entry(month) {
+                    Entry::Occupied(entry) => entry.into_mut(),
+                    Entry::Vacant(entry) => entry.insert(open(&file(dir, month), &batch)?),
+                };
+                writer.write(&batch)?;
             }
         }
         self.held_bytes = 0;
@@ -90,8 +92,8 @@ impl MonthRows {
         if let Some(mut writer) = self.spilled.remove(&month) {
             writer.finish()?;
             let path = file(self.dir.as_ref().expect("there are files").path(), month);
-            let open = File::open(&path).map_err(|error| Error::io("open", &path, error))?;
-            for batch in StreamReader::try_new(BufReader::new(open), None)? {
+            let file = File::open(&path).map_err(|error| Error::io("open", &path, error))?;
+            for batch in StreamReader::try_new(BufReader::new(file), None)? {
                 batches.push(batch?);
             }
             std::fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))?;
@@ -105,7 +107,7 @@ fn file(dir: &Path, month: Month) -> PathBuf {
     dir.join(format!("{month}.arrow"))
 }
 
-fn writer(path: &Path, rows: &RecordBatch) -> Result<StreamWriter<File>> {
+fn open(path: &Path, rows: &RecordBatch) -> Result<StreamWriter<File>> {
     let file = File::create(path).map_err(|error| Error::io("create", path, error))?;
     let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
     Ok(StreamWriter::try_new_with_options(file, &rows.schema(), options)?)

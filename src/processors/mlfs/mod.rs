@@ -40,7 +40,9 @@ use crate::store::DateState;
 const DATA_SOURCE: &str = "mixed";
 
 /// About so many roster rows are joined at a time.
-const GATHERED_ROWS: usize = 1 << 16;
+const GATHERED_ROWS: usize = 1 << 17;
+/// The same where memory is limited: 256 MB suffice then.
+const GATHERED_ROWS_LIMITED: usize = 1 << 16;
 
 #[derive(Debug)]
 pub struct Mlfs;
@@ -77,6 +79,7 @@ impl Processor for Mlfs {
         let mut league = League::default();
         let months: Vec<_> = by_month(dates).collect();
         let (mut reader, mut gathered) = (None, 0);
+        let at_a_time = if session.has_memory_limit() { GATHERED_ROWS_LIMITED } else { GATHERED_ROWS };
         for (index, &(month, dates)) in months.iter().enumerate() {
             let mut histories = Vec::new();
             let mut rows = 0;
@@ -87,7 +90,7 @@ impl Processor for Mlfs {
             }
             if index == gathered {
                 // Joins and the sort hold their rows until the last: months are gathered a few at a time.
-                gathered = months.len().min(index + (GATHERED_ROWS / rows.max(1)).max(1));
+                gathered = months.len().min(index + (at_a_time / rows.max(1)).max(1));
                 let dates: Vec<_> = months[index..gathered].iter().flat_map(|(_, dates)| *dates).copied().collect();
                 drop(reader.take());
                 session.set_plan(&dates)?;

@@ -17,7 +17,7 @@ test: setup
 	$(CARGO) test --quiet $(RELEASE)
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet $(RELEASE) --no-deps
 
-# Every request of a sync and an upload meets every fault: an hour.
+# Every request of a sync and an upload to the fake meets every fault: half an hour.
 test-faults: setup
 	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test bigquery -- faults --nocapture
 

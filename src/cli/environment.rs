@@ -1,6 +1,6 @@
 //! Everything the process takes from its surroundings: variables, clock, host.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Days, FixedOffset, NaiveDate, Utc};
@@ -27,7 +27,7 @@ pub const MAXIMUM_BYTES_BILLED: &str = "PUTBACK_MAXIMUM_BYTES_BILLED";
 pub const UPLOAD_CHUNK_KIB: &str = "PUTBACK_UPLOAD_CHUNK_KIB";
 /// The wait before a first repetition of a request, in milliseconds.
 pub const RETRY_DELAY_MS: &str = "PUTBACK_RETRY_DELAY_MS";
-/// The project whose quota requests use, as for Google's own tools.
+/// The project whose quota requests use, as for Google's own tools; else the credentials file names it.
 pub const QUOTA_PROJECT: &str = "GOOGLE_CLOUD_QUOTA_PROJECT";
 /// Host and port of a BigQuery emulator, as for Google's own clients; no credentials are used then.
 pub const EMULATOR_HOST: &str = "BIGQUERY_EMULATOR_HOST";
@@ -79,13 +79,27 @@ pub fn bigquery(project: &str, location: Option<String>) -> Result<BigQuerySetti
         project: project.to_owned(),
         location,
         endpoint,
-        quota_project: variable(QUOTA_PROJECT),
+        quota_project: variable(QUOTA_PROJECT).or_else(|| quota_project_in(&credentials_file()?)),
         retry,
         maximum_bytes_billed: number(MAXIMUM_BYTES_BILLED)?.unwrap_or(50 << 30),
         chunk_bytes: number(UPLOAD_CHUNK_KIB)?.unwrap_or(8 << 10).next_multiple_of(256).max(256) << 10,
         run_id: format!("{}_{}", now.format("%Y%m%dT%H%M%S%6f"), std::process::id()),
         now,
     })
+}
+
+/// The file of Application Default Credentials, as Google's own tools look for it.
+fn credentials_file() -> Option<PathBuf> {
+    const WELL_KNOWN: &str = ".config/gcloud/application_default_credentials.json";
+    variable("GOOGLE_APPLICATION_CREDENTIALS")
+        .map(PathBuf::from)
+        .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(WELL_KNOWN)))
+}
+
+/// What `gcloud auth application-default set-quota-project` writes; nothing where it wrote none.
+fn quota_project_in(file: &Path) -> Option<String> {
+    let credentials: serde_json::Value = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    credentials["quota_project_id"].as_str().filter(|project| !project.is_empty()).map(str::to_owned)
 }
 
 fn with_scheme(host: &str) -> String {
@@ -121,4 +135,20 @@ pub fn program() -> String {
 /// Threads the machine can run at once.
 pub fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_credentials_file_names_the_quota_project() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("credentials.json");
+        assert_eq!(quota_project_in(&file), None);
+        std::fs::write(&file, r#"{"type":"authorized_user","quota_project_id":"paying"}"#).expect("a file");
+        assert_eq!(quota_project_in(&file).as_deref(), Some("paying"));
+        std::fs::write(&file, r#"{"type":"service_account"}"#).expect("a file");
+        assert_eq!(quota_project_in(&file), None);
+    }
 }

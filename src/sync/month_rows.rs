@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use arrow::ipc::CompressionType;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
@@ -59,7 +59,7 @@ impl MonthRows {
     /// When the budget is used up and nothing can be written.
     pub fn add(&mut self, month: Month, rows: RecordBatch) -> Result<()> {
         self.rows += rows.num_rows() as u64;
-        self.held_bytes += rows.get_array_memory_size();
+        self.held_bytes += bytes_of(&rows);
         self.held.entry(month).or_default().push(rows);
         if self.held_bytes > self.budget_bytes { self.spill() } else { Ok(()) }
     }
@@ -103,6 +103,11 @@ impl MonthRows {
     }
 }
 
+/// Of the rows themselves: columns of a message share its buffer, and a slice that of the whole.
+fn bytes_of(rows: &RecordBatch) -> usize {
+    rows.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum()
+}
+
 fn file(dir: &Path, month: Month) -> PathBuf {
     dir.join(format!("{month}.arrow"))
 }
@@ -122,6 +127,14 @@ mod tests {
     use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 
     use super::*;
+
+    #[test]
+    fn a_slice_weighs_what_it_holds() {
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
+        let numbers = Int64Array::from_iter_values(0..10_000);
+        let rows = RecordBatch::try_new(schema, vec![Arc::new(numbers)]).expect("a batch");
+        assert_eq!(bytes_of(&rows.slice(5, 10)), 80);
+    }
 
     #[test]
     fn rows_beyond_the_budget_come_back_in_order() {

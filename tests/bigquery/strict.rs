@@ -1,5 +1,7 @@
 //! What only the fake can stage.
 
+use std::sync::{Arc, Mutex};
+
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
 use tonic::Code;
@@ -7,7 +9,7 @@ use tonic::Code;
 use super::client::{job_ids, query, request};
 use super::desk::{Desk, ensure};
 use super::fake::JobFault;
-use super::proxy::Proxy;
+use super::proxy::{Fault, Proxy};
 use super::service::Service;
 use super::sync::{same_rows, seeded};
 use super::upload::with_target;
@@ -295,4 +297,34 @@ pub fn diff_by_dates(service: &'static Service) -> Result<(), Failed> {
     service.as_fake()?.execute(&sql)?;
     let outcome = desk.run(&["diff", "--with", &target])?;
     ensure(outcome.code == 9 && outcome.stdout.contains("dates: 2023-11-29 (+1 -0 ~0)"), &outcome.stdout)
+}
+
+/// A token may run out while a file is sent.
+pub fn token_in_a_chunk(service: &'static Service) -> Result<(), Failed> {
+    let (mut desk, project) = with_target(service)?;
+    let proxy = Proxy::before(&service.rest)?;
+    let chunks = Arc::new(Mutex::new((0, Vec::new())));
+    let seen = Arc::clone(&chunks);
+    proxy.on_request(move |request| {
+        let mut seen = seen.lock().expect("no thread panicked");
+        let index = seen.0;
+        seen.0 += 1;
+        if request.starts_with("PUT /upload/") {
+            seen.1.push(index);
+        }
+    });
+    desk.rest.clone_from(&proxy.address);
+    let to = format!("bigquery:{project}");
+    // The requests of an upload come in one order: it is seen once, and met the next time.
+    let first = {
+        *chunks.lock().expect("no thread panicked") = (0, Vec::new());
+        proxy.meddle(None);
+        desk.done(&["upload", "--to", &to])?;
+        chunks.lock().expect("no thread panicked").1.first().copied().ok_or("no chunk was sent")?
+    };
+    let (mut desk, project) = with_target(service)?;
+    desk.rest.clone_from(&proxy.address);
+    proxy.meddle(Some((first, Fault::TokenExpired)));
+    desk.done(&["upload", "--to", &format!("bigquery:{project}")])?;
+    service.holds(&project, &desk.path("putback-store"))
 }

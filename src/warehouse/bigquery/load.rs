@@ -78,14 +78,16 @@ async fn send_file(
         Ok(session) => session,
         Err(error) => return Ok(Err(error)),
     };
-    let (mut offset, mut failures) = (0, 0);
+    let (mut offset, mut failures, mut reauthorized) = (0, 0, false);
     loop {
         file.seek(std::io::SeekFrom::Start(offset)).await.map_err(read)?;
         let mut chunk = vec![0; chunk_bytes.min(total - offset) as usize];
         file.read_exact(&mut chunk).await.map_err(read)?;
         let progress = match put(rest, &session, chunk, offset, total).await {
             Ok(reply) => progress_of(&reply),
-            Err(error) if error.is_transient() && failures < rest.attempts() => {
+            // A token that ran out in the middle is asked for once more.
+            Err(error) if (error.is_transient() || (error.is(401) && !reauthorized)) && failures < rest.attempts() => {
+                reauthorized |= error.is(401);
                 failures += 1;
                 rest.pause(failures).await;
                 match put(rest, &session, Vec::new(), total, total).await {

@@ -1,3 +1,17 @@
+-- Which of contexts and roster makes the population of PCF: rows of contexts against distinct players (PCF §2.2).
+CREATE TEMP TABLE context_of_date AS
+WITH sides AS (SELECT '' AS team_abbr UNION SELECT team_abbr FROM teams)
+SELECT game_date, coalesce(contexts, 0) = 0 OR (coalesce(players, 0) > 0 AND contexts < 0.9 * players) AS is_synthetic
+FROM (SELECT DISTINCT game_date FROM plan)
+LEFT JOIN (
+    SELECT game_date, count(*) AS contexts FROM upcoming_player_game_context
+    WHERE coalesce(team_abbr, '') IN (FROM sides) AND coalesce(opponent_team_abbr, '') IN (FROM sides)
+    GROUP BY game_date) USING (game_date)
+LEFT JOIN (
+    SELECT game_date, count(DISTINCT player_lookup) AS players FROM player_game_summary
+    WHERE coalesce(team_abbr, '') IN (FROM sides) AND coalesce(opponent_team_abbr, '') IN (FROM sides)
+    GROUP BY game_date) USING (game_date);
+
 -- Where every entity of a done date ended: written, failed with a category, or skipped by rule
 -- (`orchestration.md` §8.3). Dates that are not done are accounted for as a whole by their state.
 CREATE OR REPLACE TEMP TABLE accounting AS
@@ -28,18 +42,6 @@ contexts AS (
         AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
 ),
 roster AS (SELECT DISTINCT game_date, player_lookup AS entity FROM games),
--- PCF §2.2: rows of contexts against distinct players decide which of the two makes the population.
-source_of_date AS (
-    SELECT done.game_date,
-        coalesce(row_count, 0) = 0 OR (coalesce(player_count, 0) > 0 AND row_count < 0.9 * player_count) AS is_synthetic
-    FROM (SELECT DISTINCT game_date FROM done) AS done
-    LEFT JOIN (
-        SELECT game_date, count(*) AS row_count FROM upcoming_player_game_context
-        WHERE coalesce(team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
-            AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
-        GROUP BY game_date) USING (game_date)
-    LEFT JOIN (SELECT game_date, count(*) AS player_count FROM roster GROUP BY game_date) USING (game_date)
-),
 first_team_game AS (
     SELECT CASE WHEN month(game_date) >= 10 THEN year(game_date) ELSE year(game_date) - 1 END AS season_year,
         defending_team_abbr AS entity, min(game_date) AS first_game
@@ -69,7 +71,7 @@ expected AS (
     FROM done
     JOIN (roster FULL JOIN contexts ON roster.game_date = contexts.game_date AND roster.entity = contexts.entity)
         ON done.game_date = coalesce(roster.game_date, contexts.game_date)
-    JOIN source_of_date ON source_of_date.game_date = done.game_date
+    JOIN context_of_date ON context_of_date.game_date = done.game_date
     WHERE done.processor = 'PCF'
 )
 SELECT
@@ -85,18 +87,6 @@ LEFT JOIN written ON written.processor = expected.processor AND written.game_dat
 LEFT JOIN failed ON failed.processor = expected.processor AND failed.game_date = expected.game_date AND failed.entity = expected.entity
 GROUP BY expected.processor, expected.game_date;
 
--- Which of contexts and roster made the population of PCF (PCF §2.2).
-CREATE TEMP TABLE context_of_date AS
-SELECT game_date, coalesce(contexts, 0) = 0 OR (coalesce(players, 0) > 0 AND contexts < 0.9 * players) AS is_synthetic
-FROM (SELECT DISTINCT game_date FROM plan)
-LEFT JOIN (
-    SELECT game_date, count(*) AS contexts FROM upcoming_player_game_context
-    WHERE coalesce(team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams) AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
-    GROUP BY game_date) USING (game_date)
-LEFT JOIN (
-    SELECT game_date, count(DISTINCT player_lookup) AS players FROM player_game_summary
-    WHERE coalesce(team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams) AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
-    GROUP BY game_date) USING (game_date);
 -- How many rows of a date have a feature of MLFS at its default: the constant is there and
 -- what it would come from is not (MLFS §3.2 to §3.6). `expected_games_count` is the number of games of list F.
 CREATE TEMP TABLE default_counts AS

@@ -24,7 +24,7 @@ pub struct GlobalArgs {
     /// Threads of the embedded database [default: all cores]; results do not depend on it
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// Memory of the embedded database, like 4GB; it spills beyond, and needs 256MB [default: 80% of the machine]
+    /// Memory of the embedded database, like 4GB; it spills beyond [default: 80% of the machine]
     #[arg(long, global = true, value_name = "SIZE")]
     pub memory_limit: Option<String>,
     /// Where the datasets of a BigQuery project lie, like us-west2 [default: where they are]

@@ -173,7 +173,7 @@ pub fn schema_changes(service: &'static Service) -> Result<(), Failed> {
         outcome.code == 12 && outcome.stderr.contains("column feature_version does not exist in the live table"),
         format!("{}: {}", outcome.code, outcome.stderr),
     )?;
-    // A required column comes.
+    // A column comes.
     let (mut desk, project) = with_target(service)?;
     let (fake, theirs) = (service.as_fake()?.clone(), project.clone());
     let _proxy = meanwhile(service, &mut desk, move || {
@@ -258,7 +258,7 @@ pub fn partition_filters(service: &'static Service) -> Result<(), Failed> {
     desk.done(&["upload", "--to", &to])?;
     desk.done(&["status", "--remote", "--to", &to])?;
     service.holds(&project, &desk.path("putback-store"))?;
-    // Nobody streams, so that loads, one comparison, one transaction and one verification are all.
+    // A comparison, five loads, a transaction and a verification; a count for each of four tables.
     ensure(job_ids(service, &project)?.len() <= 8 + 4, "too many jobs")
 }
 

@@ -9,6 +9,7 @@ use super::preflight;
 use super::range::RangeArgs;
 use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
+use super::status;
 use super::sync::announce_clipping;
 use crate::calendar::DateRanges;
 use crate::compute::{ComputeReport, ComputeRequest, DailyCache};
@@ -64,7 +65,7 @@ pub fn run(args: &ComputeArgs, global: &GlobalArgs, printer: Printer) -> Result<
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     let recorder = Recorder::begin(&settings, printer)?;
     let outcome = process(&settings, &lock, &range.ranges, &args.options, &recorder, printer).and_then(|report| {
-        let status = StatusReport::new(&lock.store().phase4()?, &report.dates);
+        let status = status::report(lock.store(), &report.dates)?;
         printer.status(&status);
         print_times(&report, printer);
         Ok(exit_code(&status))

@@ -11,10 +11,9 @@ use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::sync::announce_clipping;
 use super::upload::UploadOptions;
-use super::{sync, upload};
+use super::{status, sync, upload};
 use crate::calendar::DateRanges;
 use crate::error::Result;
-use crate::report::StatusReport;
 use crate::store::WriteLock;
 use crate::warehouse::Location;
 
@@ -72,7 +71,7 @@ fn steps(
     sync::pull(settings, lock, ranges, recorder, printer)?;
     let computed = compute::process(settings, lock, ranges, options, recorder, printer)?;
     let (uploaded, held_back) = upload::publish(settings, lock.store(), to_publish, upload, recorder, printer)?;
-    let status = StatusReport::new(&lock.store().phase4()?, &computed.dates);
+    let status = status::report(lock.store(), &computed.dates)?;
     if printer.is_json() {
         printer.json(&serde_json::json!({ "status": status, "upload": upload::json(&uploaded) }));
     } else {

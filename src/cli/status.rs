@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{NaiveDate, Utc};
 use clap::Args;
 
 use super::exit::ExitCode;
@@ -70,11 +70,7 @@ fn show(args: &StatusArgs, store: &Store, printer: Printer) -> Result<()> {
         )
         .hint("run `putback sync` first, or name another --store or range"));
     }
-    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
-    let stale = crate::compute::stale_dates(&phase3, &phase4, &dates);
-    let (validations, calendar) = (Validations::load(store), crate::compute::calendar(&schedule, &Silent));
-    let mut report =
-        StatusReport::judged(&phase4, &dates, Evidence { stale, validations: &validations, calendar: &calendar });
+    let mut report = judged(store, &schedule, &dates)?;
     if let Some(only) = args.processor {
         report.rows.retain(|row| row.processor == only);
         report.not_done.retain(|date| date.processor == only);
@@ -88,6 +84,18 @@ fn show(args: &StatusArgs, store: &Store, printer: Printer) -> Result<()> {
         printer.status(&report);
     }
     Ok(())
+}
+
+/// How the dates of a store stand, and what is to be said of their years.
+pub fn report(store: &Store, dates: &[NaiveDate]) -> Result<StatusReport> {
+    judged(store, &load_schedule(store)?, dates)
+}
+
+fn judged(store: &Store, schedule: &Schedule, dates: &[NaiveDate]) -> Result<StatusReport> {
+    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
+    let stale = crate::compute::stale_dates(&phase3, &phase4, dates);
+    let (validations, calendar) = (Validations::load(store), crate::compute::calendar(schedule, &Silent));
+    Ok(StatusReport::judged(&phase4, dates, Evidence { stale, validations: &validations, calendar: &calendar }))
 }
 
 /// Shows the status again and again while another process writes the store.

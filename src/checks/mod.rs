@@ -14,6 +14,7 @@ pub use catalogue::{Check, Phase, Severity, catalogue, catalogue_text};
 
 use crate::calendar::{DateRange, Month, Season, SeasonCalendar, date_of_day};
 use crate::catalog::{TEAMS, Table};
+use crate::compute::stale_dates;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
@@ -108,7 +109,7 @@ pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
     let (phase3, phase4) = (request.store.phase3()?, request.store.phase4()?);
     let session = Session::open(&request.engine)?;
     view_tables(&session, request, &phase3, &phase4)?;
-    set_dates(&session, request, &phase4)?;
+    set_dates(&session, request, &phase3, &phase4)?;
     let mut accounting = BTreeMap::new();
     if request.phase == Phase::Outputs {
         session.execute(include_str!("accounting.sql"))?;
@@ -200,20 +201,30 @@ fn view_tables(
 }
 
 /// The tables `plan`, `history` and `state`.
-fn set_dates(session: &Session, request: &CheckRequest<'_>, phase4: &Phase4Manifest) -> Result<()> {
+fn set_dates(
+    session: &Session,
+    request: &CheckRequest<'_>,
+    phase3: &Phase3Manifest,
+    phase4: &Phase4Manifest,
+) -> Result<()> {
     session.set_plan(request.dates)?;
     session.execute(include_str!("dates.sql"))?;
+    let stale = stale_dates(phase3, phase4, request.dates);
     let mut rows = Vec::new();
     for id in ProcessorId::ALL {
         for &date in request.dates {
-            let (state, count) = match phase4.record(id, date) {
-                None => ("pending", 0),
-                Some(record) => (state_name(&record.state), record.rows),
+            let (state, count, fewer) = match phase4.record(id, date) {
+                None => ("pending", 0, 0),
+                Some(record) => (state_name(&record.state), record.rows, record.fewer_rows),
             };
-            rows.push(format!("('{id}', DATE '{date}', '{state}', {count})"));
+            let is_stale = stale.get(&id).is_some_and(|dates| dates.contains(&date));
+            rows.push(format!("('{id}', DATE '{date}', '{state}', {count}, {fewer}, {is_stale})"));
         }
     }
-    session.execute("CREATE TEMP TABLE state (processor VARCHAR, game_date DATE, state VARCHAR, rows BIGINT)")?;
+    session.execute(
+        "CREATE TEMP TABLE state (processor VARCHAR, game_date DATE, state VARCHAR, rows BIGINT, \
+         fewer_rows BIGINT, is_stale BOOLEAN)",
+    )?;
     for some in rows.chunks(1000) {
         session.execute(&format!("INSERT INTO state VALUES {}", some.join(", ")))?;
     }

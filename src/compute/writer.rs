@@ -150,6 +150,7 @@ impl<'a> OutputWriter<'a> {
                 let record = DateRecord {
                     state: date.state.clone(),
                     rows: date.rows,
+                    fewer_rows: fewer_rows(records, date.date, date.rows),
                     hash: date.hash,
                     failures: count_by_category(&date.failures),
                     failures_hash: failures_hash(&date.failures),
@@ -178,6 +179,7 @@ impl<'a> OutputWriter<'a> {
             let record = DateRecord {
                 state: state.clone(),
                 rows: 0,
+                fewer_rows: fewer_rows(records, *date, 0),
                 hash: no_rows.clone(),
                 failures: BTreeMap::new(),
                 failures_hash: String::new(),
@@ -257,6 +259,11 @@ impl<'a> OutputWriter<'a> {
         let (batch, _) = sort_by_key(table, &concat_batches(table.schema().arrow(), &parts)?)?;
         Ok(Some(batch))
     }
+}
+
+/// What a date loses against its record so far.
+fn fewer_rows(records: &BTreeMap<NaiveDate, DateRecord>, date: NaiveDate, rows: u64) -> u64 {
+    records.get(&date).map_or(0, |before| before.rows.saturating_sub(rows))
 }
 
 /// Writes the dates of an output, and before each the kept dates that come before it.

@@ -70,6 +70,9 @@ pub struct DateRecord {
     pub state: DateState,
     /// Output rows.
     pub rows: u64,
+    /// By how many rows that is less than what the computation before made of the date.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub fewer_rows: u64,
     /// Content hash of the output rows, volatile columns left out.
     pub hash: String,
     /// Failure rows by category.
@@ -98,6 +101,10 @@ pub enum DateState {
     Failed { reason: String },
     /// Not attempted, by the named rule.
     Skipped { reason: String },
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl DateState {

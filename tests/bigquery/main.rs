@@ -32,7 +32,7 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 29] = [
+const TESTS: [(&str, Where, Test); 30] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_survives_streams_that_break", Emulator, sync::broken_streams),
@@ -52,6 +52,7 @@ const TESTS: [(&str, Where, Test); 29] = [
     ("upload_refuses_a_streaming_buffer", Fake, strict::streaming_buffer),
     ("upload_survives_a_buffer_that_fills_meanwhile", Fake, strict::late_streaming_buffer),
     ("upload_notices_a_schema_that_changes_meanwhile", Fake, strict::schema_changes),
+    ("upload_parses_text_for_json_columns", Fake, strict::json_columns),
     ("upload_tells_a_quota_and_goes_on_later", Fake, strict::quotas),
     ("upload_asks_for_a_token_in_the_middle_of_a_file", Fake, strict::token_in_a_chunk),
     ("upload_outlives_jobs_that_fail", Fake, strict::failing_jobs),

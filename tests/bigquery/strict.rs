@@ -187,6 +187,17 @@ pub fn schema_changes(service: &'static Service) -> Result<(), Failed> {
     service.holds(&project, &desk.path("putback-store"))
 }
 
+pub fn json_columns(service: &'static Service) -> Result<(), Failed> {
+    let (desk, project) = with_target(service)?;
+    let sql = "ALTER COLUMN pace_context_json SET DATA TYPE VARCHAR";
+    service.as_fake()?.alter_columns(&project, "nba_precompute.player_composite_factors", sql, |fields| {
+        let field = fields.iter_mut().find(|field| field["name"] == "pace_context_json").expect("a column");
+        field["type"] = "JSON".into();
+    });
+    desk.done(&["upload", "--to", &format!("bigquery:{project}")])?;
+    service.holds(&project, &desk.path("putback-store"))
+}
+
 pub fn quotas(service: &'static Service) -> Result<(), Failed> {
     let (desk, project) = with_target(service)?;
     let (fake, to) = (service.as_fake()?, format!("bigquery:{project}"));

@@ -22,6 +22,11 @@ impl LiveTable {
         self.resource["schema"]["fields"].as_array().map_or(&[], Vec::as_slice)
     }
 
+    /// The service's own name of a column's type.
+    pub fn type_of(&self, column: &str) -> Option<&str> {
+        self.fields().iter().find(|field| field["name"] == column)?["type"].as_str()
+    }
+
     /// The columns as Arrow types; what we have no type for is binary.
     pub fn arrow(&self) -> Schema {
         Schema::new(self.fields().iter().map(arrow_field).collect::<Vec<_>>())

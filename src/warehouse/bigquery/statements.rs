@@ -109,6 +109,8 @@ pub(super) struct TableStatement {
     pub staging: String,
     /// Columns of the target that we fill.
     pub columns: Vec<String>,
+    /// What of the staging table goes into them.
+    pub values: Vec<String>,
     /// Values of [`content`]: what is in the target now, and what we send.
     pub planned: String,
     pub sent: String,
@@ -151,10 +153,11 @@ pub(super) fn transaction(ledger: &str, tables: &[TableStatement], row: &LedgerR
         &format!("{STALE_PLAN}: rows were changed {what}"),
     ));
     for table in tables {
-        let (predicate, columns) = (table.scope.predicate(), table.columns.join(", "));
+        let predicate = table.scope.predicate();
+        let (columns, values) = (table.columns.join(", "), table.values.join(", "));
         let TableStatement { target, staging, .. } = table;
         sql.push_str(&format!("DELETE FROM {target} WHERE {predicate};\n"));
-        sql.push_str(&format!("INSERT INTO {target} ({columns}) SELECT {columns} FROM {staging} WHERE {predicate};\n"));
+        sql.push_str(&format!("INSERT INTO {target} ({columns}) SELECT {values} FROM {staging} WHERE {predicate};\n"));
     }
     sql.push_str(&must_hold(&format!("CONCAT({target}) = '{sent}'"), &format!("{BAD_TARGET} {what}")));
     sql.push_str(&format!(

@@ -9,7 +9,9 @@ use super::tables::Name;
 /// Functions that the embedded database calls otherwise.
 pub const MACROS: &str = "SET threads = 1; SET TimeZone = 'UTC'; \
     CREATE MACRO UNIX_MICROS(moment) AS epoch_us(moment); \
-    CREATE MACRO COUNTIF(condition) AS count_if(condition);";
+    CREATE MACRO COUNTIF(condition) AS count_if(condition); \
+    CREATE MACRO PARSE_JSON(text, wide_number_mode := 'exact') AS \
+    CASE WHEN text IS NULL OR json_valid(text) THEN text ELSE error('Invalid input to PARSE_JSON') END;";
 
 /// The least that a query bills for each table it refers to.
 const LEAST_BYTES: u64 = 10 << 20;
@@ -128,6 +130,9 @@ impl Core {
             return Err(Failure::invalid(format!("{verb} must have a WHERE clause")));
         }
         let Some(name) = references(statement).first().and_then(|(text, _)| Name::parse(text)) else { return Ok(()) };
+        if verb == "INSERT" {
+            self.refuse_text_for_json(&name, statement)?;
+        }
         let is_buffered = self.tables.get(&name).is_some_and(super::tables::Table::has_streaming_buffer);
         if is_buffered && matches!(verb, "DELETE" | "UPDATE" | "MERGE") {
             return Err(Failure::invalid(format!(
@@ -136,6 +141,20 @@ impl Core {
             )));
         }
         Ok(())
+    }
+
+    fn refuse_text_for_json(&self, name: &Name, statement: &str) -> Result<(), Failure> {
+        let fields = self.tables.get(name).map_or(&[][..], super::tables::Table::fields).iter();
+        let is_unfit = |column: &&str| {
+            statement.contains(&format!("{column},")) && !statement.contains(&format!("PARSE_JSON({column}"))
+        };
+        let columns = fields.filter(|field| field["type"] == "JSON").filter_map(|field| field["name"].as_str());
+        match columns.into_iter().find(is_unfit) {
+            None => Ok(()),
+            Some(column) => Err(Failure::invalid(format!(
+                "Query column has type STRING which cannot be inserted into column {column}, which has type JSON"
+            ))),
+        }
     }
 
     fn translate(&mut self, statement: &str) -> Result<Translated, Failure> {

@@ -1,0 +1,157 @@
+//! The transaction, and what the target holds after it.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde_json::json;
+
+use super::{GENERATIONS, Publication, date_content};
+use crate::error::{Error, ErrorKind, Result};
+use crate::warehouse::DateContent;
+use crate::warehouse::bigquery::BigQuery;
+use crate::warehouse::bigquery::jobs::JobFailure;
+use crate::warehouse::bigquery::statements::{
+    BAD_STAGING, BAD_TARGET, LEDGER, LedgerRow, STALE_PLAN, TableStatement, content, dates_sql, transaction,
+};
+
+impl BigQuery {
+    pub(super) fn ledger(&self) -> String {
+        format!("`{}.{}.{}`", self.settings.project, LEDGER.0, LEDGER.1)
+    }
+
+    fn create_ledger(&self) -> Result<()> {
+        if self.live_table(LEDGER.0, LEDGER.1)?.is_some() {
+            return Ok(());
+        }
+        let column = |name: &str, ty: &str| json!({ "name": name, "type": ty, "mode": "REQUIRED" });
+        let fields = [
+            column("publication_id", "STRING"),
+            column("parent_id", "STRING"),
+            column("version", "STRING"),
+            column("published_at", "TIMESTAMP"),
+            column("first_date", "DATE"),
+            column("last_date", "DATE"),
+            column("row_count", "INTEGER"),
+            column("summary", "STRING"),
+        ];
+        self.create_table(
+            LEDGER.0,
+            json!({
+                "tableReference": { "projectId": self.settings.project, "datasetId": LEDGER.0, "tableId": LEDGER.1 },
+                "schema": { "fields": fields },
+                "description": "One row for each publication of putback",
+            }),
+        )
+    }
+
+    pub(super) fn commit_id(&self, publication: &Publication, generation: u32) -> String {
+        format!("putback_{}_commit_g{generation}", publication.id)
+    }
+
+    pub(super) fn script(&self, publication: &Publication) -> String {
+        let tables: Vec<TableStatement> = publication
+            .parts
+            .iter()
+            .map(|part| TableStatement {
+                scope: part.scope.clone(),
+                target: self.reference(part.table),
+                staging: self.staging_reference(publication, part),
+                columns: part.columns(),
+                values: part.values(),
+                planned: content(&part.planned),
+                sent: content(&part.sent),
+            })
+            .collect();
+        let dates = || publication.parts.iter().flat_map(|part| part.scope.dates());
+        let summary: Vec<String> = publication
+            .parts
+            .iter()
+            .map(|part| format!("{}: {} dates, {} rows", part.table, part.tokens.len(), part.rows.num_rows()))
+            .collect();
+        let row = LedgerRow {
+            publication_id: publication.id.clone(),
+            parent_id: publication.parent.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            first_date: dates().min().expect("a publication has dates"),
+            last_date: dates().max().expect("a publication has dates"),
+            row_count: publication.parts.iter().map(|part| part.rows.num_rows() as u64).sum(),
+            summary: summary.join("; "),
+        };
+        transaction(&self.ledger(), &tables, &row)
+    }
+
+    /// Runs the transaction. A job that failed burns its id; one that ended under an id of ours decides.
+    pub(super) fn commit(&self, publication: &Publication) -> Result<()> {
+        let script = self.script(publication);
+        let site = self.site();
+        self.create_ledger()?;
+        for generation in 0..GENERATIONS {
+            // A job that ended in an error of the service may have committed all the same.
+            if generation > 0 && self.is_published(publication)? {
+                return Ok(());
+            }
+            let id = self.commit_id(publication, generation);
+            let run = site.query(&id, &script);
+            let Some(job) = self.runtime.block_on(site.run(&self.rest, &run))? else { continue };
+            let Some(failure) = job.failure() else { return Ok(()) };
+            if !failure.is_transient() && !job.adopted {
+                return Err(refused(&failure, &job.id));
+            }
+            self.runtime.block_on(self.rest.pause(generation + 1));
+        }
+        Err(Error::new(
+            ErrorKind::Conflict,
+            format!("the transaction was refused {GENERATIONS} times: somebody else keeps writing"),
+        )
+        .hint("stop the other writer and run the same command again; nothing was published"))
+    }
+
+    fn is_published(&self, publication: &Publication) -> Result<bool> {
+        let sql = format!("SELECT COUNT(*) FROM {} WHERE publication_id = '{}'", self.ledger(), publication.id);
+        let rows = self.query_rows(&sql, "looking for the publication in the ledger")?;
+        Ok(rows.first().and_then(|row| row[0].as_str()).is_some_and(|count| count != "0"))
+    }
+
+    /// What is in the target after the commit: rows that somebody else appended meanwhile show here.
+    pub(super) fn verify(&self, publication: &Publication) -> Result<()> {
+        let queries = publication.parts.iter().enumerate().map(|(index, part)| {
+            let dates = dates_sql(part.table, &self.reference(part.table), &part.scope.predicate());
+            format!("SELECT {index} AS part, day, row_count, checksum FROM ({dates})")
+        });
+        let sql = queries.collect::<Vec<_>>().join("\nUNION ALL\n");
+        let mut found: Vec<BTreeMap<NaiveDate, DateContent>> = vec![BTreeMap::new(); publication.parts.len()];
+        for row in self.query_rows(&sql, "verifying the target")? {
+            if let Some((index, date, content)) = date_content(&row) {
+                found[index].insert(date, content);
+            }
+        }
+        for (part, found) in publication.parts.iter().zip(&found) {
+            if let Some(date) = part.scope.dates().find(|date| found.get(date) != part.sent.get(date)) {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    format!(
+                        "{} {date} is not what was just published: somebody else wrote it at the same time",
+                        part.table
+                    ),
+                )
+                .hint("stop the other writer and run the same command again: it compares anew"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a failed transaction means.
+fn refused(failure: &JobFailure, job_id: &str) -> Error {
+    let says = |mark: &str| failure.message.contains(mark);
+    let error = |kind, text: &str| Error::new(kind, format!("{text}: {} (job {job_id})", failure.message));
+    if says(STALE_PLAN) {
+        error(ErrorKind::StalePlan, "the target changed after it was compared; nothing was published")
+            .hint("run the same command again: it compares anew")
+    } else if says(BAD_STAGING) || says(BAD_TARGET) {
+        error(ErrorKind::Unexpected, "what arrived is not what was sent; nothing was published")
+            .hint("run the same command again, and report it if it happens again")
+    } else {
+        failure.describe("publishing", job_id)
+    }
+}

@@ -1,0 +1,188 @@
+//! Publishing, exactly once: freeze, load into staging, one transaction with a ledger row, receipts.
+//!
+//! Job ids are digests of what is sent and of what it replaces, so that an answer that was lost is
+//! found again, and nothing runs twice. Whether a publication happened is answered by the ledger alone.
+
+mod commit;
+mod part;
+mod plan;
+mod receipts;
+mod staging;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use self::part::Part;
+use self::receipts::{Receipts, load_receipts, save_receipts};
+use super::statements::content;
+use super::{BigQuery, dataset_of};
+use crate::catalog::Table;
+use crate::error::{Error, Result};
+use crate::numerics::hash::hex;
+use crate::progress::{Event, Observer, check_cancelled};
+use crate::store::{FileEntry, write_parquet};
+use crate::upload::{PublishSet, Target, UploadReport};
+use crate::warehouse::DateContent;
+
+/// Job ids that ended in an error are burnt; so many are tried.
+const GENERATIONS: u32 = 8;
+
+/// What is to be published, and after which publication.
+struct Planned {
+    parent: String,
+    parts: Vec<Part>,
+}
+
+/// A publication that is decided to the byte.
+struct Publication {
+    id: String,
+    parent: String,
+    parts: Vec<Part>,
+}
+
+impl Planned {
+    /// The id is a digest of what is sent, where to, and what it replaces.
+    fn named(self, target: &str, files: &[FileEntry]) -> Publication {
+        let mut digest = Sha256::new();
+        digest.update(format!("{target}|{}|{}", self.parent, env!("CARGO_PKG_VERSION")));
+        for part in &self.parts {
+            digest.update(format!("|{}|{}|{}", part.table, content(&part.planned), content(&part.sent)));
+            digest.update(part.scope.predicate());
+            digest.update(serde_json::to_vec(&part.load_fields()).expect("serializes"));
+        }
+        files.iter().for_each(|file| digest.update(&file.sha256));
+        Publication { id: hex(&digest.finalize()[..10]), parent: self.parent, parts: self.parts }
+    }
+}
+
+impl Target for BigQuery {
+    fn name(&self) -> String {
+        format!("bigquery:{}", self.settings.project)
+    }
+
+    fn publish(&self, set: &PublishSet<'_>, observer: &dyn Observer) -> Result<UploadReport> {
+        let path = self.receipts_path(set);
+        let mut receipts = load_receipts(&path)?;
+        let mut report = UploadReport::default();
+        let Some(publication) = self.plan(set, &mut receipts, &mut report)? else {
+            save_receipts(&path, &receipts)?;
+            return Ok(report);
+        };
+        self.refuse_if_unfit(&publication.parts)?;
+        let (publication, dir) = self.freeze(set, publication)?;
+        let files: Vec<PathBuf> = publication.parts.iter().map(|part| part.file_in(&dir)).collect();
+        for (index, (part, file)) in publication.parts.iter().zip(&files).enumerate() {
+            check_cancelled(observer)?;
+            self.stage(&publication, part, file)?;
+            observer.on(Event::MonthPublished { table: part.table, index: index + 1, total: publication.parts.len() });
+        }
+        check_cancelled(observer)?;
+        self.commit(&publication)?;
+        self.verify(&publication)?;
+        self.record(&publication, &mut receipts, &mut report)?;
+        save_receipts(&path, &receipts)?;
+        self.clean_up(&publication);
+        std::fs::remove_dir_all(&dir).map_err(|error| Error::io("remove", &dir, error))?;
+        Ok(report)
+    }
+
+    fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
+        let receipts = load_receipts(&self.receipts_path(set))?;
+        let mut dates: BTreeMap<Table, BTreeSet<NaiveDate>> = BTreeMap::new();
+        for part in &set.parts {
+            let receipt = receipts.tables.get(part.table.full_name());
+            let known = |date: &NaiveDate| receipt.and_then(|receipt| receipt.dates.get(date));
+            let open = part.dates.iter().filter(|(date, token)| known(date) != Some(&token.content));
+            dates.entry(part.table).or_default().extend(open.map(|(date, _)| *date));
+        }
+        Ok(dates)
+    }
+
+    fn rehearse(&self, set: &PublishSet<'_>) -> Result<Vec<String>> {
+        let mut receipts = load_receipts(&self.receipts_path(set))?;
+        let mut report = UploadReport::default();
+        let Some(planned) = self.plan(set, &mut receipts, &mut report)? else { return Ok(Vec::new()) };
+        self.refuse_if_unfit(&planned.parts)?;
+        // Without the files the id is not the one that an upload would use.
+        let publication = planned.named(&Target::name(self), &[]);
+        let mut lines = Vec::new();
+        for part in &publication.parts {
+            let resource = self.load_resource(&publication, part, 0);
+            let job = serde_json::to_string_pretty(&resource).expect("serializes");
+            lines.push(format!(
+                "-- load job, {} rows into {}\n{job}",
+                part.rows.num_rows(),
+                self.staging_name(&publication, part)
+            ));
+        }
+        lines.push(format!("-- query job {}\n{}", self.commit_id(&publication, 0), self.script(&publication)));
+        Ok(lines)
+    }
+}
+
+impl BigQuery {
+    fn receipts_path(&self, set: &PublishSet<'_>) -> PathBuf {
+        let name: String = Target::name(self)
+            .chars()
+            .map(|unit| if unit.is_ascii_alphanumeric() || unit == '-' { unit } else { '_' })
+            .collect();
+        set.store_root().join("published").join(format!("{name}.json"))
+    }
+
+    fn reference(&self, table: Table) -> String {
+        format!("`{}.{table}`", self.settings.project)
+    }
+
+    /// Writes the rows of every part to disk, as they will be sent, and names the publication by them.
+    fn freeze(&self, set: &PublishSet<'_>, planned: Planned) -> Result<(Publication, PathBuf)> {
+        let pending = set.scratch_dir("pending");
+        if pending.exists() {
+            std::fs::remove_dir_all(&pending).map_err(|error| Error::io("remove", &pending, error))?;
+        }
+        std::fs::create_dir_all(&pending).map_err(|error| Error::io("create", &pending, error))?;
+        let files = planned
+            .parts
+            .iter()
+            .map(|part| write_parquet(&part.file_in(&pending), &part.fitted(part.table.full_name())?))
+            .collect::<Result<Vec<_>>>()?;
+        let mut publication = planned.named(&Target::name(self), &files);
+        for part in &mut publication.parts {
+            let live =
+                self.live_table(dataset_of(part.table), part.table.name())?.ok_or_else(|| self.no_table(part.table))?;
+            part.version_at_commit = live.version();
+        }
+        let dir = set.scratch_dir(&publication.id);
+        if dir.exists() {
+            std::fs::remove_dir_all(&dir).map_err(|error| Error::io("remove", &dir, error))?;
+        }
+        std::fs::rename(&pending, &dir).map_err(|error| Error::io("rename", &pending, error))?;
+        Ok((publication, dir))
+    }
+
+    /// Receipts. They vouch for other dates only if nobody else wrote the table meanwhile.
+    fn record(&self, publication: &Publication, receipts: &mut Receipts, report: &mut UploadReport) -> Result<()> {
+        for part in &publication.parts {
+            let live =
+                self.live_table(dataset_of(part.table), part.table.name())?.ok_or_else(|| self.no_table(part.table))?;
+            let receipt = receipts.tables.entry(part.table.full_name().to_owned()).or_default();
+            if part.version_at_commit != part.live.version() {
+                receipt.dates.clear();
+            }
+            receipt.version = live.version();
+            receipt.dates.extend(part.tokens.clone());
+            part.add_to(report.tables.entry(part.table).or_default());
+        }
+        Ok(())
+    }
+}
+
+/// A row of the comparison: part, date, content.
+fn date_content(row: &[Value]) -> Option<(usize, NaiveDate, DateContent)> {
+    let text = |index: usize| row.get(index).and_then(Value::as_str).unwrap_or_default();
+    let content = DateContent { rows: text(2).parse().ok()?, checksum: text(3).to_owned() };
+    Some((text(0).parse().ok()?, text(1).parse().ok()?, content))
+}

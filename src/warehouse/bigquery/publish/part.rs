@@ -1,0 +1,192 @@
+//! The share of a table in a publication, and its rows in the live table's columns and types.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::{CastOptions, cast_with_options, concat_batches};
+use arrow::datatypes::{Field, Schema};
+use chrono::NaiveDate;
+use serde_json::Value;
+
+use crate::catalog::Table;
+use crate::error::{Error, ErrorKind, Result};
+use crate::upload::TableUpload;
+use crate::warehouse::bigquery::metadata::LiveTable;
+use crate::warehouse::bigquery::statements::Scope;
+use crate::warehouse::{DateContent, date_contents};
+
+/// The share of a table in a publication.
+pub(super) struct Part {
+    pub(super) table: Table,
+    pub(super) live: LiveTable,
+    pub(super) scope: Scope,
+    pub(super) rows: RecordBatch,
+    /// Tokens by date for the receipt.
+    pub(super) tokens: BTreeMap<NaiveDate, String>,
+    /// Dates that are sent even if keys and hashes agree.
+    pub(super) forced: BTreeSet<NaiveDate>,
+    /// The live table's version after it was compared.
+    pub(super) version_at_commit: String,
+    pub(super) sent: BTreeMap<NaiveDate, DateContent>,
+    pub(super) planned: BTreeMap<NaiveDate, DateContent>,
+}
+
+impl Part {
+    pub(super) fn new(table: Table, live: LiveTable) -> Self {
+        Self {
+            table,
+            live,
+            scope: Scope::new(table),
+            rows: RecordBatch::new_empty(table.schema().arrow().clone()),
+            tokens: BTreeMap::new(),
+            forced: BTreeSet::new(),
+            version_at_commit: String::new(),
+            sent: BTreeMap::new(),
+            planned: BTreeMap::new(),
+        }
+    }
+
+    /// The rows of the dates that are sent.
+    pub(super) fn wanted(&self, rows: &RecordBatch) -> Vec<RecordBatch> {
+        let slices = crate::store::date_slices(self.table, rows).into_iter();
+        let wanted = slices.filter(|(date, _)| self.tokens.contains_key(date));
+        wanted.map(|(_, range)| rows.slice(range.start, range.len())).collect()
+    }
+
+    /// Takes the rows of all dates that are sent.
+    pub(super) fn take_rows(&mut self, rows: &[RecordBatch]) -> Result<()> {
+        self.rows = concat_batches(self.table.schema().arrow(), rows)?;
+        self.sent = date_contents(self.table, &self.rows);
+        Ok(())
+    }
+
+    /// Takes out the dates whose content the target holds already, and returns their tokens.
+    pub(super) fn drop_held(&mut self) -> BTreeMap<NaiveDate, String> {
+        let is_held = |date: &NaiveDate| self.planned.get(date) == self.sent.get(date) && !self.forced.contains(date);
+        let held: BTreeMap<NaiveDate, String> =
+            self.tokens.iter().filter(|(date, _)| is_held(date)).map(|(date, token)| (*date, token.clone())).collect();
+        self.scope.remove(&held);
+        self.tokens.retain(|date, _| !held.contains_key(date));
+        self.planned.retain(|date, _| !held.contains_key(date));
+        self.sent.retain(|date, _| !held.contains_key(date));
+        let kept = crate::store::date_slices(self.table, &self.rows)
+            .into_iter()
+            .filter(|(date, _)| !held.contains_key(date))
+            .map(|(_, range)| self.rows.slice(range.start, range.len()))
+            .collect::<Vec<_>>();
+        self.rows = concat_batches(self.table.schema().arrow(), &kept).expect("slices of one batch");
+        held
+    }
+
+    pub(super) fn file_in(&self, dir: &Path) -> PathBuf {
+        dir.join(format!("{}.parquet", self.table))
+    }
+
+    /// Columns that the live table and ours share, in the live order.
+    pub(super) fn columns(&self) -> Vec<String> {
+        let names = self.live.fields().iter().filter_map(|field| field["name"].as_str());
+        names.filter(|name| self.table.schema().column(name).is_some()).map(str::to_owned).collect()
+    }
+
+    /// What an `INSERT` selects for those columns. JSON is staged as text, the form in which Parquet holds it.
+    pub(super) fn values(&self) -> Vec<String> {
+        let value = |name: String| match self.live.type_of(&name) {
+            Some("JSON") => format!("PARSE_JSON({name}, wide_number_mode=>'round')"),
+            _ => name,
+        };
+        self.columns().into_iter().map(value).collect()
+    }
+
+    /// The live table's own words for those columns, as they are staged.
+    pub(super) fn load_fields(&self) -> Vec<Value> {
+        let columns = self.columns();
+        let is_ours =
+            |field: &&Value| field["name"].as_str().is_some_and(|name| columns.iter().any(|column| column == name));
+        self.live
+            .fields()
+            .iter()
+            .filter(is_ours)
+            .map(|field| {
+                let mut field = field.clone();
+                if field["type"] == "JSON" {
+                    field["type"] = "STRING".into();
+                }
+                if let Some(object) = field.as_object_mut() {
+                    object.retain(|key, _| ["name", "type", "mode", "precision", "scale"].contains(&key.as_str()));
+                }
+                field
+            })
+            .collect()
+    }
+
+    /// The rows in the live table's columns and types.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Schema`] for a required live column that we do not have, a column of ours that the
+    /// live table lacks and that holds values, and a value that does not fit the live type.
+    pub(super) fn fitted(&self, place: &str) -> Result<RecordBatch> {
+        let live = self.live.arrow();
+        for field in live.fields() {
+            if self.table.schema().column(field.name()).is_none() && !field.is_nullable() {
+                return Err(unfit(format!("{place}: required column {} is not one that putback writes", field.name())));
+            }
+        }
+        for (field, array) in self.rows.schema().fields().iter().zip(self.rows.columns()) {
+            if live.field_with_name(field.name()).is_err() && array.null_count() < array.len() {
+                return Err(unfit(format!("{place}: column {} does not exist in the live table", field.name())));
+            }
+        }
+        let mut fields = Vec::new();
+        let mut arrays = Vec::new();
+        for name in self.columns() {
+            let field = live.field_with_name(&name).expect("a live column");
+            let array = self.rows.column_by_name(&name).expect("a column of ours");
+            let fitted = fit(array, field, place)?;
+            fields.push(Field::new(&name, fitted.data_type().clone(), field.is_nullable()));
+            arrays.push(fitted);
+        }
+        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+    }
+
+    pub(super) fn add_to(&self, upload: &mut TableUpload) {
+        for date in self.scope.dates() {
+            let rows = |dates: &BTreeMap<NaiveDate, DateContent>| dates.get(&date).map_or(0, |content| content.rows);
+            upload.dates.push(date);
+            upload.rows += rows(&self.sent);
+            upload.removed_rows += rows(&self.planned).saturating_sub(rows(&self.sent));
+        }
+    }
+}
+
+fn unfit(message: String) -> Error {
+    Error::new(ErrorKind::Schema, message).hint("align the live table's schema with putback's; nothing was published")
+}
+
+/// A column in the live type. Every value must fit: nothing becomes NULL.
+fn fit(array: &ArrayRef, field: &Field, place: &str) -> Result<ArrayRef> {
+    if array.data_type() == field.data_type() {
+        return check_required(Arc::clone(array), field, place);
+    }
+    let options = CastOptions { safe: true, ..Default::default() };
+    let cast = cast_with_options(array, field.data_type(), &options).map_err(|_| {
+        unfit(format!("{place}: column {} is {} there and {} here", field.name(), field.data_type(), array.data_type()))
+    })?;
+    if let Some(row) = (0..array.len()).find(|&row| array.is_valid(row) && cast.is_null(row)) {
+        let value = arrow::util::display::array_value_to_string(array, row)?;
+        return Err(unfit(format!(
+            "{place}: the value {value} of column {} does not fit {}",
+            field.name(),
+            field.data_type()
+        )));
+    }
+    check_required(cast, field, place)
+}
+
+fn check_required(array: ArrayRef, field: &Field, place: &str) -> Result<ArrayRef> {
+    if !field.is_nullable() && array.null_count() > 0 {
+        return Err(unfit(format!("{place}: required column {} is NULL in {} rows", field.name(), array.null_count())));
+    }
+    Ok(array)
+}

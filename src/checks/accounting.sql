@@ -1,5 +1,5 @@
 -- Which of contexts and roster makes the population of PCF: rows of contexts against distinct players (PCF §2.2).
-CREATE TEMP TABLE context_of_date AS
+CREATE TABLE context_of_date AS
 WITH sides AS (SELECT '' AS team_abbr UNION SELECT team_abbr FROM teams)
 SELECT game_date, coalesce(contexts, 0) = 0 OR (coalesce(players, 0) > 0 AND contexts < 0.9 * players) AS is_synthetic
 FROM (SELECT DISTINCT game_date FROM plan)
@@ -14,7 +14,7 @@ LEFT JOIN (
 
 -- Where every entity of a done date ended: written, failed with a category, or skipped by rule
 -- (`orchestration.md` §8.3). Dates that are not done are accounted for as a whole by their state.
-CREATE OR REPLACE TEMP TABLE accounting AS
+CREATE TABLE accounting AS
 WITH
 done AS (SELECT processor, game_date, season_year FROM state JOIN plan USING (game_date) WHERE state = 'done'),
 written AS (
@@ -89,7 +89,7 @@ GROUP BY expected.processor, expected.game_date;
 
 -- How many rows of a date have a feature of MLFS at its default: the constant is there and
 -- what it would come from is not (MLFS §3.2 to §3.6). `expected_games_count` is the number of games of list F.
-CREATE TEMP TABLE default_counts AS
+CREATE TABLE default_counts AS
 SELECT game_date, CASE WHEN month(game_date) >= 10 THEN year(game_date) ELSE year(game_date) - 1 END AS season_year, rows,
     unnest(['points_avg_last_5', 'points_avg_last_10', 'points_avg_season', 'points_std_last_10', 'games_in_last_7_days',
         'fatigue_score', 'shot_zone_mismatch_score', 'pace_score', 'usage_spike_score', 'rest_advantage', 'injury_risk',

@@ -1,15 +1,16 @@
 -- `plan` with the games of each date, and `history`: the game dates of the first season before the range.
-CREATE OR REPLACE TEMP TABLE scheduled AS
+CREATE TABLE scheduled AS
 SELECT game_date, count(DISTINCT game_id)::BIGINT AS games
 FROM nbac_schedule
 WHERE game_status = 3 AND NOT coalesce(is_all_star, false)
     AND (coalesce(is_regular_season, false) OR coalesce(is_playoffs, false) OR game_id LIKE '005%')
     AND home_team_tricode IN (SELECT team_abbr FROM teams) AND away_team_tricode IN (SELECT team_abbr FROM teams)
 GROUP BY game_date;
-CREATE OR REPLACE TEMP TABLE planned AS
+CREATE TABLE planned AS
 SELECT game_date, season_year, coalesce(games, 0) AS games FROM plan LEFT JOIN scheduled USING (game_date);
-CREATE OR REPLACE TEMP TABLE plan AS SELECT * FROM planned;
-CREATE OR REPLACE TEMP TABLE history AS
+DROP TABLE plan;
+ALTER TABLE planned RENAME TO plan;
+CREATE TABLE history AS
 SELECT game_date FROM scheduled
 WHERE game_date < (SELECT min(game_date) FROM plan)
     AND game_date >= (SELECT make_date(min(season_year), 10, 1) FROM plan);

@@ -3,6 +3,7 @@
 mod catalogue;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -17,6 +18,7 @@ use crate::catalog::{TEAMS, Table};
 use crate::compute::stale_dates;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
+use crate::parallel;
 use crate::processors::ProcessorId;
 use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest, Store};
 
@@ -116,8 +118,15 @@ pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
         accounting = read_accounting(&session)?;
     }
     let wanted: BTreeSet<NaiveDate> = request.dates.iter().copied().collect();
-    let of_phase = catalogue().iter().filter(|check| check.phase == request.phase);
-    let results = of_phase.map(|check| run_check(&session, check, request, &wanted)).collect::<Result<_>>()?;
+    let checks: Vec<&Check> = catalogue().iter().filter(|check| check.phase == request.phase).collect();
+    let threads = request.engine.threads.max(1);
+    let idle = Mutex::new((0..threads).map(|_| session.try_clone()).collect::<Result<Vec<_>>>()?);
+    let results = parallel::try_map(&checks, threads, |check| {
+        let session = idle.lock().expect("no check panicked").pop().expect("one for each thread");
+        let result = run_check(&session, check, request, &wanted);
+        idle.lock().expect("no check panicked").push(session);
+        result
+    })?;
     Ok(CheckReport { phase: request.phase, dates: request.dates.len(), results, accounting })
 }
 
@@ -197,7 +206,7 @@ fn view_tables(
         session.view_whole(table, &files, range)?;
     }
     let teams = TEAMS.map(|team| format!("('{team}')")).join(", ");
-    session.execute(&format!("CREATE TEMP TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))
+    session.execute(&format!("CREATE TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))
 }
 
 /// The tables `plan`, `history` and `state`.
@@ -222,7 +231,7 @@ fn set_dates(
         }
     }
     session.execute(
-        "CREATE TEMP TABLE state (processor VARCHAR, game_date DATE, state VARCHAR, rows BIGINT, \
+        "CREATE TABLE state (processor VARCHAR, game_date DATE, state VARCHAR, rows BIGINT, \
          fewer_rows BIGINT, is_stale BOOLEAN)",
     )?;
     for some in rows.chunks(1000) {

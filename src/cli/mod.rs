@@ -56,8 +56,8 @@ Example, with no account and no data of your own:
 Example, from one directory of Parquet to another:
   putback run --year 2024 --warehouse dir:exports --to dir:published
 
-Exit status: 0 done, 1 unexpected, 2 usage, 3 failed dates, 4 failed validation, 5 upstream missing
-or incomplete, 6 stale plan, 7 authentication, 8 quota, 9 conflict, 10 locked, 11 store, 12 schema,
+Exit status: 0 done, 1 unexpected, 2 usage, 3 failed dates, 4 failed validation, 5 upstream missing,
+incomplete or silent, 6 stale plan, 7 authentication, 8 quota, 9 conflict, 10 locked, 11 store, 12 schema,
 13 unreadable file, 14 unknown season, 130 interrupted.";
 
 /// Parses the process's arguments, runs the command and returns its exit status.

@@ -115,6 +115,13 @@ impl ApiError {
             (Some(status), reason) => format!("HTTP {status}, {reason}"),
         };
         let hint = match kind {
+            _ if self.status.is_none() => {
+                "check the network (BIGQUERY_EMULATOR_HOST is for an emulator only), and run the same command again: \
+                 it continues where it stopped"
+            }
+            ErrorKind::Upstream if self.is_transient() => {
+                "the service fails; run the same command again later: it continues where it stopped"
+            }
             ErrorKind::Auth => "check the credentials and the roles of the account; see the README, BigQuery",
             ErrorKind::Quota => "wait for the quota to recover, or raise it, and run the same command again",
             ErrorKind::Upstream => "check the names of project, dataset and table, and the location",
@@ -132,7 +139,7 @@ pub(super) fn error_kind(status: Option<u16>, reason: &str) -> ErrorKind {
         }
         (Some(429), _) => ErrorKind::Quota,
         (Some(401 | 403), _) | (_, "accessDenied") => ErrorKind::Auth,
-        (Some(404), _) | (_, "notFound") => ErrorKind::Upstream,
+        (Some(404 | 500..), _) | (None, "") | (_, "notFound") => ErrorKind::Upstream,
         (Some(409 | 412), _) => ErrorKind::Conflict,
         _ => ErrorKind::Unexpected,
     }
@@ -274,6 +281,11 @@ mod tests {
         assert_eq!(error.to_string(), "reading table p.d.t: Not found: Table p:d.t (HTTP 404, notFound)");
         let page = ApiError::from_body(502, b"<html>Bad Gateway</html>").describe("x");
         assert_eq!(page.to_string(), "x: <html>Bad Gateway</html> (HTTP 502)");
+        assert_eq!(page.kind(), ErrorKind::Upstream);
+        let silence = ApiError { status: None, reason: String::new(), message: "connection refused".to_owned() };
+        let silence = silence.describe("x");
+        assert_eq!(silence.kind(), ErrorKind::Upstream);
+        assert!(silence.hint_text().is_some_and(|hint| hint.contains("network")), "{silence}");
     }
 
     #[test]

@@ -20,6 +20,10 @@ use putback::warehouse::dir::DirWarehouse;
 use putback::warehouse::{Selection, Source, TableDescription, conform};
 use tempfile::TempDir;
 
+/// As in the command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const THREADS: usize = 2;
 
 fn season() -> Season {
@@ -83,7 +87,7 @@ fn sync(criterion: &mut Criterion) {
 /// What the Storage Read API sends for a table: a stream of encapsulated Arrow messages, in memory.
 struct CannedStreams<'a> {
     described_by: &'a DirWarehouse,
-    streams: BTreeMap<Table, Vec<u8>>,
+    streams: BTreeMap<Table, Buffer>,
 }
 
 impl<'a> CannedStreams<'a> {
@@ -105,7 +109,7 @@ impl<'a> CannedStreams<'a> {
                     writer.write(&rows).expect("memory");
                 }
             }
-            streams.insert(table, writer.into_inner().expect("memory"));
+            streams.insert(table, Buffer::from(writer.into_inner().expect("memory")));
         }
         Self { described_by: warehouse, streams }
     }
@@ -126,7 +130,8 @@ impl Source for CannedStreams<'_> {
         _: &Selection,
         sink: &mut dyn FnMut(RecordBatch) -> putback::error::Result<()>,
     ) -> putback::error::Result<()> {
-        let mut bytes = Buffer::from(self.streams[&table].clone());
+        // Shared, as messages are handed over without a copy.
+        let mut bytes = self.streams[&table].clone();
         let mut decoder = StreamDecoder::new();
         while let Some(batch) = decoder.decode(&mut bytes)? {
             sink(conform(table, &batch, "canned")?)?;
@@ -139,7 +144,7 @@ fn canned_sync(criterion: &mut Criterion) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let warehouse = generated(dir.path());
     let canned = CannedStreams::of(&warehouse);
-    let bytes: usize = canned.streams.values().map(Vec::len).sum();
+    let bytes: usize = canned.streams.values().map(Buffer::len).sum();
     let fresh = || {
         let store = tempfile::tempdir_in(dir.path()).expect("a temporary directory");
         let lock = lock(store.path());

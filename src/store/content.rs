@@ -3,7 +3,10 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Date32Array, RecordBatch, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, Date32Array, ListArray, RecordBatch, StringArray, UInt32Array,
+};
+use arrow::buffer::NullBuffer;
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
@@ -69,62 +72,98 @@ pub fn partition_hash(table: Table, batch: &RecordBatch, rows: Range<usize>) -> 
     let volatile = table.volatile_columns();
     let mut hasher = Xxh3::new();
     let mut buffer = Vec::new();
-    for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
+    for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
         if volatile.contains(&field.name().as_str()) {
             continue;
         }
         buffer.clear();
         buffer.extend_from_slice(field.name().as_bytes());
         buffer.push(0);
-        encode(&array.slice(rows.start, rows.len()), &mut buffer);
+        encode(array.as_ref(), rows.clone(), &mut buffer);
         hasher.update(&buffer);
     }
     format!("{:032x}", hasher.digest128())
 }
 
-/// Appends a canonical form: a null marker per value, then the bytes of the values.
-fn encode(array: &ArrayRef, out: &mut Vec<u8>) {
-    match array.nulls() {
-        Some(nulls) if nulls.null_count() > 0 => out.extend(nulls.iter().map(u8::from)),
-        _ => out.push(2),
+/// Appends a canonical form of some rows: a null marker per value, then the bytes of the values.
+fn encode(array: &dyn Array, rows: Range<usize>, out: &mut Vec<u8>) {
+    let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+    let nulls = nulls.map(|nulls| nulls.slice(rows.start, rows.len())).filter(|nulls| nulls.null_count() > 0);
+    match &nulls {
+        Some(nulls) => encode_markers(nulls, out),
+        None => out.push(2),
     }
+    let nulls = nulls.as_ref();
     match array.data_type() {
-        DataType::Int64 => encode_values::<Int64Type>(array, out),
-        DataType::Float64 => encode_values::<Float64Type>(array, out),
-        DataType::Date32 => encode_values::<Date32Type>(array, out),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => encode_values::<TimestampMicrosecondType>(array, out),
-        DataType::Decimal128(..) => encode_values::<Decimal128Type>(array, out),
-        DataType::Boolean => out.extend(array.as_boolean().iter().map(|value| u8::from(value.unwrap_or(false)))),
-        DataType::Utf8 => {
-            for value in array.as_string::<i32>() {
-                encode_text(value.unwrap_or_default(), out);
-            }
+        DataType::Int64 => encode_values::<Int64Type>(array, rows, nulls, out),
+        DataType::Float64 => encode_values::<Float64Type>(array, rows, nulls, out),
+        DataType::Date32 => encode_values::<Date32Type>(array, rows, nulls, out),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            encode_values::<TimestampMicrosecondType>(array, rows, nulls, out);
         }
-        DataType::List(_) => {
-            for (index, value) in array.as_list::<i32>().iter().enumerate() {
-                let length = if array.is_null(index) { 0 } else { value.as_ref().map_or(0, |list| list.len()) };
-                out.extend((length as u32).to_le_bytes());
-                if let Some(list) = value {
-                    encode(&list, out);
-                }
-            }
+        DataType::Decimal128(..) => encode_values::<Decimal128Type>(array, rows, nulls, out),
+        DataType::Boolean => {
+            let array = array.as_boolean();
+            out.extend(rows.map(|row| u8::from(array.is_valid(row) && array.value(row))));
         }
+        DataType::Utf8 => encode_texts(array.as_string(), rows, nulls, out),
+        DataType::List(_) => encode_lists(array.as_list(), rows, out),
         other => unreachable!("no table has a column of type {other}"),
     }
 }
 
-/// Little-endian values, zero for NULL.
-fn encode_values<T: ArrowPrimitiveType>(array: &ArrayRef, out: &mut Vec<u8>) {
-    let array = array.as_primitive::<T>();
+/// A byte for each value: 0 for NULL, 1 for any other.
+fn encode_markers(nulls: &NullBuffer, out: &mut Vec<u8>) {
     let start = out.len();
-    out.extend_from_slice(array.values().inner().as_slice());
-    let width = size_of::<T::Native>();
-    for index in (0..array.len()).filter(|&index| array.is_null(index)) {
-        out[start + index * width..start + (index + 1) * width].fill(0);
+    out.resize(start + nulls.len(), 0);
+    for (from, to) in nulls.valid_slices() {
+        out[start + from..start + to].fill(1);
     }
 }
 
-fn encode_text(text: &str, out: &mut Vec<u8>) {
-    out.extend((text.len() as u32).to_le_bytes());
-    out.extend(text.as_bytes());
+/// Little-endian values, zero for NULL.
+fn encode_values<T: ArrowPrimitiveType>(
+    array: &dyn Array,
+    rows: Range<usize>,
+    nulls: Option<&NullBuffer>,
+    out: &mut Vec<u8>,
+) {
+    let width = size_of::<T::Native>();
+    let bytes = array.as_primitive::<T>().values().inner().as_slice();
+    let bytes = &bytes[rows.start * width..rows.end * width];
+    let Some(nulls) = nulls else { return out.extend_from_slice(bytes) };
+    let start = out.len();
+    out.resize(start + bytes.len(), 0);
+    for (from, to) in nulls.valid_slices() {
+        let (from, to) = (from * width, to * width);
+        out[start + from..start + to].copy_from_slice(&bytes[from..to]);
+    }
+}
+
+fn encode_texts(array: &StringArray, rows: Range<usize>, nulls: Option<&NullBuffer>, out: &mut Vec<u8>) {
+    if nulls.is_some_and(|nulls| nulls.null_count() == nulls.len()) {
+        return out.resize(out.len() + rows.len() * size_of::<u32>(), 0);
+    }
+    let bytes = array.value_data();
+    let offsets = &array.value_offsets()[rows.start..=rows.end];
+    out.reserve((offsets[rows.len()] - offsets[0]) as usize + rows.len() * size_of::<u32>());
+    for (index, ends) in offsets.windows(2).enumerate() {
+        let is_null = nulls.is_some_and(|nulls| nulls.is_null(index));
+        let text = if is_null { &[] } else { &bytes[ends[0] as usize..ends[1] as usize] };
+        out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        out.extend_from_slice(text);
+    }
+}
+
+fn encode_lists(array: &ListArray, rows: Range<usize>, out: &mut Vec<u8>) {
+    let offsets = array.value_offsets();
+    for row in rows {
+        if array.is_null(row) {
+            out.extend(0_u32.to_le_bytes());
+            continue;
+        }
+        let elements = offsets[row] as usize..offsets[row + 1] as usize;
+        out.extend((elements.len() as u32).to_le_bytes());
+        encode(array.values().as_ref(), elements, out);
+    }
 }

@@ -6,8 +6,23 @@ pub const TEAMS: [&str; 30] = [
     "MIL", "MIN", "NOP", "NYK", "OKC", "ORL", "PHI", "PHX", "POR", "SAC", "SAS", "TOR", "UTA", "WAS",
 ];
 
+/// The codes as numbers, which compare faster.
+const NUMBERS: [u32; TEAMS.len()] = {
+    let mut numbers = [0; TEAMS.len()];
+    let mut index = 0;
+    while index < TEAMS.len() {
+        numbers[index] = number(TEAMS[index].as_bytes());
+        index += 1;
+    }
+    numbers
+};
+
+const fn number(code: &[u8]) -> u32 {
+    u32::from_be_bytes([0, code[0], code[1], code[2]])
+}
+
 pub fn is_nba_team(code: &str) -> bool {
-    TEAMS.binary_search(&code).is_ok()
+    code.len() == 3 && NUMBERS.binary_search(&number(code.as_bytes())).is_ok()
 }
 
 #[cfg(test)]

@@ -1,17 +1,18 @@
 //! Canonical row order and content hashes of partitions.
 
-use std::cmp::Ordering;
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, Date32Array, ListArray, RecordBatch, StringArray, UInt32Array,
+    downcast_primitive_array,
 };
 use arrow::buffer::NullBuffer;
-use arrow::compute::take_record_batch;
+use arrow::compute::{take, take_record_batch};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
-use arrow::row::{RowConverter, SortField};
+use arrow::row::{RowConverter, Rows, SortField};
 use chrono::NaiveDate;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -25,25 +26,88 @@ pub fn sort_by_key(table: Table, batch: &RecordBatch) -> Result<(RecordBatch, u6
     let mut leading = vec![schema.partition_column()];
     leading.extend(schema.key_columns().iter().map(String::as_str).filter(|key| *key != schema.partition_column()));
     let keys = row_format(leading.iter().map(|name| column(batch, name)))?;
-    let mut order: Vec<u32> = (0..batch.num_rows() as u32).collect();
-    order.sort_by(|&a, &b| keys.row(a as usize).cmp(&keys.row(b as usize)));
-    let duplicates =
-        order.windows(2).filter(|pair| keys.row(pair[0] as usize) == keys.row(pair[1] as usize)).count() as u64;
-    if duplicates > 0 {
-        let all = row_format(batch.columns().iter().cloned())?;
-        order.sort_by(|&a, &b| {
-            let (a, b) = (a as usize, b as usize);
-            keys.row(a).cmp(&keys.row(b)).then_with(|| -> Ordering { all.row(a).cmp(&all.row(b)) })
-        });
+    let mut order = order_of(&keys);
+    let duplicates = settle_ties(batch, &keys, &mut order)?;
+    Ok((in_order(batch, order)?, duplicates))
+}
+
+/// Rows in ascending order of their keys, equal ones as they come.
+fn order_of(keys: &Rows) -> Vec<u32> {
+    // Most keys differ in their first bytes: those are compared as one number, and without looking elsewhere.
+    let lead = |row: u32| {
+        let key = keys.row(row as usize);
+        let mut lead = [0; size_of::<u128>()];
+        let length = key.as_ref().len().min(lead.len());
+        lead[..length].copy_from_slice(&key.as_ref()[..length]);
+        (u128::from_be_bytes(lead), row)
+    };
+    let mut order: Vec<(u128, u32)> = (0..keys.num_rows() as u32).map(lead).collect();
+    order.sort_unstable_by(|&(a_lead, a), &(b_lead, b)| {
+        let in_full = || keys.row(a as usize).cmp(&keys.row(b as usize)).then(a.cmp(&b));
+        a_lead.cmp(&b_lead).then_with(in_full)
+    });
+    order.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Puts rows of the same key in the order of all their columns. Returns how many repeat the key before them.
+fn settle_ties(batch: &RecordBatch, keys: &Rows, order: &mut [u32]) -> Result<u64> {
+    let is_same = |a: &u32, b: &u32| keys.row(*a as usize) == keys.row(*b as usize);
+    let tied: Vec<u32> = order.chunk_by(is_same).filter(|group| group.len() > 1).flatten().copied().collect();
+    if tied.is_empty() {
+        return Ok(0);
     }
-    Ok((take_record_batch(batch, &UInt32Array::from(order))?, duplicates))
+    let rows = take_record_batch(batch, &UInt32Array::from(tied.clone()))?;
+    let rows = row_format(rows.columns().iter().cloned())?;
+    let (mut first, mut groups) = (0, 0);
+    for group in order.chunk_by_mut(is_same).filter(|group| group.len() > 1) {
+        let mut ranked: Vec<usize> = (first..first + group.len()).collect();
+        ranked.sort_by(|&a, &b| rows.row(a).cmp(&rows.row(b)));
+        group.iter_mut().zip(ranked).for_each(|(place, rank)| *place = tied[rank]);
+        first += group.len();
+        groups += 1;
+    }
+    Ok((tied.len() - groups) as u64)
+}
+
+/// Rows in another order. Columns of one value only, many of which are NULL throughout, stay as they are.
+fn in_order(batch: &RecordBatch, order: Vec<u32>) -> Result<RecordBatch> {
+    if order.is_sorted() {
+        return Ok(batch.clone());
+    }
+    let order = UInt32Array::from(order);
+    let columns = batch.columns().iter().map(|column| match is_uniform(column.as_ref()) {
+        true => Ok(Arc::clone(column)),
+        false => take(column, &order, None),
+    });
+    Ok(RecordBatch::try_new(batch.schema(), columns.collect::<Result<_, _>>()?)?)
+}
+
+/// Whether all values are certainly the same, bit by bit; at little cost if they are not.
+fn is_uniform(array: &dyn Array) -> bool {
+    match array.null_count() {
+        0 => {}
+        nulls => return nulls == array.len() && !matches!(array.data_type(), DataType::List(_)),
+    }
+    downcast_primitive_array!(
+        array => {
+            let bytes = array.values().inner().as_slice();
+            let width = bytes.len() / array.len().max(1);
+            bytes[width..] == bytes[..bytes.len() - width]
+        }
+        DataType::Utf8 => {
+            let texts: &StringArray = array.as_string();
+            texts.is_empty() || (1..texts.len()).all(|row| texts.value(row) == texts.value(0))
+        }
+        DataType::List(_) => array.as_list::<i32>().values().is_empty(),
+        _ => false,
+    )
 }
 
 fn column(batch: &RecordBatch, name: &str) -> ArrayRef {
     batch.column_by_name(name).expect("batches have the columns of their table").clone()
 }
 
-fn row_format(columns: impl Iterator<Item = ArrayRef>) -> Result<arrow::row::Rows> {
+fn row_format(columns: impl Iterator<Item = ArrayRef>) -> Result<Rows> {
     let columns: Vec<ArrayRef> = columns.collect();
     let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
     Ok(RowConverter::new(fields)?.convert_columns(&columns)?)

@@ -5,14 +5,14 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -62,12 +62,19 @@ impl ParquetFile {
     const SLICE_ROWS: usize = 1 << 11;
 
     pub fn create(path: &Path, schema: SchemaRef) -> Result<Self> {
+        let properties = properties(&schema).build();
+        Self::create_with(path, schema, properties)
+    }
+
+    /// For a file of just these rows: each column is encoded as suits its values.
+    pub fn create_for(path: &Path, rows: &RecordBatch) -> Result<Self> {
+        Self::create_with(path, rows.schema(), properties_for(rows))
+    }
+
+    fn create_with(path: &Path, schema: SchemaRef, properties: WriterProperties) -> Result<Self> {
         let file = File::create(path).map_err(|error| Error::io("create", path, error))?;
         let hashing = HashingWriter { file, digest: Sha256::new(), size_bytes: 0 };
-        let writer = {
-            let properties = properties(&schema);
-            ArrowWriter::try_new(hashing, schema, Some(properties))
-        };
+        let writer = ArrowWriter::try_new(hashing, schema, Some(properties));
         let writer = writer.map_err(|error| cannot_write(path).because(error))?;
         Ok(Self { path: path.to_owned(), writer, waiting: Vec::new(), waiting_rows: 0, rows: 0 })
     }
@@ -113,7 +120,7 @@ fn cannot_write(path: &Path) -> Error {
     Error::new(ErrorKind::Unexpected, format!("cannot write {}", path.display()))
 }
 
-fn properties(schema: &Schema) -> WriterProperties {
+fn properties(schema: &Schema) -> WriterPropertiesBuilder {
     let level = ZstdLevel::try_new(1).expect("level 1 exists");
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
@@ -124,7 +131,57 @@ fn properties(schema: &Schema) -> WriterProperties {
     for field in schema.fields().iter().filter(|field| field.name().ends_with("_hash")) {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
     }
+    properties
+}
+
+fn properties_for(rows: &RecordBatch) -> WriterProperties {
+    let schema = rows.schema_ref();
+    let mut properties = properties(schema);
+    for Leaf { path, values } in leaves(rows) {
+        if values.null_count() == values.len() {
+            // A few bytes in all: a dictionary and a compressor cost more than they save.
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_compression(path, Compression::UNCOMPRESSED);
+            continue;
+        }
+        if let Some(texts) = values.as_string_opt::<i32>() {
+            // Months are found by their name and dates by their column: nobody asks for the least text.
+            properties = properties.set_column_statistics_enabled(path.clone(), EnabledStatistics::None);
+            if !repeats(texts) {
+                properties = properties.set_column_dictionary_enabled(path, false);
+            }
+        }
+    }
     properties.build()
+}
+
+struct Leaf<'a> {
+    path: ColumnPath,
+    values: &'a dyn Array,
+}
+
+/// The columns as Parquet knows them.
+fn leaves(rows: &RecordBatch) -> impl Iterator<Item = Leaf<'_>> {
+    rows.schema_ref().fields().iter().zip(rows.columns()).map(|(field, array)| match field.data_type() {
+        DataType::List(element) => {
+            let path = [field.name(), "list", element.name()].map(str::to_owned);
+            Leaf { path: ColumnPath::new(path.to_vec()), values: array.as_list::<i32>().values().as_ref() }
+        }
+        _ => Leaf { path: ColumnPath::from(field.name().as_str()), values: array.as_ref() },
+    })
+}
+
+/// Whether texts repeat often enough for a dictionary, judged by a sample.
+fn repeats(texts: &StringArray) -> bool {
+    const SAMPLE: usize = 1 << 8;
+    let step = texts.len().div_ceil(SAMPLE);
+    let sample = (0..texts.len()).step_by(step).filter(|&row| texts.is_valid(row)).map(|row| texts.value(row));
+    let mut sample: Vec<&str> = sample.collect();
+    let count = sample.len();
+    sample.sort_unstable();
+    sample.dedup();
+    sample.len() * 16 < count * 15
 }
 
 /// Digests what passes through, so that a file is not read again for its checksum.

@@ -81,9 +81,15 @@ pub struct StagedMonth {
 impl StagedMonth {
     /// Writes on any thread.
     pub fn write(store: &Store, table: Table, month: Month, batch: &RecordBatch) -> Result<Self> {
-        let mut file = MonthFile::new(store, table, month);
+        let path = store.month_file(table, month);
+        let mut file = match (batch.num_rows(), Layer::of(table)) {
+            (0, _) => return Ok(Self { path, entry: None }),
+            (_, Layer::Phase3) => create_staged(&path, |staged| ParquetFile::create_for(staged, batch))?,
+            // May be written in pieces as well, and has to come out the same.
+            (_, Layer::Phase4) => create_staged(&path, |staged| ParquetFile::create(staged, batch.schema()))?,
+        };
         file.write(batch)?;
-        file.finish()
+        Ok(Self { path, entry: Some(file.finish()?) })
     }
 }
 
@@ -104,7 +110,10 @@ impl MonthFile {
         }
         let file = match &mut self.file {
             Some(file) => file,
-            None => self.file.insert(create_staged(&self.path, batch)?),
+            None => {
+                let create = |staged: &Path| ParquetFile::create(staged, batch.schema());
+                self.file.insert(create_staged(&self.path, create)?)
+            }
         };
         file.write(batch)
     }
@@ -116,15 +125,15 @@ impl MonthFile {
     }
 }
 
-fn create_staged(path: &Path, batch: &RecordBatch) -> Result<ParquetFile> {
+fn create_staged(path: &Path, create: impl FnOnce(&Path) -> Result<ParquetFile>) -> Result<ParquetFile> {
     let dir = path.parent().expect("month files lie in a table directory");
     std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
-    ParquetFile::create(&staged_path(path), batch.schema())
+    create(&staged_path(path))
 }
 
 /// Writes a file beside its final name.
 pub(crate) fn stage_file(path: &Path, batch: &RecordBatch) -> Result<FileEntry> {
-    let mut file = create_staged(path, batch)?;
+    let mut file = create_staged(path, |staged| ParquetFile::create(staged, batch.schema()))?;
     file.write(batch)?;
     file.finish()
 }

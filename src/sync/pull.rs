@@ -252,9 +252,14 @@ fn hash_days(table: Table, batch: &RecordBatch) -> BTreeMap<NaiveDate, Partition
 
 fn split_by_month(table: Table, batch: &RecordBatch) -> Result<Vec<(Month, RecordBatch)>> {
     let dates = batch.column_by_name(table.schema().partition_column()).expect("partition column");
+    let days = dates.as_primitive::<Date32Type>().values();
     let mut rows: BTreeMap<Month, Vec<u32>> = BTreeMap::new();
-    for (row, &date) in dates.as_primitive::<Date32Type>().values().iter().enumerate() {
-        rows.entry(Month::of(date_of_day(date))).or_default().push(row as u32);
+    let mut first = 0;
+    // Neighbours are often of one day.
+    for of_day in days.chunk_by(|a, b| a == b) {
+        let last = first + of_day.len() as u32;
+        rows.entry(Month::of(date_of_day(of_day[0]))).or_default().extend(first..last);
+        first = last;
     }
     if rows.len() == 1 {
         return Ok(rows.into_keys().map(|month| (month, batch.clone())).collect());

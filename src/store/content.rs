@@ -231,3 +231,69 @@ fn encode_lists(array: &ListArray, rows: Range<usize>, out: &mut Vec<u8>) {
         encode(array.values().as_ref(), elements, out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{BooleanArray, Float64Array, Int64Array};
+    use arrow::datatypes::Schema;
+
+    use super::*;
+
+    fn encoded(array: &dyn Array, rows: Range<usize>) -> Vec<u8> {
+        let mut out = Vec::new();
+        encode(array, rows, &mut out);
+        out
+    }
+
+    #[test]
+    fn values_are_encoded_by_their_range() {
+        let numbers = Int64Array::from(vec![Some(7), None, Some(9), Some(10)]);
+        let expected = [vec![0, 1], vec![0; 8], 9_i64.to_le_bytes().to_vec()].concat();
+        assert_eq!(encoded(&numbers, 1..3), expected);
+        assert_eq!(encoded(&numbers.slice(1, 3), 0..2), expected);
+        assert_eq!(encoded(&numbers, 2..3), [&[2], 9_i64.to_le_bytes().as_slice()].concat());
+        let texts = StringArray::from(vec![Some("x"), None, Some("abc")]);
+        assert_eq!(encoded(&texts, 0..3), b"\x01\x00\x01\x01\0\0\0x\0\0\0\0\x03\0\0\0abc");
+        assert_eq!(encoded(&texts, 1..2), [0; 5]);
+        let flags = BooleanArray::from(vec![Some(true), None, Some(false)]);
+        assert_eq!(encoded(&flags, 0..3), [1, 0, 1, 1, 0, 0]);
+    }
+
+    #[test]
+    fn only_columns_of_one_value_are_uniform() {
+        assert!(is_uniform(&Int64Array::from(vec![5; 100])));
+        assert!(is_uniform(&Int64Array::from(vec![None; 3])));
+        assert!(!is_uniform(&Int64Array::from(vec![Some(5), None, Some(5)])));
+        assert!(!is_uniform(&Float64Array::from(vec![0.0, -0.0])));
+        assert!(is_uniform(&StringArray::from(vec!["a", "b", "b"]).slice(1, 2)));
+        assert!(!is_uniform(&StringArray::from(vec!["ab", "a", "b"])));
+        assert!(is_uniform(&Int64Array::from(Vec::<i64>::new())));
+    }
+
+    #[test]
+    fn equal_keys_are_ordered_by_all_columns() {
+        let table = Table::Schedule;
+        let schema = table.schema();
+        let rows = 6;
+        let columns = schema.arrow().fields().iter().map(|field| -> ArrayRef {
+            match field.data_type() {
+                DataType::Utf8 if field.name() == "game_id" => {
+                    Arc::new(StringArray::from(vec!["b", "a", "b", "a", "c", "b"]))
+                }
+                DataType::Date32 => Arc::new(Date32Array::from(vec![19_000; rows])),
+                DataType::Int64 => Arc::new(Int64Array::from(vec![3, 2, 1, 2, 9, 2])),
+                ty => arrow::array::new_null_array(ty, rows),
+            }
+        });
+        // Nullable, so that most columns need no values.
+        let fields = schema.arrow().fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+        let nullable = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let batch = RecordBatch::try_new(nullable, columns.collect()).expect("rows");
+        let (sorted, duplicates) = sort_by_key(table, &batch).expect("sorted rows");
+        let ids: Vec<_> = column(&sorted, "game_id").as_string::<i32>().iter().flatten().map(str::to_owned).collect();
+        assert_eq!((ids.concat().as_str(), duplicates), ("aabbbc", 3));
+        let number = schema.arrow().fields().iter().find(|field| field.data_type() == &DataType::Int64);
+        let numbers = column(&sorted, number.expect("a number").name());
+        assert_eq!(numbers.as_primitive::<Int64Type>().values(), &[2, 2, 1, 2, 3, 9]);
+    }
+}

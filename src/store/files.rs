@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
@@ -156,28 +156,37 @@ fn properties_for(rows: &RecordBatch) -> WriterProperties {
     properties.build()
 }
 
-struct Leaf<'a> {
+/// A column as Parquet knows it.
+struct Leaf {
     path: ColumnPath,
-    values: &'a dyn Array,
+    values: ArrayRef,
 }
 
-/// The columns as Parquet knows them.
-fn leaves(rows: &RecordBatch) -> impl Iterator<Item = Leaf<'_>> {
+fn leaves(rows: &RecordBatch) -> impl Iterator<Item = Leaf> {
     rows.schema_ref().fields().iter().zip(rows.columns()).map(|(field, array)| match field.data_type() {
         DataType::List(element) => {
             let path = [field.name(), "list", element.name()].map(str::to_owned);
-            Leaf { path: ColumnPath::new(path.to_vec()), values: array.as_list::<i32>().values().as_ref() }
+            Leaf { path: ColumnPath::new(path.to_vec()), values: elements(array.as_list()) }
         }
-        _ => Leaf { path: ColumnPath::from(field.name().as_str()), values: array.as_ref() },
+        _ => Leaf { path: ColumnPath::from(field.name().as_str()), values: Arc::clone(array) },
     })
 }
 
-/// Whether texts repeat often enough for a dictionary, judged by a sample.
+/// Of these lists only: they may be a slice of more.
+fn elements(lists: &ListArray) -> ArrayRef {
+    let (first, last) = (lists.value_offsets()[0], lists.value_offsets()[lists.len()]);
+    lists.values().slice(first as usize, (last - first) as usize)
+}
+
+/// Whether texts repeat often enough for a dictionary, judged by a sample: runs, because equal ones may be
+/// neighbours, from all over, because they need not.
 fn repeats(texts: &StringArray) -> bool {
-    const SAMPLE: usize = 1 << 8;
-    let step = texts.len().div_ceil(SAMPLE);
-    let sample = (0..texts.len()).step_by(step).filter(|&row| texts.is_valid(row)).map(|row| texts.value(row));
-    let mut sample: Vec<&str> = sample.collect();
+    const RUN: usize = 1 << 3;
+    const RUNS: usize = 1 << 5;
+    let rows = texts.len();
+    let step = rows.div_ceil(RUNS).max(RUN);
+    let sampled = (0..rows).step_by(step).flat_map(|first| first..rows.min(first + RUN));
+    let mut sample: Vec<&str> = sampled.filter(|&row| texts.is_valid(row)).map(|row| texts.value(row)).collect();
     let count = sample.len();
     sample.sort_unstable();
     sample.dedup();
@@ -256,5 +265,64 @@ pub fn sha256_of_file(path: &Path) -> std::io::Result<String> {
         digest.update(buffer);
         let length = buffer.len();
         std::io::BufRead::consume(&mut reader, length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Int64Array;
+    use arrow::buffer::OffsetBuffer;
+    use parquet::basic::Encoding;
+
+    use super::*;
+
+    fn has_dictionary(column: ArrayRef) -> bool {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("file.parquet");
+        let rows = RecordBatch::try_from_iter_with_nullable([("c", column, true)]).expect("a column");
+        let mut file = ParquetFile::create_for(&path, &rows).expect("a file");
+        file.write(&rows).and_then(|()| file.finish()).expect("a file");
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).expect("the file")).expect("Parquet");
+        assert_eq!(concat_batches(rows.schema_ref(), &read(&path)).expect("one schema"), rows);
+        reader.metadata().row_group(0).column(0).encodings().any(|encoding| encoding == Encoding::RLE_DICTIONARY)
+    }
+
+    fn read(path: &Path) -> Vec<RecordBatch> {
+        let file = File::open(path).expect("the file");
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet").build().expect("Parquet");
+        reader.map(|batch| batch.expect("rows")).collect()
+    }
+
+    #[test]
+    fn only_values_that_repeat_get_a_dictionary() {
+        let texts =
+            |of: fn(usize) -> Option<String>| -> ArrayRef { Arc::new((0..5000).map(of).collect::<StringArray>()) };
+        assert!(has_dictionary(texts(|row| Some(format!("player {}", (row * row * 31 + row * 17) / 7 % 450)))));
+        assert!(has_dictionary(texts(|row| (row % 3 > 0).then(|| format!("game {}", row / 6)))));
+        assert!(!has_dictionary(texts(|row| Some(format!("line {row}")))));
+        assert!(!has_dictionary(texts(|_| None)));
+        assert!(has_dictionary(Arc::new(Int64Array::from_iter_values((0..5000).map(|n| n % 40)))));
+        assert!(!has_dictionary(Arc::new(Int64Array::from_iter((0..5000).map(|_| None)))));
+    }
+
+    fn lists_of(lengths: &[usize]) -> ListArray {
+        let element = Arc::new(Field::new("element", DataType::Utf8, false));
+        let count = lengths.iter().sum();
+        let values: StringArray = std::iter::repeat_n(Some("text"), count).collect();
+        ListArray::new(element, OffsetBuffer::from_lengths(lengths.iter().copied()), Arc::new(values), None)
+    }
+
+    #[test]
+    fn rows_cut_out_of_more_give_the_same_bytes() {
+        let lists = lists_of(&[9, 0, 0, 9]);
+        let dir = tempfile::tempdir().expect("a directory");
+        let rows = RecordBatch::try_from_iter([("lists", Arc::new(lists) as ArrayRef)]).expect("a column").slice(1, 2);
+        let own = arrow::compute::take_record_batch(&rows, &arrow::array::UInt32Array::from(vec![0, 1]));
+        let written = |rows: &RecordBatch| {
+            let mut file = ParquetFile::create_for(&dir.path().join("file.parquet"), rows)?;
+            file.write(rows)?;
+            file.finish()
+        };
+        assert_eq!(written(&rows).expect("a file"), written(&own.expect("rows")).expect("a file"));
     }
 }

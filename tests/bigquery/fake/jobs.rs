@@ -156,7 +156,7 @@ impl Core {
             &text(&destination["tableId"]),
         );
         if load["schema"]["fields"].as_array().into_iter().flatten().any(|field| field["type"] == "JSON") {
-            return Err(invalid("text in Parquet does not become JSON".to_owned()));
+            return Err(invalid("Unsupported field type: JSON".to_owned()));
         }
         if load["sourceFormat"] != "PARQUET" {
             return Err(invalid("the fake loads Parquet only".to_owned()));

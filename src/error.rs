@@ -10,7 +10,8 @@ pub enum ErrorKind {
     Usage,
     /// A season the calendar in `data/seasons.toml` does not know.
     UnknownSeason,
-    /// Input is missing or incomplete: no table, no rows, no games, dates that were never synced.
+    /// Input is missing or incomplete: no table, no rows, no games, dates that were never synced. Or
+    /// the service that holds it does not answer.
     Upstream,
     /// A column that is read is missing or has another type.
     Schema,

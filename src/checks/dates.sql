@@ -1,3 +1,4 @@
+-- No table here is temporary: checks run on connections of their own, and those would not see it.
 -- `plan` with the games of each date, and `history`: the game dates of the first season before the range.
 CREATE TABLE scheduled AS
 SELECT game_date, count(DISTINCT game_id)::BIGINT AS games

@@ -117,17 +117,22 @@ pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
         session.execute(include_str!("accounting.sql"))?;
         accounting = read_accounting(&session)?;
     }
+    let results = run_side_by_side(&session, request)?;
+    Ok(CheckReport { phase: request.phase, dates: request.dates.len(), results, accounting })
+}
+
+/// The checks of the phase in the order of the catalogue. Most are queries that do not keep one thread busy.
+fn run_side_by_side(session: &Session, request: &CheckRequest<'_>) -> Result<Vec<CheckResult>> {
     let wanted: BTreeSet<NaiveDate> = request.dates.iter().copied().collect();
     let checks: Vec<&Check> = catalogue().iter().filter(|check| check.phase == request.phase).collect();
     let threads = request.engine.threads.max(1);
     let idle = Mutex::new((0..threads).map(|_| session.try_clone()).collect::<Result<Vec<_>>>()?);
-    let results = parallel::try_map(&checks, threads, |check| {
+    parallel::try_map(&checks, threads, |check| {
         let session = idle.lock().expect("no check panicked").pop().expect("one for each thread");
         let result = run_check(&session, check, request, &wanted);
         idle.lock().expect("no check panicked").push(session);
         result
-    })?;
-    Ok(CheckReport { phase: request.phase, dates: request.dates.len(), results, accounting })
+    })
 }
 
 fn run_check(

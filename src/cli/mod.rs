@@ -57,8 +57,8 @@ Example, from one directory of Parquet to another:
   putback run --year 2024 --warehouse dir:exports --to dir:published
 
 Exit status: 0 done, 1 unexpected, 2 usage, 3 failed dates, 4 failed validation, 5 upstream missing,
-incomplete or silent, 6 stale plan, 7 authentication, 8 quota, 9 conflict, 10 locked, 11 store, 12 schema,
-13 unreadable file, 14 unknown season, 130 interrupted.";
+incomplete or silent, 6 stale plan, 7 authentication, 8 quota, 9 conflict, 10 locked, 11 store,
+12 schema, 13 unreadable file, 14 unknown season, 130 interrupted.";
 
 /// Parses the process's arguments, runs the command and returns its exit status.
 pub fn main() -> ProcessExitCode {

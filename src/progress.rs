@@ -24,6 +24,8 @@ pub enum Event {
     ProcessorFinished { processor: ProcessorId },
     /// A month of a table is in the target.
     MonthPublished { table: Table, index: usize, total: usize },
+    /// So much of what is published has arrived in staging.
+    BytesStaged { bytes: u64, total_bytes: u64 },
     /// Something the user should know that does not stop the work.
     Note(String),
 }

@@ -47,6 +47,7 @@ struct State {
     bars: BTreeMap<String, ProgressBar>,
     counts: BTreeMap<ProcessorId, Counts>,
     pulls: BTreeMap<crate::catalog::Table, Instant>,
+    staging: Option<Instant>,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -81,9 +82,16 @@ impl Progress {
             if index == total {
                 bar.finish();
             }
-        } else if state.last_line.is_none_or(|last| last.elapsed() >= LINE_EVERY) {
+        } else {
+            self.line(state, format!("{name} {index}/{total} {message}"));
+        }
+    }
+
+    /// A line, unless there was one just now.
+    fn line(&self, state: &mut State, line: String) {
+        if state.last_line.is_none_or(|last| last.elapsed() >= LINE_EVERY) {
             state.last_line = Some(Instant::now());
-            self.printer.note(format!("{name} {index}/{total} {message}"));
+            self.printer.note(line);
         }
     }
 
@@ -91,17 +99,23 @@ impl Progress {
     fn pulled(&self, state: &mut State, table: crate::catalog::Table, rows: u64, total_rows: u64, total_bytes: u64) {
         let started = *state.pulls.entry(table).or_insert_with(Instant::now);
         let share = rows as f64 / total_rows.max(1) as f64;
-        let seconds = started.elapsed().as_secs_f64();
-        let left = if share > 0.0 { seconds / share - seconds } else { 0.0 };
-        let megabytes = total_bytes as f64 / 1e6;
-        let message = format!(
-            "{table}: {rows} of {total_rows} rows, {:.0} of {megabytes:.0} MB, {left:.0} s left",
-            megabytes * share
-        );
+        let message = format!("{table}: {rows} of {total_rows} rows, {}", transferred(started, share, total_bytes));
         if self.bars.is_none() {
             self.printer.note(format!("sync {message}"));
         } else {
             self.step(state, table.name(), rows as usize, total_rows as usize, message);
+        }
+    }
+
+    /// Rate and time left from the first bytes on.
+    fn staged(&self, state: &mut State, bytes: u64, total_bytes: u64) {
+        let started = *state.staging.get_or_insert_with(Instant::now);
+        let share = bytes as f64 / total_bytes.max(1) as f64;
+        let message = transferred(started, share, total_bytes);
+        if self.bars.is_none() {
+            self.line(state, format!("upload staging {message}"));
+        } else {
+            self.step(state, "upload", (share * 100.0) as usize, 100, format!("% staged, {message}"));
         }
     }
 
@@ -134,6 +148,14 @@ impl Progress {
             self.step(state, processor.name(), index, total, tally);
         }
     }
+}
+
+/// How much of so many bytes is across, and how long the rest will take at this rate.
+fn transferred(started: Instant, share: f64, total_bytes: u64) -> String {
+    let seconds = started.elapsed().as_secs_f64();
+    let left = if share > 0.0 { seconds / share - seconds } else { 0.0 };
+    let megabytes = total_bytes as f64 / 1e6;
+    format!("{:.0} of {megabytes:.0} MB, {left:.0} s left", megabytes * share)
 }
 
 fn new_bar(name: &str, total: usize) -> ProgressBar {
@@ -183,6 +205,7 @@ impl Observer for Progress {
             Event::MonthPublished { table, index, total } => {
                 self.step(&mut state, "upload", index, total, table.name().to_owned());
             }
+            Event::BytesStaged { bytes, total_bytes } => self.staged(&mut state, bytes, total_bytes),
         }
     }
 

@@ -19,7 +19,7 @@ pub(crate) mod publish;
 use std::path::{Path, PathBuf};
 
 pub use content::{date_slices, partition_hash, sort_by_key};
-pub use files::{FileEntry, read_columns, read_month_file, sha256_of_file, write_parquet};
+pub use files::{FileEntry, ParquetFile, read_columns, read_month_file, sha256_of_file, write_parquet};
 pub use lock::{Owner, WriteLock};
 pub use manifest::{
     DateRecord, DateState, InputTable, Partition, Phase3Manifest, Phase4Manifest, SourceVersion, TableFiles,

@@ -113,13 +113,7 @@ pub fn jobs(service: &'static Service) -> Result<(), Failed> {
         JobFault::FailsBefore { reason: "invalidQuery", message: "Transaction is aborted due to concurrent update" },
         JobFault::FailsBefore { reason: "quotaExceeded", message: "Quota exceeded" },
     ];
-    let marks = [
-        "SELECT -1 AS part",
-        "team_defense_zone_analysis_g0",
-        "precompute_failures_g0",
-        "BEGIN TRANSACTION",
-        "AS part, day",
-    ];
+    let marks = ["SELECT -1 AS part", "_load_g0", "BEGIN TRANSACTION", "AS part, day"];
     let (mut current, mut cases) = (1, 0);
     for mark in marks {
         for fault in faults {

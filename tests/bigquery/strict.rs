@@ -12,7 +12,7 @@ use super::fake::JobFault;
 use super::proxy::{Fault, Proxy};
 use super::service::Service;
 use super::sync::{same_rows, seeded};
-use super::upload::with_target;
+use super::upload::{UPLOAD_JOBS, with_target};
 
 const FEATURES: &str = "nba_predictions.ml_feature_store_v2";
 const TABLES: [&str; 5] = [
@@ -202,7 +202,7 @@ pub fn quotas(service: &'static Service) -> Result<(), Failed> {
     let (desk, project) = with_target(service)?;
     let (fake, to) = (service.as_fake()?, format!("bigquery:{project}"));
     let over = JobFault::Refused { status: 403, reason: "quotaExceeded" };
-    for mark in ["team_defense_zone_analysis_g0", "BEGIN TRANSACTION"] {
+    for mark in ["_load_g0", "BEGIN TRANSACTION"] {
         fake.next_job(&project, mark, over);
         let outcome = desk.run(&["upload", "--to", &to])?;
         ensure(
@@ -213,7 +213,7 @@ pub fn quotas(service: &'static Service) -> Result<(), Failed> {
     }
     // A rate that is too high passes.
     let rate = JobFault::Refused { status: 403, reason: "jobRateLimitExceeded" };
-    // The loads are done: their jobs are found again.
+    // The load is done: its job is found again.
     for mark in ["AS part, day", "BEGIN TRANSACTION"] {
         fake.next_job(&project, mark, rate);
     }
@@ -227,7 +227,7 @@ pub fn failing_jobs(service: &'static Service) -> Result<(), Failed> {
     let backend = ("backendError", "The job encountered an error during execution");
     let busy = ("invalidQuery", "Transaction is aborted due to concurrent update against table");
     for (mark, (reason, message)) in
-        [("player_composite_factors_g0", backend), ("BEGIN TRANSACTION", backend), ("BEGIN TRANSACTION", busy)]
+        [("_load_g0", backend), ("BEGIN TRANSACTION", backend), ("BEGIN TRANSACTION", busy)]
     {
         for fault in [JobFault::FailsBefore { reason, message }, JobFault::FailsAfter { reason, message }] {
             if matches!(fault, JobFault::FailsAfter { .. }) && reason == busy.0 {
@@ -269,8 +269,8 @@ pub fn partition_filters(service: &'static Service) -> Result<(), Failed> {
     desk.done(&["upload", "--to", &to])?;
     desk.done(&["status", "--remote", "--to", &to])?;
     service.holds(&project, &desk.path("putback-store"))?;
-    // A comparison, five loads, a transaction and a verification; a count for each of four tables.
-    ensure(job_ids(service, &project)?.len() <= 8 + 4, "too many jobs")
+    // An upload's; and a count for each of four tables.
+    ensure(job_ids(service, &project)?.len() == UPLOAD_JOBS + 4, "too many jobs")
 }
 
 pub fn filtered_sync(service: &'static Service) -> Result<(), Failed> {

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use super::jobs::{Job, JobSite, Taken};
 use super::rest::{ApiError, Body, Call, Reply, Rest};
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::{Event, Observer, check_cancelled};
 
 /// How an upload stands.
 enum Progress {
@@ -29,19 +30,20 @@ enum Progress {
 /// `None`: the id is taken by other work.
 ///
 /// # Errors
-/// When the bytes cannot be delivered; a job that ran and failed is no error here.
+/// When the bytes cannot be delivered, or the observer is cancelled; a job that ran and failed is no error here.
 pub(super) async fn load_file(
     rest: &Rest,
     site: &JobSite,
     resource: &Value,
     file: &Path,
     chunk_bytes: u64,
+    observer: &dyn Observer,
 ) -> Result<Option<Job>> {
     let id = resource["jobReference"]["jobId"].as_str().expect("jobs have ids of ours").to_owned();
     let what = format!("uploading {} for job {id}", file.display());
     let (mut failures, mut adopted) = (0, false);
     loop {
-        match send_file(rest, site, resource, file, chunk_bytes).await? {
+        match send_file(rest, site, resource, file, chunk_bytes, observer).await? {
             Ok(()) => break,
             Err(error) if error.is(409) => {
                 if site.taken_by(rest, &id, resource).await? == Taken::Foreign {
@@ -70,6 +72,7 @@ async fn send_file(
     resource: &Value,
     path: &Path,
     chunk_bytes: u64,
+    observer: &dyn Observer,
 ) -> Result<Result<(), ApiError>> {
     let read = |error| Error::io("read", path, error);
     let mut file = tokio::fs::File::open(path).await.map_err(read)?;
@@ -80,6 +83,8 @@ async fn send_file(
     };
     let (mut offset, mut failures, mut reauthorized) = (0, 0, false);
     loop {
+        check_cancelled(observer)?;
+        observer.on(Event::BytesStaged { bytes: offset, total_bytes: total });
         file.seek(std::io::SeekFrom::Start(offset)).await.map_err(read)?;
         let mut chunk = vec![0; chunk_bytes.min(total - offset) as usize];
         file.read_exact(&mut chunk).await.map_err(read)?;
@@ -99,7 +104,10 @@ async fn send_file(
             Err(error) => return Ok(Err(error)),
         };
         match progress {
-            Progress::Done => return Ok(Ok(())),
+            Progress::Done => {
+                observer.on(Event::BytesStaged { bytes: total, total_bytes: total });
+                return Ok(Ok(()));
+            }
             Progress::Gone => {
                 return Ok(Err(ApiError {
                     status: Some(410),

@@ -71,7 +71,7 @@ fn token_sql(table: Table) -> String {
     format!("CONCAT({})", columns.collect::<Vec<_>>().join(", '|', "))
 }
 
-/// One row per date: date, rows, checksum. `reference` is a quoted table.
+/// One row per date: date, rows, checksum. `reference` is a quoted table, or a query in brackets.
 pub(super) fn dates_sql(table: Table, reference: &str, predicate: &str) -> String {
     let column = table.schema().partition_column();
     format!(
@@ -104,12 +104,13 @@ pub(super) fn content(dates: &BTreeMap<NaiveDate, DateContent>) -> String {
 #[derive(Debug, Clone)]
 pub(super) struct TableStatement {
     pub scope: Scope,
-    /// Quoted references.
+    /// A quoted reference.
     pub target: String,
+    /// What stands for the staged rows in `FROM`.
     pub staging: String,
     /// Columns of the target that we fill.
     pub columns: Vec<String>,
-    /// What of the staging table goes into them.
+    /// What of the staged rows goes into them.
     pub values: Vec<String>,
     /// Values of [`content`]: what is in the target now, and what we send.
     pub planned: String,

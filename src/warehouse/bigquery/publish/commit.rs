@@ -49,13 +49,14 @@ impl BigQuery {
     }
 
     pub(super) fn script(&self, publication: &Publication) -> String {
+        let staging = self.staging_reference(publication);
         let tables: Vec<TableStatement> = publication
             .parts
             .iter()
             .map(|part| TableStatement {
                 scope: part.scope.clone(),
                 target: self.reference(part.table),
-                staging: self.staging_reference(publication, part),
+                staging: part.staged_rows(&staging),
                 columns: part.columns(),
                 values: part.values(),
                 planned: content(&part.planned),
@@ -74,7 +75,7 @@ impl BigQuery {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             first_date: dates().min().expect("a publication has dates"),
             last_date: dates().max().expect("a publication has dates"),
-            row_count: publication.parts.iter().map(|part| part.rows.num_rows() as u64).sum(),
+            row_count: publication.rows(),
             summary: summary.join("; "),
         };
         transaction(&self.ledger(), &tables, &row)

@@ -18,18 +18,22 @@ use sha2::{Digest, Sha256};
 
 use self::part::Part;
 use self::receipts::{Receipts, load_receipts, save_receipts};
+use self::staging::write_staging;
 use super::statements::content;
 use super::{BigQuery, dataset_of};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::numerics::hash::hex;
-use crate::progress::{Event, Observer, check_cancelled};
-use crate::store::{FileEntry, write_parquet};
+use crate::progress::{Observer, check_cancelled};
+use crate::store::FileEntry;
 use crate::upload::{PublishSet, Target, UploadReport};
 use crate::warehouse::DateContent;
 
 /// Job ids that ended in an error are burnt; so many are tried.
 const GENERATIONS: u32 = 8;
+
+/// What is sent, in the store's directory of a publication.
+const STAGED_FILE: &str = "staged.parquet";
 
 /// What is to be published, and after which publication.
 struct Planned {
@@ -46,15 +50,15 @@ struct Publication {
 
 impl Planned {
     /// The id is a digest of what is sent, where to, and what it replaces.
-    fn named(self, target: &str, files: &[FileEntry]) -> Publication {
+    fn named(self, target: &str, file: Option<&FileEntry>) -> Publication {
         let mut digest = Sha256::new();
         digest.update(format!("{target}|{}|{}", self.parent, env!("CARGO_PKG_VERSION")));
         for part in &self.parts {
             digest.update(format!("|{}|{}|{}", part.table, content(&part.planned), content(&part.sent)));
             digest.update(part.scope.predicate());
-            digest.update(serde_json::to_vec(&part.load_fields()).expect("serializes"));
+            digest.update(serde_json::to_vec(&part.staged_fields()).expect("serializes"));
         }
-        files.iter().for_each(|file| digest.update(&file.sha256));
+        file.iter().for_each(|file| digest.update(&file.sha256));
         Publication { id: hex(&digest.finalize()[..10]), parent: self.parent, parts: self.parts }
     }
 }
@@ -74,12 +78,8 @@ impl Target for BigQuery {
         };
         self.refuse_if_unfit(&publication.parts)?;
         let (publication, dir) = self.freeze(set, publication)?;
-        let files: Vec<PathBuf> = publication.parts.iter().map(|part| part.file_in(&dir)).collect();
-        for (index, (part, file)) in publication.parts.iter().zip(&files).enumerate() {
-            check_cancelled(observer)?;
-            self.stage(&publication, part, file)?;
-            observer.on(Event::MonthPublished { table: part.table, index: index + 1, total: publication.parts.len() });
-        }
+        check_cancelled(observer)?;
+        self.stage(&publication, &dir.join(STAGED_FILE), observer)?;
         check_cancelled(observer)?;
         self.commit(&publication)?;
         self.verify(&publication)?;
@@ -107,20 +107,13 @@ impl Target for BigQuery {
         let mut report = UploadReport::default();
         let Some(planned) = self.plan(set, &mut receipts, &mut report)? else { return Ok(Vec::new()) };
         self.refuse_if_unfit(&planned.parts)?;
-        // Without the files the id is not the one that an upload would use.
-        let publication = planned.named(&Target::name(self), &[]);
-        let mut lines = Vec::new();
-        for part in &publication.parts {
-            let resource = self.load_resource(&publication, part, 0);
-            let job = serde_json::to_string_pretty(&resource).expect("serializes");
-            lines.push(format!(
-                "-- load job, {} rows into {}\n{job}",
-                part.rows.num_rows(),
-                self.staging_name(&publication, part)
-            ));
-        }
-        lines.push(format!("-- query job {}\n{}", self.commit_id(&publication, 0), self.script(&publication)));
-        Ok(lines)
+        // Without the file the id is not the one that an upload would use.
+        let publication = planned.named(&Target::name(self), None);
+        let job = serde_json::to_string_pretty(&self.load_resource(&publication, 0)).expect("serializes");
+        Ok(vec![
+            format!("-- load job, {} rows into {}\n{job}", publication.rows(), publication.staging_name()),
+            format!("-- query job {}\n{}", self.commit_id(&publication, 0), self.script(&publication)),
+        ])
     }
 }
 
@@ -144,12 +137,8 @@ impl BigQuery {
             std::fs::remove_dir_all(&pending).map_err(|error| Error::io("remove", &pending, error))?;
         }
         std::fs::create_dir_all(&pending).map_err(|error| Error::io("create", &pending, error))?;
-        let files = planned
-            .parts
-            .iter()
-            .map(|part| write_parquet(&part.file_in(&pending), &part.fitted(part.table.full_name())?))
-            .collect::<Result<Vec<_>>>()?;
-        let mut publication = planned.named(&Target::name(self), &files);
+        let file = write_staging(&pending.join(STAGED_FILE), &planned.parts)?;
+        let mut publication = planned.named(&Target::name(self), Some(&file));
         for part in &mut publication.parts {
             let live =
                 self.live_table(dataset_of(part.table), part.table.name())?.ok_or_else(|| self.no_table(part.table))?;

@@ -1,7 +1,6 @@
 //! The share of a table in a publication, and its rows in the live table's columns and types.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
@@ -80,17 +79,14 @@ impl Part {
         held
     }
 
-    pub(super) fn file_in(&self, dir: &Path) -> PathBuf {
-        dir.join(format!("{}.parquet", self.table))
-    }
-
     /// Columns that the live table and ours share, in the live order.
     pub(super) fn columns(&self) -> Vec<String> {
         let names = self.live.fields().iter().filter_map(|field| field["name"].as_str());
         names.filter(|name| self.table.schema().column(name).is_some()).map(str::to_owned).collect()
     }
 
-    /// What an `INSERT` selects for those columns. JSON is staged as text, the form in which Parquet holds it.
+    /// What an `INSERT` selects for those columns. JSON is staged as text, the form in which Parquet holds it
+    /// and the only one in which the service loads it.
     pub(super) fn values(&self) -> Vec<String> {
         let value = |name: String| match self.live.type_of(&name) {
             Some("JSON") => format!("PARSE_JSON({name}, wide_number_mode=>'round')"),
@@ -99,19 +95,25 @@ impl Part {
         self.columns().into_iter().map(value).collect()
     }
 
-    /// The live table's own words for those columns, as they are staged.
-    pub(super) fn load_fields(&self) -> Vec<Value> {
+    /// The name of a column in the staging table, which has the columns of all tables.
+    pub(super) fn staged_name(&self, column: &str) -> String {
+        format!("{}__{column}", self.table.name())
+    }
+
+    /// The live table's own words for those columns, as they are staged: rows of other tables lie beside them,
+    /// so that none is required there.
+    pub(super) fn staged_fields(&self) -> Vec<Value> {
         let columns = self.columns();
-        let is_ours =
-            |field: &&Value| field["name"].as_str().is_some_and(|name| columns.iter().any(|column| column == name));
-        self.live
-            .fields()
-            .iter()
-            .filter(is_ours)
-            .map(|field| {
+        let live = self.live.fields().iter().filter_map(|field| field["name"].as_str().map(|name| (name, field)));
+        live.filter(|(name, _)| columns.iter().any(|column| column == name))
+            .map(|(name, field)| {
                 let mut field = field.clone();
+                field["name"] = self.staged_name(name).into();
                 if field["type"] == "JSON" {
                     field["type"] = "STRING".into();
+                }
+                if field["mode"] == "REQUIRED" {
+                    field["mode"] = "NULLABLE".into();
                 }
                 if let Some(object) = field.as_object_mut() {
                     object.retain(|key, _| ["name", "type", "mode", "precision", "scale"].contains(&key.as_str()));
@@ -119,6 +121,14 @@ impl Part {
                 field
             })
             .collect()
+    }
+
+    /// The part's columns of the staging table under their own names, to select from. Other tables' rows have
+    /// NULL dates there, which no predicate of dates holds for.
+    pub(super) fn staged_rows(&self, staging: &str) -> String {
+        let column = |name: String| format!("{} AS {name}", self.staged_name(&name));
+        let columns: Vec<String> = self.columns().into_iter().map(column).collect();
+        format!("(SELECT {} FROM {staging})", columns.join(", "))
     }
 
     /// The rows in the live table's columns and types.

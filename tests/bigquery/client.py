@@ -1,12 +1,15 @@
 """What Google's own Python client does in the tests: make the warehouse, and read back what was published."""
 import datetime
 import decimal
+import io
 import json
 import os
 import pathlib
 import sys
 
+import pyarrow.compute
 import pyarrow.parquet
+from google.api_core.exceptions import BadRequest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
@@ -64,6 +67,33 @@ def replace(project, name, warehouse):
     client = connect(project)
     client.query_and_wait(f"DELETE FROM `{project}.{name}` WHERE true")
     load(client, project, name, pathlib.Path(warehouse, f"{name}.parquet"))
+
+
+def replace_partition(project, name, column, warehouse, day):
+    """Loads a day without its first row over the partition of that day; rows of other days are refused there."""
+    client = connect(project)
+    rows = pyarrow.parquet.read_table(pathlib.Path(warehouse, f"{name}.parquet"))
+    rows = rows.filter(pyarrow.compute.equal(rows[column], datetime.date.fromisoformat(day)))
+    config = bigquery.LoadJobConfig(source_format="PARQUET", write_disposition="WRITE_TRUNCATE")
+    config.parquet_options = bigquery.ParquetOptions.from_api_repr({"enableListInference": True})
+
+    def load_into(partition):
+        file = io.BytesIO()
+        pyarrow.parquet.write_table(rows.slice(1), file)
+        file.seek(0)
+        client.load_table_from_file(file, f"{project}.{name}${partition}", job_config=config).result()
+
+    load_into(day.replace("-", ""))
+    try:
+        load_into("20000101")
+    except BadRequest as error:
+        assert "different partitions" in str(error), error
+    else:
+        raise AssertionError("rows of another day were taken")
+
+
+def delete_partition(project, name, day):
+    connect(project).delete_table(f"{project}.{name}${day.replace('-', '')}")
 
 
 def run(project, sql):

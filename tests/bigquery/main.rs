@@ -32,9 +32,10 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 30] = [
+const TESTS: [(&str, Where, Test); 31] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
+    ("sync_sees_partitions_replaced_by_their_decorators", FakeByGoogle, sync::decorated_partitions),
     ("sync_survives_streams_that_break", Emulator, sync::broken_streams),
     ("sync_survives_streams_that_break_at_any_row", Fake, strict::broken_streams),
     ("sync_falls_back_to_query_results", Both, sync::without_read_api),

@@ -3,7 +3,7 @@
 use libtest_mimic::Failed;
 use putback::catalog::Table;
 
-use super::client::{job_ids, query, request};
+use super::client::{job_ids, python, query, request};
 use super::desk::{Desk, ensure};
 use super::proxy::cutting_proxy;
 use super::service::Service;
@@ -62,6 +62,22 @@ pub fn only_what_changed(service: &'static Service) -> Result<(), Failed> {
     ensure(games["vanished_dates"] == serde_json::json!(["2023-11-30"]), games)?;
     let others = report["tables"].as_array().into_iter().flatten().skip(1);
     ensure(others.clone().all(|table| table["unchanged"] == true), &report)
+}
+
+/// The daily pipeline replaces a day, or takes it away, by its partition's decorator.
+pub fn decorated_partitions(service: &'static Service) -> Result<(), Failed> {
+    let (desk, project) = seeded(service)?;
+    let warehouse = format!("bigquery:{project}");
+    desk.done(&["sync", "--warehouse", &warehouse])?;
+    let table = Table::PlayerGameSummary;
+    let files = desk.path("warehouse").display().to_string();
+    python(service, &["replace_partition", &project, table.full_name(), "game_date", &files, "2023-11-29"])?;
+    python(service, &["delete_partition", &project, table.full_name(), "2023-11-30"])?;
+    let report = desk.done(&["sync", "--warehouse", &warehouse, "--format", "json"])?;
+    let report: serde_json::Value = serde_json::from_str(&report.stdout)?;
+    let games = &report["tables"][0];
+    ensure(games["changed_dates"] == serde_json::json!(["2023-11-29"]), games)?;
+    ensure(games["vanished_dates"] == serde_json::json!(["2023-11-30"]), games)
 }
 
 pub fn broken_streams(service: &'static Service) -> Result<(), Failed> {

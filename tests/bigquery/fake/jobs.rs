@@ -155,6 +155,8 @@ impl Core {
             &text(&destination["datasetId"]),
             &text(&destination["tableId"]),
         );
+        let day = self.decorated(&name)?;
+        let name = day.as_ref().map_or(name, |day| day.table.clone());
         if load["schema"]["fields"].as_array().into_iter().flatten().any(|field| field["type"] == "JSON") {
             return Err(invalid("Unsupported field type: JSON".to_owned()));
         }
@@ -184,8 +186,19 @@ impl Core {
         }
         let names = names.join(", ");
         let target = name.quoted();
-        let empty =
-            if load["writeDisposition"] == "WRITE_TRUNCATE" { format!("DELETE FROM {target};") } else { String::new() };
+        if let Some(day) = &day {
+            let strays = format!("SELECT COUNT(*) FROM {source} WHERE ({}) IS NOT TRUE", day.predicate());
+            let strays: u64 =
+                self.database.query_row(&strays, [], |row| row.get(0)).map_err(|error| invalid(error.to_string()))?;
+            if strays > 0 {
+                return Err(day.stray_rows());
+            }
+        }
+        let replaced = day.as_ref().map_or_else(|| "true".to_owned(), |day| day.predicate());
+        let empty = match load["writeDisposition"] == "WRITE_TRUNCATE" {
+            true => format!("DELETE FROM {target} WHERE {replaced};"),
+            false => String::new(),
+        };
         let sql = format!("BEGIN; {empty} INSERT INTO {target} ({names}) SELECT {names} FROM {source}; COMMIT");
         self.touch(&name);
         self.database.execute_batch(&sql).map_err(|error| {

@@ -6,6 +6,7 @@
 //! tests send, and refuses every other one.
 
 mod cells;
+mod decorators;
 mod http;
 mod jobs;
 mod rest;

@@ -64,6 +64,7 @@ impl Core {
                 None => missing(&name(table)),
             },
             ("PATCH", [table]) => self.patch_table(&name(table), &request.json()),
+            ("DELETE", [table]) if table.contains('$') => self.drop_partition(&name(table)),
             ("DELETE", [table]) => {
                 if self.drop_table(&name(table)) {
                     Reply::empty(204)

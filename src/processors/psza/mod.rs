@@ -30,6 +30,10 @@ use crate::store::DateState;
 /// Games in the window; a player with fewer gets no row (§3).
 const GAMES_NEEDED: i64 = 10;
 
+/// At least so many dates are scored together, however many rows they have: they share the columns of
+/// the windows that stand on all of them.
+const RUN_DATES: usize = 8;
+
 #[derive(Debug)]
 pub struct Psza;
 
@@ -87,7 +91,8 @@ fn score(
             run.stand(window.into());
         }
         run.end_date(date);
-        if run.rows.len() >= RUN_ROWS || index + 1 == dates.len() {
+        let is_full = run.rows.len() >= RUN_ROWS && run.dates.len() >= RUN_DATES;
+        if is_full || index + 1 == dates.len() {
             let rows = run.to_batch(lineage, context)?;
             sink(ProcessorOutput { rows, dates: run.start_again() })?;
         }

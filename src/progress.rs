@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
-use crate::store::DateState;
+use crate::store::DateRecord;
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -18,8 +18,8 @@ pub enum Event {
     RowsPulled { table: Table, rows: u64, total_rows: u64, total_bytes: u64 },
     /// A processor starts on so many dates.
     ProcessorStarted { processor: ProcessorId, dates: usize },
-    /// A date was scored.
-    DateFinished { processor: ProcessorId, date: NaiveDate, index: usize, total: usize, state: DateState },
+    /// A date was scored and is committed.
+    DateFinished { processor: ProcessorId, date: NaiveDate, index: usize, total: usize, record: DateRecord },
     /// A processor's dates are computed and written.
     ProcessorFinished { processor: ProcessorId },
     /// A month of a table is in the target.

@@ -20,7 +20,7 @@ use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::parallel;
 use crate::processors::ProcessorId;
-use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest, Store};
+use crate::store::{Layer, Phase3Manifest, Phase4Manifest, Store};
 
 /// Until this day of a season, checks of small samples do not apply.
 const EARLY_DAYS: i64 = 42;
@@ -229,7 +229,7 @@ fn set_dates(
         for &date in request.dates {
             let (state, count, fewer) = match phase4.record(id, date) {
                 None => ("pending", 0, 0),
-                Some(record) => (state_name(&record.state), record.rows, record.fewer_rows),
+                Some(record) => (record.state.name(), record.rows, record.fewer_rows),
             };
             let is_stale = stale.get(&id).is_some_and(|dates| dates.contains(&date));
             rows.push(format!("('{id}', DATE '{date}', '{state}', {count}, {fewer}, {is_stale})"));
@@ -243,15 +243,6 @@ fn set_dates(
         session.execute(&format!("INSERT INTO state VALUES {}", some.join(", ")))?;
     }
     Ok(())
-}
-
-fn state_name(state: &DateState) -> &'static str {
-    match state {
-        DateState::Done => "done",
-        DateState::Empty { .. } => "empty",
-        DateState::Failed { .. } => "failed",
-        DateState::Skipped { .. } => "skipped",
-    }
 }
 
 fn read_accounting(session: &Session) -> Result<BTreeMap<ProcessorId, Accounting>> {

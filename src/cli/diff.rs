@@ -121,7 +121,8 @@ fn lines(tables: &[TableDiff]) -> Vec<String> {
     lines
 }
 
-fn listed(items: Vec<String>) -> String {
+/// Items, but no more than a reader takes in.
+pub(super) fn listed(items: Vec<String>) -> String {
     let rest = items.len().saturating_sub(LISTED);
     let shown = items[..items.len().min(LISTED)].join(", ");
     if rest > 0 { format!("{shown} and {rest} more") } else { shown }

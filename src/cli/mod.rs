@@ -21,6 +21,7 @@ mod recorder;
 mod remote;
 mod run;
 mod runs;
+mod runs_diff;
 mod settings;
 mod status;
 mod sync;

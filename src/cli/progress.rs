@@ -193,8 +193,8 @@ impl Observer for Progress {
                     self.step(&mut state, processor.name(), 0, dates.max(1), "computing".to_owned());
                 }
             }
-            Event::DateFinished { processor, date, index, total, state: outcome } => {
-                self.date(&mut state, processor, (date, index, total), &outcome);
+            Event::DateFinished { processor, date, index, total, record } => {
+                self.date(&mut state, processor, (date, index, total), &record.state);
             }
             Event::ProcessorFinished { processor } => {
                 let failed = state.counts.get(&processor).map_or(0, |counts| counts.failed);

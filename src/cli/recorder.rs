@@ -20,7 +20,7 @@ use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors;
 use crate::progress::{Event, Observer};
-use crate::store::{DateState, Store};
+use crate::store::Store;
 
 /// Older records go.
 const KEPT_RUNS: usize = 50;
@@ -164,15 +164,11 @@ fn line_of(event: &Event) -> Option<Value> {
         Event::ProcessorStarted { processor, dates } => {
             json!({ "event": "processor", "processor": processor, "dates": dates })
         }
-        Event::DateFinished { processor, date, state, .. } => {
-            let (state, reason) = match state {
-                DateState::Done => ("done", None),
-                DateState::Empty { rule } => ("empty", Some(rule)),
-                DateState::Failed { reason } => ("failed", Some(reason)),
-                DateState::Skipped { reason } => ("skipped", Some(reason)),
-            };
-            json!({ "event": "date", "processor": processor, "date": date, "state": state, "reason": reason })
-        }
+        Event::DateFinished { processor, date, record, .. } => json!({
+            "event": "date", "processor": processor, "date": date, "state": record.state.name(),
+            "reason": record.state.reason(), "rows": record.rows, "hash": record.hash,
+            "failures_hash": record.failures_hash,
+        }),
         Event::Note(text) => json!({ "event": "note", "text": text }),
         _ => return None,
     })

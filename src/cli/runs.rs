@@ -8,12 +8,14 @@ use super::recorder::{records, run_dir};
 use super::settings::{GlobalArgs, Settings};
 use crate::error::{Error, Result};
 
-/// List the runs of the store, or show one
+/// List the runs of the store, show one, or compare two
 ///
 /// Every sync, compute, upload and run leaves a record: command, settings, versions, inputs, outcome, and a
 /// line for every date and processor. The last 50 are kept.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  putback runs\n  putback runs show 20260117T101500123-4711")]
+#[command(
+    after_help = "Example:\n  putback runs\n  putback runs show 20260117T101500123-4711\n  putback runs diff 20260117T101500123-4711"
+)]
 pub struct RunsArgs {
     #[command(subcommand)]
     action: Option<RunsAction>,
@@ -23,6 +25,20 @@ pub struct RunsArgs {
 enum RunsAction {
     /// Print the record and the log of a run
     Show { id: String },
+    /// Compare what two runs made of their dates, or a run with the store as it is
+    ///
+    /// By state, number of rows and content of each date, volatile columns left out. The store keeps the rows
+    /// of the last run only: to compare cells, keep a copy of the store and use `putback diff --with store:PATH`.
+    /// Ends with status 9 when a date changed.
+    #[command(
+        after_help = "Examples:\n  putback runs diff 20260117T101500123-4711\n  putback runs diff 20260117T101500123-4711 20260118T090000456-815"
+    )]
+    Diff {
+        /// The earlier run
+        id: String,
+        /// The later run [default: the store as it is]
+        other: Option<String>,
+    },
 }
 
 pub fn run(args: &RunsArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
@@ -37,6 +53,7 @@ pub fn run(args: &RunsArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
                 printer.line(text.trim_end());
             }
         }
+        Some(RunsAction::Diff { id, other }) => return super::runs_diff::run(&store, id, other.as_deref(), printer),
         None => {
             let records = records(&store)?;
             if printer.is_json() {

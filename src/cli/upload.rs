@@ -25,7 +25,7 @@ use crate::warehouse::Location;
 /// Publish finished dates into a warehouse
 ///
 /// Whole dates only. Into a directory, rows are staged, read back, and put in place by rename; into BigQuery,
-/// they are loaded into staging tables and put in place by one transaction. Dates that failed, are stale or fail
+/// they are loaded into a staging table and put in place by one transaction. Dates that failed, are stale or fail
 /// a check of severity error stay as the target has them. A second upload does nothing.
 #[derive(Debug, Args)]
 #[command(

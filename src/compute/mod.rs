@@ -285,11 +285,12 @@ impl<'a> Run<'a> {
     }
 
     fn announce(&self, plan: &ProcessorPlan, done: ProcessorDone) {
-        let total = done.states.len();
-        for (index, (date, state)) in done.states.into_iter().enumerate() {
-            self.observer.on(Event::DateFinished { processor: plan.id, date, index: index + 1, total, state });
+        let (processor, total) = (plan.id, done.dates.len());
+        for (index, date) in done.dates.into_iter().enumerate() {
+            let record = self.phase4.record(processor, date).expect("committed before").clone();
+            self.observer.on(Event::DateFinished { processor, date, index: index + 1, total, record });
         }
-        self.observer.on(Event::ProcessorFinished { processor: plan.id });
+        self.observer.on(Event::ProcessorFinished { processor });
     }
 }
 

@@ -62,7 +62,7 @@ struct DateDone {
 pub(super) struct ProcessorDone {
     pub rows: u64,
     /// Every computed or settled date, ascending.
-    pub states: BTreeMap<NaiveDate, DateState>,
+    pub dates: BTreeSet<NaiveDate>,
 }
 
 impl<'p> MonthJob<'p> {
@@ -160,7 +160,7 @@ impl<'a> OutputWriter<'a> {
                 };
                 records.insert(date.date, record);
                 done.rows += date.rows;
-                done.states.insert(date.date, date.state);
+                done.dates.insert(date.date);
                 failures.insert(date.date, date.failures);
             }
         }
@@ -188,7 +188,7 @@ impl<'a> OutputWriter<'a> {
                 computed_at: self.timestamp,
             };
             records.insert(*date, record);
-            done.states.insert(*date, state.clone());
+            done.dates.insert(*date);
         }
     }
 

@@ -108,6 +108,24 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl DateState {
+    /// The word for it, as in the manifest.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Empty { .. } => "empty",
+            Self::Failed { .. } => "failed",
+            Self::Skipped { .. } => "skipped",
+        }
+    }
+
+    /// The rule or reason, where there is one.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Done => None,
+            Self::Empty { rule: reason } | Self::Failed { reason } | Self::Skipped { reason } => Some(reason),
+        }
+    }
+
     /// Whether a processor further down may run on this date.
     pub fn is_settled(&self) -> bool {
         matches!(self, Self::Done | Self::Empty { .. })

@@ -178,6 +178,60 @@ fn runs_are_recorded_with_every_date() {
 }
 
 #[test]
+fn runs_are_compared_date_by_date() {
+    let desk = Desk::computed();
+    let computed = |desk: &Desk| {
+        let listed = desk.run(&["runs", "--format", "json"], &[]);
+        let listed: serde_json::Value = serde_json::from_str(&listed.stdout).expect("one document");
+        let runs = listed.as_array().expect("runs").iter().rev();
+        let is_computation = |run: &&serde_json::Value| {
+            let command = run["command"].as_str().expect("a command");
+            command.contains("putback run") || command.contains("putback compute")
+        };
+        runs.clone().find(is_computation).expect("a computation")["id"].as_str().expect("an id").to_owned()
+    };
+    let first = computed(&desk);
+    let same = desk.run(&["runs", "diff", &first], &[]);
+    assert_snapshot!(same.shown(), @r"
+    exit status: 0
+    --- stdout
+    Processor  Same dates  Changed  Only in the first  Only in the second
+    TDZA               32        0                  0                   0
+    PSZA               32        0                  0                   0
+    PCF                32        0                  0                   0
+    MLFS               32        0                  0                   0
+    --- stderr
+    ");
+    // The last date loses a player's game.
+    let games = rows(Table::PlayerGameSummary);
+    let last = games.num_rows() - 1;
+    desk.put(Table::PlayerGameSummary, &games.slice(0, last));
+    assert_eq!(desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE).code, 0);
+    assert_eq!(desk.run(&["compute", "-q"], &RANGE).code, 0);
+    let second = computed(&desk);
+    let differing = desk.run(&["runs", "diff", &first, &second], &[]);
+    assert_eq!(differing.code, 9, "{}", differing.stderr);
+    assert_snapshot!(differing.stdout, @r"
+    Processor  Same dates  Changed  Only in the first  Only in the second
+    TDZA                0        0                 32                   0
+    PSZA                0        1                 31                   0
+    PCF                 1        0                 31                   0
+    MLFS                0        1                 31                   0
+    PSZA: 2023-12-10 (263 rows, other values)
+    MLFS: 2023-12-10 (136 to 135 rows)
+    ");
+    // The store is as the second run left it.
+    assert_eq!(desk.run(&["runs", "diff", &first], &[]).stdout.lines().last(), differing.stdout.lines().last());
+    assert_eq!(desk.run(&["runs", "diff", &second], &[]).code, 0);
+    let listed = desk.run(&["runs", "--format", "json"], &[]);
+    let listed: serde_json::Value = serde_json::from_str(&listed.stdout).expect("one document");
+    let is_sync = |run: &&serde_json::Value| run["command"].as_str().is_some_and(|text| text.contains("putback sync"));
+    let sync = listed.as_array().expect("runs").iter().find(is_sync).expect("a sync")["id"].as_str().expect("an id");
+    let nothing = desk.run(&["runs", "diff", sync], &[]);
+    assert!(nothing.code == 2 && nothing.stderr.contains("computed no dates"), "{}", nothing.stderr);
+}
+
+#[test]
 fn status_tells_who_writes() {
     let desk = Desk::computed();
     let owner = Owner { pid: 4711, host: "elsewhere".into(), command: "putback compute".into() };

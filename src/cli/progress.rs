@@ -153,9 +153,9 @@ impl Progress {
 /// How much of so many bytes is across, and how long the rest will take at this rate.
 fn transferred(started: Instant, share: f64, total_bytes: u64) -> String {
     let seconds = started.elapsed().as_secs_f64();
-    let left = if share > 0.0 { seconds / share - seconds } else { 0.0 };
+    let left = if share > 0.0 { format!(", {:.0} s left", seconds / share - seconds) } else { String::new() };
     let megabytes = total_bytes as f64 / 1e6;
-    format!("{:.0} of {megabytes:.0} MB, {left:.0} s left", megabytes * share)
+    format!("{:.0} of {megabytes:.0} MB{left}", megabytes * share)
 }
 
 fn new_bar(name: &str, total: usize) -> ProgressBar {

@@ -66,6 +66,14 @@ impl ParquetFile {
         Self::create_with(path, schema, properties)
     }
 
+    /// For hundreds of columns: in small pages, because BigQuery loads large ones of many columns badly
+    /// (<https://cloud.google.com/bigquery/docs/loading-data-cloud-storage-parquet>).
+    pub fn create_wide(path: &Path, schema: SchemaRef) -> Result<Self> {
+        const PAGE_BYTES: usize = 1 << 17;
+        let properties = properties(&schema).set_data_page_size_limit(PAGE_BYTES).build();
+        Self::create_with(path, schema, properties)
+    }
+
     /// For a file of just these rows: each column is encoded as suits its values.
     pub fn create_for(path: &Path, rows: &RecordBatch) -> Result<Self> {
         Self::create_with(path, rows.schema(), properties_for(rows))

@@ -9,6 +9,7 @@ mod desk;
 mod fake;
 mod faults;
 mod proxy;
+mod rerun;
 mod service;
 mod strict;
 mod sync;
@@ -32,7 +33,7 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 31] = [
+const TESTS: [(&str, Where, Test); 37] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_sees_partitions_replaced_by_their_decorators", FakeByGoogle, sync::decorated_partitions),
@@ -57,6 +58,12 @@ const TESTS: [(&str, Where, Test); 31] = [
     ("upload_tells_a_quota_and_goes_on_later", Fake, strict::quotas),
     ("upload_asks_for_a_token_in_the_middle_of_a_file", Fake, strict::token_in_a_chunk),
     ("upload_outlives_jobs_that_fail", Fake, strict::failing_jobs),
+    ("upload_goes_on_after_any_number_of_failures", Fake, rerun::many_failures),
+    ("upload_goes_on_under_another_account", Fake, rerun::another_account),
+    ("upload_renews_a_staging_table_of_before", Fake, rerun::old_staging),
+    ("upload_removes_without_loading", Fake, rerun::only_removals),
+    ("upload_notices_values_that_a_load_lost", Fake, rerun::lost_values),
+    ("upload_remembers_only_what_nobody_changed", Fake, rerun::changed_meanwhile),
     ("upload_needs_no_more_than_partitions", Fake, strict::partition_filters),
     ("diff_reads_only_dates_that_differ", Fake, strict::diff_by_dates),
     ("status_writes_progress_both_ways", Emulator, upload::progress),

@@ -28,7 +28,7 @@ fn rows(service: &Service, project: &str, table: &str) -> Result<String, Failed>
     Ok(rows[0][0].clone())
 }
 
-fn nothing_is_published(service: &Service, project: &str) -> Result<(), Failed> {
+pub fn nothing_is_published(service: &Service, project: &str) -> Result<(), Failed> {
     for table in TABLES {
         let rows = rows(service, project, table)?;
         ensure(rows == "0", format!("half published: {table} has {rows} rows"))?;
@@ -121,8 +121,8 @@ pub fn streaming_buffer(service: &'static Service) -> Result<(), Failed> {
     service.holds(&project, &desk.path("putback-store"))
 }
 
-/// Does something to the target right before the transaction is sent.
-fn meanwhile(
+/// Does something right before the transaction is sent.
+pub fn meanwhile(
     service: &'static Service,
     desk: &mut Desk,
     mut act: impl FnMut() + Send + 'static,

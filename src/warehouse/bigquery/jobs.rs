@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::rest::{ApiError, Rest, error_kind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::numerics::hash::hex;
+use crate::progress::{Observer, Silent, check_cancelled};
 
 /// Labels every job of ours: what it is, and a digest of its configuration.
 const TOOL_LABEL: (&str, &str) = ("tool", "putback");
@@ -30,12 +31,13 @@ pub(super) struct Job {
     pub adopted: bool,
 }
 
-/// What stands under a job id that is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taken {
-    /// The same work: wait for it.
-    Ours,
-    /// Other work: the id is of no use.
+/// What stands under a job id.
+#[derive(Debug, Clone)]
+pub(super) enum Standing {
+    Free,
+    /// The same work, and how it ended.
+    Ours(Job),
+    /// Other work, or a job of another account that we may not look at: the id is of no use.
     Foreign,
 }
 
@@ -132,32 +134,38 @@ impl JobSite {
         let id = resource["jobReference"]["jobId"].as_str().expect("jobs have ids of ours").to_owned();
         let what = format!("starting job {id} in {}", self.project);
         let url = rest.url(&format!("projects/{}/jobs", self.project));
-        let mut adopted = false;
         match rest.post(url, resource.clone()).await {
-            Ok(_) => {}
-            Err(error) if error.is(409) => {
-                if self.taken_by(rest, &id, resource).await? == Taken::Foreign {
-                    return Ok(None);
-                }
-                adopted = true;
-            }
-            Err(error) => return Err(error.describe(&what)),
+            Ok(_) => Ok(Some(self.wait(rest, &id, &Silent).await?)),
+            Err(error) if error.is(409) => match self.standing(rest, resource, &Silent).await? {
+                Standing::Ours(job) => Ok(Some(job)),
+                Standing::Foreign | Standing::Free => Ok(None),
+            },
+            Err(error) => Err(error.describe(&what)),
         }
-        Ok(Some(Job { adopted, ..self.wait(rest, &id).await? }))
     }
 
-    /// Compares the job under a taken id with what was to be started.
-    pub async fn taken_by(&self, rest: &Rest, id: &str, resource: &Value) -> Result<Taken> {
-        let job = self.get(rest, id).await.map_err(|error| error.describe(&format!("looking up job {id}")))?;
+    /// Looks what stands under the id of a job that is to be started, and waits for its end if it is the same
+    /// work.
+    pub async fn standing(&self, rest: &Rest, resource: &Value, observer: &dyn Observer) -> Result<Standing> {
+        let id = resource["jobReference"]["jobId"].as_str().expect("jobs have ids of ours");
         let ours = &resource["configuration"]["labels"][CONTENT_LABEL];
-        let is_ours = &job.resource["configuration"]["labels"][CONTENT_LABEL] == ours;
-        Ok(if is_ours { Taken::Ours } else { Taken::Foreign })
+        match self.get(rest, id).await {
+            Ok(job) if &job.resource["configuration"]["labels"][CONTENT_LABEL] == ours => {
+                Ok(Standing::Ours(Job { adopted: true, ..self.wait(rest, id, observer).await? }))
+            }
+            Ok(_) => Ok(Standing::Foreign),
+            Err(error) if error.is(404) => Ok(Standing::Free),
+            // Only its creator may look at a job without further rights.
+            Err(error) if error.is(403) && error.reason == "accessDenied" => Ok(Standing::Foreign),
+            Err(error) => Err(error.describe(&format!("looking up job {id}"))),
+        }
     }
 
-    /// Polls until the job has ended.
-    pub async fn wait(&self, rest: &Rest, id: &str) -> Result<Job> {
+    /// Polls until the job has ended, or the observer is cancelled: the job goes on then.
+    pub async fn wait(&self, rest: &Rest, id: &str, observer: &dyn Observer) -> Result<Job> {
         let mut pause = Duration::from_millis(50);
         loop {
+            check_cancelled(observer)?;
             let job = self.get(rest, id).await.map_err(|error| error.describe(&format!("waiting for job {id}")))?;
             if job.resource["status"]["state"] == "DONE" {
                 return Ok(job);

@@ -7,7 +7,7 @@ use reqwest::header::{CONTENT_RANGE, HeaderName, LOCATION, RANGE};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use super::jobs::{Job, JobSite, Taken};
+use super::jobs::{Job, JobSite, Standing};
 use super::rest::{ApiError, Body, Call, Reply, Rest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Event, Observer, check_cancelled};
@@ -41,16 +41,15 @@ pub(super) async fn load_file(
 ) -> Result<Option<Job>> {
     let id = resource["jobReference"]["jobId"].as_str().expect("jobs have ids of ours").to_owned();
     let what = format!("uploading {} for job {id}", file.display());
-    let (mut failures, mut adopted) = (0, false);
+    let mut failures = 0;
     loop {
         match send_file(rest, site, resource, file, chunk_bytes, observer).await? {
             Ok(()) => break,
             Err(error) if error.is(409) => {
-                if site.taken_by(rest, &id, resource).await? == Taken::Foreign {
-                    return Ok(None);
-                }
-                adopted = true;
-                break;
+                return match site.standing(rest, resource, observer).await? {
+                    Standing::Ours(job) => Ok(Some(job)),
+                    Standing::Foreign | Standing::Free => Ok(None),
+                };
             }
             Err(error) => {
                 failures += 1;
@@ -62,7 +61,7 @@ pub(super) async fn load_file(
             }
         }
     }
-    Ok(Some(Job { adopted, ..site.wait(rest, &id).await? }))
+    site.wait(rest, &id, observer).await.map(Some)
 }
 
 /// One session: the outer error is a local one, the inner the service's.

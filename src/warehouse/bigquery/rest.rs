@@ -192,6 +192,10 @@ impl Rest {
         self.send(&Call { method: Method::POST, url, headers: Vec::new(), body: Body::Json(body) }).await
     }
 
+    pub async fn patch(&self, url: String, body: Value) -> Result<Reply, ApiError> {
+        self.send(&Call { method: Method::PATCH, url, headers: Vec::new(), body: Body::Json(body) }).await
+    }
+
     pub async fn delete(&self, url: String) -> Result<Reply, ApiError> {
         self.send(&Call { method: Method::DELETE, url, headers: Vec::new(), body: Body::Empty }).await
     }

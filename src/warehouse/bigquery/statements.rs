@@ -106,7 +106,7 @@ pub(super) struct TableStatement {
     pub scope: Scope,
     /// A quoted reference.
     pub target: String,
-    /// What stands for the staged rows in `FROM`.
+    /// What stands for the staged rows in `FROM`; all of them are in the scope.
     pub staging: String,
     /// Columns of the target that we fill.
     pub columns: Vec<String>,
@@ -115,6 +115,29 @@ pub(super) struct TableStatement {
     /// Values of [`content`]: what is in the target now, and what we send.
     pub planned: String,
     pub sent: String,
+}
+
+/// How many values each column of the staging table holds, elements of lists counted each: a column that a
+/// load lost shows, although the hashes of the rows beside it are there.
+#[derive(Debug, Clone)]
+pub(super) struct StagedValues {
+    /// Quoted reference.
+    pub staging: String,
+    /// An aggregate and its value for each column.
+    pub counts: Vec<(String, u64)>,
+}
+
+impl StagedValues {
+    fn condition(&self) -> String {
+        let counts = self.counts.iter().map(|(aggregate, _)| format!("CAST({aggregate} AS STRING)"));
+        let expected: Vec<String> = self.counts.iter().map(|(_, count)| count.to_string()).collect();
+        format!(
+            "(SELECT ARRAY_TO_STRING([{}], ',') FROM {}) = '{}'",
+            counts.collect::<Vec<_>>().join(", "),
+            self.staging,
+            expected.join(",")
+        )
+    }
 }
 
 /// The row that says that a publication is done.
@@ -135,20 +158,19 @@ pub(super) const BAD_STAGING: &str = "putback staging differs";
 pub(super) const BAD_TARGET: &str = "putback target differs";
 
 /// Everything of a publication, in one transaction: readers see all of it or nothing.
-pub(super) fn transaction(ledger: &str, tables: &[TableStatement], row: &LedgerRow) -> String {
+pub(super) fn transaction(ledger: &str, tables: &[TableStatement], values: &StagedValues, row: &LedgerRow) -> String {
     let mut sql = String::from("BEGIN TRANSACTION;\n");
     let came_between = format!("{STALE_PLAN}: another publication came in between");
     sql.push_str(&must_hold(&format!("{} = '{}'", latest_sql(ledger), row.parent_id), &came_between));
     let all =
         |part: &dyn Fn(&TableStatement) -> String, joint: &str| tables.iter().map(part).collect::<Vec<_>>().join(joint);
-    let content_of =
-        |table: &TableStatement, reference: &str| content_sql(table.scope.table, reference, &table.scope.predicate());
     let sent = all(&|table| table.sent.clone(), "");
     let planned = all(&|table| table.planned.clone(), "");
-    let staging = all(&|table| content_of(table, &table.staging), ", ");
-    let target = all(&|table| content_of(table, &table.target), ", ");
+    let staging = all(&|table| content_sql(table.scope.table, &table.staging, "TRUE"), ", ");
+    let target = all(&|table| content_sql(table.scope.table, &table.target, &table.scope.predicate()), ", ");
     let what = "in one of the tables";
     sql.push_str(&must_hold(&format!("CONCAT({staging}) = '{sent}'"), &format!("{BAD_STAGING} {what}")));
+    sql.push_str(&must_hold(&values.condition(), &format!("{BAD_STAGING}: a column lost values")));
     sql.push_str(&must_hold(
         &format!("CONCAT({target}) = '{planned}'"),
         &format!("{STALE_PLAN}: rows were changed {what}"),
@@ -158,7 +180,7 @@ pub(super) fn transaction(ledger: &str, tables: &[TableStatement], row: &LedgerR
         let (columns, values) = (table.columns.join(", "), table.values.join(", "));
         let TableStatement { target, staging, .. } = table;
         sql.push_str(&format!("DELETE FROM {target} WHERE {predicate};\n"));
-        sql.push_str(&format!("INSERT INTO {target} ({columns}) SELECT {values} FROM {staging} WHERE {predicate};\n"));
+        sql.push_str(&format!("INSERT INTO {target} ({columns}) SELECT {values} FROM {staging};\n"));
     }
     sql.push_str(&must_hold(&format!("CONCAT({target}) = '{sent}'"), &format!("{BAD_TARGET} {what}")));
     sql.push_str(&format!(

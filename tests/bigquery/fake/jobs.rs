@@ -30,6 +30,8 @@ pub struct Job {
     rows: Option<Rows>,
     /// It is said to run for so many more looks.
     looks: u32,
+    /// It is another account's.
+    pub is_hidden: bool,
 }
 
 pub struct Upload {
@@ -87,7 +89,7 @@ impl Core {
         job["user_email"] = json!("test@example.com");
         let mut running = job.clone();
         if configuration["dryRun"] != true {
-            self.jobs.insert((project.to_owned(), id), Job { resource: job, rows, looks: 1 });
+            self.jobs.insert((project.to_owned(), id), Job { resource: job, rows, looks: 1, is_hidden: false });
             running["status"] = json!({ "state": "RUNNING" });
         }
         Ok(running)
@@ -186,11 +188,15 @@ impl Core {
         }
         let names = names.join(", ");
         let target = name.quoted();
+        let count = |condition: &str| -> Result<u64, Failure> {
+            let sql = format!("SELECT COUNT(*) FROM {source} WHERE {condition}");
+            self.database.query_row(&sql, [], |row| row.get(0)).map_err(|error| invalid(error.to_string()))
+        };
+        if count("true")? == 0 {
+            return Err(invalid("the fake takes no file without rows: nothing says that the service does".to_owned()));
+        }
         if let Some(day) = &day {
-            let strays = format!("SELECT COUNT(*) FROM {source} WHERE ({}) IS NOT TRUE", day.predicate());
-            let strays: u64 =
-                self.database.query_row(&strays, [], |row| row.get(0)).map_err(|error| invalid(error.to_string()))?;
-            if strays > 0 {
+            if count(&format!("({}) IS NOT TRUE", day.predicate()))? > 0 {
                 return Err(day.stray_rows());
             }
         }
@@ -226,6 +232,10 @@ impl Core {
         let Some(job) = job.filter(|_| is_here) else {
             return Reply::error(404, "notFound", &format!("Not found: Job {project}:{id}"));
         };
+        if job.is_hidden {
+            let message = format!("Access Denied: Job {project}:{id}: User does not have bigquery.jobs.get permission");
+            return Reply::error(403, "accessDenied", &message);
+        }
         let mut resource = job.resource.clone();
         if job.looks > 0 {
             job.looks -= 1;

@@ -79,6 +79,13 @@ impl Fake {
         self.core().faults.push((project.to_owned(), mark.to_owned(), fault));
     }
 
+    /// From now on the project's jobs so far are those of another account.
+    pub fn change_account(&self, project: &str) {
+        let mut core = self.core();
+        let jobs = core.jobs.iter_mut().filter(|((of, _), _)| of == project);
+        jobs.for_each(|(_, job)| job.is_hidden = true);
+    }
+
     pub fn forget_faults(&self, project: &str) {
         self.core().faults.retain(|(of, _, _)| of != project);
     }

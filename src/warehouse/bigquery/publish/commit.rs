@@ -5,14 +5,20 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde_json::json;
 
-use super::{GENERATIONS, Publication, date_content};
+use super::part::Part;
+use super::{GENERATIONS, Publication, TRIES, date_content};
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Silent;
 use crate::warehouse::DateContent;
 use crate::warehouse::bigquery::BigQuery;
-use crate::warehouse::bigquery::jobs::JobFailure;
+use crate::warehouse::bigquery::jobs::{JobFailure, Standing};
 use crate::warehouse::bigquery::statements::{
-    BAD_STAGING, BAD_TARGET, LEDGER, LedgerRow, STALE_PLAN, TableStatement, content, dates_sql, transaction,
+    BAD_STAGING, BAD_TARGET, LEDGER, LedgerRow, STALE_PLAN, StagedValues, TableStatement, content, dates_sql,
+    transaction,
 };
+
+/// The service takes statements of up to 1 MB.
+const LONGEST_SCRIPT_BYTES: usize = 1_000_000;
 
 impl BigQuery {
     pub(super) fn ledger(&self) -> String {
@@ -48,7 +54,9 @@ impl BigQuery {
         format!("putback_{}_commit_g{generation}", publication.id)
     }
 
-    pub(super) fn script(&self, publication: &Publication) -> String {
+    /// # Errors
+    /// [`ErrorKind::Usage`] for more dates than a script has room for.
+    pub(super) fn script(&self, publication: &Publication) -> Result<String> {
         let staging = self.staging_reference(publication);
         let tables: Vec<TableStatement> = publication
             .parts
@@ -78,31 +86,53 @@ impl BigQuery {
             row_count: publication.rows(),
             summary: summary.join("; "),
         };
-        transaction(&self.ledger(), &tables, &row)
+        let counts = publication.parts.iter().flat_map(Part::staged_values).collect();
+        let script = transaction(&self.ledger(), &tables, &StagedValues { staging, counts }, &row);
+        if script.len() > LONGEST_SCRIPT_BYTES {
+            let dates = publication.parts.iter().map(|part| part.tokens.len()).max().unwrap_or(0);
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("{dates} dates are more than the service takes in one transaction; nothing was published"),
+            )
+            .hint("publish fewer years at a time, for example with --year"));
+        }
+        Ok(script)
     }
 
     /// Runs the transaction. A job that failed burns its id; one that ended under an id of ours decides.
-    pub(super) fn commit(&self, publication: &Publication) -> Result<()> {
-        let script = self.script(publication);
+    pub(super) fn commit(&self, publication: &Publication, script: &str) -> Result<()> {
         let site = self.site();
         self.create_ledger()?;
+        let (mut failures, mut may_have_committed) = (0, false);
         for generation in 0..GENERATIONS {
+            let run = site.query(&self.commit_id(publication, generation), script);
+            match self.runtime.block_on(site.standing(&self.rest, &run, &Silent))? {
+                Standing::Ours(job) if job.failure().is_none() => return Ok(()),
+                Standing::Ours(_) => {
+                    may_have_committed = true;
+                    continue;
+                }
+                Standing::Foreign => continue,
+                Standing::Free => {}
+            }
             // A job that ended in an error of the service may have committed all the same.
-            if generation > 0 && self.is_published(publication)? {
+            if may_have_committed && self.is_published(publication)? {
                 return Ok(());
             }
-            let id = self.commit_id(publication, generation);
-            let run = site.query(&id, &script);
             let Some(job) = self.runtime.block_on(site.run(&self.rest, &run))? else { continue };
             let Some(failure) = job.failure() else { return Ok(()) };
             if !failure.is_transient() && !job.adopted {
                 return Err(refused(&failure, &job.id));
             }
-            self.runtime.block_on(self.rest.pause(generation + 1));
+            (failures, may_have_committed) = (failures + 1, true);
+            if failures == TRIES {
+                break;
+            }
+            self.runtime.block_on(self.rest.pause(failures));
         }
         Err(Error::new(
             ErrorKind::Conflict,
-            format!("the transaction was refused {GENERATIONS} times: somebody else keeps writing"),
+            format!("the transaction was refused {failures} times: somebody else keeps writing"),
         )
         .hint("stop the other writer and run the same command again; nothing was published"))
     }

@@ -29,8 +29,11 @@ use crate::store::FileEntry;
 use crate::upload::{PublishSet, Target, UploadReport};
 use crate::warehouse::DateContent;
 
-/// Job ids that ended in an error are burnt; so many are tried.
-const GENERATIONS: u32 = 8;
+/// How often a job is started by one command.
+const TRIES: u32 = 8;
+
+/// Job ids that ended in an error are burnt, by this command or by earlier ones; so many are looked at.
+const GENERATIONS: u32 = 1000;
 
 /// What is sent, in the store's directory of a publication.
 const STAGED_FILE: &str = "staged.parquet";
@@ -78,15 +81,21 @@ impl Target for BigQuery {
         };
         self.refuse_if_unfit(&publication.parts)?;
         let (publication, dir) = self.freeze(set, publication)?;
+        let script = self.script(&publication)?;
         check_cancelled(observer)?;
         self.stage(&publication, &dir.join(STAGED_FILE), observer)?;
         check_cancelled(observer)?;
-        self.commit(&publication)?;
+        let before = self.versions(&publication)?;
+        self.commit(&publication, &script)?;
+        // What is written from here on makes the receipts void, because they name these versions.
+        let after = self.versions(&publication)?;
         self.verify(&publication)?;
-        self.record(&publication, &mut receipts, &mut report)?;
+        record(&publication, (&before, &after), &mut receipts, &mut report);
         save_receipts(&path, &receipts)?;
         self.clean_up(&publication);
-        std::fs::remove_dir_all(&dir).map_err(|error| Error::io("remove", &dir, error))?;
+        if let Err(error) = std::fs::remove_dir_all(&dir) {
+            self.note(format!("{} is left: {error}", dir.display()));
+        }
         Ok(report)
     }
 
@@ -112,7 +121,7 @@ impl Target for BigQuery {
         let job = serde_json::to_string_pretty(&self.load_resource(&publication, 0)).expect("serializes");
         Ok(vec![
             format!("-- load job, {} rows into {}\n{job}", publication.rows(), publication.staging_name()),
-            format!("-- query job {}\n{}", self.commit_id(&publication, 0), self.script(&publication)),
+            format!("-- query job {}\n{}", self.commit_id(&publication, 0), self.script(&publication)?),
         ])
     }
 }
@@ -130,42 +139,46 @@ impl BigQuery {
         format!("`{}.{table}`", self.settings.project)
     }
 
-    /// Writes the rows of every part to disk, as they will be sent, and names the publication by them.
+    /// Writes the rows of every part to disk, as they will be sent, and names the publication by them. What
+    /// earlier tries left goes: rows that did not change give the same bytes and name again.
     fn freeze(&self, set: &PublishSet<'_>, planned: Planned) -> Result<(Publication, PathBuf)> {
         let pending = set.scratch_dir("pending");
-        if pending.exists() {
-            std::fs::remove_dir_all(&pending).map_err(|error| Error::io("remove", &pending, error))?;
+        if let Some(all) = pending.parent().filter(|all| all.exists()) {
+            std::fs::remove_dir_all(all).map_err(|error| Error::io("remove", all, error))?;
         }
         std::fs::create_dir_all(&pending).map_err(|error| Error::io("create", &pending, error))?;
         let file = write_staging(&pending.join(STAGED_FILE), &planned.parts)?;
-        let mut publication = planned.named(&Target::name(self), Some(&file));
-        for part in &mut publication.parts {
-            let live =
-                self.live_table(dataset_of(part.table), part.table.name())?.ok_or_else(|| self.no_table(part.table))?;
-            part.version_at_commit = live.version();
-        }
+        let publication = planned.named(&Target::name(self), Some(&file));
         let dir = set.scratch_dir(&publication.id);
-        if dir.exists() {
-            std::fs::remove_dir_all(&dir).map_err(|error| Error::io("remove", &dir, error))?;
-        }
         std::fs::rename(&pending, &dir).map_err(|error| Error::io("rename", &pending, error))?;
         Ok((publication, dir))
     }
 
-    /// Receipts. They vouch for other dates only if nobody else wrote the table meanwhile.
-    fn record(&self, publication: &Publication, receipts: &mut Receipts, report: &mut UploadReport) -> Result<()> {
-        for part in &publication.parts {
-            let live =
-                self.live_table(dataset_of(part.table), part.table.name())?.ok_or_else(|| self.no_table(part.table))?;
-            let receipt = receipts.tables.entry(part.table.full_name().to_owned()).or_default();
-            if part.version_at_commit != part.live.version() {
-                receipt.dates.clear();
-            }
-            receipt.version = live.version();
-            receipt.dates.extend(part.tokens.clone());
-            part.add_to(report.tables.entry(part.table).or_default());
+    /// The versions of the targets, in the order of the parts.
+    fn versions(&self, publication: &Publication) -> Result<Vec<String>> {
+        let version = |part: &Part| {
+            let live = self.live_table(dataset_of(part.table), part.table.name())?;
+            Ok(live.ok_or_else(|| self.no_table(part.table))?.version())
+        };
+        publication.parts.iter().map(version).collect()
+    }
+}
+
+/// Receipts. They vouch for other dates only if nobody else wrote the table since it was compared.
+fn record(
+    publication: &Publication,
+    (before, after): (&[String], &[String]),
+    receipts: &mut Receipts,
+    report: &mut UploadReport,
+) {
+    for ((part, before), after) in publication.parts.iter().zip(before).zip(after) {
+        let receipt = receipts.tables.entry(part.table.full_name().to_owned()).or_default();
+        if *before != part.live.version() {
+            receipt.dates.clear();
         }
-        Ok(())
+        receipt.version.clone_from(after);
+        receipt.dates.extend(part.tokens.clone());
+        part.add_to(report.tables.entry(part.table).or_default());
     }
 }
 

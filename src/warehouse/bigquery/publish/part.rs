@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options, concat_batches};
 use arrow::datatypes::{Field, Schema};
 use chrono::NaiveDate;
@@ -26,8 +26,6 @@ pub(super) struct Part {
     pub(super) tokens: BTreeMap<NaiveDate, String>,
     /// Dates that are sent even if keys and hashes agree.
     pub(super) forced: BTreeSet<NaiveDate>,
-    /// The live table's version after it was compared.
-    pub(super) version_at_commit: String,
     pub(super) sent: BTreeMap<NaiveDate, DateContent>,
     pub(super) planned: BTreeMap<NaiveDate, DateContent>,
 }
@@ -41,7 +39,6 @@ impl Part {
             rows: RecordBatch::new_empty(table.schema().arrow().clone()),
             tokens: BTreeMap::new(),
             forced: BTreeSet::new(),
-            version_at_commit: String::new(),
             sent: BTreeMap::new(),
             planned: BTreeMap::new(),
         }
@@ -123,12 +120,28 @@ impl Part {
             .collect()
     }
 
-    /// The part's columns of the staging table under their own names, to select from. Other tables' rows have
-    /// NULL dates there, which no predicate of dates holds for.
+    /// The part's rows of the staging table under their own names, to select from. Other tables' rows have no
+    /// date there.
     pub(super) fn staged_rows(&self, staging: &str) -> String {
         let column = |name: String| format!("{} AS {name}", self.staged_name(&name));
         let columns: Vec<String> = self.columns().into_iter().map(column).collect();
-        format!("(SELECT {} FROM {staging})", columns.join(", "))
+        let date = self.staged_name(self.table.schema().partition_column());
+        format!("(SELECT {} FROM {staging} WHERE {date} IS NOT NULL)", columns.join(", "))
+    }
+
+    /// How many values each column holds: an aggregate over the staging table, and what it must be.
+    pub(super) fn staged_values(&self) -> impl Iterator<Item = (String, u64)> {
+        self.columns().into_iter().map(|name| {
+            let values = self.rows.column_by_name(&name).expect("a column of ours");
+            let staged = self.staged_name(&name);
+            match values.as_list_opt::<i32>() {
+                Some(lists) => {
+                    let elements: usize = (0..lists.len()).map(|row| lists.value_length(row) as usize).sum();
+                    (format!("IFNULL(SUM(ARRAY_LENGTH({staged})), 0)"), elements as u64)
+                }
+                None => (format!("COUNT({staged})"), (values.len() - values.null_count()) as u64),
+            }
+        })
     }
 
     /// The rows in the live table's columns and types.

@@ -9,11 +9,12 @@ use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::{Value, json};
 
 use super::part::Part;
-use super::{GENERATIONS, Publication};
+use super::{GENERATIONS, Publication, TRIES};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Observer;
 use crate::store::{FileEntry, ParquetFile};
 use crate::warehouse::bigquery::BigQuery;
+use crate::warehouse::bigquery::jobs::Standing;
 use crate::warehouse::bigquery::load::load_file;
 use crate::warehouse::bigquery::statements::LEDGER;
 
@@ -59,7 +60,7 @@ pub(super) fn write_staging(path: &Path, parts: &[Part]) -> Result<FileEntry> {
     let fields: Vec<Field> = parts.iter().zip(&rows).flat_map(staged).collect();
     let absent: Vec<ArrayRef> = fields.iter().map(absent).collect();
     let schema = Arc::new(Schema::new(fields));
-    let mut file = ParquetFile::create(path, Arc::clone(&schema))?;
+    let mut file = ParquetFile::create_wide(path, Arc::clone(&schema))?;
     let mut first_column = 0;
     for rows in &rows {
         let columns = first_column..first_column + rows.num_columns();
@@ -110,44 +111,83 @@ impl BigQuery {
         )
     }
 
-    /// Loads a publication's rows into its staging table, once.
+    /// Loads a publication's rows into its staging table, once. Without rows the empty table is enough.
     pub(super) fn stage(&self, publication: &Publication, file: &Path, observer: &dyn Observer) -> Result<()> {
         let name = publication.staging_name();
-        let expires = self.settings.now + chrono::TimeDelta::hours(STAGING_HOURS);
-        let site = self.site();
-        let rows = publication.rows();
+        let (site, rows) = (self.site(), publication.rows());
         let what = format!("loading {rows} rows into {STAGING}.{name}");
+        self.create_staging(publication)?;
+        if rows == 0 {
+            return self.keep_staging(&name);
+        }
+        let mut failures = 0;
         for generation in 0..GENERATIONS {
-            self.create_table(
-                STAGING,
-                json!({
-                    "tableReference": { "projectId": self.settings.project, "datasetId": STAGING, "tableId": name },
-                    "schema": { "fields": publication.staged_fields() },
-                    "expirationTime": expires.timestamp_millis().to_string(),
-                    "labels": { "tool": "putback" },
-                }),
-            )?;
             let resource = self.load_resource(publication, generation);
+            match self.runtime.block_on(site.standing(&self.rest, &resource, observer))? {
+                Standing::Ours(job) if job.failure().is_none() && self.holds(&name, rows)? => {
+                    return self.keep_staging(&name);
+                }
+                // It failed, or its table is gone, or the id is somebody else's.
+                Standing::Ours(_) | Standing::Foreign => continue,
+                Standing::Free => {}
+            }
             let load = load_file(&self.rest, &site, &resource, file, self.settings.chunk_bytes, observer);
             let Some(job) = self.runtime.block_on(load)? else { continue };
             match job.failure() {
-                None if self.holds(&name, rows)? => return Ok(()),
-                // An earlier run's job was adopted, but its table is gone: load again.
-                None => {}
-                // A job that an earlier run saw fail has burnt its id and says nothing of now.
-                Some(_) if job.adopted => {}
-                Some(failure) if failure.is_transient() => self.runtime.block_on(self.rest.pause(generation + 1)),
+                None if self.holds(&name, rows)? => return self.keep_staging(&name),
+                // Somebody took the table away.
+                None => self.create_staging(publication)?,
+                Some(failure) if failure.is_transient() || job.adopted => {}
                 Some(failure) => return Err(failure.describe(&what, &job.id)),
             }
+            failures += 1;
+            if failures == TRIES {
+                break;
+            }
+            self.runtime.block_on(self.rest.pause(failures));
         }
-        Err(Error::new(ErrorKind::Unexpected, format!("{what} failed {GENERATIONS} times"))
+        Err(Error::new(ErrorKind::Unexpected, format!("{what} failed {failures} times"))
             .hint("run the same command again; nothing was published"))
+    }
+
+    fn create_staging(&self, publication: &Publication) -> Result<()> {
+        self.create_table(
+            STAGING,
+            json!({
+                "tableReference": {
+                    "projectId": self.settings.project, "datasetId": STAGING, "tableId": publication.staging_name(),
+                },
+                "schema": { "fields": publication.staged_fields() },
+                "expirationTime": self.staging_expiry(STAGING_HOURS),
+                "labels": { "tool": "putback" },
+            }),
+        )
+    }
+
+    /// So many hours from now, as the service writes times.
+    fn staging_expiry(&self, hours: i64) -> String {
+        (self.settings.now + chrono::TimeDelta::hours(hours)).timestamp_millis().to_string()
     }
 
     fn holds(&self, name: &str, rows: u64) -> Result<bool> {
         let live = self.live_table(STAGING, name)?;
         let found = live.as_ref().and_then(|live| live.resource["numRows"].as_str()?.parse().ok());
         Ok(found == Some(rows))
+    }
+
+    /// Puts the end of a staging table off that an earlier try created, or whose end the load took away.
+    fn keep_staging(&self, name: &str) -> Result<()> {
+        let live = self.live_table(STAGING, name)?;
+        let end: Option<i64> = live.as_ref().and_then(|live| live.resource["expirationTime"].as_str()?.parse().ok());
+        let soon: i64 = self.staging_expiry(STAGING_HOURS / 2).parse().expect("a number");
+        if end.is_some_and(|end| end > soon) {
+            return Ok(());
+        }
+        let project = &self.settings.project;
+        let url = self.rest.url(&format!("projects/{project}/datasets/{STAGING}/tables/{name}"));
+        let change = json!({ "expirationTime": self.staging_expiry(STAGING_HOURS) });
+        let kept = self.runtime.block_on(self.rest.patch(url, change));
+        kept.map(|_| ()).map_err(|error| error.describe(&format!("keeping table {project}.{STAGING}.{name}")))
     }
 
     /// The staging table goes; one that stays goes by itself after a day.

@@ -52,10 +52,19 @@ pub struct Check {
     /// Dates that are not game dates of the range count as well.
     #[serde(default)]
     pub beyond: bool,
+    /// A check of inputs that the outputs of the date rest on: it is one of outputs as well, and so holds the
+    /// date back from publishing.
+    #[serde(default)]
+    holds_back: bool,
     sql: String,
 }
 
 impl Check {
+    /// Whether the check is run in a phase.
+    pub fn is_of(&self, phase: Phase) -> bool {
+        self.phase == phase || (phase == Phase::Outputs && self.holds_back)
+    }
+
     pub fn title(&self) -> String {
         self.filled(&self.title)
     }

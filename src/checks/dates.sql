@@ -1,12 +1,16 @@
 -- No table here is temporary: checks run on connections of their own, and those would not see it.
--- `plan` with the games of each date, and `history`: the game dates of the first season before the range.
-CREATE TABLE scheduled AS
-SELECT game_date, count(DISTINCT game_id)::BIGINT AS games
+-- `plan` with the games of each date, `team_games` of the schedule, and `history`: the game dates of the first season before the range.
+CREATE TABLE games AS
+SELECT DISTINCT
+    game_date, game_id, home_team_tricode, away_team_tricode,
+    CASE WHEN month(game_date) >= 10 THEN year(game_date) ELSE year(game_date) - 1 END AS season_year
 FROM nbac_schedule
 WHERE game_status = 3 AND NOT coalesce(is_all_star, false)
     AND (coalesce(is_regular_season, false) OR coalesce(is_playoffs, false) OR game_id LIKE '005%')
-    AND home_team_tricode IN (SELECT team_abbr FROM teams) AND away_team_tricode IN (SELECT team_abbr FROM teams)
-GROUP BY game_date;
+    AND home_team_tricode IN (SELECT team_abbr FROM teams) AND away_team_tricode IN (SELECT team_abbr FROM teams);
+CREATE TABLE scheduled AS SELECT game_date, count(DISTINCT game_id)::BIGINT AS games FROM games GROUP BY game_date;
+CREATE TABLE team_games AS
+SELECT season_year, game_date, unnest([home_team_tricode, away_team_tricode]) AS team_abbr FROM games;
 CREATE TABLE planned AS
 SELECT game_date, season_year, coalesce(games, 0) AS games FROM plan LEFT JOIN scheduled USING (game_date);
 DROP TABLE plan;

@@ -124,7 +124,7 @@ pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
 /// The checks of the phase in the order of the catalogue. Most are queries that do not keep one thread busy.
 fn run_side_by_side(session: &Session, request: &CheckRequest<'_>) -> Result<Vec<CheckResult>> {
     let wanted: BTreeSet<NaiveDate> = request.dates.iter().copied().collect();
-    let checks: Vec<&Check> = catalogue().iter().filter(|check| check.phase == request.phase).collect();
+    let checks: Vec<&Check> = catalogue().iter().filter(|check| check.is_of(request.phase)).collect();
     let threads = request.engine.threads.max(1);
     let idle = Mutex::new((0..threads).map(|_| session.try_clone()).collect::<Result<Vec<_>>>()?);
     parallel::try_map(&checks, threads, |check| {

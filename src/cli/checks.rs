@@ -19,7 +19,7 @@ use crate::schedule::Schedule;
 use crate::store::Store;
 
 /// Offending dates that are listed before the rest is counted.
-const LISTED_DATES: usize = 20;
+const LISTED_DATES: usize = 6;
 
 /// Check the synced inputs of a range and of its history before computing
 ///
@@ -164,7 +164,8 @@ fn explanation(result: &CheckResult) -> Vec<String> {
     });
     let listed: Vec<String> = listed.collect();
     let rest = result.findings.len().saturating_sub(LISTED_DATES);
-    let rest = if rest > 0 { format!(" and {rest} more (--format json)") } else { String::new() };
+    let last = result.findings.last().filter(|_| rest > 0);
+    let rest = last.map_or_else(String::new, |last| format!(" and {rest} more, to {} (--format json)", last.date));
     let mut lines = vec![format!("{} {}: {}{rest}", result.severity.name(), result.id, listed.join(", "))];
     lines.extend(result.consequence.as_ref().map(|consequence| format!("  consequence: {consequence}")));
     lines

@@ -11,6 +11,8 @@ use super::exit::ExitCode;
 use super::output::{Printer, text_table, thousands};
 use super::range::RangeArgs;
 use super::settings::{GlobalArgs, Settings};
+use super::upload::stale_in;
+use crate::calendar::DateRanges;
 use crate::diff::{Closeness, Other, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
@@ -76,12 +78,26 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
             diff(&store, &Other::Warehouse(&*source), &ranges, &engine, closeness)?
         }
     };
+    note_stale(&store, &ranges, printer)?;
     if printer.is_json() {
         printer.json(&tables);
     } else {
         lines(&tables).into_iter().for_each(|line| printer.line(line));
     }
     Ok(if tables.iter().all(TableDiff::is_equal) { ExitCode::Done } else { ExitCode::Conflict })
+}
+
+/// Rows of stale dates are compared as they are, which need not be what `compute` would make of them now.
+fn note_stale(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<()> {
+    let stale = stale_in(store, ranges)?;
+    if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
+        let count = stale.len();
+        printer.warn(format!(
+            "note: the inputs of {count} dates changed after they were computed ({first} to {last}): \
+             `putback compute` may make other rows of them"
+        ));
+    }
+    Ok(())
 }
 
 fn lines(tables: &[TableDiff]) -> Vec<String> {
@@ -96,6 +112,8 @@ fn lines(tables: &[TableDiff]) -> Vec<String> {
     if trusted > 0 {
         lines.push(format!("{trusted} equal dates by rows, keys and hashes; --full compares every column"));
     }
+    let absent = tables.iter().filter(|table| table.is_absent_there && !table.is_equal());
+    lines.extend(absent.map(|table| format!("{} does not exist on the other side", table.table)));
     for table in tables.iter().filter(|table| !table.is_equal()) {
         lines.push(String::new());
         let mut years: BTreeMap<i32, (usize, u64)> = BTreeMap::new();

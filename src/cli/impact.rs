@@ -9,11 +9,14 @@ use super::exit::ExitCode;
 use super::output::{Printer, text_table};
 use super::range::RangeArgs;
 use super::settings::{GlobalArgs, Settings};
-use crate::calendar::DateRanges;
+use crate::calendar::{DateRanges, Season};
 use crate::catalog::{Role, Table};
+use crate::compute::stale_dates;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::{self, ProcessorId};
+use crate::progress::Silent;
 use crate::schedule::Schedule;
+use crate::store::Store;
 use crate::upload::PublishSet;
 
 /// What must be computed and published again when Phase 3 of some dates changes
@@ -35,7 +38,8 @@ pub struct ImpactArgs {
     since_publish: bool,
 }
 
-type Dates = BTreeMap<String, BTreeSet<NaiveDate>>;
+/// By output, in the order in which they are computed.
+type Dates = Vec<(String, BTreeSet<NaiveDate>)>;
 
 pub fn run(args: &ImpactArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let settings = Settings::resolve(global, None, args.range.target()?)?;
@@ -44,24 +48,64 @@ pub fn run(args: &ImpactArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     if ranges.is_empty() {
         return Err(Error::new(ErrorKind::Usage, "no range is given").hint("add --date 2024-01-15, or --year 2024"));
     }
-    let dates = if args.since_publish {
-        let set = PublishSet::collect(&store, &ranges)?;
-        let open = settings.open_target()?.unpublished(&set)?;
-        open.into_iter().map(|(table, dates)| (table.full_name().to_owned(), dates)).collect()
-    } else {
-        if let Some(table) = args.table.filter(|table| table.role() == Role::Output) {
-            return Err(Error::new(ErrorKind::Usage, format!("{table} is an output"))
-                .hint("name a Phase 3 table, like player_game_summary"));
-        }
-        let schedule = Schedule::load(&store, &store.phase3()?)?;
-        affected(&schedule.game_dates(&DateRanges::everything()), &ranges, args.table)
+    let dates = match args.since_publish {
+        true => since_publish(&settings, &store, &ranges, args.table)?,
+        false => looking_back(&store, &ranges, args.table)?,
     };
     if printer.is_json() {
-        printer.json(&dates);
+        printer.json(&dates.into_iter().collect::<BTreeMap<_, _>>());
     } else {
         printer.line(text(&dates));
     }
     Ok(ExitCode::Done)
+}
+
+/// What the target lacks: dates that were not published as they are, and dates to compute again first.
+fn since_publish(settings: &Settings, store: &Store, ranges: &DateRanges, table: Option<Table>) -> Result<Dates> {
+    if table.is_some() {
+        return Err(Error::new(ErrorKind::Usage, "--table and --since-publish do not go together")
+            .hint("leave --table out: what changed since the last publication is known for all of them"));
+    }
+    let set = PublishSet::collect(store, ranges)?;
+    let mut open = settings.open_target()?.unpublished(&set)?;
+    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
+    let computed: BTreeSet<NaiveDate> =
+        phase4.processors.values().flat_map(|records| records.keys()).copied().collect();
+    let computed: Vec<NaiveDate> = computed.into_iter().filter(|date| ranges.contains(*date)).collect();
+    for (id, stale) in stale_dates(&phase3, &phase4, &computed) {
+        open.entry(id.output()).or_default().extend(stale);
+    }
+    let outputs = Table::outputs().filter_map(|table| Some((table.full_name().to_owned(), open.remove(&table)?)));
+    Ok(outputs.collect())
+}
+
+fn looking_back(store: &Store, ranges: &DateRanges, table: Option<Table>) -> Result<Dates> {
+    if let Some(table) = table.filter(|table| table.role() == Role::Output) {
+        return Err(Error::new(ErrorKind::Usage, format!("{table} is an output"))
+            .hint("name a Phase 3 table, like player_game_summary"));
+    }
+    let schedule = Schedule::load(store, &store.phase3()?)?;
+    let game_dates = schedule.game_dates(&DateRanges::everything());
+    let (Some(first), Some(last)) = (game_dates.first(), game_dates.last()) else {
+        return Err(Error::new(ErrorKind::Upstream, "no schedule was synced").hint("run `putback sync` first"));
+    };
+    if ranges.iter().all(|range| range.from > *last || range.to < *first) {
+        return Err(Error::new(
+            ErrorKind::Upstream,
+            format!("the synced schedule has games from {first} to {last} only"),
+        )
+        .hint("sync the range first, or name dates within it"));
+    }
+    // Bootstrap dates have no rows, whatever changes.
+    let calendar = crate::compute::calendar(&schedule, &Silent);
+    let possible = game_dates.into_iter().filter(|date| !calendar.is_bootstrap(*date).unwrap_or(false));
+    Ok(affected(&possible.collect::<Vec<_>>(), ranges, table))
+}
+
+/// Whether a game date is one, and when the season opened, is for the schedule to say: of a season in which it
+/// changes, every date is looked at again.
+fn reads_schedule(date: NaiveDate, changed: &DateRanges) -> bool {
+    changed.iter().any(|range| (Season::of(range.from)..=Season::of(range.to)).contains(&Season::of(date)))
 }
 
 /// Game dates whose look-back holds a changed day, and the same dates further down.
@@ -75,6 +119,9 @@ fn affected(game_dates: &[NaiveDate], changed: &DateRanges, only: Option<Table>)
                 changed.iter().any(|range| range.from <= **date && range.to >= first)
             };
             dates.extend(game_dates.iter().filter(reads));
+        }
+        if only == Some(Table::Schedule) {
+            dates.extend(game_dates.iter().filter(|date| reads_schedule(**date, changed)));
         }
         for upstream in processor.upstream() {
             dates.extend(by_processor.get(upstream).into_iter().flatten());
@@ -103,11 +150,12 @@ mod tests {
         let games = ["2023-12-01", "2024-01-15", "2024-02-20", "2024-11-05", "2027-01-20"].map(date);
         let changed = [crate::calendar::DateRange { from: games[1], to: games[1] }].into_iter().collect();
         let dates = affected(&games, &changed, Some(Table::TeamDefenseGameSummary));
+        let dates: BTreeMap<String, BTreeSet<NaiveDate>> = dates.into_iter().collect();
         let of = |id: ProcessorId| dates[&format!("{id} {}", id.output())].iter().copied().collect::<Vec<_>>();
         assert_eq!(of(ProcessorId::Tdza), [games[1], games[2]]);
         assert_eq!(of(ProcessorId::Psza), []);
         assert_eq!(of(ProcessorId::Mlfs), [games[1], games[2]]);
-        let dates = affected(&games, &changed, None);
+        let dates: BTreeMap<_, _> = affected(&games, &changed, None).into_iter().collect();
         // Three years of games against an opponent.
         assert_eq!(dates[&format!("MLFS {}", Table::MlFeatureStore)].len(), 3);
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::settings::Format;
 use crate::error::Error;
-use crate::report::{FailureShare, NotDone, StatusReport};
+use crate::report::{FailureShare, NotDone, StatusReport, Verdict};
 
 /// How many dates of one kind are listed before the rest is counted.
 const LISTED_DATES: usize = 8;
@@ -43,6 +43,11 @@ impl Printer {
     /// The result as one JSON document.
     pub fn json(self, value: &impl Serialize) {
         self.line(serde_json::to_string_pretty(value).expect("results serialize"));
+    }
+
+    /// What stands against success: said even when talk is not wanted.
+    pub fn warn(self, text: impl AsRef<str>) {
+        let _ = writeln!(std::io::stderr().lock(), "{}", text.as_ref());
     }
 
     /// A line of talk.
@@ -155,11 +160,24 @@ fn explanations(report: &StatusReport) -> Vec<String> {
         }
     }
     lines.push(String::new());
-    lines.extend(report.verdicts.iter().map(|verdict| match verdict.complete {
-        true => format!("{}: complete", verdict.year),
-        false => format!("{}: partial: {}", verdict.year, verdict.open.join("; ")),
-    }));
+    lines.extend(report.last_computed_at.map(|at| format!("last computed at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))));
+    lines.extend(report.verdicts.iter().map(verdict_line));
     lines
+}
+
+/// A part of a year is never called the year.
+fn verdict_line(verdict: &Verdict) -> String {
+    let Verdict { year, dates, dates_of_year, known_until, complete, open } = verdict;
+    let what = match dates < dates_of_year {
+        true => format!("{year}, {dates} of {dates_of_year} game dates"),
+        false => year.to_string(),
+    };
+    let until = known_until.filter(|_| dates >= dates_of_year);
+    let until = until.map_or_else(String::new, |last| format!(" up to {last}, the schedule's last game date"));
+    match complete {
+        true => format!("{what}: complete{until}"),
+        false => format!("{what}: partial: {}", open.join("; ")),
+    }
 }
 
 fn share_line(share: &FailureShare) -> String {

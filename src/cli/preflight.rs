@@ -22,9 +22,10 @@ struct Findings {
     warnings: Vec<String>,
 }
 
-/// Says what the inputs suffer from. Dates are computed all the same, as the reference does. What cannot be
-/// computed fails by name; of what is computed from bad inputs, `putback validate` finds again only what shows
-/// in the outputs: a single bad date within a window of fifteen does not.
+/// Says what the inputs suffer from. Dates are computed all the same: it costs nothing, and the rows can be
+/// looked at. What cannot be computed fails by name; dates that are computed from missing or contaminated inputs
+/// are held back from publishing (`holds_back` in the catalogue). A single bad date within the window of a later
+/// one is not seen there.
 pub fn run(
     settings: &Settings,
     store: &Store,
@@ -44,7 +45,7 @@ pub fn run(
         other => other?,
     };
     recorder.fact("preflight", json!({ "errors": findings.errors, "warnings": findings.warnings }));
-    findings.errors.iter().for_each(|line| printer.note(format!("preflight error: {line}")));
+    findings.errors.iter().for_each(|line| printer.warn(format!("preflight error: {line}")));
     if !findings.warnings.is_empty() {
         printer.note(format!("preflight: {} warnings; `putback check` explains them", findings.warnings.len()));
     }

@@ -1,6 +1,10 @@
 //! `putback runs`
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use super::exit::ExitCode;
 use super::output::{Printer, text_table};
@@ -23,8 +27,13 @@ pub struct RunsArgs {
 
 #[derive(Debug, Subcommand)]
 enum RunsAction {
-    /// Print the record and the log of a run
-    Show { id: String },
+    /// Print the record of a run and how its dates ended
+    Show {
+        id: String,
+        /// Print the log as well, one JSON object per line
+        #[arg(long)]
+        log: bool,
+    },
     /// Compare what two runs made of their dates, or a run with the store as it is
     ///
     /// By state, number of rows and content of each date, volatile columns left out. The store keeps the rows
@@ -45,14 +54,7 @@ pub fn run(args: &RunsArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let settings = Settings::resolve(global, None, None)?;
     let store = settings.store();
     match &args.action {
-        Some(RunsAction::Show { id }) => {
-            let dir = run_dir(&store, id)?;
-            for name in ["run.json", "log.jsonl"] {
-                let path = dir.join(name);
-                let text = std::fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
-                printer.line(text.trim_end());
-            }
-        }
+        Some(RunsAction::Show { id, log }) => show(&run_dir(&store, id)?, *log, printer)?,
         Some(RunsAction::Diff { id, other }) => return super::runs_diff::run(&store, id, other.as_deref(), printer),
         None => {
             let records = records(&store)?;
@@ -74,4 +76,39 @@ pub fn run(args: &RunsArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
         }
     }
     Ok(ExitCode::Done)
+}
+
+/// A run as one document, or for people: its record, how many dates ended how, and the log if asked for.
+fn show(dir: &Path, with_log: bool, printer: Printer) -> Result<()> {
+    let read = |name: &str| {
+        let path = dir.join(name);
+        std::fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))
+    };
+    let (record, log) = (read("run.json")?, read("log.jsonl")?);
+    // A run that was killed may have left half a line.
+    let events: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    if printer.is_json() {
+        let record: Value = serde_json::from_str(&record).unwrap_or(Value::String(record));
+        printer.json(&json!({ "record": record, "dates": ended(&events), "log": events }));
+        return Ok(());
+    }
+    printer.line(record.trim_end());
+    for (processor, states) in ended(&events) {
+        let states: Vec<String> = states.iter().map(|(state, dates)| format!("{dates} {state}")).collect();
+        printer.line(format!("{processor}: {}", states.join(", ")));
+    }
+    if with_log {
+        printer.line(log.trim_end());
+    }
+    Ok(())
+}
+
+/// How many dates of each processor ended how.
+fn ended(events: &[Value]) -> BTreeMap<String, BTreeMap<String, usize>> {
+    let mut ended: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    for event in events.iter().filter(|event| event["event"] == "date") {
+        let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+        *ended.entry(text("processor")).or_default().entry(text("state")).or_default() += 1;
+    }
+    ended
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{NaiveDate, Utc};
 use clap::Args;
+use serde_json::json;
 
 use super::exit::ExitCode;
 use super::output::Printer;
@@ -11,6 +12,7 @@ use super::range::RangeArgs;
 use super::recorder::{RunRecord, records, run_dir};
 use super::remote;
 use super::settings::{GlobalArgs, Settings};
+use crate::calendar::DateRanges;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::progress::Silent;
@@ -26,7 +28,7 @@ use crate::store::{Owner, Store, WriteLock};
 pub struct StatusArgs {
     #[command(flatten)]
     range: RangeArgs,
-    /// List every date that is not done, one per line
+    /// List every date that is failed, pending, stale, not validated or fails a check, one per line
     #[arg(long)]
     dates: bool,
     /// Only this processor: tdza, psza, pcf, mlfs
@@ -95,7 +97,9 @@ fn judged(store: &Store, schedule: &Schedule, dates: &[NaiveDate]) -> Result<Sta
     let (phase3, phase4) = (store.phase3()?, store.phase4()?);
     let stale = crate::compute::stale_dates(&phase3, &phase4, dates);
     let (validations, calendar) = (Validations::load(store), crate::compute::calendar(schedule, &Silent));
-    Ok(StatusReport::judged(&phase4, dates, Evidence { stale, validations: &validations, calendar: &calendar }))
+    let scheduled = schedule.game_dates(&DateRanges::everything());
+    let evidence = Evidence { stale, validations: &validations, calendar: &calendar, schedule: &scheduled };
+    Ok(StatusReport::judged(&phase4, dates, evidence))
 }
 
 /// Shows the status again and again while another process writes the store.
@@ -170,12 +174,23 @@ fn load_schedule(store: &Store) -> Result<Schedule> {
 
 fn list_dates(report: &StatusReport, printer: Printer) {
     if printer.is_json() {
-        return printer.json(&report.not_done);
+        return printer.json(&json!({
+            "not_done": report.not_done, "stale": report.stale, "failing_checks": report.failing,
+            "not_validated": report.not_validated,
+        }));
     }
     for date in &report.not_done {
         let what = date.failed.as_ref().map_or_else(|| "pending".to_owned(), |reason| format!("failed: {reason}"));
         printer.line(format!("{} {} {what}", date.date, date.processor));
     }
+    for (processor, dates) in &report.stale {
+        dates.iter().for_each(|date| printer.line(format!("{date} {processor} stale: inputs changed since")));
+    }
+    for (date, ids) in &report.failing {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        printer.line(format!("{date} fails checks: {}", ids.join(", ")));
+    }
+    report.not_validated.iter().for_each(|date| printer.line(format!("{date} not validated")));
 }
 
 #[cfg(test)]

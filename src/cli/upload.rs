@@ -1,6 +1,6 @@
 //! `putback upload`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Days, NaiveDate};
 use clap::Args;
@@ -135,19 +135,68 @@ fn rehearse(
     printer: Printer,
 ) -> Result<ExitCode> {
     let target = settings.open_target()?;
-    let mut set = PublishSet::collect(store, ranges)?;
-    set.leave_out(&stale(store, ranges)?);
-    let report = checks::report(settings, store, ranges, Phase::Outputs)?;
-    set.leave_out(&checks::failed_dates(&report, &options.accept).into_keys().collect());
+    let Selected { set, held_back, .. } = select(settings, store, ranges, options, printer)?;
     let lines = target.rehearse(&set)?;
     if printer.is_json() {
         printer.json(&lines);
     } else if lines.is_empty() {
-        printer.line(format!("nothing to publish: {} already holds these dates", target.name()));
+        printer.line(nothing_to_publish(&set, &target.name()));
     } else {
         lines.iter().for_each(|line| printer.line(line));
     }
-    Ok(ExitCode::Done)
+    Ok(held_back.exit_code(note_pending(store, ranges, printer)?))
+}
+
+fn nothing_to_publish(set: &PublishSet<'_>, target: &str) -> String {
+    match set.parts.is_empty() {
+        true => "nothing to publish: no date of the range may be published".to_owned(),
+        false => format!("nothing to publish: {target} already holds the dates that may be published"),
+    }
+}
+
+/// What may be published, and what was held back, which is said.
+struct Selected<'s> {
+    set: PublishSet<'s>,
+    held_back: HeldBack,
+    /// The dates that fail checks, with the checks.
+    invalid: BTreeMap<NaiveDate, BTreeSet<String>>,
+}
+
+fn select<'s>(
+    settings: &Settings,
+    store: &'s Store,
+    ranges: &DateRanges,
+    options: &UploadOptions,
+    printer: Printer,
+) -> Result<Selected<'s>> {
+    let mut set = PublishSet::collect(store, ranges)?;
+    let stale = stale_in(store, ranges)?;
+    if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
+        let count = stale.len();
+        printer.warn(format!(
+            "note: the inputs of {count} dates changed after they were computed ({first} to {last}); they are not \
+             published: run `putback compute` first"
+        ));
+    }
+    set.leave_out(&stale);
+    let report = checks::report(settings, store, ranges, Phase::Outputs)?;
+    let mut invalid = checks::failed_dates(&report, &options.accept);
+    invalid.retain(|date, _| !stale.contains(date));
+    say_invalid(&invalid, printer);
+    set.leave_out(&invalid.keys().copied().collect());
+    // A date that failed is told as such, whatever else stands against it.
+    let failed: BTreeSet<NaiveDate> = set.held_back.values().flatten().copied().collect();
+    let mut held_back =
+        HeldBack { failed: stale.len(), invalid: invalid.keys().filter(|date| !failed.contains(date)).count() };
+    for (processor, dates) in &set.held_back {
+        held_back.failed += dates.len();
+        printer.warn(format!(
+            "note: {processor}: {} failed dates are not published; {} keeps what it has",
+            dates.len(),
+            settings.required_to()?
+        ));
+    }
+    Ok(Selected { set, held_back, invalid })
 }
 
 /// Game dates that were never computed are not published either, and are not passed over in silence.
@@ -158,7 +207,7 @@ fn note_pending(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<
         report.not_done.iter().filter(|date| date.failed.is_none()).map(|date| date.date).collect();
     if let (Some(first), Some(last)) = (pending.first(), pending.last()) {
         let count = pending.len();
-        printer.note(format!("note: {count} game dates are not computed and not published: {first} to {last}"));
+        printer.warn(format!("note: {count} game dates are not computed and not published: {first} to {last}"));
     }
     Ok(pending.len())
 }
@@ -172,38 +221,20 @@ pub fn publish(
     recorder: &Recorder,
     printer: Printer,
 ) -> Result<(UploadReport, HeldBack)> {
+    recorder.fact("accepted_checks", serde_json::json!(options.accept));
     let target = settings.open_target()?;
-    let mut set = PublishSet::collect(store, ranges)?;
-    let stale = stale(store, ranges)?;
-    if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
-        let count = stale.len();
-        printer.note(format!(
-            "note: the inputs of {count} dates changed after they were computed ({first} to {last}); they are not \
-             published: run `putback compute` first"
-        ));
-    }
-    set.leave_out(&stale);
-    let invalid = hold_back_invalid(settings, store, ranges, options, recorder, printer)?;
-    set.leave_out(&invalid);
+    let Selected { set, held_back, invalid } = select(settings, store, ranges, options, printer)?;
+    recorder.fact("held_back_by_checks", serde_json::json!(invalid));
     let report = target.publish(&set, recorder)?;
     target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
-    let mut held_back = HeldBack { failed: stale.len(), invalid: invalid.len() };
-    for (processor, dates) in &set.held_back {
-        held_back.failed += dates.len();
-        printer.note(format!(
-            "note: {processor}: {} failed dates are not published; {} keeps what it has",
-            dates.len(),
-            target.name()
-        ));
-    }
-    if report.is_nothing() && !set.parts.is_empty() {
-        printer.note(format!("nothing to publish: {} already holds these dates", target.name()));
+    if report.is_nothing() {
+        printer.note(nothing_to_publish(&set, &target.name()));
     }
     Ok((report, held_back))
 }
 
 /// Dates of the ranges that `compute` would compute again.
-fn stale(store: &Store, ranges: &DateRanges) -> Result<BTreeSet<NaiveDate>> {
+pub(super) fn stale_in(store: &Store, ranges: &DateRanges) -> Result<BTreeSet<NaiveDate>> {
     let (phase3, phase4) = (store.phase3()?, store.phase4()?);
     let computed = phase4.processors.values().flat_map(|records| records.keys()).copied();
     let dates: BTreeSet<NaiveDate> = computed.filter(|date| ranges.contains(*date)).collect();
@@ -211,31 +242,20 @@ fn stale(store: &Store, ranges: &DateRanges) -> Result<BTreeSet<NaiveDate>> {
     Ok(crate::compute::stale_dates(&phase3, &phase4, &dates).into_values().flatten().collect())
 }
 
-/// Dates whose rows fail a check of severity error that was not accepted.
-fn hold_back_invalid(
-    settings: &Settings,
-    store: &Store,
-    ranges: &DateRanges,
-    options: &UploadOptions,
-    recorder: &Recorder,
-    printer: Printer,
-) -> Result<BTreeSet<NaiveDate>> {
-    recorder.fact("accepted_checks", serde_json::json!(options.accept));
-    let report = checks::report(settings, store, ranges, Phase::Outputs)?;
-    let failed = checks::failed_dates(&report, &options.accept);
-    let ids: BTreeSet<&String> = failed.values().flatten().collect();
-    if let (Some((first, _)), Some((last, _))) = (failed.first_key_value(), failed.last_key_value()) {
-        let ids = ids.into_iter().cloned().collect::<Vec<_>>();
-        printer.note(format!(
-            "note: {} dates fail checks of severity error ({}) and are not published: {first} to {last}; \
+/// Names the dates whose rows fail a check of severity error that was not accepted.
+fn say_invalid(invalid: &BTreeMap<NaiveDate, BTreeSet<String>>, printer: Printer) {
+    let ids: BTreeSet<&String> = invalid.values().flatten().collect();
+    let ids = ids.into_iter().cloned().collect::<Vec<_>>();
+    if let (Some((first, _)), Some((last, _))) = (invalid.first_key_value(), invalid.last_key_value()) {
+        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        printer.warn(format!(
+            "note: {} dates fail checks of severity error ({}) and are not published: {span}; \
              `putback validate` explains, `--accept {}` publishes them all the same",
-            failed.len(),
+            invalid.len(),
             ids.join(", "),
             ids.join(" --accept ")
         ));
     }
-    recorder.fact("held_back_by_checks", serde_json::json!(failed));
-    Ok(failed.into_keys().collect())
 }
 
 /// Dates and rows written per table.

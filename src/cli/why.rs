@@ -46,12 +46,17 @@ pub fn run(args: &WhyArgs, global: &GlobalArgs, printer: Printer) -> Result<Exit
     let store = settings.store();
     let schedule = Schedule::load(&store, &store.phase3()?)?;
     let calendar = crate::compute::calendar(&schedule, &Silent);
+    // Teams are written in capitals, and lookups in small letters, everywhere.
+    let key = match args.table {
+        ProcessorId::Tdza => args.key.to_uppercase(),
+        _ => args.key.to_lowercase(),
+    };
     let explanation = why(&Question {
         store: &store,
         calendar: &calendar,
         schedule: &schedule,
         processor: args.table,
-        key: &args.key,
+        key: &key,
         date: args.date,
         engine: settings.engine(),
     })?;

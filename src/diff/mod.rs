@@ -40,6 +40,8 @@ pub enum Other<'a> {
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct TableDiff {
     pub table: String,
+    /// Whether the other side does not have the table at all.
+    pub is_absent_there: bool,
     /// Dates whose content is equal, without looking at rows.
     pub equal_dates: usize,
     /// Of these, dates that the other side was only asked for rows, keys and hashes of; columns that no hash
@@ -98,8 +100,8 @@ pub fn diff(
         let mut here = rows_of_store(store, table, ranges)?;
         let mut trusted_dates = 0;
         let there = match other {
-            Other::Store(other) if other.phase4()?.processors.is_empty() => continue,
-            Other::Store(other) => rows_of_store(other, table, ranges)?,
+            Other::Store(other) if other.phase4()?.processors.is_empty() => None,
+            Other::Store(other) => Some(rows_of_store(other, table, ranges)?),
             Other::Warehouse(source) => {
                 let open = if closeness.full { None } else { differing_dates(*source, table, &here, ranges)? };
                 if let Some(open) = &open {
@@ -107,17 +109,20 @@ pub fn diff(
                     here = only(table, &here, open)?;
                     trusted_dates -= date_slices(table, &here).len();
                 }
-                match rows_of_warehouse(*source, table, open.as_ref().unwrap_or(ranges))? {
-                    None => continue,
-                    Some(rows) => rows,
-                }
+                rows_of_warehouse(*source, table, open.as_ref().unwrap_or(ranges))?
             }
         };
-        is_there = true;
-        let mut table = diff_table(&session, table, &here, &there, scratch.path())?;
-        table.equal_dates += trusted_dates;
-        table.trusted_dates = trusted_dates;
-        tables.push(table);
+        is_there |= there.is_some();
+        let nothing = RecordBatch::new_empty(here.schema());
+        let mut differing = diff_table(&session, table, &here, there.as_ref().unwrap_or(&nothing), scratch.path())?;
+        differing.is_absent_there = there.is_none();
+        differing.equal_dates += trusted_dates;
+        differing.trusted_dates = trusted_dates;
+        tables.push(differing);
+    }
+    if tables.iter().all(|table| table.equal_dates == 0 && table.dates.is_empty()) && is_there {
+        return Err(Error::new(ErrorKind::Upstream, format!("neither side has rows in {ranges}"))
+            .hint("compute the range first, or name another one"));
     }
     if !is_there {
         return Err(Error::new(ErrorKind::Upstream, "the other side has none of the output tables")

@@ -26,6 +26,10 @@ pub struct StatusReport {
     pub stale: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
     /// One per calendar year (`orchestration.md` §9); none where only counts were asked for.
     pub verdicts: Vec<Verdict>,
+    /// Dates that fail checks of severity error, with the checks.
+    pub failing: BTreeMap<NaiveDate, BTreeSet<String>>,
+    /// Computed dates that no validation has seen as they are.
+    pub not_validated: BTreeSet<NaiveDate>,
     /// Entities without a row, against what is expected by season time.
     pub shares: Vec<FailureShare>,
 }
@@ -36,13 +40,22 @@ pub struct Evidence<'a> {
     pub stale: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
     pub validations: &'a Validations,
     pub calendar: &'a SeasonCalendar,
+    /// Every game date of the schedule.
+    pub schedule: &'a [NaiveDate],
 }
 
-/// Whether the dates of a year are complete: of every processor done or empty by rule, nothing stale, and every
+/// Whether the dates of a year that were asked for are complete: of every processor done or empty by rule, nothing stale, and every
 /// check of severity error passed, the accounting of every player among them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     pub year: i32,
+    /// Game dates that were looked at, and that the schedule has of the year.
+    pub dates: usize,
+    pub dates_of_year: usize,
+    /// The schedule's last game date, if it lies in the year: nothing is known of later ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_until: Option<NaiveDate>,
+    /// Of the dates that were looked at.
     pub complete: bool,
     /// What stands against it: one line per processor, then the checks.
     pub open: Vec<String>,
@@ -88,10 +101,14 @@ impl StatusReport {
                 .get(&row.processor)
                 .map_or(0, |dates| dates.iter().filter(|date| date.year() == row.year).count());
         }
+        report.take_validations(manifest, dates, evidence.validations);
         report.verdicts = verdicts(&report.rows);
         for verdict in &mut report.verdicts {
-            let of_year = dates.iter().copied().filter(|date| date.year() == verdict.year);
-            let open = open_checks(manifest, of_year, evidence.validations);
+            let is_of_year = |date: &&NaiveDate| date.year() == verdict.year;
+            verdict.dates = dates.iter().filter(is_of_year).count();
+            verdict.dates_of_year = evidence.schedule.iter().filter(is_of_year).count();
+            verdict.known_until = evidence.schedule.last().filter(is_of_year).copied();
+            let open = open_checks(&report.failing, &report.not_validated, verdict.year);
             verdict.complete &= open.is_empty();
             verdict.open.extend(open);
         }
@@ -142,12 +159,30 @@ impl StatusReport {
         rows.iter_mut().for_each(StatusRow::finish);
         Self {
             verdicts: Vec::new(),
+            failing: BTreeMap::new(),
+            not_validated: BTreeSet::new(),
             shares: Vec::new(),
             stale: BTreeMap::new(),
             rows,
             not_done,
             by_rule: by_rule.into_iter().map(|((id, rule), count)| (id, rule, count)).collect(),
             last_computed_at,
+        }
+    }
+
+    /// Dates with rows that fail checks of severity error, or of which nothing is known.
+    fn take_validations(&mut self, manifest: &Phase4Manifest, dates: &[NaiveDate], validations: &Validations) {
+        let is_computed = |date: &NaiveDate| ProcessorId::ALL.iter().any(|id| manifest.record(*id, *date).is_some());
+        for date in dates.iter().copied().filter(is_computed) {
+            let Some(ids) = validations.failed(manifest, date) else {
+                self.not_validated.insert(date);
+                continue;
+            };
+            // A date that is not done says so itself.
+            let ids: BTreeSet<String> = ids.iter().filter(|id| *id != NOT_DONE).cloned().collect();
+            if !ids.is_empty() {
+                self.failing.insert(date, ids);
+            }
         }
     }
 
@@ -164,7 +199,10 @@ fn verdicts(rows: &[StatusRow]) -> Vec<Verdict> {
     let mut verdicts: Vec<Verdict> = Vec::new();
     for row in rows {
         if verdicts.last().is_none_or(|verdict| verdict.year != row.year) {
-            verdicts.push(Verdict { year: row.year, complete: true, open: Vec::new() });
+            let year = row.year;
+            let unknown =
+                Verdict { year, dates: 0, dates_of_year: 0, known_until: None, complete: true, open: Vec::new() };
+            verdicts.push(unknown);
         }
         let verdict = verdicts.last_mut().expect("pushed above");
         let open: Vec<String> = [(row.failed, "failed"), (row.pending, "pending"), (row.stale, "stale")]
@@ -180,23 +218,18 @@ fn verdicts(rows: &[StatusRow]) -> Vec<Verdict> {
     verdicts
 }
 
-/// Dates with rows that fail checks of severity error, or of which nothing is known.
+/// What stands against a year by its checks.
 fn open_checks(
-    manifest: &Phase4Manifest,
-    dates: impl Iterator<Item = NaiveDate>,
-    validations: &Validations,
+    failing: &BTreeMap<NaiveDate, BTreeSet<String>>,
+    not_validated: &BTreeSet<NaiveDate>,
+    year: i32,
 ) -> Vec<String> {
-    let is_computed = |date: &NaiveDate| ProcessorId::ALL.iter().any(|id| manifest.record(*id, *date).is_some());
     let mut failed: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut unknown = 0;
-    for date in dates.filter(is_computed) {
-        match validations.failed(manifest, date) {
-            None => unknown += 1,
-            // A date that is not done says so itself.
-            Some(ids) => ids.iter().filter(|id| *id != NOT_DONE).for_each(|id| *failed.entry(id).or_default() += 1),
-        }
+    for (_, ids) in failing.iter().filter(|(date, _)| date.year() == year) {
+        ids.iter().for_each(|id| *failed.entry(id).or_default() += 1);
     }
     let mut open: Vec<String> = failed.iter().map(|(id, dates)| format!("check {id} fails on {dates} dates")).collect();
+    let unknown = not_validated.iter().filter(|date| date.year() == year).count();
     if unknown > 0 {
         open.push(format!("{unknown} dates not validated"));
     }

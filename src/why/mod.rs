@@ -187,6 +187,11 @@ fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, 
     if question.calendar.is_bootstrap(date)? {
         return because(format!("bootstrap: the season's first {BOOTSTRAP_DAYS} days are skipped"));
     }
+    if id != ProcessorId::Tdza
+        && let Some(unknown) = texts(&session.query(&fill(UNKNOWN_PLAYER, question))?)?.into_iter().flatten().next()
+    {
+        return because(unknown);
+    }
     match phase4.record(id, date).map(|record| record.state.clone()) {
         None if !question.schedule.has_games_on(date) => {
             because("the schedule has no finished game between two of the 30 teams on the date".to_owned())
@@ -211,6 +216,16 @@ fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, 
         }
     }
 }
+
+/// A key that no input of the look-back has; nothing for one that is there.
+const UNKNOWN_PLAYER: &str = "
+    WITH known AS (
+        SELECT player_lookup FROM player_game_summary UNION SELECT player_lookup FROM upcoming_player_game_context)
+    SELECT concat('no player of that key is in the synced inputs of three years',
+        (SELECT '; the nearest: ' || string_agg(player_lookup, ', ' ORDER BY near DESC, player_lookup) FROM (
+            SELECT player_lookup, jaro_winkler_similarity(player_lookup, '{key}') AS near
+            FROM known WHERE near > 0.85 ORDER BY near DESC, player_lookup LIMIT 3)))
+    WHERE NOT EXISTS (FROM known WHERE player_lookup = '{key}')";
 
 /// Why a player has no row of PCF on a date that was computed.
 const NOT_IN_CONTEXT: &str = "

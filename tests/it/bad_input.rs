@@ -222,6 +222,7 @@ fn an_unknown_season() {
 exit status: 14
 --- stdout
 --- stderr
+preflight error: I24 the season's history before the range is complete: not so on 2 dates, 2019-10-14 to 2019-10-14: windows that should hold the missing date are shorter
 error: season 2019-20 is unknown: no opening night for it
   hint: sync a schedule with finished regular-season games of 2019-20, or add the season to data/seasons.toml (year = 2019, opening_night = its first regular-season game) and rebuild
 ");
@@ -276,6 +277,7 @@ fn dates_before_the_synced_range() {
 exit status: 5
 --- stdout
 --- stderr
+preflight error: I16o both teams of every game of the schedule have a row: not so on 22 dates, 2023-11-08 to 2023-11-30: no processor reads this table, but the upstream load of the date was incomplete
 error: nba_analytics.upcoming_player_game_context is synced for 2023-12-01 to 2023-12-31, but 2023-11-08 to 2023-12-10 reads it from 2023-11-08
   hint: run `putback sync --from 2023-11-08 --to 2023-12-10`: it pulls the look-back as well
 ");

@@ -25,7 +25,8 @@ PSZA: 11.2 % of entities without a row; 25 to 50 % are expected by season time
 PCF: 0.0 % of entities without a row; none is expected
 MLFS: 0.0 % of entities without a row; none is expected
 
-2023: complete
+last computed at 2023-11-14 22:13:20 UTC
+2023, 32 of 46 game dates: complete
 --- stderr
 ");
 }
@@ -35,20 +36,20 @@ fn a_year_is_complete_only_when_it_was_validated() {
     let desk = Desk::computed();
     let verdict = || {
         let shown = desk.run(&["status"], &RANGE).stdout;
-        shown.lines().rev().find(|line| line.starts_with("2023: ")).map(str::to_owned).expect("a verdict")
+        shown.lines().rev().find(|line| line.starts_with("2023, ")).map(str::to_owned).expect("a verdict")
     };
-    assert_eq!(verdict(), "2023: complete");
+    assert_eq!(verdict(), "2023, 32 of 46 game dates: complete");
     std::fs::remove_file(desk.path("putback-store/runs/validations.json")).expect("a record");
-    assert_eq!(verdict(), "2023: partial: 32 dates not validated");
+    assert_eq!(verdict(), "2023, 32 of 46 game dates: partial: 32 dates not validated");
     assert_eq!(desk.run(&["validate"], &["--from", "2023-11-08", "--to", "2023-11-30"]).code, 0);
-    assert_eq!(verdict(), "2023: partial: 10 dates not validated");
+    assert_eq!(verdict(), "2023, 32 of 46 game dates: partial: 10 dates not validated");
     assert_eq!(desk.run(&["validate"], &RANGE).code, 0);
-    assert_eq!(verdict(), "2023: complete");
+    assert_eq!(verdict(), "2023, 32 of 46 game dates: complete");
     // Computing alone proves nothing of the rows, and says so.
     let fresh = Desk::new();
     assert_eq!(fresh.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE).code, 0);
     let computed = fresh.run(&["compute"], &RANGE).stdout;
-    assert!(computed.contains("2023: partial: 32 dates not validated"), "{computed}");
+    assert!(computed.contains("2023, 32 of 46 game dates: partial: 32 dates not validated"), "{computed}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 use std::path::PathBuf;
 
+use insta::assert_snapshot;
 use putback::calendar::DateRanges;
 use putback::catalog::Table;
 use putback::engine::{EngineSettings, Session};
@@ -72,6 +73,22 @@ fn run(desk: &Desk) -> Outcome {
     desk.run(&["run", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE)
 }
 
+/// The way to the target and the verdict: the exit status of `run`, what it says is held back, quiet as it is,
+/// and what the status says of the year.
+fn held_back(desk: &Desk) -> String {
+    let outcome = desk.run(&["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE);
+    let notes: Vec<&str> = outcome.stderr.lines().filter(|line| line.contains("not published")).collect();
+    let status = desk.run(&["status"], &RANGE);
+    let verdict = status.stdout.lines().last().unwrap_or_default();
+    format!("exit status: {}\n{}\n{verdict}", outcome.code, notes.join("\n"))
+}
+
+/// Rows of MLFS in the target on the first of December.
+fn published_features(desk: &Desk) -> String {
+    let count = "SELECT count(*) FROM ml_feature_store_v2 WHERE game_date = DATE '2023-12-01'";
+    published(desk, count, Table::MlFeatureStore)
+}
+
 #[test]
 fn a_clean_season_has_no_errors() {
     let desk = Desk::computed();
@@ -92,6 +109,15 @@ fn row_1_zone_columns_of_the_defense_are_null() {
     assert!(found.starts_with("error: 2023-12-01 ("), "{found}");
     let computed = desk.run(&["compute"], &RANGE);
     assert!(computed.stderr.contains("preflight error: I15 zone columns are filled"), "{}", computed.stderr);
+    assert_snapshot!(held_back(&desk), @r"
+    exit status: 4
+    note: 1 dates fail checks of severity error (I15) and are not published: 2023-12-01; `putback validate` explains, `--accept I15` publishes them all the same
+    2023, 32 of 46 game dates: partial: check I15 fails on 1 dates
+    ");
+    assert_eq!(published_features(&desk), "0");
+    let accepted = desk.run(&["upload", "--to", "dir:published", "--accept", "I15"], &RANGE);
+    assert_eq!(accepted.code, 0, "{}", accepted.stderr);
+    assert_ne!(published_features(&desk), "0");
 }
 
 #[test]
@@ -117,6 +143,8 @@ fn row_3_play_by_play_of_one_game_is_missing() {
         GAMES,
         "SELECT * REPLACE (CASE WHEN game_id = (SELECT min(game_id) FROM player_game_summary WHERE game_date = DATE '2023-12-01') THEN NULL ELSE paint_attempts END AS paint_attempts) FROM player_game_summary",
     );
+    let (code, found) = finding(&desk, "check", "I9g");
+    assert_eq!((code, found.as_str()), (0, "warning: 2023-11-11 (1), 2023-11-12 (1), 2023-12-01 (1)"));
     assert_eq!(run(&desk).code, 0);
     let rows = published(
         &desk,
@@ -135,6 +163,12 @@ fn row_4_teams_are_missing_from_a_date() {
     let (code, found) = finding(&desk, "check", "I16d");
     assert_eq!(code, 4);
     assert!(found.starts_with("error: 2023-12-01 ("), "{found}");
+    assert_snapshot!(held_back(&desk), @r"
+    exit status: 4
+    note: 1 dates fail checks of severity error (I16d) and are not published: 2023-12-01; `putback validate` explains, `--accept I16d` publishes them all the same
+    2023, 32 of 46 game dates: partial: check I16d fails on 1 dates
+    ");
+    assert_eq!(published_features(&desk), "0");
 }
 
 #[test]
@@ -360,6 +394,12 @@ fn row_31_one_row_is_not_a_date() {
     );
     let (code, found) = finding(&desk, "check", "I2");
     assert_eq!((code, found.as_str()), (4, "error: 2023-12-01 (1)"));
+    assert_snapshot!(held_back(&desk), @r"
+    exit status: 4
+    note: 1 dates fail checks of severity error (I2, I2g) and are not published: 2023-12-01; `putback validate` explains, `--accept I2 --accept I2g` publishes them all the same
+    2023, 32 of 46 game dates: partial: check I2 fails on 1 dates; check I2g fails on 1 dates
+    ");
+    assert_eq!(published_features(&desk), "0");
 }
 
 #[test]
@@ -387,6 +427,18 @@ fn row_34_a_date_is_missing_from_the_history() {
     assert_eq!((code, found.as_str()), (4, "error: 2023-11-03 (1)"));
 }
 
+/// Dates that lack so much history that nobody has enough games are not empty by rule: the schedule has them.
+#[test]
+fn row_34_missing_history_is_no_rule() {
+    let desk = seeded(DEFENSE, "SELECT * FROM team_defense_game_summary WHERE game_date > DATE '2023-11-10'");
+    let (code, found) = finding(&desk, "validate", "T1s");
+    assert_eq!(code, 4);
+    assert!(found.starts_with("error: 2023-11-"), "{found}");
+    let complete = Desk::computed();
+    let (code, found) = finding(&complete, "validate", "T1s");
+    assert_eq!((code, found.as_str()), (0, "error: "));
+}
+
 #[test]
 fn row_35_a_gap_in_phase_4_is_seen() {
     let desk = Desk::computed();
@@ -395,7 +447,7 @@ fn row_35_a_gap_in_phase_4_is_seen() {
     let validated = desk.run(&["validate", "--format", "json"], &RANGE);
     assert!(validated.stdout.contains("MLFS is stale"), "{}", validated.stdout);
     let status = desk.run(&["status"], &RANGE);
-    assert!(status.stdout.contains("2023: partial: PSZA 32 stale; PCF 32 stale; MLFS 32 stale"), "{}", status.stdout);
+    assert!(status.stdout.contains(": partial: PSZA 32 stale; PCF 32 stale; MLFS 32 stale"), "{}", status.stdout);
     let pending = desk.run(&["status"], &["--from", "2023-11-01", "--to", "2023-12-10"]);
     assert!(pending.stdout.contains("dates pending: 2023-11-01"), "{}", pending.stdout);
 }

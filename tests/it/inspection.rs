@@ -40,6 +40,18 @@ fn why_explains_a_row_of_each_processor() {
     }
 }
 
+#[test]
+fn why_knows_who_is_meant() {
+    let desk = Desk::computed();
+    let team = desk.run(&["why", "tdza", "bos", "2023-12-10"], &[]);
+    assert!(team.stdout.starts_with("TDZA has a row of BOS on 2023-12-10"), "{}", team.stdout);
+    let player = player(&desk);
+    let misspelt = format!("{}x", player.to_uppercase());
+    let outcome = desk.run(&["why", "psza", &misspelt, "2023-12-10"], &[]);
+    let expected = "no player of that key is in the synced inputs of three years; the nearest: ";
+    assert!(outcome.stdout.contains(expected) && outcome.stdout.contains(&player), "{}", outcome.stdout);
+}
+
 /// The labels that are shown make the quality that is stored, also on one thread.
 #[test]
 fn why_shows_the_labels_that_made_the_quality() {
@@ -75,7 +87,7 @@ fn why_explains_the_absence_of_a_row() {
     let expected = "TDZA has no row of BOS on 2023-11-10: INSUFFICIENT_DATA: Only 9 games, need 15";
     assert!(tdza.starts_with(expected) && tdza.contains("9 of 15 games"), "{tdza}");
     let mlfs = why("mlfs", "nobody", "2023-12-10");
-    assert!(mlfs.contains("the player has no row in player_game_summary on the date"), "{mlfs}");
+    assert!(mlfs.contains("no player of that key is in the synced inputs of three years"), "{mlfs}");
     let bootstrap = why("psza", "nobody", "2023-10-30");
     assert!(bootstrap.contains("bootstrap: the season's first 14 days are skipped"), "{bootstrap}");
     let outcome = desk.run(&["why", "nothing", "BOS", "2023-12-10"], &[]);
@@ -152,15 +164,34 @@ fn impact_follows_the_look_back_and_the_chain() {
     exit status: 0
     --- stdout
     Output                                          Between                   Game dates
-    MLFS nba_predictions.ml_feature_store_v2        2023-12-05 to 2023-12-10           6
-    PCF nba_precompute.player_composite_factors     2023-12-05 to 2023-12-10           6
-    PSZA nba_precompute.player_shot_zone_analysis   nothing                            0
     TDZA nba_precompute.team_defense_zone_analysis  2023-12-05 to 2023-12-10           6
+    PSZA nba_precompute.player_shot_zone_analysis   nothing                            0
+    PCF nba_precompute.player_composite_factors     2023-12-05 to 2023-12-10           6
+    MLFS nba_predictions.ml_feature_store_v2        2023-12-05 to 2023-12-10           6
     --- stderr
     ");
     let published = desk.run(&["impact", "--since-publish", "--to", "dir:published", "--format", "json"], &RANGE);
     let open: serde_json::Value = serde_json::from_str(&published.stdout).expect("one document");
     assert!(open.as_object().expect("tables").values().all(|dates| dates == &serde_json::json!([])), "{open}");
+    // What changed upstream has to be computed and published again.
+    let games = rows(Table::PlayerGameSummary);
+    desk.put(Table::PlayerGameSummary, &games.slice(0, games.num_rows() - 1));
+    assert_eq!(desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE).code, 0);
+    let stale = desk.run(&["impact", "--since-publish", "--to", "dir:published", "--format", "json"], &RANGE);
+    let stale: serde_json::Value = serde_json::from_str(&stale.stdout).expect("one document");
+    assert_eq!(stale["nba_predictions.ml_feature_store_v2"], serde_json::json!(["2023-12-10"]), "{stale}");
+    // The schedule decides which dates there are; bootstrap dates have no rows whatever changes.
+    let schedule = desk.run(&["impact", "--date", "2023-12-05", "--table", "nbac_schedule", "--format", "json"], &[]);
+    let schedule: serde_json::Value = serde_json::from_str(&schedule.stdout).expect("one document");
+    let dates = |name: &str| schedule[name].as_array().map(|dates| (dates.len(), dates[0].clone()));
+    let first = serde_json::json!("2023-11-08");
+    assert_eq!(dates("PSZA nba_precompute.player_shot_zone_analysis"), Some((32, first)), "{schedule}");
+    for (arguments, code) in [
+        (&["impact", "--date", "2030-01-01"][..], 5),
+        (&["impact", "--year", "2023", "--since-publish", "--table", "nbac_schedule", "--to", "dir:published"], 2),
+    ] {
+        assert_eq!(desk.run(arguments, &[]).code, code, "{arguments:?}");
+    }
 }
 
 #[test]
@@ -170,7 +201,11 @@ fn runs_are_recorded_with_every_date() {
     let listed: serde_json::Value = serde_json::from_str(&listed.stdout).expect("one document");
     let id = listed[0]["id"].as_str().expect("an id");
     assert!(listed[0]["command"].as_str().expect("a command").starts_with("putback run -q"), "{listed}");
-    let shown = desk.run(&["runs", "show", id], &[]);
+    let shown = desk.run(&["runs", "show", id, "--format", "json"], &[]);
+    let shown: serde_json::Value = serde_json::from_str(&shown.stdout).expect("one document");
+    assert_eq!(shown["dates"]["PCF"]["done"], 32, "{}", shown["dates"]);
+    let shown = desk.run(&["runs", "show", id, "--log"], &[]);
+    assert!(shown.stdout.contains("\nPCF: 32 done\n"), "{}", shown.stdout);
     let dates = shown.stdout.lines().filter(|line| line.contains("\"event\":\"date\"")).count();
     assert_eq!(dates, 4 * 32, "{}", shown.stdout);
     let unknown = desk.run(&["runs", "show", "../x"], &[]);

@@ -195,10 +195,10 @@ impl Core {
         if count("true")? == 0 {
             return Err(invalid("the fake takes no file without rows: nothing says that the service does".to_owned()));
         }
-        if let Some(day) = &day {
-            if count(&format!("({}) IS NOT TRUE", day.predicate()))? > 0 {
-                return Err(day.stray_rows());
-            }
+        if let Some(day) = &day
+            && count(&format!("({}) IS NOT TRUE", day.predicate()))? > 0
+        {
+            return Err(day.stray_rows());
         }
         let replaced = day.as_ref().map_or_else(|| "true".to_owned(), |day| day.predicate());
         let empty = match load["writeDisposition"] == "WRITE_TRUNCATE" {

@@ -1,5 +1,6 @@
 -- No table here is temporary: checks run on connections of their own, and those would not see it.
--- `plan` with the games of each date, `team_games` of the schedule, and `history`: the game dates of the first season before the range.
+-- `plan` with the games of each date; `most_games`, of the team that has most of the season up to the date; and
+-- `history`: the game dates of the first season before the range.
 CREATE TABLE games AS
 SELECT DISTINCT
     game_date, game_id, home_team_tricode, away_team_tricode,
@@ -15,6 +16,12 @@ CREATE TABLE planned AS
 SELECT game_date, season_year, coalesce(games, 0) AS games FROM plan LEFT JOIN scheduled USING (game_date);
 DROP TABLE plan;
 ALTER TABLE planned RENAME TO plan;
+CREATE VIEW most_games AS
+SELECT game_date, max(games) AS games FROM (
+    SELECT plan.game_date, team_abbr, count(*) AS games FROM plan
+    JOIN team_games ON team_games.season_year = plan.season_year AND team_games.game_date <= plan.game_date
+    GROUP BY ALL)
+GROUP BY game_date;
 CREATE TABLE history AS
 SELECT game_date FROM scheduled
 WHERE game_date < (SELECT min(game_date) FROM plan)

@@ -1,6 +1,6 @@
 //! `putback diff`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -89,7 +89,7 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
 
 /// Rows of stale dates are compared as they are, which need not be what `compute` would make of them now.
 fn note_stale(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<()> {
-    let stale = stale_in(store, ranges)?;
+    let stale: BTreeSet<_> = stale_in(store, ranges)?.into_values().flatten().collect();
     if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
         let count = stale.len();
         printer.warn(format!(

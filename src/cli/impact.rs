@@ -9,9 +9,9 @@ use super::exit::ExitCode;
 use super::output::{Printer, text_table};
 use super::range::RangeArgs;
 use super::settings::{GlobalArgs, Settings};
+use super::upload::stale_in;
 use crate::calendar::{DateRanges, Season};
 use crate::catalog::{Role, Table};
-use crate::compute::stale_dates;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::{self, ProcessorId};
 use crate::progress::Silent;
@@ -68,11 +68,7 @@ fn since_publish(settings: &Settings, store: &Store, ranges: &DateRanges, table:
     }
     let set = PublishSet::collect(store, ranges)?;
     let mut open = settings.open_target()?.unpublished(&set)?;
-    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
-    let computed: BTreeSet<NaiveDate> =
-        phase4.processors.values().flat_map(|records| records.keys()).copied().collect();
-    let computed: Vec<NaiveDate> = computed.into_iter().filter(|date| ranges.contains(*date)).collect();
-    for (id, stale) in stale_dates(&phase3, &phase4, &computed) {
+    for (id, stale) in stale_in(store, ranges)? {
         open.entry(id.output()).or_default().extend(stale);
     }
     let outputs = Table::outputs().filter_map(|table| Some((table.full_name().to_owned(), open.remove(&table)?)));

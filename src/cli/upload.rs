@@ -16,6 +16,7 @@ use super::sync::announce_clipping;
 use crate::calendar::DateRanges;
 use crate::checks::{Phase, catalogue};
 use crate::error::{Error, ErrorKind, Result};
+use crate::processors::ProcessorId;
 use crate::report::StatusReport;
 use crate::schedule::Schedule;
 use crate::store::{Store, WriteLock};
@@ -170,7 +171,7 @@ fn select<'s>(
     printer: Printer,
 ) -> Result<Selected<'s>> {
     let mut set = PublishSet::collect(store, ranges)?;
-    let stale = stale_in(store, ranges)?;
+    let stale: BTreeSet<NaiveDate> = stale_in(store, ranges)?.into_values().flatten().collect();
     if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
         let count = stale.len();
         printer.warn(format!(
@@ -234,12 +235,11 @@ pub fn publish(
 }
 
 /// Dates of the ranges that `compute` would compute again.
-pub(super) fn stale_in(store: &Store, ranges: &DateRanges) -> Result<BTreeSet<NaiveDate>> {
+pub(super) fn stale_in(store: &Store, ranges: &DateRanges) -> Result<BTreeMap<ProcessorId, BTreeSet<NaiveDate>>> {
     let (phase3, phase4) = (store.phase3()?, store.phase4()?);
     let computed = phase4.processors.values().flat_map(|records| records.keys()).copied();
     let dates: BTreeSet<NaiveDate> = computed.filter(|date| ranges.contains(*date)).collect();
-    let dates: Vec<NaiveDate> = dates.into_iter().collect();
-    Ok(crate::compute::stale_dates(&phase3, &phase4, &dates).into_values().flatten().collect())
+    Ok(crate::compute::stale_dates(&phase3, &phase4, &dates.into_iter().collect::<Vec<_>>()))
 }
 
 /// Names the dates whose rows fail a check of severity error that was not accepted.

@@ -18,6 +18,10 @@ pub enum Event {
     RowsPulled { table: Table, rows: u64, total_rows: u64, total_bytes: u64 },
     /// A processor starts on so many dates.
     ProcessorStarted { processor: ProcessorId, dates: usize },
+    /// Dates that are done under the same inputs and version.
+    DatesUnchanged { processor: ProcessorId, dates: Vec<NaiveDate> },
+    /// So many more dates are computed, and not committed yet.
+    DatesScored { processor: ProcessorId, dates: usize },
     /// A date was scored and is committed.
     DateFinished { processor: ProcessorId, date: NaiveDate, index: usize, total: usize, record: DateRecord },
     /// A processor's dates are computed and written.

@@ -12,9 +12,9 @@ LEFT JOIN (
     WHERE coalesce(team_abbr, '') IN (FROM sides) AND coalesce(opponent_team_abbr, '') IN (FROM sides)
     GROUP BY game_date) USING (game_date);
 
--- Where every entity of a done date ended: written, failed with a category, or skipped by rule
+-- Where every entity of a done date ended: written, failed with a category, or skipped with a reason
 -- (`orchestration.md` §8.3). Dates that are not done are accounted for as a whole by their state.
-CREATE TABLE accounting AS
+CREATE TABLE outcomes AS
 WITH
 done AS (SELECT processor, game_date, season_year FROM state JOIN plan USING (game_date) WHERE state = 'done'),
 written AS (
@@ -24,11 +24,11 @@ written AS (
     UNION SELECT 'MLFS', game_date, player_lookup FROM ml_feature_store_v2
 ),
 failed AS (
-    SELECT DISTINCT CASE processor_name
+    SELECT CASE processor_name
         WHEN 'TeamDefenseZoneAnalysisProcessor' THEN 'TDZA' WHEN 'PlayerShotZoneAnalysisProcessor' THEN 'PSZA'
         WHEN 'PlayerCompositeFactorsProcessor' THEN 'PCF' ELSE 'MLFS' END AS processor,
-        analysis_date AS game_date, entity_id AS entity
-    FROM precompute_failures
+        analysis_date AS game_date, entity_id AS entity, min(coalesce(failure_category, 'UNKNOWN')) AS category
+    FROM precompute_failures GROUP BY ALL
 ),
 games AS (
     SELECT *, CASE WHEN month(game_date) >= 10 THEN year(game_date) ELSE year(game_date) - 1 END AS season_year
@@ -54,20 +54,21 @@ first_player_game AS (
     WHERE is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(fg_attempts, 0) > 0)
     GROUP BY season_year, player_lookup
 ),
--- `alone`: by rule the entity may have no row, because only one of contexts and roster has it.
+-- `reason`: by rule the entity may have no row, because only one of contexts and roster has it (PCF §2.2).
 expected AS (
-    SELECT done.processor, done.game_date, entity, false AS alone FROM done
+    SELECT done.processor, done.game_date, entity, NULL AS reason FROM done
     JOIN first_team_game ON first_team_game.season_year = done.season_year AND first_game <= done.game_date
     WHERE done.processor = 'TDZA'
     UNION ALL
-    SELECT done.processor, done.game_date, entity, false FROM done
+    SELECT done.processor, done.game_date, entity, NULL FROM done
     JOIN first_player_game ON first_player_game.season_year = done.season_year AND first_game <= done.game_date
     WHERE done.processor = 'PSZA'
     UNION ALL
-    SELECT done.processor, done.game_date, roster.entity, false FROM done JOIN roster USING (game_date) WHERE done.processor = 'MLFS'
+    SELECT done.processor, done.game_date, roster.entity, NULL FROM done JOIN roster USING (game_date) WHERE done.processor = 'MLFS'
     UNION ALL
     SELECT done.processor, done.game_date, coalesce(roster.entity, contexts.entity),
-        CASE WHEN is_synthetic THEN roster.entity IS NULL ELSE contexts.entity IS NULL END
+        CASE WHEN is_synthetic AND roster.entity IS NULL THEN 'a context but no game on a date with the synthetic context'
+            WHEN NOT is_synthetic AND contexts.entity IS NULL THEN 'no context on a date that takes the contexts' END
     FROM done
     JOIN (roster FULL JOIN contexts ON roster.game_date = contexts.game_date AND roster.entity = contexts.entity)
         ON done.game_date = coalesce(roster.game_date, contexts.game_date)
@@ -75,17 +76,60 @@ expected AS (
     WHERE done.processor = 'PCF'
 )
 SELECT
-    expected.processor, expected.game_date, 'done' AS state,
-    count(*)::BIGINT AS expected,
-    count(written.entity)::BIGINT AS written,
-    count(*) FILTER (written.entity IS NULL AND failed.entity IS NOT NULL)::BIGINT AS failed,
-    count(*) FILTER (written.entity IS NULL AND failed.entity IS NULL AND alone)::BIGINT AS skipped,
-    count(*) FILTER (written.entity IS NULL AND failed.entity IS NULL AND NOT alone)::BIGINT AS unaccounted,
-    min(expected.entity) FILTER (written.entity IS NULL AND failed.entity IS NULL AND NOT alone) AS example
+    expected.processor, expected.game_date,
+    CASE WHEN written.entity IS NOT NULL THEN 'written' WHEN category IS NOT NULL THEN 'failed'
+        WHEN reason IS NOT NULL THEN 'skipped' ELSE 'unaccounted' END AS outcome,
+    CASE WHEN written.entity IS NULL THEN coalesce(category, reason) END AS reason,
+    count(*)::BIGINT AS entities, min(expected.entity) AS example
 FROM expected
 LEFT JOIN written ON written.processor = expected.processor AND written.game_date = expected.game_date AND written.entity = expected.entity
 LEFT JOIN failed ON failed.processor = expected.processor AND failed.game_date = expected.game_date AND failed.entity = expected.entity
-GROUP BY expected.processor, expected.game_date;
+GROUP BY ALL;
+
+CREATE TABLE accounting AS
+SELECT processor, game_date, sum(entities)::BIGINT AS expected, coalesce(sum(entities) FILTER (outcome = 'written'), 0)::BIGINT AS written
+FROM outcomes GROUP BY ALL;
+
+-- The real completeness, whatever the columns of that name say (`orchestration.md` §5): of what a done date rests on,
+-- how much Phase 3 has, and how much of that has shot zones. TDZA: the last 15 games of every team by the schedule.
+-- PSZA: the last 20. PCF: the contexts of the players. MLFS: the games of the season of the teams of the date.
+CREATE TABLE input_shares AS
+WITH
+defense AS (
+    SELECT game_date, defending_team_abbr AS team_abbr,
+        bool_or(opp_paint_attempts > 0 AND opp_mid_range_attempts > 0 AND opp_three_pt_attempts > 0) AS has_zones
+    FROM team_defense_game_summary GROUP BY ALL
+),
+players AS (
+    SELECT game_date, team_abbr, bool_or(fg_attempts > 0 AND paint_attempts IS NOT NULL) AS has_zones FROM player_game_summary GROUP BY ALL
+),
+of_windows AS (
+    SELECT 'TDZA' AS processor, season_year, game_date, lead(game_date, 15) OVER season AS until, defense.team_abbr IS NOT NULL AS is_found, has_zones
+    FROM team_games LEFT JOIN defense USING (game_date, team_abbr)
+    WINDOW season AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
+    UNION ALL
+    SELECT 'PSZA', season_year, game_date, lead(game_date, 20) OVER of_team, players.team_abbr IS NOT NULL, has_zones
+    FROM team_games LEFT JOIN players USING (game_date, team_abbr)
+    WINDOW of_team AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
+),
+parts AS (
+    SELECT processor, plan.game_date, is_found, has_zones FROM plan
+    JOIN of_windows ON of_windows.season_year = plan.season_year AND of_windows.game_date <= plan.game_date AND coalesce(until > plan.game_date, true)
+    UNION ALL
+    SELECT 'PCF', game_date, contexts.player_lookup IS NOT NULL, true
+    FROM (SELECT DISTINCT game_date, player_lookup FROM player_game_summary)
+    LEFT JOIN (SELECT DISTINCT game_date, player_lookup FROM upcoming_player_game_context) AS contexts USING (game_date, player_lookup)
+    UNION ALL
+    SELECT 'MLFS', playing.game_date, players.team_abbr IS NOT NULL, has_zones
+    FROM team_games AS playing
+    SEMI JOIN plan ON plan.game_date = playing.game_date
+    JOIN team_games AS earlier ON earlier.season_year = playing.season_year AND earlier.team_abbr = playing.team_abbr AND earlier.game_date < playing.game_date
+    LEFT JOIN players ON players.game_date = earlier.game_date AND players.team_abbr = earlier.team_abbr
+)
+SELECT processor, game_date, count(*)::BIGINT AS expected, count(*) FILTER (is_found)::BIGINT AS found,
+    count(*) FILTER (is_found AND has_zones)::BIGINT AS with_zones
+FROM parts SEMI JOIN (SELECT processor, game_date FROM state WHERE state = 'done') AS done USING (processor, game_date)
+GROUP BY ALL;
 
 -- How many rows of a date have a feature of MLFS at its default: the constant is there and
 -- what it would come from is not (MLFS §3.2 to §3.6). `expected_games_count` is the number of games of list F.

@@ -1,9 +1,20 @@
-//! The checks of `data/checks.toml`.
+//! The checks of `data/checks/`, with thresholds that a configuration may set.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::numerics::hash::data_hash;
+
+const FILES: [&str; 6] = [
+    include_str!("../../data/checks/inputs.toml"),
+    include_str!("../../data/checks/outputs.toml"),
+    include_str!("../../data/checks/tdza.toml"),
+    include_str!("../../data/checks/psza.toml"),
+    include_str!("../../data/checks/pcf.toml"),
+    include_str!("../../data/checks/mlfs.toml"),
+];
 
 /// How bad a failed check is. Only errors change an exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,6 +43,18 @@ pub enum Phase {
     Outputs,
 }
 
+impl Phase {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inputs => "inputs",
+            Self::Outputs => "outputs",
+        }
+    }
+}
+
+/// Thresholds by check and name.
+pub type Thresholds = BTreeMap<String, BTreeMap<String, f64>>;
+
 /// One row of the catalogue.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +69,9 @@ pub struct Check {
     pub consequence: Option<String>,
     #[serde(default)]
     pub thresholds: BTreeMap<String, f64>,
+    /// Thresholds that are not those of the catalogue, with those of the catalogue.
+    #[serde(skip)]
+    pub built_in: BTreeMap<String, f64>,
     /// Not applied in the first weeks of a season.
     #[serde(default)]
     pub early: bool,
@@ -65,6 +91,11 @@ impl Check {
         self.phase == phase || (phase == Phase::Outputs && self.holds_back)
     }
 
+    /// Whether dates outside the range count: of inputs those of the look-back, and only where inputs are asked for.
+    pub fn reaches_beyond(&self, phase: Phase) -> bool {
+        self.beyond && self.phase == phase
+    }
+
     pub fn title(&self) -> String {
         self.filled(&self.title)
     }
@@ -78,38 +109,109 @@ impl Check {
             .iter()
             .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), &value.to_string()))
     }
-}
 
-/// The catalogue as it is written; its digest tells versions of it apart.
-pub fn catalogue_text() -> &'static str {
-    include_str!("../../data/checks.toml")
-}
-
-/// Every check, in the order of the file.
-pub fn catalogue() -> &'static [Check] {
-    #[derive(Deserialize)]
-    struct File {
-        check: Vec<Check>,
+    fn set(&mut self, name: &str, value: f64) -> Result<()> {
+        let known = self.thresholds.keys().cloned().collect::<Vec<_>>();
+        let Some(threshold) = self.thresholds.get_mut(name) else {
+            let hint = match known.is_empty() {
+                true => format!("check {} has no thresholds", self.id),
+                false => format!("those of {} are {}", self.id, known.join(", ")),
+            };
+            return Err(Error::new(ErrorKind::Usage, format!("check {} has no threshold {name}", self.id)).hint(hint));
+        };
+        if *threshold != value {
+            self.built_in.insert(name.to_owned(), std::mem::replace(threshold, value));
+        }
+        Ok(())
     }
-    static CHECKS: OnceLock<Vec<Check>> = OnceLock::new();
-    CHECKS.get_or_init(|| {
-        let file: File = toml::from_str(catalogue_text()).expect("data/checks.toml is valid");
-        file.check
-    })
+}
+
+/// Every check, in the order of the files.
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    checks: Vec<Check>,
+    digest: String,
+}
+
+impl Catalogue {
+    /// The checks with their own thresholds.
+    pub fn built_in() -> Self {
+        #[derive(Deserialize)]
+        struct File {
+            check: Vec<Check>,
+        }
+        let read = |text: &&str| toml::from_str::<File>(text).expect("the files of data/checks are valid").check;
+        let texts: Vec<&[u8]> = FILES.iter().map(|text| text.as_bytes()).collect();
+        Self { checks: FILES.iter().flat_map(read).collect(), digest: data_hash(&texts) }
+    }
+
+    /// The checks with other thresholds.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] naming a check or threshold that does not exist.
+    pub fn with(thresholds: &Thresholds) -> Result<Self> {
+        let mut catalogue = Self::built_in();
+        for (id, values) in thresholds {
+            let Some(check) = catalogue.checks.iter_mut().find(|check| check.id == *id) else {
+                return Err(Error::new(ErrorKind::Usage, format!("there is no check {id}"))
+                    .hint("`putback validate --all` and `putback check --all` list the checks"));
+            };
+            values.iter().try_for_each(|(name, value)| check.set(name, *value))?;
+        }
+        let others: Vec<String> = catalogue
+            .checks
+            .iter()
+            .filter(|check| !check.built_in.is_empty())
+            .map(|check| format!("{} {:?}", check.id, check.thresholds))
+            .collect();
+        if !others.is_empty() {
+            catalogue.digest = data_hash(&[catalogue.digest.as_bytes(), others.join("\n").as_bytes()]);
+        }
+        Ok(catalogue)
+    }
+
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    pub fn has(&self, id: &str) -> bool {
+        self.checks.iter().any(|check| check.id == id)
+    }
+
+    /// Tells versions of the catalogue and of its thresholds apart.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn ids_are_unique_and_thresholds_filled_in() {
-        let checks = catalogue();
-        let ids: std::collections::BTreeSet<&str> = checks.iter().map(|check| check.id.as_str()).collect();
-        assert_eq!(ids.len(), checks.len());
-        for check in checks {
+        let catalogue = Catalogue::built_in();
+        let ids: BTreeSet<&str> = catalogue.checks().iter().map(|check| check.id.as_str()).collect();
+        assert_eq!(ids.len(), catalogue.checks().len());
+        for check in catalogue.checks() {
             assert!(!check.sql().contains('{') && !check.title().contains('{'), "{}", check.id);
             assert!(check.phase == Phase::Outputs || check.consequence.is_some(), "{}", check.id);
         }
+    }
+
+    #[test]
+    fn thresholds_can_be_set_and_only_known_ones() {
+        let set = |id: &str, name: &str| {
+            Catalogue::with(&BTreeMap::from([(id.to_owned(), BTreeMap::from([(name.to_owned(), 60.0)]))]))
+        };
+        let catalogue = set("I15", "share").expect("a known threshold");
+        let check = catalogue.checks().iter().find(|check| check.id == "I15").expect("a check");
+        assert!(check.sql().contains(">= 60"), "{}", check.sql());
+        assert_eq!(check.built_in, BTreeMap::from([("share".to_owned(), 50.0)]));
+        assert_ne!(catalogue.digest(), Catalogue::built_in().digest());
+        assert_eq!(set("I15", "parts").expect_err("unknown").to_string(), "check I15 has no threshold parts");
+        assert_eq!(set("I99", "share").expect_err("unknown").to_string(), "there is no check I99");
     }
 }

@@ -4,22 +4,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use clap::Args;
+use serde_json::{Value, json};
 
+use super::dates;
 use super::exit::ExitCode;
 use super::output::{Printer, text_table, thousands};
 use super::range::RangeArgs;
+use super::recorder::recorded;
 use super::settings::{GlobalArgs, Settings};
 use crate::calendar::DateRanges;
-use crate::checks::{CheckReport, CheckRequest, CheckResult, Phase, Severity, run_checks};
+use crate::checks::{Accounting, CheckReport, CheckRequest, CheckResult, Phase, Severity, run_checks};
 use crate::error::{Error, ErrorKind, Result};
-use crate::processors::ProcessorId;
 use crate::progress::Silent;
 use crate::report::Validations;
 use crate::schedule::Schedule;
 use crate::store::Store;
 
-/// Offending dates that are listed before the rest is counted.
-const LISTED_DATES: usize = 6;
+/// Intervals of offending dates that are listed before the rest is counted.
+const LISTED: usize = 6;
+
+/// What the last columns of the accounting say.
+const INPUTS: &str = "Inputs: what Phase 3 has of what the rows rest on (TDZA: the last 15 games of every team by the \
+    schedule; PSZA: the last 20; PCF: the players' contexts; MLFS: the season's games of the date's teams); Zones: \
+    what has shot zones as well. completeness_percentage is 100 in every row, as in the reference.";
 
 /// Check the synced inputs of a range and of its history before computing
 ///
@@ -76,14 +83,35 @@ fn run(
     printer: Printer,
 ) -> Result<ExitCode> {
     let settings = Settings::resolve(global, None, None)?;
-    let report = report(&settings, &settings.store(), &range.without_target()?.or_everything()?, phase)?;
+    let ranges = range.without_target()?.or_everything()?;
+    recorded(&settings, &ranges, json!({ "strict": options.strict }), printer, |recorder| {
+        let report = report(&settings, &settings.store(), &ranges, phase)?;
+        if let Some(recorder) = recorder {
+            recorder.summarize(phase.name(), summary(&report));
+        }
+        Ok(show(&report, options, printer))
+    })
+}
+
+/// What a validation came to, for a run's record.
+fn summary(report: &CheckReport) -> Value {
+    let ids = |severity| report.failed(severity).map(|result| result.id.as_str()).collect::<Vec<_>>();
+    json!({
+        "dates": report.dates,
+        "checks": report.results.len(),
+        "errors": ids(Severity::Error),
+        "warnings": ids(Severity::Warning),
+    })
+}
+
+fn show(report: &CheckReport, options: &CheckOptions, printer: Printer) -> ExitCode {
     if printer.is_json() {
-        printer.json(&report);
+        printer.json(report);
     } else {
-        lines(&report, options.all).into_iter().for_each(|line| printer.line(line));
+        lines(report, options.all).into_iter().for_each(|line| printer.line(line));
     }
     let fails = report.errors().count() > 0 || (options.strict && report.failed(Severity::Warning).count() > 0);
-    Ok(if fails { ExitCode::FailedValidation } else { ExitCode::Done })
+    if fails { ExitCode::FailedValidation } else { ExitCode::Done }
 }
 
 /// Runs a phase over the game dates of the ranges that the store has inputs for. What a validation of outputs
@@ -99,10 +127,16 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Ph
     let mut dates = schedule.game_dates(ranges);
     dates.retain(|date| pulled.synced.contains(*date));
     let calendar = crate::compute::calendar(&schedule, &Silent);
-    let report =
-        run_checks(&CheckRequest { store, dates: &dates, calendar: &calendar, phase, engine: settings.engine() })?;
+    let report = run_checks(&CheckRequest {
+        store,
+        dates: &dates,
+        calendar: &calendar,
+        phase,
+        catalogue: &settings.catalogue,
+        engine: settings.engine(),
+    })?;
     if phase == Phase::Outputs {
-        let mut validations = Validations::load(store);
+        let mut validations = Validations::load(store, &settings.catalogue);
         validations.take_in(&report, &dates, &store.phase4()?);
         validations.save(store)?;
     }
@@ -143,51 +177,103 @@ pub fn lines(report: &CheckReport, all: bool) -> Vec<String> {
         lines.push(String::new());
     }
     for result in shown.iter().filter(|result| !result.passed) {
-        lines.extend(explanation(result));
+        lines.extend(explanation(result, &report.scope));
     }
+    lines.extend(overridden_lines(report));
     lines.extend(accounting_lines(report));
     let (errors, warnings) = (report.errors().count(), report.failed(Severity::Warning).count());
     let infos = report.failed(Severity::Info).count();
     let passed = report.results.iter().filter(|result| result.passed).count();
+    let look_back = match (report.phase, report.look_back_dates) {
+        (Phase::Outputs, _) | (_, 0) => String::new(),
+        (Phase::Inputs, dates) => format!(" and {dates} before them"),
+    };
     lines.push(format!(
-        "{} checks on {} game dates: {passed} passed, {errors} errors, {warnings} warnings, {infos} infos",
+        "{} checks on {} game dates{look_back}: {passed} passed, {errors} errors, {warnings} warnings, {infos} infos",
         report.results.len(),
         report.dates
     ));
     lines
 }
 
-fn explanation(result: &CheckResult) -> Vec<String> {
-    let listed = result.findings.iter().take(LISTED_DATES).map(|finding| match &finding.example {
-        Some(example) => format!("{} ({}; {example})", finding.date, finding.count),
-        None => format!("{} ({})", finding.date, finding.count),
-    });
-    let listed: Vec<String> = listed.collect();
-    let rest = result.findings.len().saturating_sub(LISTED_DATES);
-    let last = result.findings.last().filter(|_| rest > 0);
-    let rest = last.map_or_else(String::new, |last| format!(" and {rest} more, to {} (--format json)", last.date));
-    let mut lines = vec![format!("{} {}: {}{rest}", result.severity.name(), result.id, listed.join(", "))];
+/// Intervals with their cases and the first examples, and what they mean.
+fn explanation(result: &CheckResult, scope: &[NaiveDate]) -> Vec<String> {
+    let findings = &result.findings;
+    let offending: Vec<NaiveDate> = findings.iter().map(|finding| finding.date).collect();
+    let runs = dates::runs(&offending, scope);
+    let mut lines = vec![format!("{} {}:", result.severity.name(), result.id)];
+    for &(first, last) in runs.iter().take(LISTED) {
+        let span = match last - first {
+            0 => offending[first].to_string(),
+            more => format!("{} to {} ({} dates)", offending[first], offending[last], more + 1),
+        };
+        let cases: i64 = findings[first..=last].iter().map(|finding| finding.count).sum();
+        let worst = findings[first..=last].iter().max_by_key(|finding| finding.count).expect("not empty");
+        let examples = match (worst.examples.as_slice(), first == last) {
+            ([], _) => String::new(),
+            (examples, true) => format!(": {}", examples.join(", ")),
+            (examples, false) => format!(", on {}: {}", worst.date, examples.join(", ")),
+        };
+        lines.push(format!("  {span}: {}{examples}", thousands(cases.unsigned_abs())));
+    }
+    let rest = runs.len().saturating_sub(LISTED);
+    if let (Some(last), 1..) = (findings.last(), rest) {
+        let what = if rest == 1 { "interval" } else { "intervals" };
+        lines.push(format!("  and {rest} more {what}, to {} (--format json)", last.date));
+    }
     lines.extend(result.consequence.as_ref().map(|consequence| format!("  consequence: {consequence}")));
     lines
+}
+
+/// A verdict by other thresholds than the catalogue's says so.
+fn overridden_lines(report: &CheckReport) -> Vec<String> {
+    let of_result = |result: &CheckResult| {
+        let id = result.id.clone();
+        let line = |(name, built_in): (&String, &f64)| {
+            format!("threshold set in the configuration: {id}.{name} = {} (else {built_in})", result.thresholds[name])
+        };
+        result.overridden.iter().map(line).collect::<Vec<_>>()
+    };
+    report.results.iter().flat_map(of_result).collect()
 }
 
 fn accounting_lines(report: &CheckReport) -> Vec<String> {
     if report.accounting.is_empty() {
         return Vec::new();
     }
-    let rows =
-        ProcessorId::ALL.into_iter().filter_map(|id| report.accounting.get(&id).map(|of| (id, of))).map(|(id, of)| {
-            vec![
-                id.to_string(),
-                thousands(of.dates),
-                thousands(of.expected),
-                thousands(of.written),
-                thousands(of.failed),
-                thousands(of.skipped),
-                thousands(of.unaccounted),
-                format!("{:.1} %", of.completeness()),
-            ]
-        });
-    let header = ["Accounting", "Dates", "Expected", "Written", "Failed", "Skipped", "Unaccounted", "Completeness"];
-    vec![text_table(&header, rows.collect(), 1), String::new()]
+    let rows = report.accounting.iter().map(|(id, Accounting { dates, total, .. })| {
+        vec![
+            id.to_string(),
+            dates.to_string(),
+            thousands(total.expected),
+            thousands(total.written),
+            thousands(total.failed_entities()),
+            thousands(total.skipped_entities()),
+            thousands(total.unaccounted),
+            format!("{:.1} %", total.written_percent()),
+            format!("{:.1} %", total.inputs.found_percent()),
+            format!("{:.1} %", total.inputs.with_zones_percent()),
+        ]
+    });
+    let header = [
+        "Accounting",
+        "Dates",
+        "Expected",
+        "Written",
+        "Failed",
+        "Skipped",
+        "Unaccounted",
+        "Written",
+        "Inputs",
+        "Zones",
+    ];
+    let mut lines = vec![text_table(&header, rows.collect(), 1)];
+    for (id, Accounting { total, .. }) in &report.accounting {
+        for (what, reasons) in [("failed", &total.failed), ("skipped", &total.skipped)] {
+            lines.extend(reasons.iter().map(|(reason, count)| format!("{id}: {} {what}: {reason}", thousands(*count))));
+        }
+    }
+    lines.push(INPUTS.to_owned());
+    lines.push(String::new());
+    lines
 }

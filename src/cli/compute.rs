@@ -1,6 +1,7 @@
 //! `putback compute`
 
 use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
 
 use super::environment;
 use super::exit::ExitCode;
@@ -49,6 +50,18 @@ pub struct ComputeOptions {
     processor: Vec<ProcessorId>,
 }
 
+impl ComputeOptions {
+    /// For the run's record.
+    pub fn json(&self) -> Value {
+        json!({
+            "daily_cache": matches!(self.daily_cache, DailyCacheArg::Synced),
+            "force": self.force,
+            "skip_validation": self.skip_validation,
+            "processors": self.processor,
+        })
+    }
+}
+
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum DailyCacheArg {
     /// Where the store has it
@@ -63,9 +76,10 @@ pub fn run(args: &ComputeArgs, global: &GlobalArgs, printer: Printer) -> Result<
     let range = args.range.without_target()?.required(environment::yesterday())?;
     announce_clipping(&range, printer);
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let recorder = Recorder::begin(&settings, printer)?;
+    let recorder = Recorder::begin(&settings, &range.ranges, args.options.json(), printer)?;
     let outcome = process(&settings, &lock, &range.ranges, &args.options, &recorder, printer).and_then(|report| {
-        let status = status::report(lock.store(), &report.dates)?;
+        let status = status::report(&settings, lock.store(), &report.dates)?;
+        recorder.summarize("dates", status::summary(&status));
         printer.status(&status);
         print_times(&report, printer);
         Ok(exit_code(&status))
@@ -99,6 +113,12 @@ pub fn process(
     };
     let started = std::time::Instant::now();
     let report = crate::compute::compute(lock, &request, recorder)?;
+    for processor in &report.processors {
+        recorder.summarize(
+            processor.processor.name(),
+            json!({ "computed": processor.computed, "unchanged": processor.unchanged, "rows": processor.rows }),
+        );
+    }
     printer.note(summary(&report, started.elapsed()));
     Ok(report)
 }

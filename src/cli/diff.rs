@@ -1,6 +1,7 @@
 //! `putback diff`
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -8,8 +9,9 @@ use chrono::Datelike;
 use clap::Args;
 
 use super::exit::ExitCode;
-use super::output::{Printer, text_table, thousands};
+use super::output::{Printer, counted, text_table, thousands};
 use super::range::RangeArgs;
+use super::recorder::recorded;
 use super::settings::{GlobalArgs, Settings};
 use super::upload::stale_in;
 use crate::calendar::DateRanges;
@@ -49,6 +51,15 @@ enum OtherSide {
     Warehouse(Location),
 }
 
+impl fmt::Display for OtherSide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(path) => write!(f, "store:{}", path.display()),
+            Self::Warehouse(location) => location.fmt(f),
+        }
+    }
+}
+
 impl FromStr for OtherSide {
     type Err = Error;
 
@@ -69,31 +80,50 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     };
     let settings = Settings::resolve(global, None, to)?;
     let ranges = args.range.without_target()?.or_everything()?;
+    let with = args.other.as_ref().map(OtherSide::to_string);
+    let options = serde_json::json!({ "with": with, "full": args.full, "cells": args.cells });
+    recorded(&settings, &ranges, options, printer, |recorder| {
+        let tables = compare(&settings, &ranges, args)?;
+        if let Some(recorder) = recorder {
+            tables.iter().for_each(|table| recorder.summarize(&table.table, summary(table)));
+        }
+        note_stale(&settings.store(), &ranges, printer)?;
+        if printer.is_json() {
+            printer.json(&tables);
+        } else {
+            lines(&tables).into_iter().for_each(|line| printer.line(line));
+        }
+        Ok(if tables.iter().all(TableDiff::is_equal) { ExitCode::Done } else { ExitCode::Conflict })
+    })
+}
+
+fn compare(settings: &Settings, ranges: &DateRanges, args: &DiffArgs) -> Result<Vec<TableDiff>> {
     let (store, engine) = (settings.store(), settings.engine());
     let closeness = Closeness { full: args.full, cells: args.cells.as_deref() };
-    let tables = match &args.other {
-        Some(OtherSide::Store(path)) => diff(&store, &Other::Store(&Store::at(path)), &ranges, &engine, closeness)?,
+    match &args.other {
+        Some(OtherSide::Store(path)) => diff(&store, &Other::Store(&Store::at(path)), ranges, &engine, closeness),
         _ => {
             let source = settings.open_published()?;
-            diff(&store, &Other::Warehouse(&*source), &ranges, &engine, closeness)?
+            diff(&store, &Other::Warehouse(&*source), ranges, &engine, closeness)
         }
-    };
-    note_stale(&store, &ranges, printer)?;
-    if printer.is_json() {
-        printer.json(&tables);
-    } else {
-        lines(&tables).into_iter().for_each(|line| printer.line(line));
     }
-    Ok(if tables.iter().all(TableDiff::is_equal) { ExitCode::Done } else { ExitCode::Conflict })
+}
+
+/// For the run's record.
+fn summary(table: &TableDiff) -> serde_json::Value {
+    serde_json::json!({
+        "equal_dates": table.equal_dates, "differing_dates": table.dates.len(), "added": table.added,
+        "removed": table.removed, "changed": table.changed,
+    })
 }
 
 /// Rows of stale dates are compared as they are, which need not be what `compute` would make of them now.
 fn note_stale(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<()> {
     let stale: BTreeSet<_> = stale_in(store, ranges)?.into_values().flatten().collect();
     if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
-        let count = stale.len();
+        let count = counted(stale.len(), "date");
         printer.warn(format!(
-            "note: the inputs of {count} dates changed after they were computed ({first} to {last}): \
+            "note: the inputs of {count} changed after they were computed ({first} to {last}): \
              `putback compute` may make other rows of them"
         ));
     }

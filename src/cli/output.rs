@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io::Write;
 
+use chrono::NaiveDate;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table as TextTable};
 use serde::Serialize;
 
+use super::dates::folded;
 use super::settings::Format;
 use crate::error::Error;
-use crate::report::{FailureShare, NotDone, StatusReport, Verdict};
+use crate::report::{FailureShare, NotDone, OpenDates, StatusReport, Verdict};
 
-/// How many dates of one kind are listed before the rest is counted.
+/// How many intervals of dates of one kind are listed before the rest is counted.
 const LISTED_DATES: usize = 8;
 
 /// Writes what a command has to say.
@@ -140,57 +142,65 @@ fn status_table(report: &StatusReport) -> String {
 fn explanations(report: &StatusReport) -> Vec<String> {
     let mut lines = vec![String::new()];
     for (processor, rule, count) in &report.by_rule {
-        lines.push(format!("{processor}: {count} dates without rows by rule: {rule}"));
-    }
-    let mut categories: BTreeMap<(String, &str), u64> = BTreeMap::new();
-    for row in &report.rows {
-        for (category, count) in &row.failures {
-            *categories.entry((row.processor.to_string(), category)).or_default() += count;
-        }
-    }
-    for ((processor, category), count) in categories {
-        lines.push(format!("{processor}: {} entities without a row: {category}", thousands(count)));
+        lines.push(format!("{processor}: {} without rows by rule: {rule}", counted(*count, "date")));
     }
     lines.extend(report.shares.iter().map(share_line));
-    lines.extend(not_done_lines(&report.not_done));
+    lines.extend(not_done_lines(&report.not_done, &report.game_dates));
     for (processor, dates) in &report.stale {
-        if let (Some(first), Some(last)) = (dates.first(), dates.last()) {
-            let count = dates.len();
-            lines.push(format!("{processor}: {count} dates are stale, {first} to {last}: inputs changed since; `putback compute` renews them"));
+        let dates: Vec<NaiveDate> = dates.iter().copied().collect();
+        if !dates.is_empty() {
+            lines.push(format!(
+                "{processor}: {} stale, {}: inputs changed since; `putback compute` renews them",
+                counted(dates.len(), "date"),
+                folded(&dates, &report.game_dates, LISTED_DATES)
+            ));
         }
     }
     lines.push(String::new());
     lines.extend(report.last_computed_at.map(|at| format!("last computed at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))));
-    lines.extend(report.verdicts.iter().map(verdict_line));
+    lines.extend(report.verdicts.iter().flat_map(|verdict| verdict_lines(verdict, &report.game_dates)));
     lines
 }
 
-/// A part of a year is never called the year.
-fn verdict_line(verdict: &Verdict) -> String {
-    let Verdict { year, dates, dates_of_year, known_until, complete, open } = verdict;
-    let what = match dates < dates_of_year {
-        true => format!("{year}, {dates} of {dates_of_year} game dates"),
-        false => year.to_string(),
+/// The verdict of a year, then what stands against it, with its dates. A part of a year is never called the year.
+fn verdict_lines(verdict: &Verdict, game_dates: &[NaiveDate]) -> Vec<String> {
+    let Verdict { year, dates, dates_of_year, known_from, known_until, complete, open } = verdict;
+    let is_whole = dates >= dates_of_year;
+    let what = if is_whole { year.to_string() } else { format!("{year}, {dates} of {dates_of_year} game dates") };
+    let known = match (known_from.filter(|_| is_whole), known_until.filter(|_| is_whole)) {
+        (None, None) => String::new(),
+        (Some(first), None) => format!(", from {first} on, where the schedule begins"),
+        (None, Some(last)) => format!(", up to {last}, where the schedule ends"),
+        (Some(first), Some(last)) => format!(", {first} to {last}, all that the schedule has"),
     };
-    let until = known_until.filter(|_| dates >= dates_of_year);
-    let until = until.map_or_else(String::new, |last| format!(" up to {last}, the schedule's last game date"));
-    match complete {
-        true => format!("{what}: complete{until}"),
-        false => format!("{what}: partial: {}", open.join("; ")),
-    }
+    let mut lines = vec![format!("{what}{known}: {}", if *complete { "complete" } else { "partial" })];
+    lines.extend(open.iter().map(|OpenDates { what, dates }| {
+        let dates: Vec<NaiveDate> = dates.iter().copied().collect();
+        format!("  {what} on {}: {}", counted(dates.len(), "date"), folded(&dates, game_dates, LISTED_DATES))
+    }));
+    lines
 }
 
 fn share_line(share: &FailureShare) -> String {
-    let FailureShare { processor, share, expected_low, expected_high, above, .. } = share;
+    let FailureShare { processor, category, failed, entities, share, expected_low, expected_high, above } = share;
     let expected = match *expected_high {
         0.0 => "none is expected".to_owned(),
         high => format!("{expected_low:.0} to {high:.0} % are expected by season time"),
     };
     let above = match (above.first(), above.last()) {
-        (Some(first), Some(last)) => format!("; more than expected on {} dates, {first} to {last}", above.len()),
+        (Some(first), Some(last)) => {
+            format!("; more than expected on {}, {first} to {last}", counted(above.len(), "date"))
+        }
         _ => String::new(),
     };
-    format!("{processor}: {share:.1} % of entities without a row; {expected}{above}")
+    let (failed, entities) = (thousands(*failed), thousands(*entities));
+    format!("{processor}: {failed} of {entities} entities without a row ({share:.1} %): {category}; {expected}{above}")
+}
+
+/// A number with its noun: 1 date, 2 dates.
+pub fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", thousands(count as u64))
 }
 
 /// Rounded down, so that only what is whole says 100.
@@ -198,20 +208,17 @@ fn percent(share: f64, of: usize) -> String {
     if of == 0 { String::new() } else { format!("{:.1}", (share * 10.0).floor() / 10.0) }
 }
 
-fn not_done_lines(dates: &[NotDone]) -> Vec<String> {
-    let mut groups: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+fn not_done_lines(dates: &[NotDone], game_dates: &[NaiveDate]) -> Vec<String> {
+    let mut groups: BTreeMap<(String, String), Vec<NaiveDate>> = BTreeMap::new();
     for date in dates {
         let what = match &date.failed {
             Some(reason) => format!("failed: {}", reason.replace(&date.date.to_string(), "the date")),
             None => "pending".to_owned(),
         };
-        groups.entry((date.processor.to_string(), what)).or_default().push(date.date.to_string());
+        groups.entry((date.processor.to_string(), what)).or_default().push(date.date);
     }
-    let line = |((processor, what), dates): ((String, String), Vec<String>)| {
-        let listed = dates[..dates.len().min(LISTED_DATES)].join(", ");
-        let rest = dates.len().saturating_sub(LISTED_DATES);
-        let rest = if rest > 0 { format!(" and {rest} more (putback status --dates)") } else { String::new() };
-        format!("{processor}: {} dates {what}: {listed}{rest}", dates.len())
+    let line = |((processor, what), dates): ((String, String), Vec<NaiveDate>)| {
+        format!("{processor}: {} {what}: {}", counted(dates.len(), "date"), folded(&dates, game_dates, LISTED_DATES))
     };
     groups.into_iter().map(line).collect()
 }

@@ -4,14 +4,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::checks;
-use super::output::Printer;
+use super::dates::folded;
+use super::output::{Printer, counted};
 use super::recorder::{Recorder, inputs_digest};
 use super::settings::Settings;
 use crate::calendar::DateRanges;
-use crate::checks::{Phase, Severity, catalogue_text};
+use crate::checks::{CheckResult, Phase, Severity};
 use crate::error::{ErrorKind, Result};
 use crate::store::Store;
 use crate::store::publish::replace_file;
+
+/// Intervals of dates that are named before the rest is counted.
+const LISTED: usize = 3;
 
 /// What was found for a version of the inputs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,8 +28,7 @@ struct Findings {
 
 /// Says what the inputs suffer from. Dates are computed all the same: it costs nothing, and the rows can be
 /// looked at. What cannot be computed fails by name; dates that are computed from missing or contaminated inputs
-/// are held back from publishing (`holds_back` in the catalogue). A single bad date within the window of a later
-/// one is not seen there.
+/// are held back from publishing (`holds_back` in the catalogue), and so are dates whose windows lack a game.
 pub fn run(
     settings: &Settings,
     store: &Store,
@@ -56,7 +59,7 @@ fn findings(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<F
     let key = crate::numerics::hash::data_hash(&[
         inputs_digest(store).as_bytes(),
         ranges.to_string().as_bytes(),
-        catalogue_text().as_bytes(),
+        settings.catalogue.digest().as_bytes(),
     ]);
     let path = store.root().join("runs").join("preflight.json");
     let known = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Findings>(&bytes).ok());
@@ -64,23 +67,13 @@ fn findings(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<F
         return Ok(known);
     }
     let report = checks::report(settings, store, ranges, Phase::Inputs)?;
-    let lines = |severity| -> Vec<String> {
-        report
-            .failed(severity)
-            .map(|result| {
-                let (first, last) = (&result.findings[0], &result.findings[result.findings.len() - 1]);
-                format!(
-                    "{} {}: not so on {} dates, {} to {}: {}",
-                    result.id,
-                    result.title,
-                    result.findings.len(),
-                    first.date,
-                    last.date,
-                    result.consequence.as_deref().unwrap_or_default()
-                )
-            })
-            .collect()
+    let line = |result: &CheckResult| {
+        let dates: Vec<_> = result.findings.iter().map(|finding| finding.date).collect();
+        let (id, title, spans) = (&result.id, &result.title, folded(&dates, &report.scope, LISTED));
+        let consequence = result.consequence.as_deref().unwrap_or_default();
+        format!("{id} {title}: not so on {}, {spans}: {consequence}", counted(dates.len(), "date"))
     };
+    let lines = |severity| report.failed(severity).map(line).collect::<Vec<String>>();
     let findings = Findings { key, errors: lines(Severity::Error), warnings: lines(Severity::Warning) };
     replace_file(&path, &serde_json::to_vec_pretty(&findings).expect("serializes"))?;
     Ok(findings)

@@ -46,6 +46,8 @@ struct State {
     last_line: Option<Instant>,
     bars: BTreeMap<String, ProgressBar>,
     counts: BTreeMap<ProcessorId, Counts>,
+    /// Dates that are computed, and that there are to compute.
+    scored: BTreeMap<ProcessorId, (usize, usize)>,
     pulls: BTreeMap<crate::catalog::Table, Instant>,
     staging: Option<Instant>,
 }
@@ -119,6 +121,16 @@ impl Progress {
         }
     }
 
+    /// Dates are committed together at the end of a step: until then this is what moves.
+    fn scored(&self, state: &mut State, processor: ProcessorId, dates: usize) {
+        let Some((scored, total)) = state.scored.get_mut(&processor) else { return };
+        *scored += dates;
+        let (scored, total) = (*scored, *total);
+        if scored < total {
+            self.step(state, processor.name(), scored, total, "computed".to_owned());
+        }
+    }
+
     fn date(
         &self,
         state: &mut State,
@@ -186,7 +198,10 @@ impl Observer for Progress {
             Event::RowsPulled { table, rows, total_rows, total_bytes } => {
                 self.pulled(&mut state, table, rows, total_rows, total_bytes);
             }
+            Event::DatesUnchanged { .. } => {}
+            Event::DatesScored { processor, dates } => self.scored(&mut state, processor, dates),
             Event::ProcessorStarted { processor, dates } => {
+                state.scored.insert(processor, (0, dates));
                 if self.bars.is_none() {
                     self.printer.note(format!("{processor} computing {dates} game dates"));
                 } else {

@@ -1,7 +1,7 @@
 //! Run records: what a command did, in a folder of its own below the store.
 //!
-//! `runs/<id>/run.json` holds the command, settings, versions, input fingerprint and outcome;
-//! `runs/<id>/log.jsonl` a line for every table, processor and date.
+//! `runs/<id>/run.json` holds the command, settings, versions, input fingerprint, outcome and a summary;
+//! `runs/<id>/log.jsonl` a line for every table, processor and date ([`super::run_log`]).
 
 use std::fs::File;
 use std::io::{LineWriter, Write};
@@ -16,7 +16,9 @@ use super::environment;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::progress::Progress;
+use super::run_log::Entry;
 use super::settings::Settings;
+use crate::calendar::{DateRange, DateRanges};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors;
 use crate::progress::{Event, Observer};
@@ -41,12 +43,18 @@ pub struct RunRecord {
     pub version: String,
     pub processors: Value,
     pub settings: Value,
+    /// What was asked for: the range, and the command's own options.
+    #[serde(default)]
+    pub options: Value,
     /// Digest of the store's Phase 3 manifest when the run ended.
     #[serde(default)]
     pub inputs: String,
     /// What the command had to say of itself: preflight, what was accepted, figures.
     #[serde(default)]
     pub facts: Value,
+    /// What came of it, in figures.
+    #[serde(default)]
+    pub summary: Value,
 }
 
 /// Records a run while it goes on, and shows its progress.
@@ -63,8 +71,8 @@ struct State {
 }
 
 impl Recorder {
-    /// Begins a record; older ones beyond the last 50 go.
-    pub fn begin(settings: &Settings, printer: Printer) -> Result<Self> {
+    /// Begins a record of a command with its range and options; older ones beyond the last 50 go.
+    pub fn begin(settings: &Settings, ranges: &DateRanges, options: Value, printer: Printer) -> Result<Self> {
         let store = settings.store();
         let now = Utc::now();
         let id = format!("{}-{}", now.format("%Y%m%dT%H%M%S%3f"), std::process::id());
@@ -91,8 +99,10 @@ impl Recorder {
                 "warehouse": settings.warehouse.as_ref().map(|location| location.value.to_string()),
                 "to": settings.to.as_ref().map(|location| location.value.to_string()),
             }),
+            options: asked(ranges, options),
             inputs: String::new(),
             facts: json!({}),
+            summary: json!({}),
         };
         let state = Mutex::new(State { record, log: LineWriter::new(log) });
         let recorder = Self { progress: Progress::new(printer), dir, store, state };
@@ -105,6 +115,11 @@ impl Recorder {
     /// Adds something that the record should say.
     pub fn fact(&self, name: &str, value: Value) {
         self.state.lock().expect("no thread panicked").record.facts[name] = value;
+    }
+
+    /// Adds a part of the summary.
+    pub fn summarize(&self, name: &str, value: Value) {
+        self.state.lock().expect("no thread panicked").record.summary[name] = value;
     }
 
     /// Ends the record with the outcome, and hands the outcome on.
@@ -135,6 +150,31 @@ impl Recorder {
     }
 }
 
+/// Records a command that only reads, unless there is no store to record it in.
+pub fn recorded(
+    settings: &Settings,
+    ranges: &DateRanges,
+    options: Value,
+    printer: Printer,
+    act: impl FnOnce(Option<&Recorder>) -> Result<ExitCode>,
+) -> Result<ExitCode> {
+    if !settings.store().root().is_dir() {
+        return act(None);
+    }
+    let recorder = Recorder::begin(settings, ranges, options, printer)?;
+    let outcome = act(Some(&recorder));
+    recorder.end(outcome)
+}
+
+fn asked(ranges: &DateRanges, mut options: Value) -> Value {
+    let interval = |range: &DateRange| json!({ "from": range.from, "to": range.to });
+    options["range"] = match *ranges == DateRanges::everything() {
+        true => json!("everything"),
+        false => ranges.iter().map(interval).collect(),
+    };
+    options
+}
+
 /// A digest of what was pulled, as the manifest says.
 pub fn inputs_digest(store: &Store) -> String {
     let manifest = std::fs::read(store.layer_dir(crate::store::Layer::Phase3).join("manifest.json"));
@@ -143,7 +183,8 @@ pub fn inputs_digest(store: &Store) -> String {
 
 impl Observer for Recorder {
     fn on(&self, event: Event) {
-        if let Some(line) = line_of(&event) {
+        if let Some(entry) = Entry::of(&event) {
+            let line = serde_json::to_string(&entry).expect("serializes");
             let mut state = self.state.lock().expect("no thread panicked");
             let _ = writeln!(state.log, "{line}");
         }
@@ -153,25 +194,6 @@ impl Observer for Recorder {
     fn is_cancelled(&self) -> bool {
         self.progress.is_cancelled()
     }
-}
-
-fn line_of(event: &Event) -> Option<Value> {
-    Some(match event {
-        Event::TableFinished { table, rows, changed_dates, outcome, .. } => json!({
-            "event": "table", "table": table.full_name(), "rows": rows, "changed_dates": changed_dates,
-            "outcome": format!("{outcome:?}").to_lowercase(),
-        }),
-        Event::ProcessorStarted { processor, dates } => {
-            json!({ "event": "processor", "processor": processor, "dates": dates })
-        }
-        Event::DateFinished { processor, date, record, .. } => json!({
-            "event": "date", "processor": processor, "date": date, "state": record.state.name(),
-            "reason": record.state.reason(), "rows": record.rows, "hash": record.hash,
-            "failures_hash": record.failures_hash,
-        }),
-        Event::Note(text) => json!({ "event": "note", "text": text }),
-        _ => return None,
-    })
 }
 
 /// The records of a store, oldest first; unreadable ones are left out.

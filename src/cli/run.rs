@@ -54,7 +54,8 @@ pub fn whole_path(
 ) -> Result<ExitCode> {
     let to_publish = upload::publishable(settings, ranges, upload, printer)?;
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let recorder = Recorder::begin(settings, printer)?;
+    let asked = serde_json::json!({ "compute": options.json(), "upload": upload.json() });
+    let recorder = Recorder::begin(settings, ranges, asked, printer)?;
     let outcome = steps(settings, &lock, (ranges, &to_publish), (options, upload), &recorder, printer);
     recorder.end(outcome)
 }
@@ -71,7 +72,8 @@ fn steps(
     sync::pull(settings, lock, ranges, recorder, printer)?;
     let computed = compute::process(settings, lock, ranges, options, recorder, printer)?;
     let (uploaded, held_back) = upload::publish(settings, lock.store(), to_publish, upload, recorder, printer)?;
-    let status = status::report(lock.store(), &computed.dates)?;
+    let status = status::report(settings, lock.store(), &computed.dates)?;
+    recorder.summarize("dates", status::summary(&status));
     if printer.is_json() {
         printer.json(&serde_json::json!({ "status": status, "upload": upload::json(&uploaded) }));
     } else {

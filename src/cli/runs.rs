@@ -1,6 +1,5 @@
 //! `putback runs`
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
@@ -8,14 +7,15 @@ use serde_json::{Value, json};
 
 use super::exit::ExitCode;
 use super::output::{Printer, text_table};
-use super::recorder::{records, run_dir};
+use super::recorder::{RunRecord, records, run_dir};
+use super::run_log;
 use super::settings::{GlobalArgs, Settings};
 use crate::error::{Error, Result};
 
 /// List the runs of the store, show one, or compare two
 ///
-/// Every sync, compute, upload and run leaves a record: command, settings, versions, inputs, outcome, and a
-/// line for every date and processor. The last 50 are kept.
+/// Every sync, compute, upload, run, check, validate and diff leaves a record: command, settings, versions, inputs,
+/// outcome, a summary, and a line for every date and processor. The last 50 are kept.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  putback runs\n  putback runs show 20260117T101500123-4711\n  putback runs diff 20260117T101500123-4711"
@@ -80,35 +80,78 @@ pub fn run(args: &RunsArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
 
 /// A run as one document, or for people: its record, how many dates ended how, and the log if asked for.
 fn show(dir: &Path, with_log: bool, printer: Printer) -> Result<()> {
-    let read = |name: &str| {
-        let path = dir.join(name);
-        std::fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))
-    };
-    let (record, log) = (read("run.json")?, read("log.jsonl")?);
-    // A run that was killed may have left half a line.
-    let events: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let path = dir.join("run.json");
+    let record = std::fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
+    let log = run_log::read(dir)?;
     if printer.is_json() {
         let record: Value = serde_json::from_str(&record).unwrap_or(Value::String(record));
-        printer.json(&json!({ "record": record, "dates": ended(&events), "log": events }));
+        printer.json(&json!({ "record": record, "dates": run_log::ended(&log), "log": log }));
         return Ok(());
     }
-    printer.line(record.trim_end());
-    for (processor, states) in ended(&events) {
+    match serde_json::from_str::<RunRecord>(&record) {
+        Ok(record) => record_lines(&record).into_iter().for_each(|line| printer.line(line)),
+        // Of another putback: as it is.
+        Err(_) => printer.line(record.trim_end()),
+    }
+    for (processor, states) in run_log::ended(&log) {
         let states: Vec<String> = states.iter().map(|(state, dates)| format!("{dates} {state}")).collect();
         printer.line(format!("{processor}: {}", states.join(", ")));
     }
     if with_log {
-        printer.line(log.trim_end());
+        log.iter().for_each(|entry| printer.line(serde_json::to_string(entry).expect("serializes")));
     }
     Ok(())
 }
 
-/// How many dates of each processor ended how.
-fn ended(events: &[Value]) -> BTreeMap<String, BTreeMap<String, usize>> {
-    let mut ended: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
-    for event in events.iter().filter(|event| event["event"] == "date") {
-        let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
-        *ended.entry(text("processor")).or_default().entry(text("state")).or_default() += 1;
+/// What a record says, one fact to a line.
+fn record_lines(record: &RunRecord) -> Vec<String> {
+    let ended = match (record.finished_at, record.exit_status) {
+        (Some(end), Some(status)) => {
+            format!("ended with status {status} after {:.1} s", (end - record.started_at).as_seconds_f64())
+        }
+        _ => "still running, or killed".to_owned(),
+    };
+    let mut lines = vec![
+        record.command.clone(),
+        format!("started at {}, {ended}", record.started_at.format("%Y-%m-%d %H:%M:%S UTC")),
+        format!("putback {}, processors {}, inputs {}", record.version, record.processors, record.inputs),
+    ];
+    lines.extend(record.error.iter().map(|error| format!("error: {error}")));
+    for (title, value) in
+        [("settings", &record.settings), ("options", &record.options), ("", &record.facts), ("", &record.summary)]
+    {
+        for (name, value) in value.as_object().into_iter().flatten().filter(|(_, value)| !is_nothing(value)) {
+            let name = if title.is_empty() { name.clone() } else { format!("{title} {name}") };
+            fact_lines(&name, value, &mut lines);
+        }
     }
-    ended
+    lines
+}
+
+/// Lists one item to a line, everything else as JSON.
+fn fact_lines(name: &str, value: &Value, lines: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) if fields.values().any(|value| value.is_array() || value.is_object()) => {
+            for (field, value) in fields.iter().filter(|(_, value)| !is_nothing(value)) {
+                fact_lines(&format!("{name} {field}"), value, lines);
+            }
+        }
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            match texts.iter().any(|text| text.contains(' ')) {
+                true => lines.extend(texts.iter().map(|text| format!("{name}: {text}"))),
+                false => lines.push(format!("{name}: {}", texts.join(", "))),
+            }
+        }
+        other => lines.push(format!("{name}: {other}")),
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
 }

@@ -1,32 +1,23 @@
 //! `putback runs diff`: what two computations made of the same dates.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::diff::listed;
 use super::exit::ExitCode;
 use super::output::{Printer, text_table, thousands};
 use super::recorder::run_dir;
+use super::run_log::{self, DateOutcome, Entry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::store::Store;
 
-/// What became of a date: equal outcomes mean equal rows, volatile columns left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Outcome {
-    state: String,
-    rows: u64,
-    hash: String,
-    failures_hash: String,
-}
-
-type Outcomes = BTreeMap<ProcessorId, BTreeMap<NaiveDate, Outcome>>;
+type Outcomes = BTreeMap<ProcessorId, BTreeMap<NaiveDate, DateOutcome>>;
 
 /// Before and after.
-type Change = (Outcome, Outcome);
+type Change = (DateOutcome, DateOutcome);
 
 #[derive(Debug, Default, Serialize)]
 struct Differences {
@@ -35,14 +26,6 @@ struct Differences {
     /// Dates that only one of the runs computed.
     only_first: BTreeSet<NaiveDate>,
     only_second: BTreeSet<NaiveDate>,
-}
-
-/// A line of a run's log; other lines have other events.
-#[derive(Deserialize)]
-struct LogLine {
-    event: String,
-    processor: Option<ProcessorId>,
-    date: Option<NaiveDate>,
 }
 
 /// Compares the dates that a run computed with what another run made of them, or with the store as it is.
@@ -66,7 +49,7 @@ pub fn run(store: &Store, before: &str, after: Option<&str>, printer: Printer) -
     Ok(if is_equal { ExitCode::Done } else { ExitCode::Conflict })
 }
 
-fn compare(before: BTreeMap<NaiveDate, Outcome>, mut after: BTreeMap<NaiveDate, Outcome>) -> Differences {
+fn compare(before: BTreeMap<NaiveDate, DateOutcome>, mut after: BTreeMap<NaiveDate, DateOutcome>) -> Differences {
     let mut differences = Differences::default();
     for (date, before) in before {
         match after.remove(&date) {
@@ -86,27 +69,15 @@ fn compare(before: BTreeMap<NaiveDate, Outcome>, mut after: BTreeMap<NaiveDate, 
 /// # Errors
 /// [`ErrorKind::Usage`] for a run that is not there, or that computed nothing.
 fn outcomes_of(store: &Store, id: &str) -> Result<Outcomes> {
-    let path = run_dir(store, id)?.join("log.jsonl");
-    let outcomes = read_log(&path)?;
-    if outcomes.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, format!("run {id} computed no dates"))
-            .hint("`putback runs` lists the runs; compare those of `compute` and `run`"));
-    }
-    Ok(outcomes)
-}
-
-fn read_log(path: &Path) -> Result<Outcomes> {
-    let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
     let mut outcomes = Outcomes::new();
-    // A run that was killed may have left half a line.
-    for (line, text) in text.lines().filter_map(|text| Some((serde_json::from_str::<LogLine>(text).ok()?, text))) {
-        let (Some(processor), Some(date), "date") = (line.processor, line.date, line.event.as_str()) else { continue };
-        let outcome = serde_json::from_str(text).map_err(|error| {
-            Error::new(ErrorKind::Usage, format!("{} does not say what the dates held", path.display()))
-                .hint("it is of an older putback; `putback diff --with store:PATH` compares two stores")
-                .because(error)
-        })?;
-        outcomes.entry(processor).or_default().insert(date, outcome);
+    for entry in run_log::read(&run_dir(store, id)?)? {
+        if let Entry::Date { processor, date, outcome } = entry {
+            outcomes.entry(processor).or_default().insert(date, outcome);
+        }
+    }
+    if outcomes.is_empty() {
+        return Err(Error::new(ErrorKind::Usage, format!("run {id} computed no dates, or is of an older putback"))
+            .hint("`putback runs` lists the runs; compare those of `compute` and `run`"));
     }
     Ok(outcomes)
 }
@@ -116,14 +87,15 @@ fn stored(store: &Store, run: &Outcomes) -> Result<Outcomes> {
     let manifest = store.phase4()?;
     let now = |id, date| {
         let record = manifest.record(id, date)?;
-        Some(Outcome {
+        Some(DateOutcome {
             state: record.state.name().to_owned(),
+            reason: record.state.reason().map(str::to_owned),
             rows: record.rows,
             hash: record.hash.clone(),
             failures_hash: record.failures_hash.clone(),
         })
     };
-    let of_processor = |(&id, dates): (&ProcessorId, &BTreeMap<NaiveDate, Outcome>)| {
+    let of_processor = |(&id, dates): (&ProcessorId, &BTreeMap<NaiveDate, DateOutcome>)| {
         (id, dates.keys().filter_map(|&date| Some((date, now(id, date)?))).collect())
     };
     Ok(run.iter().map(of_processor).collect())
@@ -146,15 +118,17 @@ fn lines(compared: &BTreeMap<ProcessorId, Differences>) -> Vec<String> {
     lines
 }
 
-fn said(before: &Outcome, after: &Outcome) -> String {
-    let rows = |outcome: &Outcome| thousands(outcome.rows);
+fn said(before: &DateOutcome, after: &DateOutcome) -> String {
+    let rows = |outcome: &DateOutcome| thousands(outcome.rows);
     if before.state != after.state {
         format!("({} to {})", before.state, after.state)
     } else if before.rows != after.rows {
         format!("({} to {} rows)", rows(before), rows(after))
     } else if before.hash != after.hash {
         format!("({} rows, other values)", rows(after))
-    } else {
+    } else if before.failures_hash != after.failures_hash {
         "(other failures)".to_owned()
+    } else {
+        "(other reason)".to_owned()
     }
 }

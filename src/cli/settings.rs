@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use super::environment;
+use crate::checks::{Catalogue, Thresholds};
 use crate::engine::EngineSettings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
@@ -85,6 +86,9 @@ struct SettingsFile {
     threads: Option<u16>,
     memory_limit: Option<String>,
     location: Option<String>,
+    /// Thresholds, by the id of the check.
+    #[serde(default)]
+    checks: Thresholds,
 }
 
 /// Every setting, resolved.
@@ -96,6 +100,7 @@ pub struct Settings {
     pub threads: Setting<usize>,
     pub memory_limit: Option<Setting<String>>,
     pub location: Option<Setting<String>>,
+    pub catalogue: Catalogue,
 }
 
 impl Settings {
@@ -113,7 +118,12 @@ impl Settings {
         let location = |text: &str| {
             text.parse::<Location>().map_err(|_| "a warehouse like dir:PATH or bigquery:PROJECT".to_owned())
         };
+        let catalogue = Catalogue::with(&file.checks).map_err(|error| {
+            let hint = error.hint_text().unwrap_or_default().to_owned();
+            Error::new(error.kind(), format!("{}: {error}", path.display())).hint(hint)
+        })?;
         Ok(Self {
+            catalogue,
             store: store.unwrap_or(Setting { value: PathBuf::from("putback-store"), origin: Origin::Default }),
             warehouse: pick(warehouse.cloned(), environment::WAREHOUSE, file.warehouse, &path, location)?,
             to: pick(to.cloned(), environment::TO, file.to, &path, location)?,
@@ -195,7 +205,7 @@ fn load_file(path: &Path) -> Result<SettingsFile> {
     };
     toml::from_str(&text).map_err(|error| {
         Error::new(ErrorKind::Usage, format!("{} cannot be used: {}", path.display(), error.message()))
-            .hint("known keys: store, warehouse, to, threads, memory-limit, location")
+            .hint("known keys: store, warehouse, to, threads, memory-limit, location, and [checks.ID] with thresholds")
     })
 }
 

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use chrono::{NaiveDate, Utc};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::range::RangeArgs;
 use super::recorder::{RunRecord, records, run_dir};
-use super::remote;
 use super::settings::{GlobalArgs, Settings};
+use super::{remote, run_log};
 use crate::calendar::DateRanges;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::progress::Silent;
-use crate::report::{Evidence, StatusReport, Validations};
+use crate::report::{Evidence, StatusReport, StatusRow, Validations, Verdict};
 use crate::schedule::Schedule;
 use crate::store::{Owner, Store, WriteLock};
 
@@ -49,12 +49,12 @@ pub fn run(args: &StatusArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     let settings = Settings::resolve(global, None, args.range.target()?)?;
     let store = settings.store();
     if args.watch {
-        return watch(args, &store, printer);
+        return watch(args, &settings, &store, printer);
     }
     let is_remote = args.remote || args.write_progress;
     // One document: with --remote, that is the comparison.
     if !(is_remote && printer.is_json()) {
-        show(args, &store, printer)?;
+        show(args, &settings, &store, printer)?;
     }
     if is_remote {
         remote::run(&settings, &store, &args.range.or_everything()?, args.write_progress, printer)?;
@@ -62,7 +62,7 @@ pub fn run(args: &StatusArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     Ok(ExitCode::Done)
 }
 
-fn show(args: &StatusArgs, store: &Store, printer: Printer) -> Result<()> {
+fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer) -> Result<()> {
     let schedule = load_schedule(store)?;
     let dates = schedule.game_dates(&args.range.or_everything()?);
     if dates.is_empty() {
@@ -72,7 +72,7 @@ fn show(args: &StatusArgs, store: &Store, printer: Printer) -> Result<()> {
         )
         .hint("run `putback sync` first, or name another --store or range"));
     }
-    let mut report = judged(store, &schedule, &dates)?;
+    let mut report = judged(settings, store, &schedule, &dates)?;
     if let Some(only) = args.processor {
         report.rows.retain(|row| row.processor == only);
         report.not_done.retain(|date| date.processor == only);
@@ -89,21 +89,48 @@ fn show(args: &StatusArgs, store: &Store, printer: Printer) -> Result<()> {
 }
 
 /// How the dates of a store stand, and what is to be said of their years.
-pub fn report(store: &Store, dates: &[NaiveDate]) -> Result<StatusReport> {
-    judged(store, &load_schedule(store)?, dates)
+pub fn report(settings: &Settings, store: &Store, dates: &[NaiveDate]) -> Result<StatusReport> {
+    judged(settings, store, &load_schedule(store)?, dates)
 }
 
-fn judged(store: &Store, schedule: &Schedule, dates: &[NaiveDate]) -> Result<StatusReport> {
+/// How the dates stand by processor, and the verdicts, for a run's record.
+pub fn summary(report: &StatusReport) -> Value {
+    let of_processor = |id: ProcessorId| {
+        let rows = report.rows.iter().filter(|row| row.processor == id);
+        let sum = |count: fn(&StatusRow) -> usize| rows.clone().map(count).sum::<usize>();
+        let states = json!({
+            "done": sum(|row| row.done), "empty": sum(|row| row.empty), "failed": sum(|row| row.failed),
+            "skipped": sum(|row| row.skipped), "pending": sum(|row| row.pending), "stale": sum(|row| row.stale),
+            "rows": rows.clone().map(|row| row.rows).sum::<u64>(),
+        });
+        (id.name().to_owned(), states)
+    };
+    let verdict = |verdict: &Verdict| {
+        let open = verdict.open.iter().map(|open| (open.what.clone(), json!(open.dates.len())));
+        let fields = json!({
+            "dates": verdict.dates, "complete": verdict.complete,
+            "open_dates": open.collect::<serde_json::Map<_, _>>(),
+        });
+        (verdict.year.to_string(), fields)
+    };
+    json!({
+        "by_processor": ProcessorId::ALL.into_iter().map(of_processor).collect::<serde_json::Map<_, _>>(),
+        "verdicts": report.verdicts.iter().map(verdict).collect::<serde_json::Map<_, _>>(),
+    })
+}
+
+fn judged(settings: &Settings, store: &Store, schedule: &Schedule, dates: &[NaiveDate]) -> Result<StatusReport> {
     let (phase3, phase4) = (store.phase3()?, store.phase4()?);
     let stale = crate::compute::stale_dates(&phase3, &phase4, dates);
-    let (validations, calendar) = (Validations::load(store), crate::compute::calendar(schedule, &Silent));
+    let (validations, calendar) =
+        (Validations::load(store, &settings.catalogue), crate::compute::calendar(schedule, &Silent));
     let scheduled = schedule.game_dates(&DateRanges::everything());
     let evidence = Evidence { stale, validations: &validations, calendar: &calendar, schedule: &scheduled };
     Ok(StatusReport::judged(&phase4, dates, evidence))
 }
 
 /// Shows the status again and again while another process writes the store.
-fn watch(args: &StatusArgs, store: &Store, printer: Printer) -> Result<ExitCode> {
+fn watch(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer) -> Result<ExitCode> {
     const EVERY: Duration = Duration::from_secs(2);
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
     loop {
@@ -112,7 +139,7 @@ fn watch(args: &StatusArgs, store: &Store, printer: Printer) -> Result<ExitCode>
             // Home, and everything below goes.
             printer.line("\x1b[H\x1b[J");
         }
-        show(args, store, printer)?;
+        show(args, settings, store, printer)?;
         let Some(holder) = holder else {
             printer.note("nobody writes the store");
             return Ok(ExitCode::Done);
@@ -129,9 +156,8 @@ fn run_progress(store: &Store, holder: &Owner) -> Result<String> {
     let Some(run) = records(store)?.into_iter().rev().find(is_theirs) else {
         return Ok(String::new());
     };
-    let log = std::fs::read_to_string(run_dir(store, &run.id)?.join("log.jsonl")).unwrap_or_default();
+    let (done, planned) = run_log::progress(&run_log::read(&run_dir(store, &run.id)?).unwrap_or_default());
     let elapsed = (Utc::now() - run.started_at).as_seconds_f64();
-    let (done, planned) = dates_in(&log);
     Ok(match (done, planned) {
         (0, 0) => format!(" for {elapsed:.0} s"),
         (0, planned) => format!(" for {elapsed:.0} s: 0 of about {planned} dates"),
@@ -140,21 +166,6 @@ fn run_progress(store: &Store, holder: &Owner) -> Result<String> {
             format!(" for {elapsed:.0} s: {done} of about {planned} dates, about {left:.0} s left")
         }
     })
-}
-
-/// Dates that are done, and that there are to do over all processors: one that has not started yet is taken to
-/// have as many as the others.
-fn dates_in(log: &str) -> (u64, u64) {
-    let (mut planned, mut done) = (Vec::new(), 0);
-    for line in log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()) {
-        match line["event"].as_str() {
-            Some("processor") => planned.push(line["dates"].as_u64().unwrap_or(0)),
-            Some("date") => done += 1,
-            _ => {}
-        }
-    }
-    let waiting = ProcessorId::ALL.len().saturating_sub(planned.len()) as u64;
-    (done, planned.iter().sum::<u64>() + waiting * planned.iter().max().copied().unwrap_or(0))
 }
 
 /// A sync that commits at this moment has renamed files before its manifest: look again.
@@ -191,20 +202,4 @@ fn list_dates(report: &StatusReport, printer: Printer) {
         printer.line(format!("{date} fails checks: {}", ids.join(", ")));
     }
     report.not_validated.iter().for_each(|date| printer.line(format!("{date} not validated")));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn processors_that_wait_count_as_well() {
-        let log = r#"{"event":"processor","processor":"TDZA","dates":10}
-{"event":"date","processor":"TDZA"}
-{"event":"processor","processor":"PSZA","dates":20}
-{"event":"date","processor":"PSZA"}
-{"event":"da"#;
-        assert_eq!(dates_in(log), (2, 10 + 20 + 2 * 20));
-        assert_eq!(dates_in(""), (0, 0));
-    }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::environment;
 use super::exit::ExitCode;
-use super::output::{Printer, text_table, thousands};
+use super::output::{Printer, counted, text_table, thousands};
 use super::range::{RangeArgs, RequestedRange};
 use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
@@ -40,7 +40,7 @@ pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
         return rehearse(&settings, &range.ranges, printer);
     }
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let recorder = Recorder::begin(&settings, printer)?;
+    let recorder = Recorder::begin(&settings, &range.ranges, serde_json::json!({}), printer)?;
     let outcome = pull(&settings, &lock, &range.ranges, &recorder, printer).map(|report| {
         if printer.is_json() {
             printer.json(&serde_json::json!({ "tables": report.tables.iter().map(json).collect::<Vec<_>>() }));
@@ -100,6 +100,7 @@ pub fn pull(
     let source = settings.open_source()?;
     let report = crate::sync::sync(&*source, lock, ranges, recorder)?;
     for table in &report.tables {
+        recorder.summarize(table.table.full_name(), json(table));
         for note in notes(table) {
             printer.note(format!("note: {}: {note}", table.table));
         }
@@ -132,8 +133,8 @@ fn notes(table: &TableReport) -> Vec<String> {
     }
     if !table.vanished_dates.is_empty() {
         let (first, last) = (table.vanished_dates[0], table.vanished_dates[table.vanished_dates.len() - 1]);
-        let count = table.vanished_dates.len();
-        notes.push(format!("{count} dates ({first} to {last}) are no longer in the warehouse and left the store"));
+        let count = counted(table.vanished_dates.len(), "date");
+        notes.push(format!("no longer in the warehouse, and gone from the store: {count}, {first} to {last}"));
     }
     notes
 }

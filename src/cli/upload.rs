@@ -8,13 +8,13 @@ use clap::Args;
 use super::checks;
 use super::environment;
 use super::exit::ExitCode;
-use super::output::{Printer, text_table, thousands};
+use super::output::{Printer, counted, text_table, thousands};
 use super::range::RangeArgs;
 use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::sync::announce_clipping;
 use crate::calendar::DateRanges;
-use crate::checks::{Phase, catalogue};
+use crate::checks::Phase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::report::StatusReport;
@@ -53,6 +53,13 @@ pub struct UploadOptions {
     accept: Vec<String>,
 }
 
+impl UploadOptions {
+    /// For the run's record.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({ "accept": self.accept, "include_recent": self.include_recent })
+    }
+}
+
 pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let settings = Settings::resolve(global, None, args.range.target()?)?;
     let range = args.range.required(environment::yesterday())?;
@@ -62,7 +69,7 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     if args.dry_run {
         return rehearse(&settings, lock.store(), &ranges, &args.options, printer);
     }
-    let recorder = Recorder::begin(&settings, printer)?;
+    let recorder = Recorder::begin(&settings, &ranges, args.options.json(), printer)?;
     let published = publish(&settings, lock.store(), &ranges, &args.options, &recorder, printer);
     let outcome = published.and_then(|(report, held_back)| {
         if printer.is_json() {
@@ -105,7 +112,7 @@ pub fn publishable(
     options: &UploadOptions,
     printer: Printer,
 ) -> Result<DateRanges> {
-    if let Some(unknown) = options.accept.iter().find(|id| !catalogue().iter().any(|check| &check.id == *id)) {
+    if let Some(unknown) = options.accept.iter().find(|id| !settings.catalogue.has(id)) {
         return Err(Error::new(ErrorKind::Usage, format!("there is no check {unknown}"))
             .hint("`putback validate --all` lists the checks"));
     }
@@ -173,9 +180,9 @@ fn select<'s>(
     let mut set = PublishSet::collect(store, ranges)?;
     let stale: BTreeSet<NaiveDate> = stale_in(store, ranges)?.into_values().flatten().collect();
     if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
-        let count = stale.len();
+        let count = counted(stale.len(), "date");
         printer.warn(format!(
-            "note: the inputs of {count} dates changed after they were computed ({first} to {last}); they are not \
+            "note: the inputs of {count} changed after they were computed ({first} to {last}); they are not \
              published: run `putback compute` first"
         ));
     }
@@ -192,8 +199,8 @@ fn select<'s>(
     for (processor, dates) in &set.held_back {
         held_back.failed += dates.len();
         printer.warn(format!(
-            "note: {processor}: {} failed dates are not published; {} keeps what it has",
-            dates.len(),
+            "note: {processor}: {} failed and not published; {} keeps what it has",
+            counted(dates.len(), "date"),
             settings.required_to()?
         ));
     }
@@ -207,8 +214,8 @@ fn note_pending(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<
     let pending: BTreeSet<NaiveDate> =
         report.not_done.iter().filter(|date| date.failed.is_none()).map(|date| date.date).collect();
     if let (Some(first), Some(last)) = (pending.first(), pending.last()) {
-        let count = pending.len();
-        printer.warn(format!("note: {count} game dates are not computed and not published: {first} to {last}"));
+        let count = counted(pending.len(), "game date");
+        printer.warn(format!("note: not computed and not published: {count}, {first} to {last}"));
     }
     Ok(pending.len())
 }
@@ -222,11 +229,12 @@ pub fn publish(
     recorder: &Recorder,
     printer: Printer,
 ) -> Result<(UploadReport, HeldBack)> {
-    recorder.fact("accepted_checks", serde_json::json!(options.accept));
     let target = settings.open_target()?;
     let Selected { set, held_back, invalid } = select(settings, store, ranges, options, printer)?;
     recorder.fact("held_back_by_checks", serde_json::json!(invalid));
+    recorder.summarize("held_back", serde_json::json!({ "failed": held_back.failed, "invalid": held_back.invalid }));
     let report = target.publish(&set, recorder)?;
+    recorder.summarize("published", json(&report));
     target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
     if report.is_nothing() {
         printer.note(nothing_to_publish(&set, &target.name()));
@@ -249,10 +257,10 @@ fn say_invalid(invalid: &BTreeMap<NaiveDate, BTreeSet<String>>, printer: Printer
     if let (Some((first, _)), Some((last, _))) = (invalid.first_key_value(), invalid.last_key_value()) {
         let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
         printer.warn(format!(
-            "note: {} dates fail checks of severity error ({}) and are not published: {span}; \
+            "note: not published, because checks of severity error fail ({}): {}, {span}; \
              `putback validate` explains, `--accept {}` publishes them all the same",
-            invalid.len(),
             ids.join(", "),
+            counted(invalid.len(), "date"),
             ids.join(" --accept ")
         ));
     }

@@ -200,6 +200,9 @@ impl<'a> Run<'a> {
     fn step(&mut self, ids: &[ProcessorId]) -> Result<Vec<ProcessorReport>> {
         let plans = ids.iter().map(|&id| self.plan(processors::get(id))).collect::<Result<Vec<_>>>()?;
         let mut reports: Vec<ProcessorReport> = plans.iter().map(ProcessorPlan::report).collect();
+        for plan in &plans {
+            self.observer.on(Event::DatesUnchanged { processor: plan.id, dates: plan.unchanged.clone() });
+        }
         if plans.iter().all(ProcessorPlan::is_idle) {
             return Ok(reports);
         }

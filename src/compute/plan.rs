@@ -25,7 +25,7 @@ pub(super) struct ProcessorPlan {
     /// Dates whose state is known without computing and is new: bootstrap, an upstream failure, or no
     /// game any more.
     pub settled: Vec<(NaiveDate, DateState)>,
-    unchanged: usize,
+    pub unchanged: Vec<NaiveDate>,
 }
 
 impl ProcessorPlan {
@@ -37,7 +37,7 @@ impl ProcessorPlan {
         ProcessorReport {
             processor: self.id,
             computed: self.to_run.len(),
-            unchanged: self.unchanged,
+            unchanged: self.unchanged.len(),
             rows: 0,
             elapsed: Duration::ZERO,
         }
@@ -61,13 +61,13 @@ pub(super) fn plan_processor(
         to_run: Vec::new(),
         fingerprints: Vec::new(),
         settled: Vec::new(),
-        unchanged: 0,
+        unchanged: Vec::new(),
     };
     for &date in dates {
         let known = phase4.record(processor.id(), date);
         if let Some(state) = state_without_running(processor, date, calendar, phase4)? {
             if known.is_some_and(|record| record.state == state) {
-                plan.unchanged += 1;
+                plan.unchanged.push(date);
             } else {
                 plan.settled.push((date, state));
             }
@@ -77,7 +77,7 @@ pub(super) fn plan_processor(
         // A date that failed on the same inputs would fail again.
         let is_current = known.is_some_and(|record| record.version == processor.version() && record.inputs == inputs);
         if is_current && !force {
-            plan.unchanged += 1;
+            plan.unchanged.push(date);
         } else {
             plan.to_run.push(date);
             plan.fingerprints.push(inputs);

@@ -5,5 +5,5 @@ mod status;
 mod validation;
 
 pub use shares::{FailureShare, failure_shares};
-pub use status::{Evidence, NotDone, StatusReport, StatusRow, Verdict};
+pub use status::{Evidence, NotDone, OpenDates, StatusReport, StatusRow, Verdict};
 pub use validation::Validations;

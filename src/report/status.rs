@@ -32,6 +32,9 @@ pub struct StatusReport {
     pub not_validated: BTreeSet<NaiveDate>,
     /// Entities without a row, against what is expected by season time.
     pub shares: Vec<FailureShare>,
+    /// Every game date that was looked at, ascending.
+    #[serde(skip)]
+    pub game_dates: Vec<NaiveDate>,
 }
 
 /// What a verdict needs besides the manifest.
@@ -55,10 +58,21 @@ pub struct Verdict {
     /// The schedule's last game date, if it lies in the year: nothing is known of later ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_until: Option<NaiveDate>,
+    /// The schedule's first game date, likewise: nothing is known of earlier ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_from: Option<NaiveDate>,
     /// Of the dates that were looked at.
     pub complete: bool,
-    /// What stands against it: one line per processor, then the checks.
-    pub open: Vec<String>,
+    /// What stands against it: by processor, then by check.
+    pub open: Vec<OpenDates>,
+}
+
+/// Something that stands against a year, on some dates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OpenDates {
+    /// Like `MLFS failed` or `check I15 fails`.
+    pub what: String,
+    pub dates: BTreeSet<NaiveDate>,
 }
 
 /// One calendar year of one processor.
@@ -102,16 +116,7 @@ impl StatusReport {
                 .map_or(0, |dates| dates.iter().filter(|date| date.year() == row.year).count());
         }
         report.take_validations(manifest, dates, evidence.validations);
-        report.verdicts = verdicts(&report.rows);
-        for verdict in &mut report.verdicts {
-            let is_of_year = |date: &&NaiveDate| date.year() == verdict.year;
-            verdict.dates = dates.iter().filter(is_of_year).count();
-            verdict.dates_of_year = evidence.schedule.iter().filter(is_of_year).count();
-            verdict.known_until = evidence.schedule.last().filter(is_of_year).copied();
-            let open = open_checks(&report.failing, &report.not_validated, verdict.year);
-            verdict.complete &= open.is_empty();
-            verdict.open.extend(open);
-        }
+        report.verdicts = years(dates).map(|year| report.verdict(year, dates, &evidence)).collect();
         report.shares = failure_shares(manifest, dates, evidence.calendar);
         report.stale = evidence.stale;
         report
@@ -163,11 +168,53 @@ impl StatusReport {
             not_validated: BTreeSet::new(),
             shares: Vec::new(),
             stale: BTreeMap::new(),
+            game_dates: dates.to_vec(),
             rows,
             not_done,
             by_rule: by_rule.into_iter().map(|((id, rule), count)| (id, rule, count)).collect(),
             last_computed_at,
         }
+    }
+
+    fn verdict(&self, year: i32, dates: &[NaiveDate], evidence: &Evidence<'_>) -> Verdict {
+        let is_of_year = |date: &&NaiveDate| date.year() == year;
+        let open = self.open(year, &evidence.stale);
+        Verdict {
+            year,
+            dates: dates.iter().filter(is_of_year).count(),
+            dates_of_year: evidence.schedule.iter().filter(is_of_year).count(),
+            known_from: evidence.schedule.first().filter(is_of_year).copied(),
+            known_until: evidence.schedule.last().filter(is_of_year).copied(),
+            complete: open.is_empty(),
+            open,
+        }
+    }
+
+    /// What stands against a year.
+    fn open(&self, year: i32, stale: &BTreeMap<ProcessorId, BTreeSet<NaiveDate>>) -> Vec<OpenDates> {
+        let mut open: Vec<OpenDates> = Vec::new();
+        let mut add = |what: String, dates: BTreeSet<NaiveDate>| {
+            let dates: BTreeSet<NaiveDate> = dates.into_iter().filter(|date| date.year() == year).collect();
+            if !dates.is_empty() {
+                open.push(OpenDates { what, dates });
+            }
+        };
+        for id in ProcessorId::ALL {
+            let not_done = |failed: bool| -> BTreeSet<NaiveDate> {
+                let is_of = |date: &&NotDone| date.processor == id && date.failed.is_some() == failed;
+                self.not_done.iter().filter(is_of).map(|date| date.date).collect()
+            };
+            add(format!("{id} failed"), not_done(true));
+            add(format!("{id} pending"), not_done(false));
+            add(format!("{id} stale"), stale.get(&id).cloned().unwrap_or_default());
+        }
+        let ids: BTreeSet<&String> = self.failing.values().flatten().collect();
+        for id in ids {
+            let fails = self.failing.iter().filter(|(_, ids)| ids.contains(id));
+            add(format!("check {id} fails"), fails.map(|(date, _)| *date).collect());
+        }
+        add("not validated".to_owned(), self.not_validated.clone());
+        open
     }
 
     /// Dates with rows that fail checks of severity error, or of which nothing is known.
@@ -195,45 +242,8 @@ impl StatusReport {
     }
 }
 
-fn verdicts(rows: &[StatusRow]) -> Vec<Verdict> {
-    let mut verdicts: Vec<Verdict> = Vec::new();
-    for row in rows {
-        if verdicts.last().is_none_or(|verdict| verdict.year != row.year) {
-            let year = row.year;
-            let unknown =
-                Verdict { year, dates: 0, dates_of_year: 0, known_until: None, complete: true, open: Vec::new() };
-            verdicts.push(unknown);
-        }
-        let verdict = verdicts.last_mut().expect("pushed above");
-        let open: Vec<String> = [(row.failed, "failed"), (row.pending, "pending"), (row.stale, "stale")]
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        if !open.is_empty() {
-            verdict.complete = false;
-            verdict.open.push(format!("{} {}", row.processor, open.join(", ")));
-        }
-    }
-    verdicts
-}
-
-/// What stands against a year by its checks.
-fn open_checks(
-    failing: &BTreeMap<NaiveDate, BTreeSet<String>>,
-    not_validated: &BTreeSet<NaiveDate>,
-    year: i32,
-) -> Vec<String> {
-    let mut failed: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, ids) in failing.iter().filter(|(date, _)| date.year() == year) {
-        ids.iter().for_each(|id| *failed.entry(id).or_default() += 1);
-    }
-    let mut open: Vec<String> = failed.iter().map(|(id, dates)| format!("check {id} fails on {dates} dates")).collect();
-    let unknown = not_validated.iter().filter(|date| date.year() == year).count();
-    if unknown > 0 {
-        open.push(format!("{unknown} dates not validated"));
-    }
-    open
+fn years(dates: &[NaiveDate]) -> impl Iterator<Item = i32> {
+    dates.iter().map(Datelike::year).collect::<BTreeSet<i32>>().into_iter()
 }
 
 /// A rule without the figures of a single date.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use crate::checks::{CheckReport, catalogue_text};
+use crate::checks::{Catalogue, CheckReport};
 use crate::error::{Error, Result};
 use crate::numerics::hash::data_hash;
 use crate::processors::ProcessorId;
@@ -14,7 +14,7 @@ use crate::store::publish::replace_file;
 use crate::store::{Phase4Manifest, Store};
 
 /// The dates that were validated.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Validations {
     /// Digest of the catalogue of checks; another catalogue has said nothing yet.
     catalogue: String,
@@ -32,14 +32,14 @@ struct Validated {
 
 impl Validations {
     /// What a store knows; nothing where the record is missing or cannot be read.
-    pub fn load(store: &Store) -> Self {
+    pub fn load(store: &Store, catalogue: &Catalogue) -> Self {
         let known = std::fs::read(path(store)).ok().and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
-        known.filter(|known| known.catalogue == catalogue()).unwrap_or_default()
+        let nothing = || Self { catalogue: catalogue.digest().to_owned(), dates: BTreeMap::new() };
+        known.filter(|known| known.catalogue == catalogue.digest()).unwrap_or_else(nothing)
     }
 
     /// Takes in what a validation of `dates` found.
     pub fn take_in(&mut self, report: &CheckReport, dates: &[NaiveDate], manifest: &Phase4Manifest) {
-        self.catalogue = catalogue();
         for &date in dates {
             self.dates.insert(date, Validated { outputs: outputs(manifest, date), failed: BTreeSet::new() });
         }
@@ -71,10 +71,6 @@ impl Validations {
 
 fn path(store: &Store) -> PathBuf {
     store.root().join("runs").join("validations.json")
-}
-
-fn catalogue() -> String {
-    data_hash(&[catalogue_text().as_bytes()])
 }
 
 fn outputs(manifest: &Phase4Manifest, date: NaiveDate) -> String {

@@ -218,14 +218,14 @@ fn an_unknown_season() {
     let range = ["--from", "2019-11-08", "--to", "2019-11-30"];
     assert_eq!(desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &range).code, 0);
     let before = desk.files("putback-store");
-    assert_snapshot!(desk.run(&["compute", "-q"], &range).shown(), @r"
-exit status: 14
---- stdout
---- stderr
-preflight error: I24 the season's history before the range is complete: not so on 2 dates, 2019-10-14 to 2019-10-14: windows that should hold the missing date are shorter
-error: season 2019-20 is unknown: no opening night for it
-  hint: sync a schedule with finished regular-season games of 2019-20, or add the season to data/seasons.toml (year = 2019, opening_night = its first regular-season game) and rebuild
-");
+    assert_snapshot!(desk.run(&["compute", "-q"], &range).shown(), @"
+    exit status: 14
+    --- stdout
+    --- stderr
+    preflight error: I24 the season's history before the range is complete: not so on 1 date, 2019-10-14: windows that should hold the missing date are shorter
+    error: season 2019-20 is unknown: no opening night for it
+      hint: sync a schedule with finished regular-season games of 2019-20, or add the season to data/seasons.toml (year = 2019, opening_night = its first regular-season game) and rebuild
+    ");
     assert!(before == desk.files("putback-store"));
 }
 
@@ -354,7 +354,9 @@ fn a_date_without_player_rows_fails_and_the_others_are_done() {
         desk.put(table, &arrow::compute::filter_record_batch(&batch, &others).expect("rows"));
     }
     let outcome = desk.run(&["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE);
-    assert_eq!(outcome.code, 3, "{}", outcome.stderr);
+    // 4 and not 3: windows of later dates lack the date, which is why these are held back.
+    assert_eq!(outcome.code, 4, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("(I1, I2g, P9m): 6 dates, 2023-12-05 to 2023-12-10"), "{}", outcome.stderr);
     let listed = desk.run(&["status", "--dates"], &[]);
     assert_snapshot!(listed.stdout.lines().filter(|line| line.contains("failed")).collect::<Vec<_>>().join("\n"), @r"
 2023-12-05 PCF failed: No data extracted: neither upcoming_player_game_context nor player_game_summary has a row

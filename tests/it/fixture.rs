@@ -41,6 +41,18 @@ impl Desk {
         desk
     }
 
+    /// A season that is generated up to another day.
+    pub fn until(last_day: &str) -> Self {
+        let desk = Self { dir: tempfile::tempdir().expect("a temporary directory") };
+        std::fs::create_dir(desk.path("warehouse")).expect("a directory");
+        let last_day = Some(last_day.parse().expect("a date"));
+        let spec = SeasonSpec { players_per_team: 9, last_day, ..SeasonSpec::default() };
+        for (table, batch) in synth::generate(&spec).expect("a season") {
+            desk.put(table, &batch);
+        }
+        desk
+    }
+
     /// The generated season, synced and computed.
     pub fn computed() -> Self {
         let desk = Self::new();

@@ -104,7 +104,7 @@ fn game_dates_that_are_not_computed_are_named_and_turn_into_a_status() {
     assert_eq!(desk.run(&["compute", "-q"], &["--from", "2023-11-07", "--to", "2023-11-20"]).code, 0);
     let outcome = upload(&desk);
     assert_eq!(outcome.code, 3, "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("game dates are not computed and not published"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("note: not computed and not published: "), "{}", outcome.stderr);
 }
 
 #[test]

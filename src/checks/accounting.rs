@@ -1,0 +1,130 @@
+//! Where the entities of a processor ended, and what its dates rest on (`orchestration.md` §5, §8.3).
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{Date32Type, Int64Type};
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use crate::calendar::date_of_day;
+use crate::engine::Session;
+use crate::error::Result;
+use crate::processors::ProcessorId;
+
+/// Where entities ended. Every expected one is in exactly one of the four.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Outcomes {
+    pub expected: u64,
+    pub written: u64,
+    /// By category.
+    pub failed: BTreeMap<String, u64>,
+    /// By reason.
+    pub skipped: BTreeMap<String, u64>,
+    pub unaccounted: u64,
+    /// What the rows rest on.
+    pub inputs: Inputs,
+}
+
+/// The real completeness of inputs, where the reference writes a constant 100: of TDZA and PSZA the games of the
+/// last 15 and 20 of every team by the schedule, of PCF the contexts of the players, of MLFS the earlier games of the
+/// season of the teams of the date.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Inputs {
+    pub expected: u64,
+    /// That Phase 3 has.
+    pub found: u64,
+    /// That have shot zones as well.
+    pub with_zones: u64,
+}
+
+/// The outcomes of a processor over all done dates, and of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Accounting {
+    pub dates: usize,
+    #[serde(flatten)]
+    pub total: Outcomes,
+    pub by_date: BTreeMap<NaiveDate, Outcomes>,
+}
+
+impl Outcomes {
+    pub fn failed_entities(&self) -> u64 {
+        self.failed.values().sum()
+    }
+
+    pub fn skipped_entities(&self) -> u64 {
+        self.skipped.values().sum()
+    }
+
+    /// Share of the expected entities that have a row, in percent.
+    pub fn written_percent(&self) -> f64 {
+        percent(self.written, self.expected)
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.expected += other.expected;
+        self.written += other.written;
+        self.unaccounted += other.unaccounted;
+        for (mine, theirs) in [(&mut self.failed, &other.failed), (&mut self.skipped, &other.skipped)] {
+            theirs.iter().for_each(|(reason, count)| *mine.entry(reason.clone()).or_default() += count);
+        }
+        self.inputs.expected += other.inputs.expected;
+        self.inputs.found += other.inputs.found;
+        self.inputs.with_zones += other.inputs.with_zones;
+    }
+}
+
+impl Inputs {
+    /// In percent; all of nothing is 100.
+    pub fn found_percent(self) -> f64 {
+        percent(self.found, self.expected)
+    }
+
+    /// In percent, as [`Inputs::found_percent`].
+    pub fn with_zones_percent(self) -> f64 {
+        percent(self.with_zones, self.expected)
+    }
+}
+
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 100.0 } else { 100.0 * part as f64 / whole as f64 }
+}
+
+/// Reads the tables `outcomes` and `input_shares`.
+pub(super) fn read(session: &Session) -> Result<BTreeMap<ProcessorId, Accounting>> {
+    let mut accounting: BTreeMap<ProcessorId, Accounting> = BTreeMap::new();
+    let rows = session.query("SELECT processor, game_date, outcome, reason, entities FROM outcomes")?;
+    let text = |column: usize, row: usize| rows.column(column).as_string::<i32>().value(row);
+    for row in 0..rows.num_rows() {
+        let date = date_of_day(rows.column(1).as_primitive::<Date32Type>().value(row));
+        let entities = rows.column(4).as_primitive::<Int64Type>().value(row).unsigned_abs();
+        let of_processor = accounting.entry(text(0, row).parse()?).or_default();
+        let of_date = of_processor.by_date.entry(date).or_default();
+        of_date.expected += entities;
+        let reason = || if rows.column(3).is_valid(row) { text(3, row).to_owned() } else { String::new() };
+        match text(2, row) {
+            "written" => of_date.written += entities,
+            "failed" => *of_date.failed.entry(reason()).or_default() += entities,
+            "skipped" => *of_date.skipped.entry(reason()).or_default() += entities,
+            _ => of_date.unaccounted += entities,
+        }
+    }
+    read_inputs(session, &mut accounting)?;
+    for of_processor in accounting.values_mut() {
+        of_processor.dates = of_processor.by_date.len();
+        of_processor.by_date.values().for_each(|of_date| of_processor.total.add(of_date));
+    }
+    Ok(accounting)
+}
+
+fn read_inputs(session: &Session, accounting: &mut BTreeMap<ProcessorId, Accounting>) -> Result<()> {
+    let rows = session.query("SELECT processor, game_date, expected, found, with_zones FROM input_shares")?;
+    let number = |column: usize, row: usize| rows.column(column).as_primitive::<Int64Type>().value(row).unsigned_abs();
+    for row in 0..rows.num_rows() {
+        let processor = rows.column(0).as_string::<i32>().value(row).parse()?;
+        let date = date_of_day(rows.column(1).as_primitive::<Date32Type>().value(row));
+        let of_date = accounting.entry(processor).or_default().by_date.entry(date).or_default();
+        of_date.inputs = Inputs { expected: number(2, row), found: number(3, row), with_zones: number(4, row) };
+    }
+    Ok(())
+}

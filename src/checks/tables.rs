@@ -1,0 +1,100 @@
+//! What the queries of the catalogue read (`data/checks/README.md`).
+
+use chrono::Days;
+
+use super::{CheckRequest, Phase};
+use crate::calendar::{DateRange, Month, Season};
+use crate::catalog::{TEAMS, Table};
+use crate::compute::stale_dates;
+use crate::engine::Session;
+use crate::error::{Error, ErrorKind, Result};
+use crate::processors::{LookBack, ProcessorId};
+use crate::store::{Layer, Phase3Manifest, Phase4Manifest};
+
+/// Outputs before the range that a check compares its dates with.
+const LOOK_BACK: Days = Days::new(60);
+
+/// How far MLFS looks for games against an opponent.
+const OLDER: LookBack = LookBack::Years(3);
+
+/// Every table and view of the phase.
+pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
+    let (phase3, phase4) = (request.store.phase3()?, request.store.phase4()?);
+    view_tables(session, request, &phase3, &phase4)?;
+    session.set_plan(request.dates)?;
+    session.execute(include_str!("dates.sql"))?;
+    set_state(session, request, &phase3, &phase4)?;
+    match request.phase {
+        Phase::Inputs => Ok(()),
+        Phase::Outputs => session.execute(include_str!("accounting.sql")),
+    }
+}
+
+/// Every table over the range: inputs from the start of the first season on, outputs with the dates that a
+/// check compares with.
+fn view_tables(
+    session: &Session,
+    request: &CheckRequest<'_>,
+    phase3: &Phase3Manifest,
+    phase4: &Phase4Manifest,
+) -> Result<()> {
+    let (Some(&first), Some(&last)) = (request.dates.first(), request.dates.last()) else {
+        return Err(Error::new(ErrorKind::Upstream, "there are no game dates to check")
+            .hint("choose a range with games, or sync it first"));
+    };
+    let view = |table: Table, range: DateRange| {
+        let files = match Layer::of(table) {
+            Layer::Phase3 => phase3.tables.get(&table).map(|input| &input.files),
+            Layer::Phase4 => phase4.files_of(table).filter(|_| request.phase == Phase::Outputs),
+        };
+        let in_range = |month: Month| month.last_day() >= range.from && month.first_day() <= range.to;
+        let files = match files {
+            Some(files) => request.store.recorded_files(table, files, in_range)?,
+            None => Vec::new(),
+        };
+        session.view_whole(table, &files, range)
+    };
+    let older = DateRange { from: OLDER.first_day(first), to: last };
+    view(Table::PlayerGameSummary, older)?;
+    session.execute("CREATE TABLE older_dates AS SELECT DISTINCT game_date FROM player_game_summary")?;
+    for table in Table::ALL {
+        let from = match Layer::of(table) {
+            // Its months say which older dates there should be.
+            _ if table == Table::Schedule => older.from,
+            Layer::Phase3 => Season::of(first).window_start(),
+            Layer::Phase4 => first - LOOK_BACK,
+        };
+        view(table, DateRange { from, to: last })?;
+    }
+    let teams = TEAMS.map(|team| format!("('{team}')")).join(", ");
+    session.execute(&format!("CREATE TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))
+}
+
+/// The table `state`.
+fn set_state(
+    session: &Session,
+    request: &CheckRequest<'_>,
+    phase3: &Phase3Manifest,
+    phase4: &Phase4Manifest,
+) -> Result<()> {
+    let stale = stale_dates(phase3, phase4, request.dates);
+    let mut rows = Vec::new();
+    for id in ProcessorId::ALL {
+        for &date in request.dates {
+            let (state, count, fewer) = match phase4.record(id, date) {
+                None => ("pending", 0, 0),
+                Some(record) => (record.state.name(), record.rows, record.fewer_rows),
+            };
+            let is_stale = stale.get(&id).is_some_and(|dates| dates.contains(&date));
+            rows.push(format!("('{id}', DATE '{date}', '{state}', {count}, {fewer}, {is_stale})"));
+        }
+    }
+    session.execute(
+        "CREATE TABLE state (processor VARCHAR, game_date DATE, state VARCHAR, rows BIGINT, \
+         fewer_rows BIGINT, is_stale BOOLEAN)",
+    )?;
+    for some in rows.chunks(1000) {
+        session.execute(&format!("INSERT INTO state VALUES {}", some.join(", ")))?;
+    }
+    Ok(())
+}

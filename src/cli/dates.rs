@@ -1,0 +1,47 @@
+//! Dates for people: runs of consecutive game dates as one interval.
+
+use chrono::NaiveDate;
+
+/// Consecutive ones of `scope`: index of the first and of the last of each run. Dates outside `scope` stand alone.
+///
+/// Both are ascending.
+pub fn runs(dates: &[NaiveDate], scope: &[NaiveDate]) -> Vec<(usize, usize)> {
+    let place = |index: usize| scope.binary_search(&dates[index]).ok();
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for index in 0..dates.len() {
+        match runs.last_mut() {
+            Some((_, last)) if place(index).is_some_and(|at| place(*last) == at.checked_sub(1)) => *last = index,
+            _ => runs.push((index, index)),
+        }
+    }
+    runs
+}
+
+/// Dates as intervals, the rest counted beyond `listed` of them. A single interval needs no number of dates.
+pub fn folded(dates: &[NaiveDate], scope: &[NaiveDate], listed: usize) -> String {
+    let runs = runs(dates, scope);
+    let text = |&(first, last): &(usize, usize)| match last - first {
+        0 => dates[first].to_string(),
+        _ if runs.len() == 1 => format!("{} to {}", dates[first], dates[last]),
+        more => format!("{} to {} ({} dates)", dates[first], dates[last], more + 1),
+    };
+    let shown: Vec<String> = runs.iter().take(listed).map(text).collect();
+    let rest: usize = runs.iter().skip(listed).map(|(first, last)| last - first + 1).sum();
+    let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    format!("{}{rest}", shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consecutive_game_dates_are_one_interval() {
+        let date = |day| NaiveDate::from_ymd_opt(2024, 1, day).expect("a date");
+        let scope: Vec<NaiveDate> = [1, 2, 4, 5, 9].map(date).to_vec();
+        assert_eq!(runs(&[date(1), date(2), date(4), date(9)], &scope), [(0, 2), (3, 3)]);
+        assert_eq!(runs(&[date(3), date(4)], &scope), [(0, 0), (1, 1)]);
+        let text = folded(&[date(1), date(2), date(4), date(9)], &scope, 1);
+        assert_eq!(text, "2024-01-01 to 2024-01-04 (3 dates) and 1 more");
+    }
+}

@@ -8,6 +8,7 @@ mod client;
 mod desk;
 mod fake;
 mod faults;
+mod incidents;
 mod proxy;
 mod rerun;
 mod service;
@@ -33,14 +34,13 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 37] = [
+const TESTS: [(&str, Where, Test); 43] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_sees_partitions_replaced_by_their_decorators", FakeByGoogle, sync::decorated_partitions),
     ("sync_survives_streams_that_break", Emulator, sync::broken_streams),
     ("sync_survives_streams_that_break_at_any_row", Fake, strict::broken_streams),
     ("sync_falls_back_to_query_results", Both, sync::without_read_api),
-    ("sync_refuses_another_location", Fake, sync::another_location),
     ("sync_says_what_is_missing", Fake, sync::missing_table),
     ("sync_tells_bytes_before_it_reads", Fake, strict::estimates),
     ("sync_stops_at_the_limit_of_bytes", Fake, strict::too_many_bytes),
@@ -51,7 +51,6 @@ const TESTS: [(&str, Where, Test); 37] = [
     ("upload_rehearses_without_a_trace", Both, upload::dry_run),
     ("upload_notices_another_writer", Both, upload::another_writer),
     ("upload_refuses_unfit_targets", Fake, upload::unfit_targets),
-    ("upload_refuses_a_streaming_buffer", Fake, strict::streaming_buffer),
     ("upload_survives_a_buffer_that_fills_meanwhile", Fake, strict::late_streaming_buffer),
     ("upload_notices_a_schema_that_changes_meanwhile", Fake, strict::schema_changes),
     ("upload_parses_text_for_json_columns", Fake, strict::json_columns),
@@ -71,6 +70,14 @@ const TESTS: [(&str, Where, Test); 37] = [
     ("faults_of_a_sync_leave_the_same_store", Both, faults::syncs),
     ("faults_of_jobs_leave_rows_exactly_once", Fake, faults::jobs),
     ("sync_reads_a_filtered_table_by_partitions", Fake, strict::filtered_sync),
+    ("row_21_the_schema_is_that_of_the_live_table", Fake, incidents::row_21),
+    ("row_22_a_streaming_buffer_is_a_conflict", Fake, incidents::row_22),
+    ("row_23_statements_name_their_partitions", Fake, incidents::row_23),
+    ("row_24_another_writer_is_waited_for", Fake, incidents::row_24),
+    ("row_25_an_upload_is_a_handful_of_operations", Fake, incidents::row_25),
+    ("row_26_jobs_run_where_the_datasets_lie", Fake, incidents::row_26),
+    ("row_30_timeouts_are_ridden_out", Fake, incidents::row_30),
+    ("row_40_partitions_that_expire_are_refused", Fake, incidents::row_40),
 ];
 
 fn main() {

@@ -103,24 +103,6 @@ pub fn read_back_by_google(service: &'static Service) -> Result<(), Failed> {
     ensure(tables == desk.tables_with_rows()?, format!("{tables} tables"))
 }
 
-pub fn streaming_buffer(service: &'static Service) -> Result<(), Failed> {
-    let (desk, project) = with_target(service)?;
-    let fake = service.as_fake()?;
-    fake.alter(&project, FEATURES, |table| table["streamingBuffer"] = json!({ "estimatedRows": "12" }));
-    let to = format!("bigquery:{project}");
-    let outcome = desk.run(&["upload", "--to", &to])?;
-    ensure(
-        outcome.code == 9 && outcome.stderr.contains("rows of a streaming insert are still in its buffer"),
-        format!("{}: {}", outcome.code, outcome.stderr),
-    )?;
-    nothing_is_published(service, &project)?;
-    fake.alter(&project, FEATURES, |table| {
-        table.as_object_mut().expect("an object").remove("streamingBuffer");
-    });
-    desk.done(&["upload", "--to", &to])?;
-    service.holds(&project, &desk.path("putback-store"))
-}
-
 /// Does something right before the transaction is sent.
 pub fn meanwhile(
     service: &'static Service,

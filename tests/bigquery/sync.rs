@@ -101,14 +101,6 @@ pub fn without_read_api(service: &'static Service) -> Result<(), Failed> {
     same_rows(&desk, "putback-store")
 }
 
-pub fn another_location(service: &'static Service) -> Result<(), Failed> {
-    let (desk, project) = seeded(service)?;
-    let outcome = desk.run(&["sync", "--warehouse", &format!("bigquery:{project}"), "--location", "US"])?;
-    ensure(outcome.code == 5, outcome.code)?;
-    let expected = format!("dataset {project}.nba_analytics lies in us-west2, but --location says US");
-    ensure(outcome.stderr.contains(&expected) && outcome.stderr.contains("use --location us-west2"), &outcome.stderr)
-}
-
 pub fn missing_table(service: &'static Service) -> Result<(), Failed> {
     let (desk, project) = seeded(service)?;
     let warehouse = format!("bigquery:{project}");

@@ -18,6 +18,7 @@ use putback::store::{Layer, Owner, Publication, Store, WriteLock, read_month_fil
 use putback::synth::{SeasonSpec, write_warehouse};
 use putback::warehouse::dir::DirWarehouse;
 use putback::warehouse::{Selection, Source, TableDescription, conform};
+use putback::windows::WindowEnd;
 use tempfile::TempDir;
 
 /// As in the command.
@@ -52,7 +53,10 @@ fn request(dir: &Path, processors: Vec<ProcessorId>) -> ComputeRequest {
         force: true,
         processors,
         engine: EngineSettings { threads: THREADS, memory_limit: None, temp_dir: dir.join("spill") },
-        context: RunContext { timestamp: "2026-01-01T12:00:00Z".parse().expect("a timestamp") },
+        context: RunContext {
+            timestamp: "2026-01-01T12:00:00Z".parse().expect("a timestamp"),
+            windows: WindowEnd::default(),
+        },
     }
 }
 

@@ -20,3 +20,4 @@ pub mod synth;
 pub mod upload;
 pub mod warehouse;
 pub mod why;
+pub mod windows;

@@ -16,7 +16,7 @@ LEFT JOIN (
 -- (`orchestration.md` §8.3). Dates that are not done are accounted for as a whole by their state.
 CREATE TABLE outcomes AS
 WITH
-done AS (SELECT processor, game_date, season_year FROM state JOIN plan USING (game_date) WHERE state = 'done'),
+done AS (SELECT processor, game_date, season_year, window_end FROM state JOIN plan USING (game_date) WHERE state = 'done'),
 written AS (
     SELECT 'TDZA' AS processor, analysis_date AS game_date, team_abbr AS entity FROM team_defense_zone_analysis
     UNION SELECT 'PSZA', analysis_date, player_lookup FROM player_shot_zone_analysis
@@ -57,11 +57,11 @@ first_player_game AS (
 -- `reason`: by rule the entity may have no row, because only one of contexts and roster has it (PCF §2.2).
 expected AS (
     SELECT done.processor, done.game_date, entity, NULL AS reason FROM done
-    JOIN first_team_game ON first_team_game.season_year = done.season_year AND first_game <= done.game_date
+    JOIN first_team_game ON first_team_game.season_year = done.season_year AND first_game <= done.window_end
     WHERE done.processor = 'TDZA'
     UNION ALL
     SELECT done.processor, done.game_date, entity, NULL FROM done
-    JOIN first_player_game ON first_player_game.season_year = done.season_year AND first_game <= done.game_date
+    JOIN first_player_game ON first_player_game.season_year = done.season_year AND first_game <= done.window_end
     WHERE done.processor = 'PSZA'
     UNION ALL
     SELECT done.processor, done.game_date, roster.entity, NULL FROM done JOIN roster USING (game_date) WHERE done.processor = 'MLFS'
@@ -114,7 +114,7 @@ of_windows AS (
 ),
 parts AS (
     SELECT processor, plan.game_date, is_found, has_zones FROM plan
-    JOIN of_windows ON of_windows.season_year = plan.season_year AND of_windows.game_date <= plan.game_date AND coalesce(until > plan.game_date, true)
+    JOIN of_windows ON of_windows.season_year = plan.season_year AND of_windows.game_date <= plan.window_end AND coalesce(until > plan.window_end, true)
     UNION ALL
     SELECT 'PCF', game_date, contexts.player_lookup IS NOT NULL, true
     FROM (SELECT DISTINCT game_date, player_lookup FROM player_game_summary)

@@ -14,11 +14,11 @@ SELECT game_date, season_year, count(DISTINCT game_id)::BIGINT AS games FROM gam
 CREATE TABLE team_games AS
 SELECT DISTINCT season_year, game_date, unnest([home_team_tricode, away_team_tricode]) AS team_abbr FROM games;
 CREATE TABLE planned AS
-SELECT game_date, plan.season_year, coalesce(games, 0) AS games FROM plan LEFT JOIN scheduled USING (game_date);
+SELECT game_date, plan.season_year, window_end, coalesce(games, 0) AS games FROM plan LEFT JOIN scheduled USING (game_date);
 DROP TABLE plan;
 ALTER TABLE planned RENAME TO plan;
 CREATE TABLE scope AS
-SELECT *, true AS in_range FROM plan
+SELECT game_date, season_year, games, true AS in_range FROM plan
 UNION ALL
 SELECT scheduled.game_date, season_year, games, false FROM scheduled
 JOIN (SELECT season_year, max(game_date) AS last FROM plan GROUP BY season_year) USING (season_year)
@@ -27,7 +27,7 @@ WHERE scheduled.game_date < last;
 CREATE VIEW most_games AS
 SELECT game_date, max(games) AS games FROM (
     SELECT plan.game_date, team_abbr, count(*) AS games FROM plan
-    JOIN team_games ON team_games.season_year = plan.season_year AND team_games.game_date <= plan.game_date
+    JOIN team_games ON team_games.season_year = plan.season_year AND team_games.game_date <= plan.window_end
     GROUP BY ALL)
 GROUP BY game_date;
 CREATE TABLE older_gaps AS

@@ -1,6 +1,6 @@
 //! What the queries of the catalogue read (`data/checks/README.md`).
 
-use chrono::Days;
+use chrono::{Days, NaiveDate};
 
 use super::{CheckRequest, Phase};
 use crate::calendar::{DateRange, Month, Season};
@@ -10,6 +10,7 @@ use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::{LookBack, ProcessorId};
 use crate::store::{Layer, Phase3Manifest, Phase4Manifest};
+use crate::windows::WindowEnd;
 
 /// Outputs before the range that a check compares its dates with.
 const LOOK_BACK: Days = Days::new(60);
@@ -21,8 +22,9 @@ const OLDER: LookBack = LookBack::Years(3);
 pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
     let (phase3, phase4) = (request.store.phase3()?, request.store.phase4()?);
     view_tables(session, request, &phase3, &phase4)?;
-    session.set_plan(request.dates)?;
+    session.set_plan(request.dates, WindowEnd::default())?;
     session.execute(include_str!("dates.sql"))?;
+    set_window_ends(session, request, &phase4)?;
     set_state(session, request, &phase3, &phase4)?;
     match request.phase {
         Phase::Inputs => Ok(()),
@@ -68,6 +70,19 @@ fn view_tables(
     }
     let teams = TEAMS.map(|team| format!("('{team}')")).join(", ");
     session.execute(&format!("CREATE TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))
+}
+
+/// The ends of windows that are not those of the reference.
+fn set_window_ends(session: &Session, request: &CheckRequest<'_>, phase4: &Phase4Manifest) -> Result<()> {
+    let ends_before = |date: &&NaiveDate| {
+        let records = [ProcessorId::Tdza, ProcessorId::Psza].map(|id| phase4.record(id, **date));
+        records.into_iter().flatten().any(|record| record.windows == WindowEnd::DayBefore)
+    };
+    let dates: Vec<String> = request.dates.iter().filter(ends_before).map(|date| format!("DATE '{date}'")).collect();
+    if dates.is_empty() {
+        return Ok(());
+    }
+    session.execute(&format!("UPDATE plan SET window_end = game_date - 1 WHERE game_date IN ({})", dates.join(", ")))
 }
 
 /// The table `state`.

@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::processors::{ProcessorId, RunContext};
 use crate::report::StatusReport;
 use crate::store::WriteLock;
+use crate::windows::WindowEnd;
 
 /// Run the four processors over every game date of a range
 ///
@@ -39,6 +40,11 @@ pub struct ComputeOptions {
     /// Whether MLFS reads player_daily_cache
     #[arg(long, value_enum, default_value_t)]
     daily_cache: DailyCacheArg,
+    /// The last games that the windows of TDZA and PSZA hold: those of the date itself, as in the reference, or of the
+    /// day before, so that no row has seen the results of its date. The latter leaves player_daily_cache out, whose
+    /// windows hold the date
+    #[arg(long, value_enum, default_value_t)]
+    windows: WindowsArg,
     /// Compute every date again
     #[arg(long)]
     force: bool,
@@ -51,15 +57,39 @@ pub struct ComputeOptions {
 }
 
 impl ComputeOptions {
+    fn windows(&self) -> WindowEnd {
+        match self.windows {
+            WindowsArg::Date => WindowEnd::Date,
+            WindowsArg::DayBefore => WindowEnd::DayBefore,
+        }
+    }
+
+    fn daily_cache(&self) -> DailyCache {
+        match (self.daily_cache, self.windows) {
+            (DailyCacheArg::Synced, WindowsArg::Date) => DailyCache::Synced,
+            _ => DailyCache::None,
+        }
+    }
+
     /// For the run's record.
     pub fn json(&self) -> Value {
         json!({
-            "daily_cache": matches!(self.daily_cache, DailyCacheArg::Synced),
+            "daily_cache": self.daily_cache() == DailyCache::Synced,
+            "windows": self.windows(),
             "force": self.force,
             "skip_validation": self.skip_validation,
             "processors": self.processor,
         })
     }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum WindowsArg {
+    /// Up to the date, as in the reference
+    #[default]
+    Date,
+    /// Up to the day before
+    DayBefore,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -99,17 +129,14 @@ pub fn process(
     preflight::run(settings, lock.store(), ranges, options.skip_validation, recorder, printer)?;
     let request = ComputeRequest {
         ranges: ranges.clone(),
-        daily_cache: match options.daily_cache {
-            DailyCacheArg::Synced => DailyCache::Synced,
-            DailyCacheArg::None => DailyCache::None,
-        },
+        daily_cache: options.daily_cache(),
         force: options.force,
         processors: match options.processor.as_slice() {
             [] => ProcessorId::ALL.to_vec(),
             named => named.to_vec(),
         },
         engine: settings.engine(),
-        context: RunContext { timestamp: environment::timestamp()? },
+        context: RunContext { timestamp: environment::timestamp()?, windows: options.windows() },
     };
     let started = std::time::Instant::now();
     let report = crate::compute::compute(lock, &request, recorder)?;

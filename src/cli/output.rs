@@ -156,6 +156,14 @@ fn explanations(report: &StatusReport) -> Vec<String> {
             ));
         }
     }
+    for (processor, dates) in &report.without_same_day {
+        let dates: Vec<NaiveDate> = dates.iter().copied().collect();
+        lines.push(format!(
+            "{processor}: windows end on the day before, unlike the reference's, on {}: {}",
+            counted(dates.len(), "date"),
+            folded(&dates, &report.game_dates, LISTED_DATES)
+        ));
+    }
     lines.push(String::new());
     lines.extend(report.last_computed_at.map(|at| format!("last computed at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))));
     lines.extend(report.verdicts.iter().flat_map(|verdict| verdict_lines(verdict, &report.game_dates)));

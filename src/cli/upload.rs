@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::report::StatusReport;
 use crate::schedule::Schedule;
-use crate::store::{Store, WriteLock};
+use crate::store::{DateRecord, Store, WriteLock};
 use crate::upload::{PublishSet, UploadReport};
 use crate::warehouse::Location;
 
@@ -187,6 +187,7 @@ fn select<'s>(
         ));
     }
     set.leave_out(&stale);
+    say_other_windows(store, ranges, printer)?;
     let report = checks::report(settings, store, ranges, Phase::Outputs)?;
     let mut invalid = checks::failed_dates(&report, &options.accept);
     invalid.retain(|date, _| !stale.contains(date));
@@ -248,6 +249,21 @@ pub(super) fn stale_in(store: &Store, ranges: &DateRanges) -> Result<BTreeMap<Pr
     let computed = phase4.processors.values().flat_map(|records| records.keys()).copied();
     let dates: BTreeSet<NaiveDate> = computed.filter(|date| ranges.contains(*date)).collect();
     Ok(crate::compute::stale_dates(&phase3, &phase4, &dates.into_iter().collect::<Vec<_>>()))
+}
+
+/// Rows that the reference would not have made are published, and said to be.
+fn say_other_windows(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<()> {
+    let phase4 = store.phase4()?;
+    let records = phase4.processors.values().flatten();
+    let is_other = |date: &NaiveDate, record: &DateRecord| ranges.contains(*date) && !record.windows.is_default();
+    let dates: BTreeSet<NaiveDate> =
+        records.filter(|(date, record)| is_other(date, record)).map(|(date, _)| *date).collect();
+    if let (Some(first), Some(last)) = (dates.first(), dates.last()) {
+        let count = counted(dates.len(), "date");
+        printer
+            .warn(format!("note: windows end on the day before, unlike the reference's: {count}, {first} to {last}"));
+    }
+    Ok(())
 }
 
 /// Names the dates whose rows fail a check of severity error that was not accepted.

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::progress::Silent;
 use crate::schedule::Schedule;
-use crate::why::{Explanation, Question, why};
+use crate::why::{Explanation, Question, recorded_windows, why};
 
 /// Explain a row of an output: the input rows behind it, sums, fallbacks, rules; or why there is none
 #[derive(Debug, Args)]
@@ -58,6 +58,7 @@ pub fn run(args: &WhyArgs, global: &GlobalArgs, printer: Printer) -> Result<Exit
         processor: args.table,
         key: &key,
         date: args.date,
+        windows: recorded_windows(&store, args.table, args.date)?,
         engine: settings.engine(),
     })?;
     if printer.is_json() {

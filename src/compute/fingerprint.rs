@@ -7,6 +7,7 @@ use super::DailyCache;
 use crate::catalog::Table;
 use crate::processors::Processor;
 use crate::store::{Phase3Manifest, Phase4Manifest};
+use crate::windows::WindowEnd;
 
 /// Computes fingerprints from the partition hashes in the manifests; no row is read.
 #[derive(Debug)]
@@ -26,9 +27,13 @@ impl<'a> Fingerprints<'a> {
         self.phase3.tables.get(&Table::PlayerGameSummary).is_some_and(|table| table.partitions.contains_key(&date))
     }
 
-    /// Changes when a partition in the look-back of an input, or an upstream row of the date, does.
-    pub fn of(&self, processor: &dyn Processor, date: NaiveDate) -> String {
+    /// Changes when a partition in the look-back of an input, an upstream row of the date or the end of the windows
+    /// does.
+    pub fn of(&self, processor: &dyn Processor, date: NaiveDate, windows: WindowEnd) -> String {
         let mut hasher = Xxh3::new();
+        if !windows.is_default() {
+            hasher.update(windows.to_string().as_bytes());
+        }
         for input in processor.inputs() {
             if input.table == Table::PlayerDailyCache && self.daily_cache == DailyCache::None {
                 continue;

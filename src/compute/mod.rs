@@ -208,7 +208,7 @@ impl<'a> Run<'a> {
         }
         self.prepare_session(&plans)?;
         let threads = self.request.engine.threads;
-        let mut writer = OutputWriter::new(self.lock, &mut self.phase4, self.request.context.timestamp, threads);
+        let mut writer = OutputWriter::new(self.lock, &mut self.phase4, self.request.context, threads);
         let scored = Scoring { plans: &plans, session: self.session.as_ref(), request: self.request, writer: &writer }
             .run(self.observer)?;
         let mut done = Vec::new();
@@ -234,6 +234,7 @@ impl<'a> Run<'a> {
             &self.phase4,
             &fingerprints,
             self.request.force,
+            self.request.context.windows,
         )
     }
 
@@ -349,7 +350,7 @@ pub fn computed_with(
 ) -> Option<DailyCache> {
     let (processor, record) = (processors::get(id), phase4.record(id, date)?);
     let is_as_recorded =
-        |way: &DailyCache| Fingerprints::new(phase3, phase4, *way).of(processor, date) == record.inputs;
+        |way: &DailyCache| Fingerprints::new(phase3, phase4, *way).of(processor, date, record.windows) == record.inputs;
     let ways = [DailyCache::Synced, DailyCache::None];
     ways.into_iter().filter(|_| record.version == processor.version()).find(is_as_recorded)
 }
@@ -370,7 +371,7 @@ pub fn stale_dates(
         let records = dates.iter().filter_map(|&date| Some((date, phase4.record(processor.id(), date)?)));
         for (date, record) in records.filter(|(_, record)| !record.inputs.is_empty()) {
             let is_current = record.version == processor.version()
-                && ways.iter().any(|way| way.of(processor, date) == record.inputs);
+                && ways.iter().any(|way| way.of(processor, date, record.windows) == record.inputs);
             if !is_current {
                 stale.entry(processor.id()).or_default().insert(date);
             }

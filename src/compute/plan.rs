@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::processors::{Processor, ProcessorId};
 use crate::progress::{Event, Observer};
 use crate::store::{DateState, Phase4Manifest, Store};
+use crate::windows::WindowEnd;
 
 /// One processor's share of a computation.
 #[derive(Debug)]
@@ -54,6 +55,7 @@ pub(super) fn plan_processor(
     phase4: &Phase4Manifest,
     fingerprints: &Fingerprints<'_>,
     force: bool,
+    windows: WindowEnd,
 ) -> Result<ProcessorPlan> {
     let mut plan = ProcessorPlan {
         id: processor.id(),
@@ -73,7 +75,7 @@ pub(super) fn plan_processor(
             }
             continue;
         }
-        let inputs = fingerprints.of(processor, date);
+        let inputs = fingerprints.of(processor, date, windows);
         // A date that failed on the same inputs would fail again.
         let is_current = known.is_some_and(|record| record.version == processor.version() && record.inputs == inputs);
         if is_current && !force {

@@ -81,7 +81,7 @@ fn produce<'p>(
     settled.into_iter().try_for_each(|job| emit(Item { job, work: None }))?;
     let Some(session) = session.filter(|_| !plan.to_run.is_empty()) else { return Ok(()) };
     observer.on(Event::ProcessorStarted { processor: plan.id, dates: plan.to_run.len() });
-    session.set_plan(&plan.to_run)?;
+    session.set_plan(&plan.to_run, context.windows)?;
     let mut jobs = with_facts.into_iter();
     processors::get(plan.id).gather(&session, &plan.to_run, context, &mut |work| {
         let job = jobs.next().expect("a job for each month");

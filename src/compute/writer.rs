@@ -13,18 +13,19 @@ use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::Result;
 use crate::parallel;
-use crate::processors::{Failure, MonthWork, ProcessorId, ProcessorOutput};
+use crate::processors::{Failure, MonthWork, ProcessorId, ProcessorOutput, RunContext};
 use crate::store::{
     DateRecord, DateState, Layer, MonthFile, Phase4Manifest, Publication, StagedMonth, Store, TableFiles, WriteLock,
     date_slices, partition_hash, read_month_file, sort_by_key,
 };
+use crate::windows::WindowEnd;
 
 /// Stages the outputs of a step; nothing is visible before [`OutputWriter::commit`].
 pub(super) struct OutputWriter<'a> {
     store: &'a Store,
     publication: Publication<'a>,
     manifest: &'a mut Phase4Manifest,
-    timestamp: DateTime<Utc>,
+    context: RunContext,
     threads: usize,
     failures: Vec<ProcessorFailures>,
 }
@@ -87,14 +88,9 @@ impl<'p> MonthJob<'p> {
 }
 
 impl<'a> OutputWriter<'a> {
-    pub fn new(
-        lock: &'a WriteLock,
-        manifest: &'a mut Phase4Manifest,
-        timestamp: DateTime<Utc>,
-        threads: usize,
-    ) -> Self {
+    pub fn new(lock: &'a WriteLock, manifest: &'a mut Phase4Manifest, context: RunContext, threads: usize) -> Self {
         let publication = Publication::new(lock, Layer::Phase4);
-        Self { store: lock.store(), publication, manifest, timestamp, threads, failures: Vec::new() }
+        Self { store: lock.store(), publication, manifest, context, threads, failures: Vec::new() }
     }
 
     /// Scores and stages a month, on any thread; the month's stored rows of other dates go in between.
@@ -156,7 +152,8 @@ impl<'a> OutputWriter<'a> {
                     failures_hash: failures_hash(&date.failures),
                     inputs: fingerprints.next().expect("one for each date").clone(),
                     version: plan.version,
-                    computed_at: self.timestamp,
+                    windows: self.context.windows,
+                    computed_at: self.context.timestamp,
                 };
                 records.insert(date.date, record);
                 done.rows += date.rows;
@@ -185,7 +182,8 @@ impl<'a> OutputWriter<'a> {
                 failures_hash: String::new(),
                 inputs: String::new(),
                 version: plan.version,
-                computed_at: self.timestamp,
+                windows: WindowEnd::default(),
+                computed_at: self.context.timestamp,
             };
             records.insert(*date, record);
             done.dates.insert(*date);
@@ -254,7 +252,7 @@ impl<'a> OutputWriter<'a> {
         }
         for (id, dates) in failures {
             let dates: Vec<_> = dates.range(month.first_day()..=month.last_day()).collect();
-            parts.push(failure_rows(*id, &dates, self.timestamp)?);
+            parts.push(failure_rows(*id, &dates, self.context.timestamp)?);
         }
         let (batch, _) = sort_by_key(table, &concat_batches(table.schema().arrow(), &parts)?)?;
         Ok(Some(batch))

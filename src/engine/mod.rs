@@ -15,6 +15,7 @@ use duckdb::{Config, Connection};
 use crate::calendar::{DateRange, Season};
 use crate::catalog::{Column, TEAMS, Table};
 use crate::error::{Error, ErrorKind, Result};
+use crate::windows::WindowEnd;
 
 /// Resources of a session.
 #[derive(Debug, Clone)]
@@ -105,16 +106,24 @@ impl Session {
         Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW {} AS SELECT {rows}", table.name()))?)
     }
 
-    /// Replaces the connection's table `plan`: the dates to compute, with their season.
-    pub fn set_plan(&self, dates: &[NaiveDate]) -> Result<()> {
-        self.connection.execute_batch("CREATE OR REPLACE TEMP TABLE plan (game_date DATE, season_year BIGINT)")?;
+    /// Replaces the connection's table `plan`: the dates to compute, with their season and the last day that their
+    /// windows reach.
+    pub fn set_plan(&self, dates: &[NaiveDate], windows: WindowEnd) -> Result<()> {
+        let columns = "game_date DATE, season_year BIGINT, window_end DATE";
+        self.connection.execute_batch(&format!("CREATE OR REPLACE TEMP TABLE plan ({columns})"))?;
         let schema = Schema::new(vec![
             Field::new("game_date", DataType::Date32, false),
             Field::new("season_year", DataType::Int64, false),
+            Field::new("window_end", DataType::Date32, false),
         ]);
         let days: Date32Array = dates.iter().map(|&date| Some(Date32Type::from_naive_date(date))).collect();
+        let ends = dates.iter().map(|&date| Some(Date32Type::from_naive_date(windows.last_day(date))));
+        let ends: Date32Array = ends.collect();
         let seasons: Int64Array = dates.iter().map(|&date| Some(Season::of(date).start_year().into())).collect();
-        self.append("plan", &RecordBatch::try_new(Arc::new(schema), vec![Arc::new(days), Arc::new(seasons)])?)
+        self.append(
+            "plan",
+            &RecordBatch::try_new(Arc::new(schema), vec![Arc::new(days), Arc::new(seasons), Arc::new(ends)])?,
+        )
     }
 
     /// Runs a query and returns its whole result as one batch.

@@ -26,6 +26,7 @@ use crate::calendar::{Month, Season};
 use crate::catalog::Table;
 use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
+use crate::windows::WindowEnd;
 
 /// The four Phase 4 processors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -127,6 +128,8 @@ pub struct Input {
 pub struct RunContext {
     /// The run's one timestamp: every volatile column takes it, and circuit breakers are compared with it.
     pub timestamp: DateTime<Utc>,
+    /// Where windows end that hold the games of the date itself.
+    pub windows: WindowEnd,
 }
 
 /// Facts in, rows out, for a set of dates at once.
@@ -146,7 +149,8 @@ pub trait Processor: Sync {
     /// dates, and emits each month's as soon as they are complete, with the formulas to apply to them.
     /// Every month of `dates` is emitted once.
     ///
-    /// The session holds the input tables, the upstream tables, and the table `plan` of the dates.
+    /// The session holds the input tables, the upstream tables, and the table `plan` of the dates and the last days
+    /// of their windows.
     fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()>;
 }
 

@@ -9,6 +9,7 @@ use super::{FailureShare, Validations, failure_shares};
 use crate::calendar::SeasonCalendar;
 use crate::processors::ProcessorId;
 use crate::store::{DateState, Phase4Manifest};
+use crate::windows::WindowEnd;
 
 /// The check that a date is done.
 const NOT_DONE: &str = "A2";
@@ -24,6 +25,9 @@ pub struct StatusReport {
     pub last_computed_at: Option<DateTime<Utc>>,
     /// Dates whose inputs or processor version changed after they were computed.
     pub stale: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
+    /// Dates whose windows end on the day before, unlike those of the reference.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub without_same_day: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
     /// One per calendar year (`orchestration.md` §9); none where only counts were asked for.
     pub verdicts: Vec<Verdict>,
     /// Dates that fail checks of severity error, with the checks.
@@ -127,6 +131,7 @@ impl StatusReport {
         let mut rows: BTreeMap<(i32, ProcessorId), StatusRow> = BTreeMap::new();
         let mut by_rule: BTreeMap<(ProcessorId, String), usize> = BTreeMap::new();
         let mut not_done = Vec::new();
+        let mut without_same_day: BTreeMap<ProcessorId, BTreeSet<NaiveDate>> = BTreeMap::new();
         let mut last_computed_at = None;
         for id in ProcessorId::ALL {
             for &date in dates {
@@ -138,6 +143,9 @@ impl StatusReport {
                     continue;
                 };
                 last_computed_at = last_computed_at.max(Some(record.computed_at));
+                if record.windows == WindowEnd::DayBefore {
+                    without_same_day.entry(id).or_default().insert(date);
+                }
                 row.rows += record.rows;
                 for (category, count) in &record.failures {
                     *row.failures.entry(category.clone()).or_default() += count;
@@ -167,6 +175,7 @@ impl StatusReport {
             failing: BTreeMap::new(),
             not_validated: BTreeSet::new(),
             shares: Vec::new(),
+            without_same_day,
             stale: BTreeMap::new(),
             game_dates: dates.to_vec(),
             rows,

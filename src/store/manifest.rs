@@ -12,6 +12,7 @@ use crate::calendar::{DateRanges, Month};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
+use crate::windows::WindowEnd;
 
 /// The version of the store's layout that this build reads and writes.
 const FORMAT: u32 = 1;
@@ -85,6 +86,9 @@ pub struct DateRecord {
     pub inputs: String,
     /// Version of the processor.
     pub version: u32,
+    /// Where the windows of the computation ended, if not as in the reference.
+    #[serde(default, skip_serializing_if = "WindowEnd::is_default")]
+    pub windows: WindowEnd,
     /// Timestamp of the run.
     pub computed_at: DateTime<Utc>,
 }

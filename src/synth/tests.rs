@@ -12,6 +12,7 @@ use crate::processors::{ProcessorId, RunContext};
 use crate::progress::Silent;
 use crate::store::{DateState, Owner, Store, WriteLock};
 use crate::warehouse::dir::DirWarehouse;
+use crate::windows::WindowEnd;
 
 /// The first ten weeks.
 fn short() -> SeasonSpec {
@@ -256,7 +257,7 @@ fn a_season_can_be_synced_and_computed() {
         processors: crate::processors::ProcessorId::ALL.to_vec(),
         force: false,
         engine: EngineSettings { threads: 2, memory_limit: None, temp_dir: temp.path().join("spill") },
-        context: RunContext { timestamp: chrono::DateTime::UNIX_EPOCH },
+        context: RunContext { timestamp: chrono::DateTime::UNIX_EPOCH, windows: WindowEnd::default() },
     };
     let report = compute(&lock, &request, &Silent).unwrap();
     assert!(report.dates.len() > 160);

@@ -19,7 +19,7 @@ SELECT *, row_number() OVER (
         paint_makes DESC NULLS FIRST, mid_range_makes DESC NULLS FIRST, three_pt_makes DESC NULLS FIRST,
         fg_makes DESC NULLS FIRST, assisted_fg_makes DESC NULLS FIRST, unassisted_fg_makes DESC NULLS FIRST) AS game_number
 FROM games
-WHERE player_lookup = '{key}' AND game_date BETWEEN {season_start} AND {date}
+WHERE player_lookup = '{key}' AND game_date BETWEEN {season_start} AND {window_end}
     AND is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(fg_attempts, 0) > 0);
 CREATE OR REPLACE TEMP TABLE team_window AS
 SELECT *, row_number() OVER (
@@ -29,7 +29,7 @@ SELECT *, row_number() OVER (
         points_in_paint_allowed DESC NULLS FIRST, blocks_paint DESC NULLS FIRST, blocks_mid_range DESC NULLS FIRST,
         blocks_three_pt DESC NULLS FIRST, defensive_rating DESC NULLS FIRST, opponent_pace DESC NULLS FIRST) AS game_number
 FROM team_games
-WHERE defending_team_abbr = '{key}' AND game_date BETWEEN {season_start} AND {date};
+WHERE defending_team_abbr = '{key}' AND game_date BETWEEN {season_start} AND {window_end};
 -- Contexts: which one the date takes, and the rows of the player, the first of each being the one that counts.
 CREATE OR REPLACE TEMP TABLE context_taken AS
 SELECT upcg_rows, pgs_players, upcg_rows = 0 OR (pgs_players > 0 AND upcg_rows::DOUBLE < pgs_players::DOUBLE * 0.9::DOUBLE) AS is_synthetic

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::schedule::Schedule;
 use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest, Store};
+use crate::windows::WindowEnd;
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -26,7 +27,16 @@ pub struct Question<'a> {
     /// Player lookup, or team abbreviation for TDZA.
     pub key: &'a str,
     pub date: NaiveDate,
+    /// Where the windows of the date ended when it was computed.
+    pub windows: WindowEnd,
     pub engine: EngineSettings,
+}
+
+impl Question<'_> {
+    /// The last day that the windows reach.
+    fn last_day(&self) -> NaiveDate {
+        self.windows.last_day(self.date)
+    }
 }
 
 /// The answer.
@@ -60,7 +70,7 @@ pub fn why(question: &Question<'_>) -> Result<Explanation> {
     let session = open(question, &phase3, &phase4, way.flatten().unwrap_or_default())?;
     let sections = parts(question.processor)
         .iter()
-        .map(|(heading, sql)| section(&session, heading, &fill(sql, question)))
+        .map(|(heading, sql)| section(&session, &said(heading, question), &fill(sql, question)))
         .collect::<Result<Vec<_>>>()?;
     let has_row = sections.last().is_some_and(|stored| !stored.rows.is_empty());
     let note = match way {
@@ -83,6 +93,12 @@ pub fn why(question: &Question<'_>) -> Result<Explanation> {
     })
 }
 
+/// Where the windows of a date ended when a processor computed it; as in the reference where it did not.
+pub fn recorded_windows(store: &Store, processor: ProcessorId, date: NaiveDate) -> Result<WindowEnd> {
+    let phase4 = store.phase4()?;
+    Ok(phase4.record(processor, date).map(|record| record.windows).unwrap_or_default())
+}
+
 fn parts(processor: ProcessorId) -> Vec<(&'static str, &'static str)> {
     let text = match processor {
         ProcessorId::Tdza => include_str!("tdza.sql"),
@@ -94,9 +110,15 @@ fn parts(processor: ProcessorId) -> Vec<(&'static str, &'static str)> {
     text.split("-- ## ").skip(1).filter_map(|part| part.split_once('\n')).collect()
 }
 
+/// A heading, with dates as people write them.
+fn said(heading: &str, question: &Question<'_>) -> String {
+    heading.replace("{window_end}", &question.last_day().to_string())
+}
+
 fn fill(sql: &str, question: &Question<'_>) -> String {
     sql.replace("{key}", &question.key.replace('\'', "''"))
         .replace("{date}", &format!("DATE '{}'", question.date))
+        .replace("{window_end}", &format!("DATE '{}'", question.last_day()))
         .replace("{season_start}", &format!("DATE '{}'", Season::of(question.date).window_start()))
         .replace("{season_year}", &Season::of(question.date).start_year().to_string())
 }

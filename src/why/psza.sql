@@ -1,4 +1,4 @@
--- ## Window: the last 20 qualifying games of the season, the date's own included (§2.2, §3.1)
+-- ## Window: the last 20 qualifying games of the season up to {window_end} (§2.2, §3.1)
 SELECT game_number AS "#", CASE WHEN game_number <= 10 THEN 'last 10 and 20' ELSE 'last 20' END AS role,
     game_date, game_id, team_abbr AS team, minutes_played AS minutes, paint_attempts AS paint_att, paint_makes AS paint_made,
     mid_range_attempts AS mid_att, mid_range_makes AS mid_made, three_pt_attempts AS three_att, three_pt_makes AS three_made,

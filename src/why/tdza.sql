@@ -1,4 +1,4 @@
--- ## Window: the last 15 games of the season, the date's own included (§2.2)
+-- ## Window: the last 15 games of the season up to {window_end} (§2.2)
 SELECT game_number AS "#", game_date, game_id, opponent_team_abbr AS opponent,
     opp_paint_makes AS paint_made, opp_paint_attempts AS paint_att, opp_mid_range_makes AS mid_made, opp_mid_range_attempts AS mid_att,
     opp_three_pt_makes AS three_made, opp_three_pt_attempts AS three_att, points_in_paint_allowed AS paint_points,
@@ -17,7 +17,7 @@ SELECT concat(count(*), ' of 15 games') AS games, coalesce(sum(opp_paint_makes),
     sum((opponent_pace * 10)::BIGINT)::DOUBLE / 10::DOUBLE / count(opponent_pace)::DOUBLE AS pace, count(opponent_pace)::BIGINT AS pace_games
 FROM team_window WHERE game_number <= 15 HAVING count(*) > 0
 
--- ## League averages: of the teams with 10 games in the 31 days up to the date and all three ratios; fewer than 10 such teams mean the defaults (§2.3, §3.2)
+-- ## League averages: of the teams with 10 games in the 30 days before the date and up to {window_end}, and all three ratios; fewer than 10 such teams mean the defaults (§2.3, §3.2)
 -- In whole numbers of 2^-57 the sum of the ratios is exact, as the processor's is.
 SELECT count(*)::BIGINT AS teams, CASE WHEN count(*) < 10 THEN 'defaults' ELSE 'averages of the teams' END AS taken,
     CASE WHEN count(*) < 10 THEN 0.580::DOUBLE ELSE sum((paint * 144115188075855872)::BIGINT)::BIGINT::DOUBLE / 144115188075855872 / count(*) END AS paint,
@@ -26,7 +26,7 @@ SELECT count(*)::BIGINT AS teams, CASE WHEN count(*) < 10 THEN 'defaults' ELSE '
 FROM (
     SELECT sum(opp_paint_makes) / nullif(sum(opp_paint_attempts), 0) AS paint, sum(opp_mid_range_makes) / nullif(sum(opp_mid_range_attempts), 0) AS mid,
         sum(opp_three_pt_makes) / nullif(sum(opp_three_pt_attempts), 0) AS three
-    FROM team_games WHERE game_date BETWEEN {date} - 30 AND {date}
+    FROM team_games WHERE game_date BETWEEN {date} - 30 AND {window_end}
     GROUP BY defending_team_abbr HAVING count(*) >= 10)
 WHERE paint IS NOT NULL AND mid IS NOT NULL AND three IS NOT NULL
 

@@ -16,6 +16,7 @@ use putback::progress::Silent;
 use putback::store::{Owner, Store, WriteLock, read_month_file};
 use putback::sync::sync;
 use putback::warehouse::dir::DirWarehouse;
+use putback::windows::WindowEnd;
 
 use crate::compare::{Comparison, compare};
 
@@ -101,7 +102,7 @@ fn run_everything(warehouse: &Path, store: &Store) -> Result<(), String> {
         processors: putback::processors::ProcessorId::ALL.to_vec(),
         force: false,
         engine: EngineSettings { threads: 2, memory_limit: None, temp_dir: store.root().join("spill") },
-        context: RunContext { timestamp: chrono::DateTime::UNIX_EPOCH },
+        context: RunContext { timestamp: chrono::DateTime::UNIX_EPOCH, windows: WindowEnd::default() },
     };
     compute(&lock, &request, &Silent).map_err(text).map(drop)
 }

@@ -74,7 +74,7 @@ impl Processor for Mlfs {
         let lineage = session.query(include_str!("lineage.sql"))?;
         let lineage = Arc::new(Lineage::new(&Facts(&lineage), SOURCE_HASHES));
         let beside = session.try_clone()?;
-        beside.set_plan(dates)?;
+        beside.set_plan(dates, context.windows)?;
         let mut games = MonthReader::new(beside.stream(include_str!("games.sql"))?, "game_date");
         let mut league = League::default();
         let months: Vec<_> = by_month(dates).collect();
@@ -93,7 +93,7 @@ impl Processor for Mlfs {
                 gathered = months.len().min(index + (at_a_time / rows.max(1)).max(1));
                 let dates: Vec<_> = months[index..gathered].iter().flat_map(|(_, dates)| *dates).copied().collect();
                 drop(reader.take());
-                session.set_plan(&dates)?;
+                session.set_plan(&dates, context.windows)?;
                 reader = Some(MonthReader::new(session.stream(include_str!("query.sql"))?, "game_date"));
             }
             let reader = reader.as_mut().expect("months are gathered in their order");

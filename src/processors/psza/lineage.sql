@@ -18,6 +18,6 @@ SELECT plan.game_date, newest.row_processed_last.hash AS source_hash
 FROM plan
 JOIN newest
     ON newest.season = plan.season_year
-    AND newest.game_date <= plan.game_date
-    AND (newest.next_game_date IS NULL OR newest.next_game_date > plan.game_date)
+    AND newest.game_date <= plan.window_end
+    AND (newest.next_game_date IS NULL OR newest.next_game_date > plan.window_end)
 ORDER BY plan.game_date

@@ -87,7 +87,7 @@ fn score(
     let mut run = Run::default();
     let mut windows = windows.into_iter().peekable();
     for (index, &date) in dates.iter().enumerate() {
-        while let Some(window) = windows.next_if(|window| window.from <= date) {
+        while let Some(window) = windows.next_if(|window| window.from <= context.windows.last_day(date)) {
             run.stand(window.into());
         }
         run.end_date(date);

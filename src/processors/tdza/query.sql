@@ -59,8 +59,8 @@ team_window AS (
     FROM plan
     JOIN running
         ON running.season = plan.season_year
-        AND running.game_date <= plan.game_date
-        AND (running.next_game_date IS NULL OR running.next_game_date > plan.game_date)
+        AND running.game_date <= plan.window_end
+        AND (running.next_game_date IS NULL OR running.next_game_date > plan.window_end)
 ),
 -- §2.3, §3.2: 31 days, no season bound; SUM is NULL where every value is.
 league_window AS (
@@ -70,7 +70,7 @@ league_window AS (
         sum(opp_mid_range_makes) AS league_mid_range_makes, sum(opp_mid_range_attempts) AS league_mid_range_attempts,
         sum(opp_three_pt_makes) AS league_three_pt_makes, sum(opp_three_pt_attempts) AS league_three_pt_attempts
     FROM plan
-    JOIN games ON games.game_date BETWEEN plan.game_date - 30 AND plan.game_date
+    JOIN games ON games.game_date BETWEEN plan.game_date - 30 AND plan.window_end
     GROUP BY ALL
     HAVING count(*) >= 10
 ),
@@ -89,8 +89,8 @@ lineage AS (
     FROM plan
     JOIN newest
         ON newest.season = plan.season_year
-        AND newest.game_date <= plan.game_date
-        AND (newest.next_game_date IS NULL OR newest.next_game_date > plan.game_date)
+        AND newest.game_date <= plan.window_end
+        AND (newest.next_game_date IS NULL OR newest.next_game_date > plan.window_end)
 )
 SELECT
     analysis_date, team_abbr, games_so_far::BIGINT AS games_so_far,

@@ -1,10 +1,14 @@
 //! Incidents of computing and publishing.
 
+use std::collections::BTreeMap;
+
 use insta::assert_snapshot;
 use putback::catalog::Table;
+use putback::processors::ProcessorId;
+use putback::store::Store;
 use serde_json::Value;
 
-use super::{GAMES, edit, published, published_features, run, story};
+use super::{DEFENSE, GAMES, edit, on_december_1, published, published_features, run, story};
 use crate::fixture::{Desk, RANGE};
 
 #[test]
@@ -150,6 +154,75 @@ fn row_35_a_gap_in_phase_4_is_seen() {
       MLFS pending on 6 dates: 2023-11-01 to 2023-11-06
       MLFS stale on 32 dates: 2023-11-08 to 2023-12-10
     ");
+}
+
+const DECEMBER_1: [&str; 2] = ["--date", "2023-12-01"];
+
+/// Digests of what each processor made of December 1, volatile columns left out.
+fn content(desk: &Desk, compute: &[&str]) -> BTreeMap<ProcessorId, String> {
+    assert_eq!(desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE).code, 0);
+    let computed = desk.run(&[&["compute", "-q"], compute].concat(), &DECEMBER_1);
+    // 3: two of the four processors were not asked for.
+    let expected = if compute.contains(&"--processor") { 3 } else { 0 };
+    assert_eq!(computed.code, expected, "{}", computed.stderr);
+    let manifest = Store::at(desk.path("putback-store")).phase4().expect("a manifest");
+    let date = "2023-12-01".parse().expect("a date");
+    let of = |id| Some((id, manifest.record(id, date)?.hash.clone()));
+    ProcessorId::ALL.into_iter().filter_map(of).collect()
+}
+
+/// Other results of the games of December 1.
+fn change_results(desk: &Desk) {
+    edit(desk, GAMES, &on_december_1(GAMES, "paint_attempts", "paint_attempts + 3"));
+    edit(desk, GAMES, &on_december_1(GAMES, "points", "points + 6"));
+    edit(desk, DEFENSE, &on_december_1(DEFENSE, "opp_paint_attempts", "opp_paint_attempts + 5"));
+}
+
+/// The reference's windows hold the games of their own date; those that end on the day before know nothing of it.
+#[test]
+fn row_38_features_know_the_result() {
+    let (known, free) = (Desk::new(), Desk::new());
+    let (with_same_day, without) = (content(&known, &[]), content(&free, &["--windows", "day-before"]));
+    // They are as if the date's games had not been played.
+    let before = Desk::new();
+    for (table, name) in [(GAMES, "player_game_summary"), (DEFENSE, "team_defense_game_summary")] {
+        edit(&before, table, &format!("SELECT * FROM {name} WHERE game_date <> DATE '2023-12-01'"));
+    }
+    let unplayed = content(&before, &["--processor", "tdza", "--processor", "psza"]);
+    for id in [ProcessorId::Tdza, ProcessorId::Psza] {
+        assert_eq!(without[&id], unplayed[&id], "{id}");
+        assert_ne!(without[&id], with_same_day[&id], "{id}");
+    }
+    // Nothing but what comes from these windows is another.
+    let differing =
+        json(&free, &["diff", "--with", &format!("store:{}", known.path("putback-store").display())], &DECEMBER_1);
+    let columns = |table: &str| {
+        let tables = differing.as_array().expect("tables");
+        let of =
+            tables.iter().find(|of| of["table"].as_str().is_some_and(|name| name.ends_with(table))).expect("a table");
+        of["columns"].as_object().expect("columns").keys().cloned().collect::<Vec<_>>().join(" ")
+    };
+    assert_snapshot!(columns("player_composite_factors"), @"data_completeness_pct data_hash has_warnings missing_data_fields shot_zone_context_json shot_zone_mismatch_score source_team_defense_hash total_composite_adjustment warning_details");
+    assert_snapshot!(columns("ml_feature_store_v2"), @"data_hash data_quality_issues feature_quality_score features source_composite_hash source_team_defense_hash");
+    // Other results change the one and not the other.
+    for desk in [&known, &free] {
+        change_results(desk);
+    }
+    assert_eq!(content(&free, &["--windows", "day-before"]), without);
+    assert_ne!(content(&known, &[]), with_same_day);
+    // It is said wherever the rows are shown or published, and the checks know of it.
+    let status = free.run(&["status"], &DECEMBER_1).stdout;
+    let said: Vec<&str> = status.lines().filter(|line| line.contains("unlike the reference")).collect();
+    assert_eq!(said.len(), 4, "{status}");
+    let published = free.run(&["upload", "--to", "dir:published"], &DECEMBER_1);
+    assert_eq!(published.code, 0, "{}", published.stderr);
+    assert!(
+        published.stderr.contains("note: windows end on the day before, unlike the reference's: 1 date, 2023-12-01")
+    );
+    let why = free.run(&["why", "tdza", "BOS", "2023-12-01"], &[]).stdout;
+    assert!(why.contains("of the season up to 2023-11-30") && !why.contains("20231201_"), "{why}");
+    // The reference's windows again.
+    assert_eq!(content(&free, &[]), content(&known, &[]));
 }
 
 #[test]

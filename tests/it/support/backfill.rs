@@ -9,6 +9,7 @@ use putback::processors::RunContext;
 use putback::progress::Silent;
 use putback::store::{Owner, Store, WriteLock, read_month_file};
 use putback::warehouse::dir::DirWarehouse;
+use putback::windows::WindowEnd;
 use tempfile::TempDir;
 
 use super::rows::{Row, row, rows_of};
@@ -67,7 +68,7 @@ pub fn engine_settings(dir: &std::path::Path) -> EngineSettings {
 /// A run at noon of 2026-01-01.
 pub fn run_context() -> RunContext {
     let timestamp: DateTime<Utc> = "2026-01-01T12:00:00Z".parse().expect("a timestamp");
-    RunContext { timestamp }
+    RunContext { timestamp, windows: WindowEnd::default() }
 }
 
 /// Adds the schedule and one harmless row to every required input without rows.

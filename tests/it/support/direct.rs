@@ -77,7 +77,7 @@ impl<'a> Desk<'a> {
     }
 
     fn run(self, date: NaiveDate) -> DirectOutput {
-        self.session.set_plan(&[date]).expect("a plan");
+        self.session.set_plan(&[date], run_context().windows).expect("a plan");
         let mut outputs = Vec::new();
         let mut take = |output| {
             outputs.push(output);

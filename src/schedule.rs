@@ -18,6 +18,7 @@ const FINAL: i64 = 3;
 #[derive(Debug, Clone, Default)]
 pub struct Schedule {
     game_dates: BTreeSet<NaiveDate>,
+    team_dates: BTreeMap<String, BTreeSet<NaiveDate>>,
     opening_nights: BTreeMap<Season, NaiveDate>,
 }
 
@@ -61,6 +62,9 @@ impl Schedule {
             let both_nba = is_nba_team(text("home_team_tricode", row)) && is_nba_team(text("away_team_tricode", row));
             if counts && both_nba && !flag("is_all_star", row) {
                 self.game_dates.insert(date);
+                for team in ["home_team_tricode", "away_team_tricode"] {
+                    self.team_dates.entry(text(team, row).to_owned()).or_default().insert(date);
+                }
             }
         }
     }
@@ -76,6 +80,17 @@ impl Schedule {
     /// Dates with a finished regular-season, play-in or playoff game between two of the 30 teams.
     pub fn game_dates(&self, ranges: &DateRanges) -> Vec<NaiveDate> {
         self.game_dates.iter().copied().filter(|&date| ranges.contains(date)).collect()
+    }
+
+    /// The game dates of each team, ascending.
+    pub fn team_dates(&self) -> &BTreeMap<String, BTreeSet<NaiveDate>> {
+        &self.team_dates
+    }
+
+    /// Games of the season up to a date, of the team that has most.
+    pub fn most_games(&self, date: NaiveDate) -> usize {
+        let season = Season::of(date).window_start()..=date;
+        self.team_dates.values().map(|dates| dates.range(season.clone()).count()).max().unwrap_or(0)
     }
 
     pub fn opening_nights(&self) -> &BTreeMap<Season, NaiveDate> {

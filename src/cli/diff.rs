@@ -26,8 +26,9 @@ const LISTED: usize = 12;
 /// Compare the computed outputs with what a warehouse or another store holds, to the cell
 ///
 /// Dates are compared by content first, then rows and columns of those that differ. BigQuery is asked for rows,
-/// keys and hashes of each date first, and sends only the dates that differ. Volatile columns and noise of
-/// doubles are counted apart. Ends with status 9 when anything else differs.
+/// keys and hashes of each date first, and sends only the dates that differ. Rows that differ only in hashes of what
+/// they were made from (lineage), in noise of doubles or in volatile columns are counted apart. Ends with status 9 when
+/// anything but noise and volatile columns differs.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  putback diff --year 2024 --with dir:published\n  \
     putback diff --with store:other-store --cells cells.parquet")]
@@ -131,10 +132,23 @@ fn note_stale(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<()
 }
 
 fn lines(tables: &[TableDiff]) -> Vec<String> {
-    let header = ["Table", "Equal dates", "Differing", "New", "Vanished", "Changed", "Noise only", "Volatile only"];
+    let header = [
+        "Table",
+        "Equal dates",
+        "Differing",
+        "New",
+        "Vanished",
+        "Changed",
+        "Lineage only",
+        "Noise only",
+        "Volatile only",
+    ];
     let rows = tables.iter().map(|table| {
         let mut row = vec![table.table.clone(), table.equal_dates.to_string(), table.dates.len().to_string()];
-        row.extend([table.added, table.removed, table.changed, table.noise_only, table.volatile_only].map(thousands));
+        row.extend(
+            [table.added, table.removed, table.changed, table.lineage_only, table.noise_only, table.volatile_only]
+                .map(thousands),
+        );
         row
     });
     let mut lines = vec![text_table(&header, rows.collect(), 1)];
@@ -150,7 +164,7 @@ fn lines(tables: &[TableDiff]) -> Vec<String> {
         for (date, of_date) in &table.dates {
             let year = years.entry(date.year()).or_default();
             year.0 += 1;
-            year.1 += of_date.added + of_date.removed + of_date.changed;
+            year.1 += of_date.added + of_date.removed + of_date.changed + of_date.lineage_only;
         }
         let years =
             years.iter().map(|(year, (dates, rows))| format!("{year}: {dates} dates, {} rows", thousands(*rows)));

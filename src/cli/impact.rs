@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use clap::Args;
+use serde_json::json;
 
 use super::exit::ExitCode;
 use super::output::{Printer, text_table};
 use super::range::RangeArgs;
 use super::settings::{GlobalArgs, Settings};
 use super::upload::stale_in;
-use crate::calendar::{DateRanges, Season};
+use crate::calendar::{DateRange, DateRanges, Season};
 use crate::catalog::{Role, Table};
 use crate::error::{Error, ErrorKind, Result};
-use crate::processors::{self, ProcessorId};
+use crate::processors::{self, Input, ProcessorId};
 use crate::progress::Silent;
 use crate::schedule::Schedule;
 use crate::store::Store;
@@ -21,8 +22,9 @@ use crate::upload::PublishSet;
 
 /// What must be computed and published again when Phase 3 of some dates changes
 ///
-/// By the look-back of each processor, and from each processor to those that read it. With
-/// --since-publish: what did change since this store last published.
+/// By the look-back of each processor, and from each processor to those that read it; of these, the dates with values
+/// that can be others, by the games in the windows. With --since-publish: what did change since this store last
+/// published.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  putback impact --date 2024-01-15\n  \
     putback impact --date 2024-01-15 --table team_defense_game_summary\n  \
@@ -48,14 +50,25 @@ pub fn run(args: &ImpactArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     if ranges.is_empty() {
         return Err(Error::new(ErrorKind::Usage, "no range is given").hint("add --date 2024-01-15, or --year 2024"));
     }
-    let dates = match args.since_publish {
-        true => since_publish(&settings, &store, &ranges, args.table)?,
-        false => looking_back(&store, &ranges, args.table)?,
-    };
+    if args.since_publish {
+        let dates = since_publish(&settings, &store, &ranges, args.table)?;
+        match printer.is_json() {
+            true => printer.json(&dates.into_iter().collect::<BTreeMap<_, _>>()),
+            false => printer.line(text(&dates)),
+        }
+        return Ok(ExitCode::Done);
+    }
+    let reach = looking_back(&store, &ranges, args.table)?;
     if printer.is_json() {
-        printer.json(&dates.into_iter().collect::<BTreeMap<_, _>>());
+        let of =
+            |(name, Reach { again, values })| (name, json!({ "computed_again": again, "values_can_change": values }));
+        printer.json(&reach.into_iter().map(of).collect::<BTreeMap<_, _>>());
     } else {
-        printer.line(text(&dates));
+        printer.line(reach_text(&reach));
+        if reach.iter().any(|(_, reach)| reach.again != reach.values) {
+            printer.line("");
+            printer.line("On the other dates only hashes of what the rows were made from change.");
+        }
     }
     Ok(ExitCode::Done)
 }
@@ -75,7 +88,16 @@ fn since_publish(settings: &Settings, store: &Store, ranges: &DateRanges, table:
     Ok(outputs.collect())
 }
 
-fn looking_back(store: &Store, ranges: &DateRanges, table: Option<Table>) -> Result<Dates> {
+/// What a change reaches.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Reach {
+    /// Dates whose look-back holds the change, and what reads them.
+    again: BTreeSet<NaiveDate>,
+    /// Of these, dates with a row whose values can be others.
+    values: BTreeSet<NaiveDate>,
+}
+
+fn looking_back(store: &Store, ranges: &DateRanges, table: Option<Table>) -> Result<Vec<(String, Reach)>> {
     if let Some(table) = table.filter(|table| table.role() == Role::Output) {
         return Err(Error::new(ErrorKind::Usage, format!("{table} is an output"))
             .hint("name a Phase 3 table, like player_game_summary"));
@@ -95,7 +117,38 @@ fn looking_back(store: &Store, ranges: &DateRanges, table: Option<Table>) -> Res
     // Bootstrap dates have no rows, whatever changes.
     let calendar = crate::compute::calendar(&schedule, &Silent);
     let possible = game_dates.into_iter().filter(|date| !calendar.is_bootstrap(*date).unwrap_or(false));
-    Ok(affected(&possible.collect::<Vec<_>>(), ranges, table))
+    let possible: Vec<NaiveDate> = possible.collect();
+    let in_look_back = |input: &Input, date: NaiveDate| {
+        let first = input.look_back.first_day(date);
+        ranges.iter().any(|range| range.from <= date && range.to >= first)
+    };
+    let again = affected(&possible, ranges, table, in_look_back);
+    let defense = defense_reach(&schedule, ranges);
+    let values = affected(&possible, ranges, table, |input, date| match input.table {
+        Table::TeamDefenseGameSummary => defense.contains(date),
+        _ => in_look_back(input, date),
+    });
+    let both = again.into_iter().zip(values);
+    Ok(both.map(|((id, again), (_, values))| (format!("{id} {}", id.output()), Reach { again, values })).collect())
+}
+
+/// Games in a window of TDZA (§2.2), and days of its league averages before the date (§2.3).
+const WINDOW_GAMES: usize = 15;
+const LEAGUE_DAYS: Days = Days::new(30);
+
+/// The days on which TDZA has a value that rests on a game of the changed days: those of the game's teams until they have
+/// played 15 more, and those of every team while the game counts in the league averages.
+fn defense_reach(schedule: &Schedule, changed: &DateRanges) -> DateRanges {
+    let mut days: Vec<DateRange> = Vec::new();
+    for dates in schedule.team_dates().values() {
+        let dates: Vec<NaiveDate> = dates.iter().copied().collect();
+        for (index, &date) in dates.iter().enumerate().filter(|(_, date)| changed.contains(**date)) {
+            let season_end = Season::starting_in(Season::of(date).start_year() + 1).window_start() - Days::new(1);
+            let leaves = dates.get(index + WINDOW_GAMES).map_or(season_end, |next| *next - Days::new(1));
+            days.push(DateRange { from: date, to: leaves.min(season_end).max(date + LEAGUE_DAYS) });
+        }
+    }
+    days.into_iter().collect()
 }
 
 /// Whether a game date is one, and when the season opened, is for the schedule to say: of a season in which it
@@ -104,17 +157,18 @@ fn reads_schedule(date: NaiveDate, changed: &DateRanges) -> bool {
     changed.iter().any(|range| (Season::of(range.from)..=Season::of(range.to)).contains(&Season::of(date)))
 }
 
-/// Game dates whose look-back holds a changed day, and the same dates further down.
-fn affected(game_dates: &[NaiveDate], changed: &DateRanges, only: Option<Table>) -> Dates {
+/// Game dates that a change of an input reaches, by what `reaches` says of the input, and the same dates further down.
+fn affected(
+    game_dates: &[NaiveDate],
+    changed: &DateRanges,
+    only: Option<Table>,
+    reaches: impl Fn(&Input, NaiveDate) -> bool,
+) -> BTreeMap<ProcessorId, BTreeSet<NaiveDate>> {
     let mut by_processor: BTreeMap<ProcessorId, BTreeSet<NaiveDate>> = BTreeMap::new();
     for processor in processors::all() {
         let mut dates: BTreeSet<NaiveDate> = BTreeSet::new();
         for input in processor.inputs().iter().filter(|input| only.is_none_or(|table| table == input.table)) {
-            let reads = |date: &&NaiveDate| {
-                let first = input.look_back.first_day(**date);
-                changed.iter().any(|range| range.from <= **date && range.to >= first)
-            };
-            dates.extend(game_dates.iter().filter(reads));
+            dates.extend(game_dates.iter().filter(|date| reaches(input, **date)));
         }
         if only == Some(Table::Schedule) {
             dates.extend(game_dates.iter().filter(|date| reads_schedule(**date, changed)));
@@ -124,15 +178,24 @@ fn affected(game_dates: &[NaiveDate], changed: &DateRanges, only: Option<Table>)
         }
         by_processor.insert(processor.id(), dates);
     }
-    by_processor.into_iter().map(|(id, dates)| (format!("{id} {}", id.output()), dates)).collect()
+    by_processor
+}
+
+fn span(dates: &BTreeSet<NaiveDate>) -> String {
+    let span = dates.first().zip(dates.last());
+    span.map_or_else(|| "nothing".to_owned(), |(first, last)| format!("{first} to {last}"))
+}
+
+fn reach_text(reach: &[(String, Reach)]) -> String {
+    let rows = reach.iter().map(|(name, Reach { again, values })| {
+        vec![name.clone(), span(again), again.len().to_string(), span(values), values.len().to_string()]
+    });
+    let header = ["Output", "Computed again", "Game dates", "Values can change", "Game dates"];
+    text_table(&header, rows.collect(), 5)
 }
 
 fn text(dates: &Dates) -> String {
-    let rows = dates.iter().map(|(name, dates)| {
-        let span = dates.first().zip(dates.last());
-        let span = span.map_or_else(|| "nothing".to_owned(), |(first, last)| format!("{first} to {last}"));
-        vec![name.clone(), span, dates.len().to_string()]
-    });
+    let rows = dates.iter().map(|(name, dates)| vec![name.clone(), span(dates), dates.len().to_string()]);
     text_table(&["Output", "Between", "Game dates"], rows.collect(), 2)
 }
 
@@ -144,15 +207,18 @@ mod tests {
     fn a_change_reaches_later_dates_of_the_season_and_what_reads_them() {
         let date = |text: &str| text.parse::<NaiveDate>().expect("a date");
         let games = ["2023-12-01", "2024-01-15", "2024-02-20", "2024-11-05", "2027-01-20"].map(date);
-        let changed = [crate::calendar::DateRange { from: games[1], to: games[1] }].into_iter().collect();
-        let dates = affected(&games, &changed, Some(Table::TeamDefenseGameSummary));
-        let dates: BTreeMap<String, BTreeSet<NaiveDate>> = dates.into_iter().collect();
-        let of = |id: ProcessorId| dates[&format!("{id} {}", id.output())].iter().copied().collect::<Vec<_>>();
+        let changed: DateRanges = [DateRange { from: games[1], to: games[1] }].into_iter().collect();
+        let in_look_back = |input: &Input, date: NaiveDate| {
+            let first = input.look_back.first_day(date);
+            changed.iter().any(|range| range.from <= date && range.to >= first)
+        };
+        let dates = affected(&games, &changed, Some(Table::TeamDefenseGameSummary), in_look_back);
+        let of = |id: ProcessorId| dates[&id].iter().copied().collect::<Vec<_>>();
         assert_eq!(of(ProcessorId::Tdza), [games[1], games[2]]);
         assert_eq!(of(ProcessorId::Psza), []);
         assert_eq!(of(ProcessorId::Mlfs), [games[1], games[2]]);
-        let dates: BTreeMap<_, _> = affected(&games, &changed, None).into_iter().collect();
+        let dates = affected(&games, &changed, None, in_look_back);
         // Three years of games against an opponent.
-        assert_eq!(dates[&format!("MLFS {}", Table::MlFeatureStore)].len(), 3);
+        assert_eq!(dates[&ProcessorId::Mlfs].len(), 3);
     }
 }

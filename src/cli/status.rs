@@ -12,7 +12,6 @@ use super::range::RangeArgs;
 use super::recorder::{RunRecord, records, run_dir};
 use super::settings::{GlobalArgs, Settings};
 use super::{remote, run_log};
-use crate::calendar::DateRanges;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::progress::Silent;
@@ -124,8 +123,7 @@ fn judged(settings: &Settings, store: &Store, schedule: &Schedule, dates: &[Naiv
     let stale = crate::compute::stale_dates(&phase3, &phase4, dates);
     let (validations, calendar) =
         (Validations::load(store, &settings.catalogue), crate::compute::calendar(schedule, &Silent));
-    let scheduled = schedule.game_dates(&DateRanges::everything());
-    let evidence = Evidence { stale, validations: &validations, calendar: &calendar, schedule: &scheduled };
+    let evidence = Evidence { stale, validations: &validations, calendar: &calendar, schedule };
     Ok(StatusReport::judged(&phase4, dates, evidence))
 }
 

@@ -226,16 +226,7 @@ impl<'a> Run<'a> {
 
     fn plan(&self, processor: &'static dyn Processor) -> Result<ProcessorPlan> {
         let fingerprints = Fingerprints::new(self.phase3, &self.phase4, self.request.daily_cache);
-        plan_processor(
-            processor,
-            &self.request.ranges,
-            &self.dates,
-            &self.calendar,
-            &self.phase4,
-            &fingerprints,
-            self.request.force,
-            self.request.context.windows,
-        )
+        plan_processor(processor, self.request, &self.dates, &self.calendar, &self.phase4, &fingerprints)
     }
 
     /// Input tables once, then the upstream tables of the step, which are committed by now.

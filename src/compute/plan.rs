@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 
-use super::ProcessorReport;
 use super::fingerprint::Fingerprints;
+use super::{ComputeRequest, ProcessorReport};
 use crate::calendar::{BOOTSTRAP_DAYS, DateRanges, Month, SeasonCalendar};
 use crate::catalog::Table;
 use crate::error::Result;
 use crate::processors::{Processor, ProcessorId};
 use crate::progress::{Event, Observer};
 use crate::store::{DateState, Phase4Manifest, Store};
-use crate::windows::WindowEnd;
 
 /// One processor's share of a computation.
 #[derive(Debug)]
@@ -45,17 +44,15 @@ impl ProcessorPlan {
     }
 }
 
-/// Sorts dates into computed, settled without computing, and unchanged. `dates` are the game dates of
-/// `ranges`, ascending.
+/// Sorts dates into computed, settled without computing, and unchanged. `dates` are the game dates of the
+/// request, ascending.
 pub(super) fn plan_processor(
     processor: &'static dyn Processor,
-    ranges: &DateRanges,
+    request: &ComputeRequest,
     dates: &[NaiveDate],
     calendar: &SeasonCalendar,
     phase4: &Phase4Manifest,
     fingerprints: &Fingerprints<'_>,
-    force: bool,
-    windows: WindowEnd,
 ) -> Result<ProcessorPlan> {
     let mut plan = ProcessorPlan {
         id: processor.id(),
@@ -75,17 +72,17 @@ pub(super) fn plan_processor(
             }
             continue;
         }
-        let inputs = fingerprints.of(processor, date, windows);
+        let inputs = fingerprints.of(processor, date, request.context.windows);
         // A date that failed on the same inputs would fail again.
         let is_current = known.is_some_and(|record| record.version == processor.version() && record.inputs == inputs);
-        if is_current && !force {
+        if is_current && !request.force {
             plan.unchanged.push(date);
         } else {
             plan.to_run.push(date);
             plan.fingerprints.push(inputs);
         }
     }
-    plan.settled.extend(dates_without_games(processor.id(), ranges, dates, phase4, fingerprints));
+    plan.settled.extend(dates_without_games(processor.id(), &request.ranges, dates, phase4, fingerprints));
     plan.settled.sort_by_key(|(date, _)| *date);
     Ok(plan)
 }

@@ -53,6 +53,8 @@ pub struct TableDiff {
     pub removed: u64,
     /// Rows with a value that differs by more than noise, or with another hash and no cause for it.
     pub changed: u64,
+    /// Rows that differ only in hashes of what they were made from: their values are the same.
+    pub lineage_only: u64,
     /// Rows that differ in noise only.
     pub noise_only: u64,
     /// Rows that differ in volatile columns only.
@@ -66,12 +68,13 @@ pub struct DateDiff {
     pub added: u64,
     pub removed: u64,
     pub changed: u64,
+    pub lineage_only: u64,
 }
 
 impl TableDiff {
     /// Whether anything differs that is not noise or volatile.
     pub fn is_equal(&self) -> bool {
-        self.added + self.removed + self.changed == 0
+        self.added + self.removed + self.changed + self.lineage_only == 0
     }
 }
 
@@ -257,6 +260,9 @@ fn reason(table: Table, column: &Column) -> String {
     if name == HASH {
         return "'hash'".to_owned();
     }
+    if name.starts_with("source_") && name.ends_with("hash") {
+        return "'lineage'".to_owned();
+    }
     let is_noise = match (column.ty, column.repeated) {
         (ColumnType::Float64, false) => is_near(&format!("here.{name}"), &format!("there.{name}")),
         (ColumnType::Float64, true) => format!(
@@ -295,19 +301,26 @@ fn count(session: &Session, report: &mut TableDiff) -> Result<()> {
     let rows = session.query(&format!(
         "SELECT day, count(*) FILTER (is_new)::BIGINT, count(*) FILTER (is_gone)::BIGINT, \
          count(*) FILTER (has_value OR (has_hash AND NOT has_noise))::BIGINT, \
-         count(*) FILTER (has_noise AND NOT has_value)::BIGINT, \
-         count(*) FILTER (NOT (is_new OR is_gone OR has_value OR has_hash OR has_noise))::BIGINT \
+         count(*) FILTER (has_noise AND NOT (has_value OR has_lineage))::BIGINT, \
+         count(*) FILTER (NOT (is_new OR is_gone OR has_value OR has_hash OR has_noise OR has_lineage))::BIGINT, \
+         count(*) FILTER (has_lineage AND NOT (has_value OR (has_hash AND NOT has_noise)))::BIGINT \
          FROM (SELECT day, key, bool_or(reason = 'new') AS is_new, bool_or(reason = 'vanished') AS is_gone, \
          bool_or(reason = 'value') AS has_value, bool_or(reason = 'hash') AS has_hash, \
-         bool_or(reason = 'noise') AS has_noise {of_table} GROUP BY day, key) GROUP BY day ORDER BY day"
+         bool_or(reason = 'noise') AS has_noise, bool_or(reason = 'lineage') AS has_lineage {of_table} GROUP BY day, key) GROUP BY day ORDER BY day"
     ))?;
     let number = |column: usize, row: usize| rows.column(column).as_primitive::<Int64Type>().value(row).unsigned_abs();
     for row in 0..rows.num_rows() {
         let date = date_of_day(rows.column(0).as_primitive::<arrow::datatypes::Date32Type>().value(row));
-        let of_date = DateDiff { added: number(1, row), removed: number(2, row), changed: number(3, row) };
+        let of_date = DateDiff {
+            added: number(1, row),
+            removed: number(2, row),
+            changed: number(3, row),
+            lineage_only: number(6, row),
+        };
         report.added += of_date.added;
         report.removed += of_date.removed;
         report.changed += of_date.changed;
+        report.lineage_only += of_date.lineage_only;
         report.noise_only += number(4, row);
         report.volatile_only += number(5, row);
         if of_date != DateDiff::default() {
@@ -315,7 +328,7 @@ fn count(session: &Session, report: &mut TableDiff) -> Result<()> {
         }
     }
     let rows = session.query(&format!(
-        "SELECT column_name, count(*)::BIGINT {of_table} AND column_name IS NOT NULL AND reason IN ('value', 'hash') GROUP BY column_name"
+        "SELECT column_name, count(*)::BIGINT {of_table} AND column_name IS NOT NULL AND reason IN ('value', 'hash', 'lineage') GROUP BY column_name"
     ))?;
     for row in 0..rows.num_rows() {
         let name = rows.column(0).as_string::<i32>().value(row).to_owned();

@@ -6,8 +6,9 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::{FailureShare, Validations, failure_shares};
-use crate::calendar::SeasonCalendar;
+use crate::calendar::{DateRanges, SeasonCalendar};
 use crate::processors::ProcessorId;
+use crate::schedule::Schedule;
 use crate::store::{DateState, Phase4Manifest};
 use crate::windows::WindowEnd;
 
@@ -47,8 +48,20 @@ pub struct Evidence<'a> {
     pub stale: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
     pub validations: &'a Validations,
     pub calendar: &'a SeasonCalendar,
-    /// Every game date of the schedule.
-    pub schedule: &'a [NaiveDate],
+    pub schedule: &'a Schedule,
+}
+
+impl Evidence<'_> {
+    /// Whether a row is possible on a date that was not computed: not in bootstrap, and with as many games of some team as
+    /// a row needs. Whether a player has played in ten of them is for the computation to say.
+    fn is_possible(&self, processor: ProcessorId, date: NaiveDate) -> bool {
+        let games = match processor {
+            ProcessorId::Tdza => 15,
+            ProcessorId::Psza => 10,
+            ProcessorId::Pcf | ProcessorId::Mlfs => 0,
+        };
+        !self.calendar.is_bootstrap(date).unwrap_or(false) && self.schedule.most_games(date) >= games
+    }
 }
 
 /// Whether the dates of a year that were asked for are complete: of every processor done or empty by rule, nothing stale, and every
@@ -93,6 +106,9 @@ pub struct StatusRow {
     pub rows: u64,
     /// Failure rows by category.
     pub failures: BTreeMap<String, u64>,
+    /// Pending dates on which no row is possible.
+    #[serde(skip)]
+    impossible: usize,
     /// Dates on which a row is possible: not bootstrap and not empty by rule.
     pub possible: usize,
     /// Share of the possible dates that is done, in percent.
@@ -119,8 +135,10 @@ impl StatusReport {
                 .get(&row.processor)
                 .map_or(0, |dates| dates.iter().filter(|date| date.year() == row.year).count());
         }
+        report.leave_out_impossible(&evidence);
         report.take_validations(manifest, dates, evidence.validations);
-        report.verdicts = years(dates).map(|year| report.verdict(year, dates, &evidence)).collect();
+        let scheduled = evidence.schedule.game_dates(&DateRanges::everything());
+        report.verdicts = years(dates).map(|year| report.verdict(year, dates, &scheduled, &evidence.stale)).collect();
         report.shares = failure_shares(manifest, dates, evidence.calendar);
         report.stale = evidence.stale;
         report
@@ -185,15 +203,33 @@ impl StatusReport {
         }
     }
 
-    fn verdict(&self, year: i32, dates: &[NaiveDate], evidence: &Evidence<'_>) -> Verdict {
+    /// Pending dates on which no row is possible are none of the possible ones.
+    fn leave_out_impossible(&mut self, evidence: &Evidence<'_>) {
+        let pending = self.not_done.iter().filter(|date| date.failed.is_none());
+        for date in pending.filter(|date| !evidence.is_possible(date.processor, date.date)) {
+            let is_of = |row: &&mut StatusRow| row.processor == date.processor && row.year == date.date.year();
+            if let Some(row) = self.rows.iter_mut().find(is_of) {
+                row.impossible += 1;
+            }
+        }
+        self.rows.iter_mut().for_each(StatusRow::finish);
+    }
+
+    fn verdict(
+        &self,
+        year: i32,
+        dates: &[NaiveDate],
+        schedule: &[NaiveDate],
+        stale: &BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
+    ) -> Verdict {
         let is_of_year = |date: &&NaiveDate| date.year() == year;
-        let open = self.open(year, &evidence.stale);
+        let open = self.open(year, stale);
         Verdict {
             year,
             dates: dates.iter().filter(is_of_year).count(),
-            dates_of_year: evidence.schedule.iter().filter(is_of_year).count(),
-            known_from: evidence.schedule.first().filter(is_of_year).copied(),
-            known_until: evidence.schedule.last().filter(is_of_year).copied(),
+            dates_of_year: schedule.iter().filter(is_of_year).count(),
+            known_from: schedule.first().filter(is_of_year).copied(),
+            known_until: schedule.last().filter(is_of_year).copied(),
             complete: open.is_empty(),
             open,
         }
@@ -273,6 +309,7 @@ impl StatusRow {
             pending: 0,
             rows: 0,
             failures: BTreeMap::new(),
+            impossible: 0,
             possible: 0,
             percent: 0.0,
             stale: 0,
@@ -280,7 +317,7 @@ impl StatusRow {
     }
 
     fn finish(&mut self) {
-        self.possible = self.dates - self.empty - self.skipped;
+        self.possible = self.dates - self.empty - self.skipped - self.impossible;
         self.percent = 100.0 * self.done as f64 / self.possible.max(1) as f64;
     }
 }

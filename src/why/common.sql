@@ -62,6 +62,46 @@ SELECT opponent_team_abbr, CASE WHEN yesterday THEN 0 ELSE 1 END, yesterday, com
     CASE WHEN minutes_10 IS NULL THEN 0 ELSE ((minutes_10 * 200000000 + games) // (2 * games))::DOUBLE / 1000000000 END, 0, NULL, NULL,
     ((usage_100 * 20000000 + usage_games) // (2 * usage_games))::DOUBLE / 1000000000, 0, NULL
 FROM pgs_of_player, week WHERE choice = 1 AND (SELECT is_synthetic FROM context_taken);
+-- The steps of PCF §3.1 to §3.6, with the defaults of §3.0 put in.
+CREATE OR REPLACE TEMP TABLE factor_steps AS
+WITH inputs AS (
+    SELECT
+        coalesce(back_to_back, false) AS b2b, coalesce(days_rest, 1) AS rest, coalesce(games_7, 3) AS games,
+        coalesce(minutes_7, 200::DOUBLE) AS minutes, coalesce(avg_minutes_7, 30::DOUBLE) AS average, coalesce(b2b_14, 0) AS b2bs,
+        coalesce(age, 25) AS age, coalesce(usage_projected, 25::DOUBLE) AS projected, coalesce(usage_7, 25::DOUBLE) AS baseline,
+        coalesce(stars_out, 0) AS stars, coalesce(pace_diff, 0::DOUBLE) AS pace_diff,
+        shot.player_lookup IS NOT NULL AS has_psza, defense.team_abbr IS NOT NULL AS has_tdza, shot.primary_scoring_zone AS primary_zone,
+        CASE primary_scoring_zone WHEN 'mid_range' THEN 'mid_range' WHEN 'perimeter' THEN 'three_pt' ELSE 'paint' END AS zone,
+        coalesce(CASE primary_scoring_zone WHEN 'mid_range' THEN mid_range_rate_last_10 WHEN 'perimeter' THEN three_pt_rate_last_10
+            ELSE paint_rate_last_10 END::DOUBLE, 50::DOUBLE) AS rate,
+        coalesce(CASE primary_scoring_zone WHEN 'mid_range' THEN mid_range_defense_vs_league_avg WHEN 'perimeter' THEN three_pt_defense_vs_league_avg
+            ELSE paint_defense_vs_league_avg END::DOUBLE, 0::DOUBLE) AS defense,
+        days_rest IS NOT NULL AS has_rest, usage_projected IS NOT NULL AS has_projected, context.pace_diff IS NOT NULL AS has_pace
+    FROM context_of_player AS context
+    LEFT JOIN player_shot_zone_analysis AS shot ON shot.analysis_date = {date} AND shot.player_lookup = '{key}'
+    LEFT JOIN team_defense_zone_analysis AS defense ON defense.analysis_date = {date} AND defense.team_abbr = nullif(context.opponent, '')
+),
+scored AS (
+    SELECT *,
+        greatest(0, least(100, 100 + CASE WHEN b2b THEN -15 WHEN rest >= 3 THEN 5 ELSE 0 END + CASE WHEN games >= 4 THEN -10 ELSE 0 END
+            + CASE WHEN minutes > 240 THEN -10 ELSE 0 END + CASE WHEN average > 35 THEN -8 ELSE 0 END
+            + CASE WHEN b2bs >= 2 THEN -12 WHEN b2bs = 1 THEN -5 ELSE 0 END + CASE WHEN age >= 35 THEN -10 WHEN age >= 30 THEN -5 ELSE 0 END)) AS fatigue,
+        least(rate / 50, 1::DOUBLE) AS weight, defense * least(rate / 50, 1::DOUBLE) AS weighted,
+        CASE WHEN baseline <> 0 THEN projected - baseline ELSE 0::DOUBLE END AS difference
+    FROM inputs
+),
+adjusted AS (
+    SELECT *,
+        (fatigue - 100) / 20::DOUBLE AS fatigue_adjustment,
+        CASE WHEN has_psza AND has_tdza
+            THEN greatest(-10::DOUBLE, least(10::DOUBLE, CASE WHEN abs(weighted) > 5 THEN weighted * 1.2::DOUBLE ELSE weighted END)) ELSE 0::DOUBLE END AS mismatch,
+        greatest(-3::DOUBLE, least(3::DOUBLE, pace_diff / 2)) AS pace,
+        CASE WHEN difference * 0.3::DOUBLE > 0 AND stars >= 2 THEN 1.3::DOUBLE WHEN difference * 0.3::DOUBLE > 0 AND stars = 1 THEN 1.15::DOUBLE ELSE 1::DOUBLE END AS boost
+    FROM scored
+)
+SELECT *, greatest(-3::DOUBLE, least(3::DOUBLE, difference * 0.3::DOUBLE * boost)) AS usage,
+    fatigue_adjustment + mismatch + pace + greatest(-3::DOUBLE, least(3::DOUBLE, difference * 0.3::DOUBLE * boost)) AS total
+FROM adjusted;
 -- The player's row on the date: of several the first, which §8.3 leaves open. `copies` multiplies read I (§2.2).
 CREATE OR REPLACE TEMP TABLE roster AS
 SELECT *, row_number() OVER newest AS choice, count(*) OVER () * count(*) OVER (PARTITION BY opponent_team_abbr) AS copies

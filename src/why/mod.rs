@@ -81,8 +81,9 @@ pub fn why(question: &Question<'_>) -> Result<Explanation> {
         _ => "",
     };
     let verdict = verdict(question, &session, &phase4, has_row)? + note;
-    // A section without rows says nothing, but for the stored row.
-    let sections = sections.into_iter().filter(|section| !section.rows.is_empty()).collect();
+    // A section without rows says nothing, and none says anything of a key that nobody has.
+    let is_known = has_row || is_known(question, &session)?;
+    let sections = sections.into_iter().filter(|section| is_known && !section.rows.is_empty()).collect();
     Ok(Explanation {
         table: question.processor.output().full_name().to_owned(),
         key: question.key.to_owned(),
@@ -183,6 +184,14 @@ fn texts(rows: &RecordBatch) -> Result<Vec<Vec<String>>> {
     (0..rows.num_rows())
         .map(|row| columns.iter().map(|column| Ok(text(column, row)?)).collect::<Result<Vec<_>>>())
         .collect()
+}
+
+/// Whether the key is a team of the 30, or a player of the inputs.
+fn is_known(question: &Question<'_>, session: &Session) -> Result<bool> {
+    match question.processor {
+        ProcessorId::Tdza => Ok(is_nba_team(question.key)),
+        _ => Ok(session.query(&fill(UNKNOWN_PLAYER, question))?.num_rows() == 0),
+    }
 }
 
 /// The rule in one sentence, for rows and for their absence.

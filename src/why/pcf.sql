@@ -44,23 +44,49 @@ SELECT step, points FROM (
         {'n': 4, 'step': 'more than 240 minutes in 7 days', 'points': CASE WHEN minutes > 240 THEN -10 ELSE 0 END},
         {'n': 5, 'step': 'more than 35 minutes a game', 'points': CASE WHEN average > 35 THEN -8 ELSE 0 END},
         {'n': 6, 'step': 'back to backs in 14 days: 2 or more, or 1', 'points': CASE WHEN b2bs >= 2 THEN -12 WHEN b2bs = 1 THEN -5 ELSE 0 END},
-        {'n': 7, 'step': 'age 35 or more, or 30', 'points': CASE WHEN age >= 35 THEN -10 WHEN age >= 30 THEN -5 ELSE 0 END}], recursive := true)
-    FROM (SELECT coalesce(back_to_back, false) AS b2b, coalesce(days_rest, 1) AS rest, coalesce(games_7, 3) AS games, coalesce(minutes_7, 200) AS minutes,
-            coalesce(avg_minutes_7, 30) AS average, coalesce(b2b_14, 0) AS b2bs, coalesce(age, 25) AS age FROM context_of_player))
+        {'n': 7, 'step': 'age 35 or more, or 30', 'points': CASE WHEN age >= 35 THEN -10 WHEN age >= 30 THEN -5 ELSE 0 END},
+        {'n': 8, 'step': 'fatigue score', 'points': fatigue}], recursive := true)
+    FROM factor_steps)
 ORDER BY n
 
--- ## Shot zone mismatch: the player's PSZA row against the TDZA row of the opponent; without one of them 0 (§3.2)
-SELECT context.opponent, shot.player_lookup IS NOT NULL AS psza_row, shot.primary_scoring_zone AS primary_zone,
+-- ## Shot zone mismatch: the player's PSZA row against the TDZA row of the opponent (§3.2)
+SELECT context.opponent, shot.primary_scoring_zone AS primary_zone,
     shot.paint_rate_last_10 AS paint_rate, shot.mid_range_rate_last_10 AS mid_rate, shot.three_pt_rate_last_10 AS three_rate,
-    defense.team_abbr IS NOT NULL AS tdza_row, defense.weakest_zone AS weak_zone, defense.paint_defense_vs_league_avg AS paint,
-    defense.mid_range_defense_vs_league_avg AS mid_range, defense.three_pt_defense_vs_league_avg AS three_pt,
-    CASE WHEN shot.player_lookup IS NULL OR defense.team_abbr IS NULL THEN NULL WHEN shot.primary_scoring_zone = 'mid_range' THEN 'mid_range'
-        WHEN shot.primary_scoring_zone = 'perimeter' THEN 'three_pt' ELSE 'paint' END AS scored_as
+    defense.weakest_zone AS weak_zone, defense.paint_defense_vs_league_avg AS paint,
+    defense.mid_range_defense_vs_league_avg AS mid_range, defense.three_pt_defense_vs_league_avg AS three_pt
 FROM context_of_player AS context
-LEFT JOIN player_shot_zone_analysis AS shot ON shot.analysis_date = {date} AND shot.player_lookup = '{key}'
-LEFT JOIN team_defense_zone_analysis AS defense ON defense.analysis_date = {date} AND defense.team_abbr = nullif(context.opponent, '')
+JOIN player_shot_zone_analysis AS shot ON shot.analysis_date = {date} AND shot.player_lookup = '{key}'
+JOIN team_defense_zone_analysis AS defense ON defense.analysis_date = {date} AND defense.team_abbr = nullif(context.opponent, '')
 
--- ## Stored row: fatigue_score - 100 over 20, plus the three scores unrounded as in the JSON, is the total (§3.1 to §3.9)
+-- ## Shot zone mismatch: defense in the primary zone x least(rate / 50, 1), x 1.2 beyond 5, within 10 (§3.2)
+SELECT zone, rate, weight, defense, weighted, CASE WHEN abs(weighted) > 5 THEN 1.2 ELSE 1.0 END AS boost, mismatch AS score
+FROM factor_steps WHERE has_psza AND has_tdza
+
+-- ## Shot zone mismatch: 0, because a row is absent (§3.2)
+SELECT CASE WHEN NOT has_psza THEN 'the player has no row of PSZA on the date' END AS psza,
+    CASE WHEN NOT has_tdza THEN 'the opponent has no row of TDZA on the date' END AS tdza, mismatch AS score
+FROM factor_steps WHERE NOT (has_psza AND has_tdza)
+
+-- ## Pace: the difference / 2, within 3 (§3.3)
+SELECT pace_diff AS difference, pace AS score FROM factor_steps
+
+-- ## Usage spike: (projected - baseline) x 0.3, a positive one x 1.15 or 1.3 with one star or more out, within 3 (§3.4)
+SELECT projected, baseline, difference, difference * 0.3::DOUBLE AS spike, stars AS stars_out, boost, usage AS score FROM factor_steps
+
+-- ## Total: (fatigue - 100) / 20, and the three scores unrounded; the four deferred scores are 0 (§3.1, §3.5, §3.6)
+SELECT fatigue_adjustment AS fatigue, mismatch, pace, usage, total FROM factor_steps
+
+-- ## Completeness: 20 points for each that is there (§3.7)
+SELECT has_rest AS days_rest, has_projected AS projected_usage_rate, has_pace AS pace_differential, has_psza AS player_shot_zone, has_tdza AS team_defense_zone,
+    20 * (has_rest::BIGINT + has_projected::BIGINT + has_pace::BIGINT + has_psza::BIGINT + has_tdza::BIGINT) AS pct
+FROM factor_steps
+
+-- ## Warnings: fatigue below 50, a mismatch beyond 8, a total beyond 12 (§3.8)
+SELECT CASE WHEN fatigue < 50 THEN 'EXTREME_FATIGUE' END AS fatigue, CASE WHEN abs(mismatch) > 8 THEN 'EXTREME_MATCHUP' END AS mismatch,
+    CASE WHEN abs(total) > 12 THEN 'EXTREME_ADJUSTMENT' END AS total
+FROM factor_steps WHERE fatigue < 50 OR abs(mismatch) > 8 OR abs(total) > 12
+
+-- ## Stored row: scores rounded to their columns, unrounded in the JSON (§3.9, §4)
 SELECT name, value FROM (SELECT COLUMNS(* EXCLUDE (data_quality_issues))::VARCHAR FROM player_composite_factors WHERE game_date = {date} AND player_lookup = '{key}')
     UNPIVOT INCLUDE NULLS (value FOR name IN (COLUMNS(*)))
 WHERE name SIMILAR TO '.*(_score|_adjustment|_json|completeness_pct|missing_data|warning|data_hash).*' AND name NOT SIMILAR TO 'source.*'

@@ -44,6 +44,14 @@ fn a_year_is_complete_only_when_it_was_validated() {
     // Computing alone proves nothing of the rows, and says so.
     let fresh = Desk::new();
     assert_eq!(fresh.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE).code, 0);
+    // What is possible is known before: the same as after the computation.
+    let possible = |desk: &Desk| {
+        let shown = desk.run(&["status", "--format", "json"], &RANGE);
+        let shown: serde_json::Value = serde_json::from_str(&shown.stdout).expect("one document");
+        let rows = shown["rows"].as_array().expect("rows").iter().map(|row| row["possible"].as_u64());
+        rows.collect::<Vec<_>>()
+    };
+    assert_eq!(possible(&fresh), possible(&desk));
     let computed = fresh.run(&["compute"], &RANGE).stdout;
     assert!(computed.contains("2023, 32 of 46 game dates: partial\n  not validated on 32 dates: "), "{computed}");
 }

@@ -5,13 +5,13 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Float64Array, ListArray, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::{DataType, Date32Type, Float64Type};
 use insta::assert_snapshot;
 use putback::catalog::Table;
 use putback::store::{Owner, Store, WriteLock, read_month_file, write_parquet};
 
 use crate::fixture::Desk;
-use crate::fixture::{RANGE, rows};
+use crate::fixture::{RANGE, rows, with_column};
 
 /// Some player with a row of every kind on the last date.
 fn player(desk: &Desk) -> String {
@@ -76,6 +76,47 @@ fn why_shows_the_labels_that_made_the_quality() {
         let quality: f64 = quality.expect("a score")[1].as_str().expect("text").parse().expect("a number");
         let shown = weights.iter().sum::<f64>() / 33.0;
         assert!((shown - quality).abs() <= 0.005_000_1, "{shown} {quality}: {}", outcome.stdout);
+    }
+}
+
+/// The steps of PCF that are shown make the scores that are stored, with contexts and without.
+#[test]
+fn why_shows_the_steps_that_made_the_scores() {
+    let desk = Desk::computed();
+    for (month, date) in [("2023-11", "2023-11-21"), ("2023-12", "2023-12-10")] {
+        let file = desk.path(&format!("published/nba_precompute.player_composite_factors/{month}.parquet"));
+        let rows = read_month_file(Table::PlayerCompositeFactors, &file).expect("a month file");
+        let players = rows.column_by_name("player_lookup").expect("a key").as_string::<i32>();
+        let dates = rows.column_by_name("game_date").expect("a date").as_primitive::<Date32Type>();
+        let day = Date32Type::from_naive_date(date.parse().expect("a date"));
+        for row in (0..rows.num_rows()).filter(|&row| dates.value(row) == day).step_by(16) {
+            let outcome = desk.run(&["why", "pcf", players.value(row), date, "--format", "json"], &[]);
+            let explained: serde_json::Value = serde_json::from_str(&outcome.stdout).expect("one document");
+            let sections = explained["sections"].as_array().expect("sections");
+            let number = |text: &serde_json::Value| -> f64 { text.as_str().expect("text").parse().expect("a number") };
+            let section = |start: &str| {
+                let starts = |section: &&serde_json::Value| {
+                    section["heading"].as_str().is_some_and(|text| text.starts_with(start))
+                };
+                sections.iter().find(starts).expect("a section")
+            };
+            let stored = |name: &str| {
+                let rows = section("Stored row")["rows"].as_array().expect("rows");
+                number(&rows.iter().find(|row| row[0] == name).expect("a column")[1])
+            };
+            let total = &section("Total")["rows"][0];
+            let fatigue = section("Fatigue")["rows"].as_array().expect("rows").last().expect("a score").clone();
+            for (shown, name, half) in [
+                (number(&fatigue[1]), "fatigue_score", 0.0),
+                (number(&total[1]), "shot_zone_mismatch_score", 0.05),
+                (number(&total[2]), "pace_score", 0.05),
+                (number(&total[3]), "usage_spike_score", 0.05),
+                (number(&total[4]), "total_composite_adjustment", 0.005),
+                (number(&section("Completeness")["rows"][0][5]), "data_completeness_pct", 0.0),
+            ] {
+                assert!((shown - stored(name)).abs() <= half + 1e-9, "{name}: {shown}: {}", outcome.stdout);
+            }
+        }
     }
 }
 
@@ -160,14 +201,14 @@ fn diff_tells_noise_from_values() {
 fn impact_follows_the_look_back_and_the_chain() {
     let desk = Desk::computed();
     let outcome = desk.run(&["impact", "--date", "2023-12-05", "--table", "team_defense_game_summary"], &[]);
-    assert_snapshot!(outcome.shown(), @r"
+    assert_snapshot!(outcome.shown(), @"
     exit status: 0
     --- stdout
-    Output                                          Between                   Game dates
-    TDZA nba_precompute.team_defense_zone_analysis  2023-12-05 to 2023-12-10           6
-    PSZA nba_precompute.player_shot_zone_analysis   nothing                            0
-    PCF nba_precompute.player_composite_factors     2023-12-05 to 2023-12-10           6
-    MLFS nba_predictions.ml_feature_store_v2        2023-12-05 to 2023-12-10           6
+    Output                                          Computed again            Game dates  Values can change         Game dates
+    TDZA nba_precompute.team_defense_zone_analysis  2023-12-05 to 2023-12-10  6           2023-12-05 to 2023-12-10  6
+    PSZA nba_precompute.player_shot_zone_analysis   nothing                   0           nothing                   0
+    PCF nba_precompute.player_composite_factors     2023-12-05 to 2023-12-10  6           2023-12-05 to 2023-12-10  6
+    MLFS nba_predictions.ml_feature_store_v2        2023-12-05 to 2023-12-10  6           2023-12-05 to 2023-12-10  6
     --- stderr
     ");
     let published = desk.run(&["impact", "--since-publish", "--to", "dir:published", "--format", "json"], &RANGE);
@@ -183,7 +224,7 @@ fn impact_follows_the_look_back_and_the_chain() {
     // The schedule decides which dates there are; bootstrap dates have no rows whatever changes.
     let schedule = desk.run(&["impact", "--date", "2023-12-05", "--table", "nbac_schedule", "--format", "json"], &[]);
     let schedule: serde_json::Value = serde_json::from_str(&schedule.stdout).expect("one document");
-    let dates = |name: &str| schedule[name].as_array().map(|dates| (dates.len(), dates[0].clone()));
+    let dates = |name: &str| schedule[name]["computed_again"].as_array().map(|dates| (dates.len(), dates[0].clone()));
     let first = serde_json::json!("2023-11-08");
     assert_eq!(dates("PSZA nba_precompute.player_shot_zone_analysis"), Some((32, first)), "{schedule}");
     for (arguments, code) in [
@@ -191,6 +232,46 @@ fn impact_follows_the_look_back_and_the_chain() {
         (&["impact", "--year", "2023", "--since-publish", "--table", "nbac_schedule", "--to", "dir:published"], 2),
     ] {
         assert_eq!(desk.run(arguments, &[]).code, code, "{arguments:?}");
+    }
+}
+
+/// Where values did change is where they can, and nowhere else.
+#[test]
+fn impact_tells_where_values_can_change() {
+    let desk = Desk::computed();
+    let table = Table::TeamDefenseGameSummary;
+    let batch = rows(table);
+    let column = |name: &str| batch.column_by_name(name).expect("a column");
+    let day = Date32Type::from_naive_date("2023-10-27".parse().expect("a date"));
+    let (dates, attempts) = (column("game_date").as_primitive::<Date32Type>(), column("opp_paint_attempts"));
+    let attempts = attempts.as_primitive::<arrow::datatypes::Int64Type>();
+    let changed: arrow::array::Int64Array = (0..batch.num_rows())
+        .map(|row| attempts.is_valid(row).then(|| attempts.value(row) + i64::from(dates.value(row) == day)))
+        .collect();
+    desk.put(table, &with_column(&batch, "opp_paint_attempts", Some(Arc::new(changed))));
+    let json = |args: &[&str], range: &[&str]| -> serde_json::Value {
+        let outcome = desk.run(&[args, &["--format", "json"]].concat(), range);
+        serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {}", outcome.stderr))
+    };
+    let told = json(&["impact", "--date", "2023-10-27", "--table", "team_defense_game_summary"], &[]);
+    assert_eq!(desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE).code, 0);
+    assert_eq!(desk.run(&["compute", "-q"], &RANGE).code, 0);
+    let differing = json(&["diff", "--with", "dir:published"], &RANGE);
+    for (output, name) in [
+        ("TDZA nba_precompute.team_defense_zone_analysis", "team_defense_zone_analysis"),
+        ("PCF nba_precompute.player_composite_factors", "player_composite_factors"),
+    ] {
+        let strings = |dates: &serde_json::Value| -> Vec<String> {
+            dates.as_array().expect("dates").iter().map(|date| date.as_str().expect("text").to_owned()).collect()
+        };
+        let (again, values) = (strings(&told[output]["computed_again"]), strings(&told[output]["values_can_change"]));
+        let tables = differing.as_array().expect("tables");
+        let of =
+            tables.iter().find(|of| of["table"].as_str().is_some_and(|table| table.ends_with(name))).expect("a table");
+        let dates = of["dates"].as_object().expect("dates");
+        let changed: Vec<&String> = dates.iter().filter(|(_, of)| of["changed"] != 0).map(|(date, _)| date).collect();
+        assert!(!changed.is_empty() && changed.iter().all(|date| values.contains(date)), "{changed:?} of {values:?}");
+        assert!(values.len() < again.len() && dates.keys().all(|date| again.contains(date)), "{dates:?} of {again:?}");
     }
 }
 

@@ -63,10 +63,17 @@ impl Schedule {
             if counts && both_nba && !flag("is_all_star", row) {
                 self.game_dates.insert(date);
                 for team in ["home_team_tricode", "away_team_tricode"] {
-                    self.team_dates.entry(text(team, row).to_owned()).or_default().insert(date);
+                    self.note_team_game(text(team, row), date);
                 }
             }
         }
+    }
+
+    fn note_team_game(&mut self, team: &str, date: NaiveDate) {
+        match self.team_dates.get_mut(team) {
+            Some(dates) => dates.insert(date),
+            None => self.team_dates.entry(team.to_owned()).or_default().insert(date),
+        };
     }
 
     /// The earliest finished regular-season game on or after July 1 opens the season.

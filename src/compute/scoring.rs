@@ -52,7 +52,9 @@ impl<'a> Scoring<'a> {
             let (plan, month) = (item.job.plan, item.job.month);
             let done = writer.stage_month(&item.job, item.work)?;
             let (processor, dates) = (plans[plan].id, item.job.to_run.len());
-            observer.on(Event::DatesScored { processor, dates });
+            if dates > 0 {
+                observer.on(Event::DatesScored { processor, dates });
+            }
             Ok((plan, month, done, started.elapsed()))
         })?;
         let mut scored: Vec<Scored> = self.plans.iter().map(|_| Scored::default()).collect();

@@ -12,7 +12,7 @@ use crate::engine::Session;
 use crate::error::Result;
 use crate::processors::ProcessorId;
 
-/// Where entities ended. Every expected one is in exactly one of the four.
+/// Where entities ended. Every expected one is in exactly one of `written`, `failed` and `skipped`; the others should be 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Outcomes {
     pub expected: u64,
@@ -21,7 +21,14 @@ pub struct Outcomes {
     pub failed: BTreeMap<String, u64>,
     /// By reason.
     pub skipped: BTreeMap<String, u64>,
+    /// Of dates that were not computed.
+    pub pending: u64,
+    /// Neither written nor failed nor skipped.
     pub unaccounted: u64,
+    /// Written, and failed as well.
+    pub twice: u64,
+    /// Written, and not expected.
+    pub unexpected: u64,
     /// What the rows rest on.
     pub inputs: Inputs,
 }
@@ -34,11 +41,11 @@ pub struct Inputs {
     pub expected: u64,
     /// That Phase 3 has.
     pub found: u64,
-    /// That have shot zones as well.
-    pub with_zones: u64,
+    /// That are clean as well: every column that is read is filled, and no row is there twice.
+    pub clean: u64,
 }
 
-/// The outcomes of a processor over all done dates, and of each.
+/// The outcomes of a processor over all dates, and of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Accounting {
     pub dates: usize,
@@ -56,21 +63,29 @@ impl Outcomes {
         self.skipped.values().sum()
     }
 
-    /// Share of the expected entities that have a row, in percent.
+    /// What should be nothing.
+    pub fn wrong_entities(&self) -> u64 {
+        self.unaccounted + self.twice + self.unexpected
+    }
+
+    /// Share of the entities that have a row, of those that no rule skips, in percent.
     pub fn written_percent(&self) -> f64 {
-        percent(self.written, self.expected)
+        percent(self.written, self.expected.saturating_sub(self.skipped_entities()))
     }
 
     fn add(&mut self, other: &Self) {
         self.expected += other.expected;
         self.written += other.written;
+        self.pending += other.pending;
         self.unaccounted += other.unaccounted;
+        self.twice += other.twice;
+        self.unexpected += other.unexpected;
         for (mine, theirs) in [(&mut self.failed, &other.failed), (&mut self.skipped, &other.skipped)] {
             theirs.iter().for_each(|(reason, count)| *mine.entry(reason.clone()).or_default() += count);
         }
         self.inputs.expected += other.inputs.expected;
         self.inputs.found += other.inputs.found;
-        self.inputs.with_zones += other.inputs.with_zones;
+        self.inputs.clean += other.inputs.clean;
     }
 }
 
@@ -81,8 +96,8 @@ impl Inputs {
     }
 
     /// In percent, as [`Inputs::found_percent`].
-    pub fn with_zones_percent(self) -> f64 {
-        percent(self.with_zones, self.expected)
+    pub fn clean_percent(self) -> f64 {
+        percent(self.clean, self.expected)
     }
 }
 
@@ -100,12 +115,17 @@ pub(super) fn read(session: &Session) -> Result<BTreeMap<ProcessorId, Accounting
         let entities = rows.column(4).as_primitive::<Int64Type>().value(row).unsigned_abs();
         let of_processor = accounting.entry(text(0, row).parse()?).or_default();
         let of_date = of_processor.by_date.entry(date).or_default();
-        of_date.expected += entities;
+        if text(2, row) != "unexpected" {
+            of_date.expected += entities;
+        }
         let reason = || if rows.column(3).is_valid(row) { text(3, row).to_owned() } else { String::new() };
         match text(2, row) {
             "written" => of_date.written += entities,
             "failed" => *of_date.failed.entry(reason()).or_default() += entities,
             "skipped" => *of_date.skipped.entry(reason()).or_default() += entities,
+            "pending" => of_date.pending += entities,
+            "twice" => of_date.twice += entities,
+            "unexpected" => of_date.unexpected += entities,
             _ => of_date.unaccounted += entities,
         }
     }
@@ -118,13 +138,13 @@ pub(super) fn read(session: &Session) -> Result<BTreeMap<ProcessorId, Accounting
 }
 
 fn read_inputs(session: &Session, accounting: &mut BTreeMap<ProcessorId, Accounting>) -> Result<()> {
-    let rows = session.query("SELECT processor, game_date, expected, found, with_zones FROM input_shares")?;
+    let rows = session.query("SELECT processor, game_date, expected, found, clean FROM input_shares")?;
     let number = |column: usize, row: usize| rows.column(column).as_primitive::<Int64Type>().value(row).unsigned_abs();
     for row in 0..rows.num_rows() {
         let processor = rows.column(0).as_string::<i32>().value(row).parse()?;
         let date = date_of_day(rows.column(1).as_primitive::<Date32Type>().value(row));
         let of_date = accounting.entry(processor).or_default().by_date.entry(date).or_default();
-        of_date.inputs = Inputs { expected: number(2, row), found: number(3, row), with_zones: number(4, row) };
+        of_date.inputs = Inputs { expected: number(2, row), found: number(3, row), clean: number(4, row) };
     }
     Ok(())
 }

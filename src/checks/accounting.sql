@@ -12,11 +12,12 @@ LEFT JOIN (
     WHERE coalesce(team_abbr, '') IN (FROM sides) AND coalesce(opponent_team_abbr, '') IN (FROM sides)
     GROUP BY game_date) USING (game_date);
 
--- Where every entity of a done date ended: written, failed with a category, or skipped with a reason
--- (`orchestration.md` §8.3). Dates that are not done are accounted for as a whole by their state.
+-- Where every entity of a date ended: written, failed with a category, or skipped with a reason (`orchestration.md`
+-- §8.3). Of a date that is not done, all end with its reason. What is `pending`, `unaccounted`, `twice` (written and
+-- failed) or `unexpected` (written, and nobody's) should not be.
 CREATE TABLE outcomes AS
 WITH
-done AS (SELECT processor, game_date, season_year, window_end FROM state JOIN plan USING (game_date) WHERE state = 'done'),
+states AS (SELECT processor, game_date, season_year, window_end FROM state JOIN plan USING (game_date)),
 written AS (
     SELECT 'TDZA' AS processor, analysis_date AS game_date, team_abbr AS entity FROM team_defense_zone_analysis
     UNION SELECT 'PSZA', analysis_date, player_lookup FROM player_shot_zone_analysis
@@ -56,78 +57,85 @@ first_player_game AS (
 ),
 -- `reason`: by rule the entity may have no row, because only one of contexts and roster has it (PCF §2.2).
 expected AS (
-    SELECT done.processor, done.game_date, entity, NULL AS reason FROM done
-    JOIN first_team_game ON first_team_game.season_year = done.season_year AND first_game <= done.window_end
-    WHERE done.processor = 'TDZA'
+    SELECT states.processor, states.game_date, entity, NULL AS reason FROM states
+    JOIN first_team_game ON first_team_game.season_year = states.season_year AND first_game <= states.window_end
+    WHERE states.processor = 'TDZA'
     UNION ALL
-    SELECT done.processor, done.game_date, entity, NULL FROM done
-    JOIN first_player_game ON first_player_game.season_year = done.season_year AND first_game <= done.window_end
-    WHERE done.processor = 'PSZA'
+    SELECT states.processor, states.game_date, entity, NULL FROM states
+    JOIN first_player_game ON first_player_game.season_year = states.season_year AND first_game <= states.window_end
+    WHERE states.processor = 'PSZA'
     UNION ALL
-    SELECT done.processor, done.game_date, roster.entity, NULL FROM done JOIN roster USING (game_date) WHERE done.processor = 'MLFS'
+    SELECT states.processor, states.game_date, roster.entity, NULL FROM states JOIN roster USING (game_date) WHERE states.processor = 'MLFS'
     UNION ALL
-    SELECT done.processor, done.game_date, coalesce(roster.entity, contexts.entity),
+    SELECT states.processor, states.game_date, coalesce(roster.entity, contexts.entity),
         CASE WHEN is_synthetic AND roster.entity IS NULL THEN 'a context but no game on a date with the synthetic context'
             WHEN NOT is_synthetic AND contexts.entity IS NULL THEN 'no context on a date that takes the contexts' END
-    FROM done
+    FROM states
     JOIN (roster FULL JOIN contexts ON roster.game_date = contexts.game_date AND roster.entity = contexts.entity)
-        ON done.game_date = coalesce(roster.game_date, contexts.game_date)
-    JOIN context_of_date ON context_of_date.game_date = done.game_date
-    WHERE done.processor = 'PCF'
+        ON states.game_date = coalesce(roster.game_date, contexts.game_date)
+    JOIN context_of_date ON context_of_date.game_date = states.game_date
+    WHERE states.processor = 'PCF'
+),
+ended AS (
+    SELECT expected.processor, expected.game_date, expected.entity,
+        CASE WHEN written.entity IS NOT NULL AND category IS NOT NULL THEN 'twice' WHEN written.entity IS NOT NULL THEN 'written'
+            WHEN category IS NOT NULL OR state = 'failed' THEN 'failed' WHEN state IN ('empty', 'skipped') THEN 'skipped'
+            WHEN state = 'pending' THEN 'pending' WHEN expected.reason IS NOT NULL THEN 'skipped' ELSE 'unaccounted' END AS outcome,
+        CASE WHEN written.entity IS NULL THEN coalesce(category, nullif(state.reason, ''), expected.reason) END AS reason
+    FROM expected
+    JOIN state ON state.processor = expected.processor AND state.game_date = expected.game_date
+    LEFT JOIN written ON written.processor = expected.processor AND written.game_date = expected.game_date AND written.entity = expected.entity
+    LEFT JOIN failed ON failed.processor = expected.processor AND failed.game_date = expected.game_date AND failed.entity = expected.entity
+    UNION ALL
+    SELECT processor, game_date, entity, 'unexpected', NULL FROM written SEMI JOIN plan USING (game_date) ANTI JOIN expected USING (processor, game_date, entity)
 )
-SELECT
-    expected.processor, expected.game_date,
-    CASE WHEN written.entity IS NOT NULL THEN 'written' WHEN category IS NOT NULL THEN 'failed'
-        WHEN reason IS NOT NULL THEN 'skipped' ELSE 'unaccounted' END AS outcome,
-    CASE WHEN written.entity IS NULL THEN coalesce(category, reason) END AS reason,
-    count(*)::BIGINT AS entities, min(expected.entity) AS example
-FROM expected
-LEFT JOIN written ON written.processor = expected.processor AND written.game_date = expected.game_date AND written.entity = expected.entity
-LEFT JOIN failed ON failed.processor = expected.processor AND failed.game_date = expected.game_date AND failed.entity = expected.entity
-GROUP BY ALL;
+SELECT processor, game_date, outcome, reason, count(*)::BIGINT AS entities, min(entity) AS example FROM ended GROUP BY ALL;
 
 CREATE TABLE accounting AS
-SELECT processor, game_date, sum(entities)::BIGINT AS expected, coalesce(sum(entities) FILTER (outcome = 'written'), 0)::BIGINT AS written
-FROM outcomes GROUP BY ALL;
+SELECT processor, game_date, coalesce(sum(entities) FILTER (outcome <> 'unexpected'), 0)::BIGINT AS expected, coalesce(sum(entities) FILTER (outcome = 'written'), 0)::BIGINT AS written
+FROM outcomes SEMI JOIN (SELECT processor, game_date FROM state WHERE state = 'done') AS done USING (processor, game_date) GROUP BY ALL;
 
 -- The real completeness, whatever the columns of that name say (`orchestration.md` §5): of what a done date rests on,
--- how much Phase 3 has, and how much of that has shot zones. TDZA: the last 15 games of every team by the schedule.
--- PSZA: the last 20. PCF: the contexts of the players. MLFS: the games of the season of the teams of the date.
+-- how much Phase 3 has, and how much of that is clean: all columns that are
+-- read are filled, and no row is there twice. TDZA: the last 15 games of every team by the schedule. PSZA: the last 20. PCF: the contexts of the players. MLFS: the games of the season of the teams of the date.
 CREATE TABLE input_shares AS
 WITH
 defense AS (
     SELECT game_date, defending_team_abbr AS team_abbr,
-        bool_or(opp_paint_attempts > 0 AND opp_mid_range_attempts > 0 AND opp_three_pt_attempts > 0) AS has_zones
+        count(*) = 1 AND bool_and(coalesce(opp_paint_attempts > 0 AND opp_mid_range_attempts > 0 AND opp_three_pt_attempts > 0, false)
+            AND opp_paint_makes IS NOT NULL AND opp_mid_range_makes IS NOT NULL AND opp_three_pt_makes IS NOT NULL
+            AND points_allowed IS NOT NULL AND defensive_rating IS NOT NULL AND opponent_pace IS NOT NULL) AS is_clean
     FROM team_defense_game_summary GROUP BY ALL
 ),
 players AS (
-    SELECT game_date, team_abbr, bool_or(fg_attempts > 0 AND paint_attempts IS NOT NULL) AS has_zones FROM player_game_summary GROUP BY ALL
+    SELECT game_date, team_abbr, bool_or(fg_attempts > 0 AND paint_attempts IS NOT NULL) AND 10 * count(DISTINCT player_lookup) >= 9 * count(*) AS is_clean
+    FROM player_game_summary WHERE is_active GROUP BY ALL
 ),
 of_windows AS (
-    SELECT 'TDZA' AS processor, season_year, game_date, lead(game_date, 15) OVER season AS until, defense.team_abbr IS NOT NULL AS is_found, has_zones
+    SELECT 'TDZA' AS processor, season_year, game_date, lead(game_date, 15) OVER season AS until, defense.team_abbr IS NOT NULL AS is_found, is_clean
     FROM team_games LEFT JOIN defense USING (game_date, team_abbr)
     WINDOW season AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
     UNION ALL
-    SELECT 'PSZA', season_year, game_date, lead(game_date, 20) OVER of_team, players.team_abbr IS NOT NULL, has_zones
+    SELECT 'PSZA', season_year, game_date, lead(game_date, 20) OVER of_team, players.team_abbr IS NOT NULL, is_clean
     FROM team_games LEFT JOIN players USING (game_date, team_abbr)
     WINDOW of_team AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
 ),
 parts AS (
-    SELECT processor, plan.game_date, is_found, has_zones FROM plan
+    SELECT processor, plan.game_date, is_found, is_clean FROM plan
     JOIN of_windows ON of_windows.season_year = plan.season_year AND of_windows.game_date <= plan.window_end AND coalesce(until > plan.window_end, true)
     UNION ALL
     SELECT 'PCF', game_date, contexts.player_lookup IS NOT NULL, true
     FROM (SELECT DISTINCT game_date, player_lookup FROM player_game_summary)
     LEFT JOIN (SELECT DISTINCT game_date, player_lookup FROM upcoming_player_game_context) AS contexts USING (game_date, player_lookup)
     UNION ALL
-    SELECT 'MLFS', playing.game_date, players.team_abbr IS NOT NULL, has_zones
+    SELECT 'MLFS', playing.game_date, players.team_abbr IS NOT NULL, is_clean
     FROM team_games AS playing
     SEMI JOIN plan ON plan.game_date = playing.game_date
     JOIN team_games AS earlier ON earlier.season_year = playing.season_year AND earlier.team_abbr = playing.team_abbr AND earlier.game_date < playing.game_date
     LEFT JOIN players ON players.game_date = earlier.game_date AND players.team_abbr = earlier.team_abbr
 )
 SELECT processor, game_date, count(*)::BIGINT AS expected, count(*) FILTER (is_found)::BIGINT AS found,
-    count(*) FILTER (is_found AND has_zones)::BIGINT AS with_zones
+    count(*) FILTER (is_found AND is_clean)::BIGINT AS clean
 FROM parts SEMI JOIN (SELECT processor, game_date FROM state WHERE state = 'done') AS done USING (processor, game_date)
 GROUP BY ALL;
 

@@ -13,6 +13,10 @@ CREATE TABLE scheduled AS
 SELECT game_date, season_year, count(DISTINCT game_id)::BIGINT AS games FROM games GROUP BY ALL;
 CREATE TABLE team_games AS
 SELECT DISTINCT season_year, game_date, unnest([home_team_tricode, away_team_tricode]) AS team_abbr FROM games;
+-- Final games of the schedule that are known to be of another kind: preseason, exhibitions.
+CREATE TABLE other_games AS
+SELECT DISTINCT game_date, unnest([home_team_tricode, away_team_tricode]) AS team_abbr FROM nbac_schedule
+WHERE game_status = 3 AND ((is_regular_season IS NOT NULL AND NOT is_regular_season AND NOT coalesce(is_playoffs, false)) OR is_all_star);
 CREATE TABLE planned AS
 SELECT game_date, plan.season_year, window_end, coalesce(games, 0) AS games FROM plan LEFT JOIN scheduled USING (game_date);
 DROP TABLE plan;

@@ -16,7 +16,7 @@ use serde::Serialize;
 pub use accounting::{Accounting, Inputs, Outcomes};
 pub use catalogue::{Catalogue, Check, Phase, Severity, Thresholds};
 
-use crate::calendar::{Season, SeasonCalendar, date_of_day};
+use crate::calendar::{DateRanges, Season, SeasonCalendar, date_of_day};
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::parallel;
@@ -32,6 +32,8 @@ pub struct CheckRequest<'a> {
     pub store: &'a Store,
     /// Game dates, ascending.
     pub dates: &'a [NaiveDate],
+    /// What was asked for, days without games included.
+    pub ranges: &'a DateRanges,
     pub calendar: &'a SeasonCalendar,
     pub phase: Phase,
     pub catalogue: &'a Catalogue,

@@ -9,6 +9,7 @@ use crate::compute::stale_dates;
 use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::{LookBack, ProcessorId};
+use crate::report::rule_family;
 use crate::store::{Layer, Phase3Manifest, Phase4Manifest};
 use crate::windows::WindowEnd;
 
@@ -24,6 +25,7 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     view_tables(session, request, &phase3, &phase4)?;
     session.set_plan(request.dates, WindowEnd::default())?;
     session.execute(include_str!("dates.sql"))?;
+    set_asked(session, request)?;
     set_window_ends(session, request, &phase4)?;
     set_state(session, request, &phase3, &phase4)?;
     match request.phase {
@@ -56,20 +58,31 @@ fn view_tables(
         };
         session.view_whole(table, &files, range)
     };
+    // Rows on days without games belong to the range as well.
+    let last = request.ranges.span().map_or(last, |span| last.max(span.to));
     let older = DateRange { from: OLDER.first_day(first), to: last };
     view(Table::PlayerGameSummary, older)?;
     session.execute("CREATE TABLE older_dates AS SELECT DISTINCT game_date FROM player_game_summary")?;
+    let season = Season::of(first).window_start();
     for table in Table::ALL {
         let from = match Layer::of(table) {
             // Its months say which older dates there should be.
             _ if table == Table::Schedule => older.from,
-            Layer::Phase3 => Season::of(first).window_start(),
+            Layer::Phase3 => request.ranges.span().map_or(season, |span| season.min(span.from)),
             Layer::Phase4 => first - LOOK_BACK,
         };
         view(table, DateRange { from, to: last })?;
     }
     let teams = TEAMS.map(|team| format!("('{team}')")).join(", ");
     session.execute(&format!("CREATE TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))
+}
+
+/// The table `asked`.
+fn set_asked(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
+    session.execute("CREATE TABLE asked (first_day DATE, last_day DATE)")?;
+    let interval = |range: &DateRange| format!("(DATE '{}', DATE '{}')", range.from, range.to);
+    let intervals: Vec<String> = request.ranges.iter().map(interval).collect();
+    session.execute(&format!("INSERT INTO asked VALUES {}", intervals.join(", ")))
 }
 
 /// The ends of windows that are not those of the reference.
@@ -96,16 +109,20 @@ fn set_state(
     let mut rows = Vec::new();
     for id in ProcessorId::ALL {
         for &date in request.dates {
-            let (state, count, fewer) = match phase4.record(id, date) {
-                None => ("pending", 0, 0),
-                Some(record) => (record.state.name(), record.rows, record.fewer_rows),
+            let (state, reason, count, fewer) = match phase4.record(id, date) {
+                None => ("pending", String::new(), 0, 0),
+                Some(record) => {
+                    let reason = rule_family(record.state.reason().unwrap_or_default());
+                    let reason = reason.replace(&date.to_string(), "the date").replace('\'', "''");
+                    (record.state.name(), reason, record.rows, record.fewer_rows)
+                }
             };
             let is_stale = stale.get(&id).is_some_and(|dates| dates.contains(&date));
-            rows.push(format!("('{id}', DATE '{date}', '{state}', {count}, {fewer}, {is_stale})"));
+            rows.push(format!("('{id}', DATE '{date}', '{state}', '{reason}', {count}, {fewer}, {is_stale})"));
         }
     }
     session.execute(
-        "CREATE TABLE state (processor VARCHAR, game_date DATE, state VARCHAR, rows BIGINT, \
+        "CREATE TABLE state (processor VARCHAR, game_date DATE, state VARCHAR, reason VARCHAR, rows BIGINT, \
          fewer_rows BIGINT, is_stale BOOLEAN)",
     )?;
     for some in rows.chunks(1000) {

@@ -13,10 +13,13 @@ use super::range::RangeArgs;
 use super::recorder::recorded;
 use super::settings::{GlobalArgs, Settings};
 use crate::calendar::DateRanges;
-use crate::checks::{Accounting, CheckReport, CheckRequest, CheckResult, Phase, Severity, run_checks};
+use crate::checks::{
+    Accounting, Catalogue, Check, CheckReport, CheckRequest, CheckResult, Phase, Severity, run_checks,
+};
 use crate::error::{Error, ErrorKind, Result};
+use crate::processors::ProcessorId;
 use crate::progress::Silent;
-use crate::report::Validations;
+use crate::report::{Seen, Validations};
 use crate::schedule::Schedule;
 use crate::store::Store;
 
@@ -24,9 +27,9 @@ use crate::store::Store;
 const LISTED: usize = 6;
 
 /// What the last columns of the accounting say.
-const INPUTS: &str = "Inputs: what Phase 3 has of what the rows rest on (TDZA: the last 15 games of every team by the \
-    schedule; PSZA: the last 20; PCF: the players' contexts; MLFS: the season's games of the date's teams); Zones: \
-    what has shot zones as well. completeness_percentage is 100 in every row, as in the reference.";
+const INPUTS: &str = "Complete: written, of those that no rule skips. Inputs: what Phase 3 has of what the rows rest on (TDZA: the last 15 games of every team by the \
+    schedule; PSZA: the last 20; PCF: the players' contexts; MLFS: the season's games of the date's teams); Clean: \
+    what is filled and there once. completeness_percentage is 100 in every row, as in the reference.";
 
 /// Check the synced inputs of a range and of its history before computing
 ///
@@ -89,7 +92,7 @@ fn run(
         if let Some(recorder) = recorder {
             recorder.summarize(phase.name(), summary(&report));
         }
-        Ok(show(&report, options, printer))
+        Ok(show(&report, &settings.catalogue, options, printer))
     })
 }
 
@@ -104,11 +107,11 @@ fn summary(report: &CheckReport) -> Value {
     })
 }
 
-fn show(report: &CheckReport, options: &CheckOptions, printer: Printer) -> ExitCode {
+fn show(report: &CheckReport, catalogue: &Catalogue, options: &CheckOptions, printer: Printer) -> ExitCode {
     if printer.is_json() {
         printer.json(report);
     } else {
-        lines(report, options.all).into_iter().for_each(|line| printer.line(line));
+        lines(report, catalogue, options.all).into_iter().for_each(|line| printer.line(line));
     }
     let fails = report.errors().count() > 0 || (options.strict && report.failed(Severity::Warning).count() > 0);
     if fails { ExitCode::FailedValidation } else { ExitCode::Done }
@@ -117,7 +120,8 @@ fn show(report: &CheckReport, options: &CheckOptions, printer: Printer) -> ExitC
 /// Runs a phase over the game dates of the ranges that the store has inputs for. What a validation of outputs
 /// finds is remembered for the verdicts of `putback status`.
 pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Phase) -> Result<CheckReport> {
-    let phase3 = store.phase3()?;
+    // Loaded before the checks: what a computation makes meanwhile is not what they saw.
+    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
     let schedule = Schedule::load(store, &phase3)?;
     let pulled = phase3.tables.get(&crate::catalog::Table::PlayerGameSummary);
     let Some(pulled) = pulled else {
@@ -128,6 +132,7 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Ph
     dates.retain(|date| pulled.synced.contains(*date));
     let calendar = crate::compute::calendar(&schedule, &Silent);
     let report = run_checks(&CheckRequest {
+        ranges,
         store,
         dates: &dates,
         calendar: &calendar,
@@ -137,7 +142,7 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Ph
     })?;
     if phase == Phase::Outputs {
         let mut validations = Validations::load(store, &settings.catalogue);
-        validations.take_in(&report, &dates, &store.phase4()?);
+        validations.take_in(&report, &dates, &Seen::new(&phase3, &phase4));
         validations.save(store)?;
     }
     Ok(report)
@@ -157,7 +162,7 @@ pub fn failed_dates(report: &CheckReport, accepted: &[String]) -> BTreeMap<Naive
 }
 
 /// A table of the failed checks, the offending dates of each, and the accounting.
-pub fn lines(report: &CheckReport, all: bool) -> Vec<String> {
+fn lines(report: &CheckReport, catalogue: &Catalogue, all: bool) -> Vec<String> {
     let shown: Vec<&CheckResult> = report.results.iter().filter(|result| all || !result.passed).collect();
     let rows = shown.iter().map(|result| {
         let verdict = if result.passed { "ok".to_owned() } else { result.severity.name().to_owned() };
@@ -179,7 +184,8 @@ pub fn lines(report: &CheckReport, all: bool) -> Vec<String> {
     for result in shown.iter().filter(|result| !result.passed) {
         lines.extend(explanation(result, &report.scope));
     }
-    lines.extend(overridden_lines(report));
+    let overridden = overridden_thresholds(catalogue).into_iter();
+    lines.extend(overridden.map(|line| format!("judged by another threshold than the catalogue's: {line}")));
     lines.extend(accounting_lines(report));
     let (errors, warnings) = (report.errors().count(), report.failed(Severity::Warning).count());
     let infos = report.failed(Severity::Info).count();
@@ -226,22 +232,34 @@ fn explanation(result: &CheckResult, scope: &[NaiveDate]) -> Vec<String> {
 }
 
 /// A verdict by other thresholds than the catalogue's says so.
-fn overridden_lines(report: &CheckReport) -> Vec<String> {
-    let of_result = |result: &CheckResult| {
-        let id = result.id.clone();
+pub fn overridden_thresholds(catalogue: &Catalogue) -> Vec<String> {
+    let of_check = |check: &Check| {
         let line = |(name, built_in): (&String, &f64)| {
-            format!("threshold set in the configuration: {id}.{name} = {} (else {built_in})", result.thresholds[name])
+            format!("{}.{name} = {} (else {built_in})", check.id, check.thresholds[name])
         };
-        result.overridden.iter().map(line).collect::<Vec<_>>()
+        check.built_in.iter().map(line).collect::<Vec<_>>()
     };
-    report.results.iter().flat_map(of_result).collect()
+    catalogue.checks().iter().flat_map(of_check).collect()
 }
 
 fn accounting_lines(report: &CheckReport) -> Vec<String> {
     if report.accounting.is_empty() {
         return Vec::new();
     }
-    let rows = report.accounting.iter().map(|(id, Accounting { dates, total, .. })| {
+    let mut lines = vec![accounting_table(&report.accounting)];
+    for (id, Accounting { total, .. }) in &report.accounting {
+        for (what, reasons) in [("failed", &total.failed), ("skipped", &total.skipped)] {
+            lines.extend(reasons.iter().map(|(reason, count)| format!("{id}: {} {what}: {reason}", thousands(*count))));
+        }
+    }
+    lines.push(INPUTS.to_owned());
+    lines.push(String::new());
+    lines
+}
+
+/// Where the entities of each processor ended, and how much of what they rest on is there.
+pub fn accounting_table(accounting: &BTreeMap<ProcessorId, Accounting>) -> String {
+    let rows = accounting.iter().map(|(id, Accounting { dates, total, .. })| {
         vec![
             id.to_string(),
             dates.to_string(),
@@ -249,10 +267,10 @@ fn accounting_lines(report: &CheckReport) -> Vec<String> {
             thousands(total.written),
             thousands(total.failed_entities()),
             thousands(total.skipped_entities()),
-            thousands(total.unaccounted),
+            thousands(total.wrong_entities()),
             format!("{:.1} %", total.written_percent()),
             format!("{:.1} %", total.inputs.found_percent()),
-            format!("{:.1} %", total.inputs.with_zones_percent()),
+            format!("{:.1} %", total.inputs.clean_percent()),
         ]
     });
     let header = [
@@ -263,17 +281,9 @@ fn accounting_lines(report: &CheckReport) -> Vec<String> {
         "Failed",
         "Skipped",
         "Unaccounted",
-        "Written",
+        "Complete",
         "Inputs",
-        "Zones",
+        "Clean",
     ];
-    let mut lines = vec![text_table(&header, rows.collect(), 1)];
-    for (id, Accounting { total, .. }) in &report.accounting {
-        for (what, reasons) in [("failed", &total.failed), ("skipped", &total.skipped)] {
-            lines.extend(reasons.iter().map(|(reason, count)| format!("{id}: {} {what}: {reason}", thousands(*count))));
-        }
-    }
-    lines.push(INPUTS.to_owned());
-    lines.push(String::new());
-    lines
+    text_table(&header, rows.collect(), 1)
 }

@@ -10,7 +10,7 @@ use super::preflight;
 use super::range::RangeArgs;
 use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
-use super::status;
+use super::status::{self, Asked};
 use super::sync::announce_clipping;
 use crate::calendar::DateRanges;
 use crate::compute::{ComputeReport, ComputeRequest, DailyCache};
@@ -108,7 +108,7 @@ pub fn run(args: &ComputeArgs, global: &GlobalArgs, printer: Printer) -> Result<
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     let recorder = Recorder::begin(&settings, &range.ranges, args.options.json(), printer)?;
     let outcome = process(&settings, &lock, &range.ranges, &args.options, &recorder, printer).and_then(|report| {
-        let status = status::report(&settings, lock.store(), &report.dates)?;
+        let status = status::report(&settings, lock.store(), Asked { ranges: &range.ranges, dates: &report.dates })?;
         recorder.summarize("dates", status::summary(&status));
         printer.status(&status);
         print_times(&report, printer);
@@ -182,7 +182,11 @@ fn summary(report: &ComputeReport, elapsed: std::time::Duration) -> String {
     format!("computed in {:.2} s: {}", elapsed.as_secs_f64(), each.join(", "))
 }
 
-/// A run that leaves a date failed or pending does not exit 0.
+/// A run that leaves a date failed or pending, or that the schedule does not know, does not exit 0.
 pub fn exit_code(status: &StatusReport) -> ExitCode {
-    if status.failed() + status.pending() > 0 { ExitCode::FailedDates } else { ExitCode::Done }
+    if status.failed() + status.pending() + status.unscheduled.len() > 0 {
+        ExitCode::FailedDates
+    } else {
+        ExitCode::Done
+    }
 }

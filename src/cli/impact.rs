@@ -114,6 +114,13 @@ fn looking_back(store: &Store, ranges: &DateRanges, table: Option<Table>) -> Res
         )
         .hint("sync the range first, or name dates within it"));
     }
+    if only_without_games(table, &game_dates, ranges) {
+        return Err(Error::new(
+            ErrorKind::Upstream,
+            format!("the schedule has no games in {ranges}: no window holds it"),
+        )
+        .hint("name a date with games"));
+    }
     // Bootstrap dates have no rows, whatever changes.
     let calendar = crate::compute::calendar(&schedule, &Silent);
     let possible = game_dates.into_iter().filter(|date| !calendar.is_bootstrap(*date).unwrap_or(false));
@@ -130,6 +137,11 @@ fn looking_back(store: &Store, ranges: &DateRanges, table: Option<Table>) -> Res
     });
     let both = again.into_iter().zip(values);
     Ok(both.map(|((id, again), (_, values))| (format!("{id} {}", id.output()), Reach { again, values })).collect())
+}
+
+/// Whether nothing that is read by windows lies in the ranges; the schedule itself may gain a game there.
+fn only_without_games(table: Option<Table>, game_dates: &[NaiveDate], ranges: &DateRanges) -> bool {
+    table != Some(Table::Schedule) && !game_dates.iter().any(|date| ranges.contains(*date))
 }
 
 /// Games in a window of TDZA (§2.2), and days of its league averages before the date (§2.3).

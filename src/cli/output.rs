@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::dates::folded;
 use super::settings::Format;
 use crate::error::Error;
-use crate::report::{FailureShare, NotDone, OpenDates, StatusReport, Verdict};
+use crate::report::{ByRule, FailureShare, NotDone, OpenDates, StatusReport, Verdict};
 
 /// How many intervals of dates of one kind are listed before the rest is counted.
 const LISTED_DATES: usize = 8;
@@ -141,8 +141,8 @@ fn status_table(report: &StatusReport) -> String {
 /// Rules of empty and skipped dates, failures by category, failed and pending dates.
 fn explanations(report: &StatusReport) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for (processor, rule, count) in &report.by_rule {
-        lines.push(format!("{processor}: {} without rows by rule: {rule}", counted(*count, "date")));
+    for ByRule { processor, rule, dates } in &report.by_rule {
+        lines.push(format!("{processor}: {} without rows by rule: {rule}", counted(dates.len(), "date")));
     }
     lines.extend(report.shares.iter().map(share_line));
     lines.extend(not_done_lines(&report.not_done, &report.game_dates));

@@ -42,6 +42,9 @@ pub fn run(
         recorder.fact("preflight", json!("skipped by --skip-validation"));
         return Ok(());
     }
+    for line in checks::overridden_thresholds(&settings.catalogue) {
+        printer.warn(format!("note: judged by another threshold than the catalogue's: {line}"));
+    }
     let findings = match findings(settings, store, ranges) {
         // Nothing synced, no games: the computation itself says it best.
         Err(error) if error.kind() == ErrorKind::Upstream => return Ok(()),
@@ -50,7 +53,9 @@ pub fn run(
     recorder.fact("preflight", json!({ "errors": findings.errors, "warnings": findings.warnings }));
     findings.errors.iter().for_each(|line| printer.warn(format!("preflight error: {line}")));
     if !findings.warnings.is_empty() {
-        printer.note(format!("preflight: {} warnings; `putback check` explains them", findings.warnings.len()));
+        let ids: Vec<&str> = findings.warnings.iter().filter_map(|line| line.split(' ').next()).collect();
+        let (count, ids) = (counted(ids.len(), "warning"), ids.join(", "));
+        printer.note(format!("preflight: {count}, {ids}; `putback check` explains them"));
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::checks::overridden_thresholds;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::Printer;
@@ -97,6 +98,7 @@ impl Recorder {
                 "threads": settings.threads.value,
                 "memory_limit": settings.memory_limit.as_ref().map(|limit| limit.value.clone()),
                 "warehouse": settings.warehouse.as_ref().map(|location| location.value.to_string()),
+                "thresholds": overridden_thresholds(&settings.catalogue),
                 "to": settings.to.as_ref().map(|location| location.value.to_string()),
             }),
             options: asked(ranges, options),

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::checks::accounting_table;
 use super::compute::{self, ComputeOptions};
 use super::environment;
 use super::exit::ExitCode;
@@ -9,6 +10,7 @@ use super::output::Printer;
 use super::range::RangeArgs;
 use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
+use super::status::Asked;
 use super::sync::announce_clipping;
 use super::upload::UploadOptions;
 use super::{status, sync, upload};
@@ -71,16 +73,22 @@ fn steps(
 ) -> Result<ExitCode> {
     sync::pull(settings, lock, ranges, recorder, printer)?;
     let computed = compute::process(settings, lock, ranges, options, recorder, printer)?;
-    let (uploaded, held_back) = upload::publish(settings, lock.store(), to_publish, upload, recorder, printer)?;
-    let status = status::report(settings, lock.store(), &computed.dates)?;
+    let (uploaded, held_back, accounting) =
+        upload::publish(settings, lock.store(), to_publish, upload, recorder, printer)?;
+    upload::note_not_computed(lock.store(), to_publish, printer)?;
+    let status = status::report(settings, lock.store(), Asked { ranges, dates: &computed.dates })?;
     recorder.summarize("dates", status::summary(&status));
     if printer.is_json() {
-        printer.json(&serde_json::json!({ "status": status, "upload": upload::json(&uploaded) }));
+        printer.json(
+            &serde_json::json!({ "status": status, "upload": upload::json(&uploaded), "accounting": accounting }),
+        );
     } else {
         printer.status(&status);
         compute::print_times(&computed, printer);
         printer.line("");
         printer.line(upload::table(&uploaded));
+        printer.line("");
+        printer.line(accounting_table(&accounting));
     }
-    Ok(held_back.exit_code(status.failed() + status.pending()))
+    Ok(held_back.exit_code(status.failed() + status.pending() + status.unscheduled.len()))
 }

@@ -2,22 +2,27 @@
 
 use std::time::Duration;
 
+use std::collections::BTreeSet;
+
 use chrono::{NaiveDate, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::checks::overridden_thresholds;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::range::RangeArgs;
 use super::recorder::{RunRecord, records, run_dir};
 use super::settings::{GlobalArgs, Settings};
 use super::{remote, run_log};
+use crate::calendar::{DateRanges, Month};
+use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::progress::Silent;
-use crate::report::{Evidence, StatusReport, StatusRow, Validations, Verdict};
+use crate::report::{ByRule, Evidence, Seen, StatusReport, StatusRow, Validations, Verdict};
 use crate::schedule::Schedule;
-use crate::store::{Owner, Store, WriteLock};
+use crate::store::{DateRecord, DateState, FileEntry, Owner, Phase3Manifest, Phase4Manifest, Store, WriteLock};
 
 /// Show how the dates of the store stand, per year and processor
 ///
@@ -30,7 +35,10 @@ pub struct StatusArgs {
     /// List every date that is failed, pending, stale, not validated or fails a check, one per line
     #[arg(long)]
     dates: bool,
-    /// Only this processor: tdza, psza, pcf, mlfs
+    /// With --dates: those without rows by rule as well, with the rule
+    #[arg(long, requires = "dates")]
+    empty: bool,
+    /// Only this processor, without verdicts: tdza, psza, pcf, mlfs
     #[arg(long, value_name = "PROCESSOR")]
     processor: Option<ProcessorId>,
     /// Refresh until the process that writes the store has ended
@@ -63,7 +71,8 @@ pub fn run(args: &StatusArgs, global: &GlobalArgs, printer: Printer) -> Result<E
 
 fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer) -> Result<()> {
     let schedule = load_schedule(store)?;
-    let dates = schedule.game_dates(&args.range.or_everything()?);
+    let ranges = args.range.or_everything()?;
+    let dates = schedule.game_dates(&ranges);
     if dates.is_empty() {
         return Err(Error::new(
             ErrorKind::Upstream,
@@ -71,25 +80,33 @@ fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer)
         )
         .hint("run `putback sync` first, or name another --store or range"));
     }
-    let mut report = judged(settings, store, &schedule, &dates)?;
+    let mut report = judged(settings, store, &schedule, Asked { ranges: &ranges, dates: &dates })?;
     if let Some(only) = args.processor {
         report.rows.retain(|row| row.processor == only);
         report.not_done.retain(|date| date.processor == only);
-        report.by_rule.retain(|(processor, _, _)| *processor == only);
+        report.by_rule.retain(|rule| rule.processor == only);
+        // A verdict is one of all processors.
+        report.verdicts.clear();
         report.stale.retain(|processor, _| *processor == only);
         report.shares.retain(|share| share.processor == only);
     }
     if args.dates {
-        list_dates(&report, printer);
+        list_dates(&report, args.empty, printer);
     } else {
         printer.status(&report);
+        if !printer.is_json() {
+            let lines = overridden_thresholds(&settings.catalogue);
+            lines
+                .iter()
+                .for_each(|line| printer.line(format!("judged by another threshold than the catalogue's: {line}")));
+        }
     }
     Ok(())
 }
 
 /// How the dates of a store stand, and what is to be said of their years.
-pub fn report(settings: &Settings, store: &Store, dates: &[NaiveDate]) -> Result<StatusReport> {
-    judged(settings, store, &load_schedule(store)?, dates)
+pub fn report(settings: &Settings, store: &Store, asked: Asked<'_>) -> Result<StatusReport> {
+    judged(settings, store, &load_schedule(store)?, asked)
 }
 
 /// How the dates stand by processor, and the verdicts, for a run's record.
@@ -118,13 +135,52 @@ pub fn summary(report: &StatusReport) -> Value {
     })
 }
 
-fn judged(settings: &Settings, store: &Store, schedule: &Schedule, dates: &[NaiveDate]) -> Result<StatusReport> {
+fn judged(settings: &Settings, store: &Store, schedule: &Schedule, asked: Asked<'_>) -> Result<StatusReport> {
     let (phase3, phase4) = (store.phase3()?, store.phase4()?);
-    let stale = crate::compute::stale_dates(&phase3, &phase4, dates);
-    let (validations, calendar) =
-        (Validations::load(store, &settings.catalogue), crate::compute::calendar(schedule, &Silent));
-    let evidence = Evidence { stale, validations: &validations, calendar: &calendar, schedule };
-    Ok(StatusReport::judged(&phase4, dates, evidence))
+    let calendar = crate::compute::calendar(schedule, &Silent);
+    let evidence = Evidence {
+        stale: crate::compute::stale_dates(&phase3, &phase4, asked.dates),
+        validations: &Validations::load(store, &settings.catalogue),
+        seen: &Seen::new(&phase3, &phase4),
+        unscheduled: unscheduled(&phase3, &phase4, schedule, asked.ranges),
+        damaged: damaged(store, &phase4),
+        calendar: &calendar,
+        schedule,
+    };
+    Ok(StatusReport::judged(&phase4, asked.dates, evidence))
+}
+
+/// What is to be judged.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    pub ranges: &'a DateRanges,
+    /// Their game dates.
+    pub dates: &'a [NaiveDate],
+}
+
+/// Days of the ranges with rows of players, or done by a processor, that the schedule has no final game for.
+pub fn unscheduled(
+    phase3: &Phase3Manifest,
+    phase4: &Phase4Manifest,
+    schedule: &Schedule,
+    ranges: &DateRanges,
+) -> BTreeSet<NaiveDate> {
+    let played = phase3.tables.get(&Table::PlayerGameSummary).into_iter().flat_map(|table| table.partitions.keys());
+    let is_done = |record: &DateRecord| record.state == DateState::Done;
+    let records = phase4.processors.values().flatten();
+    let done = records.filter(|(_, record)| is_done(record)).map(|(date, _)| date);
+    played.chain(done).copied().filter(|date| ranges.contains(*date) && !schedule.has_games_on(*date)).collect()
+}
+
+/// Months whose file is missing or has another size than the recorded one; `compute` makes them again.
+fn damaged(store: &Store, phase4: &Phase4Manifest) -> BTreeSet<(ProcessorId, Month)> {
+    let of_processor = |id: ProcessorId| {
+        let files = phase4.files_of(id.output()).into_iter().flatten();
+        let is_damaged =
+            |(month, entry): &(&Month, &FileEntry)| !entry.has_size_of(&store.month_file(id.output(), **month));
+        files.filter(is_damaged).map(move |(month, _)| (id, *month)).collect::<Vec<_>>()
+    };
+    ProcessorId::ALL.into_iter().flat_map(of_processor).collect()
 }
 
 /// Shows the status again and again while another process writes the store.
@@ -181,11 +237,11 @@ fn load_schedule(store: &Store) -> Result<Schedule> {
     }
 }
 
-fn list_dates(report: &StatusReport, printer: Printer) {
+fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
     if printer.is_json() {
         return printer.json(&json!({
             "not_done": report.not_done, "stale": report.stale, "failing_checks": report.failing,
-            "not_validated": report.not_validated,
+            "not_validated": report.not_validated, "by_rule": report.by_rule,
         }));
     }
     for date in &report.not_done {
@@ -200,4 +256,7 @@ fn list_dates(report: &StatusReport, printer: Printer) {
         printer.line(format!("{date} fails checks: {}", ids.join(", ")));
     }
     report.not_validated.iter().for_each(|date| printer.line(format!("{date} not validated")));
+    for ByRule { processor, rule, dates } in report.by_rule.iter().filter(|_| with_empty) {
+        dates.iter().for_each(|date| printer.line(format!("{date} {processor} no rows by rule: {rule}")));
+    }
 }

@@ -12,9 +12,10 @@ use super::output::{Printer, counted, text_table, thousands};
 use super::range::RangeArgs;
 use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
+use super::status;
 use super::sync::announce_clipping;
 use crate::calendar::DateRanges;
-use crate::checks::Phase;
+use crate::checks::{Accounting, Phase};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::report::StatusReport;
@@ -71,13 +72,13 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     }
     let recorder = Recorder::begin(&settings, &ranges, args.options.json(), printer)?;
     let published = publish(&settings, lock.store(), &ranges, &args.options, &recorder, printer);
-    let outcome = published.and_then(|(report, held_back)| {
+    let outcome = published.and_then(|(report, held_back, _)| {
         if printer.is_json() {
             printer.json(&json(&report));
         } else {
             printer.line(table(&report));
         }
-        let pending = note_pending(lock.store(), &ranges, printer)?;
+        let pending = note_not_computed(lock.store(), &ranges, printer)?;
         Ok(held_back.exit_code(pending))
     });
     recorder.end(outcome)
@@ -152,7 +153,7 @@ fn rehearse(
     } else {
         lines.iter().for_each(|line| printer.line(line));
     }
-    Ok(held_back.exit_code(note_pending(store, ranges, printer)?))
+    Ok(held_back.exit_code(note_not_computed(store, ranges, printer)?))
 }
 
 fn nothing_to_publish(set: &PublishSet<'_>, target: &str) -> String {
@@ -168,6 +169,9 @@ struct Selected<'s> {
     held_back: HeldBack,
     /// The dates that fail checks, with the checks.
     invalid: BTreeMap<NaiveDate, BTreeSet<String>>,
+    /// Those that fail accepted checks only, likewise.
+    accepted: BTreeMap<NaiveDate, BTreeSet<String>>,
+    accounting: BTreeMap<ProcessorId, Accounting>,
 }
 
 fn select<'s>(
@@ -179,8 +183,11 @@ fn select<'s>(
 ) -> Result<Selected<'s>> {
     let mut set = PublishSet::collect(store, ranges)?;
     let stale: BTreeSet<NaiveDate> = stale_in(store, ranges)?.into_values().flatten().collect();
-    if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
-        let count = counted(stale.len(), "date");
+    let schedule = Schedule::load(store, &store.phase3()?)?;
+    // A date without a game is told by `note_not_computed`.
+    let to_compute: BTreeSet<NaiveDate> = stale.iter().copied().filter(|date| schedule.has_games_on(*date)).collect();
+    if let (Some(first), Some(last)) = (to_compute.first(), to_compute.last()) {
+        let count = counted(to_compute.len(), "date");
         printer.warn(format!(
             "note: the inputs of {count} changed after they were computed ({first} to {last}); they are not \
              published: run `putback compute` first"
@@ -188,9 +195,14 @@ fn select<'s>(
     }
     set.leave_out(&stale);
     say_other_windows(store, ranges, printer)?;
+    for line in checks::overridden_thresholds(&settings.catalogue) {
+        printer.warn(format!("note: judged by another threshold than the catalogue's: {line}"));
+    }
     let report = checks::report(settings, store, ranges, Phase::Outputs)?;
     let mut invalid = checks::failed_dates(&report, &options.accept);
     invalid.retain(|date, _| !stale.contains(date));
+    let mut accepted = checks::failed_dates(&report, &[]);
+    accepted.retain(|date, _| !stale.contains(date) && !invalid.contains_key(date));
     say_invalid(&invalid, printer);
     set.leave_out(&invalid.keys().copied().collect());
     // A date that failed is told as such, whatever else stands against it.
@@ -205,20 +217,25 @@ fn select<'s>(
             settings.required_to()?
         ));
     }
-    Ok(Selected { set, held_back, invalid })
+    Ok(Selected { set, held_back, invalid, accepted, accounting: report.accounting })
 }
 
-/// Game dates that were never computed are not published either, and are not passed over in silence.
-fn note_pending(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<usize> {
-    let dates = Schedule::load(store, &store.phase3()?)?.game_dates(ranges);
-    let report = StatusReport::new(&store.phase4()?, &dates);
-    let pending: BTreeSet<NaiveDate> =
-        report.not_done.iter().filter(|date| date.failed.is_none()).map(|date| date.date).collect();
-    if let (Some(first), Some(last)) = (pending.first(), pending.last()) {
-        let count = counted(pending.len(), "game date");
-        printer.warn(format!("note: not computed and not published: {count}, {first} to {last}"));
-    }
-    Ok(pending.len())
+/// Game dates that were never computed are not published either, nor are days with rows that the schedule does not know,
+/// and neither is passed over in silence.
+pub fn note_not_computed(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<usize> {
+    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
+    let schedule = Schedule::load(store, &phase3)?;
+    let report = StatusReport::new(&phase4, &schedule.game_dates(ranges));
+    let pending = report.not_done.iter().filter(|date| date.failed.is_none()).map(|date| date.date).collect();
+    let unscheduled = status::unscheduled(&phase3, &phase4, &schedule, ranges);
+    let say = |what: &str, dates: &BTreeSet<NaiveDate>| {
+        if let (Some(first), Some(last)) = (dates.first(), dates.last()) {
+            printer.warn(format!("note: {what}: {}, {first} to {last}", counted(dates.len(), "date")));
+        }
+        dates.len()
+    };
+    Ok(say("not computed and not published", &pending)
+        + say("rows but no final game in the schedule, so neither computed nor published", &unscheduled))
 }
 
 /// Publishes what is done and passes the checks, and says what was held back.
@@ -229,10 +246,13 @@ pub fn publish(
     options: &UploadOptions,
     recorder: &Recorder,
     printer: Printer,
-) -> Result<(UploadReport, HeldBack)> {
+) -> Result<(UploadReport, HeldBack, BTreeMap<ProcessorId, Accounting>)> {
     let target = settings.open_target()?;
-    let Selected { set, held_back, invalid } = select(settings, store, ranges, options, printer)?;
+    let Selected { set, held_back, invalid, accepted, accounting } = select(settings, store, ranges, options, printer)?;
     recorder.fact("held_back_by_checks", serde_json::json!(invalid));
+    recorder.fact("published_although_checks_fail", serde_json::json!(accepted));
+    let totals = accounting.iter().map(|(id, of)| (id.name().to_owned(), serde_json::json!(of.total)));
+    recorder.summarize("accounting", serde_json::Value::Object(totals.collect()));
     recorder.summarize("held_back", serde_json::json!({ "failed": held_back.failed, "invalid": held_back.invalid }));
     let report = target.publish(&set, recorder)?;
     recorder.summarize("published", json(&report));
@@ -240,7 +260,7 @@ pub fn publish(
     if report.is_nothing() {
         printer.note(nothing_to_publish(&set, &target.name()));
     }
-    Ok((report, held_back))
+    Ok((report, held_back, accounting))
 }
 
 /// Dates of the ranges that `compute` would compute again.

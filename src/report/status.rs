@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Serialize;
 
-use super::{FailureShare, Validations, failure_shares};
-use crate::calendar::{DateRanges, SeasonCalendar};
+use super::{FailureShare, Seen, Validations, failure_shares};
+use crate::calendar::{DateRanges, Month, SeasonCalendar};
 use crate::processors::ProcessorId;
 use crate::schedule::Schedule;
 use crate::store::{DateState, Phase4Manifest};
@@ -21,14 +21,17 @@ pub struct StatusReport {
     pub rows: Vec<StatusRow>,
     /// Dates that failed or were not computed, ascending.
     pub not_done: Vec<NotDone>,
-    /// Rules by which dates are empty or skipped, with their number, per processor.
-    pub by_rule: Vec<(ProcessorId, String, usize)>,
+    /// Dates that are empty or skipped, by rule.
+    pub by_rule: Vec<ByRule>,
     pub last_computed_at: Option<DateTime<Utc>>,
     /// Dates whose inputs or processor version changed after they were computed.
     pub stale: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
     /// Dates whose windows end on the day before, unlike those of the reference.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub without_same_day: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
+    /// Days with rows of players or of outputs that the schedule has no final game for: they are not computed.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub unscheduled: BTreeSet<NaiveDate>,
     /// One per calendar year (`orchestration.md` §9); none where only counts were asked for.
     pub verdicts: Vec<Verdict>,
     /// Dates that fail checks of severity error, with the checks.
@@ -47,6 +50,12 @@ pub struct StatusReport {
 pub struct Evidence<'a> {
     pub stale: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
     pub validations: &'a Validations,
+    /// What a validation would see now.
+    pub seen: &'a Seen<'a>,
+    /// Days with rows of players or of outputs, and without a final game in the schedule.
+    pub unscheduled: BTreeSet<NaiveDate>,
+    /// Months of outputs whose file is not the recorded one.
+    pub damaged: BTreeSet<(ProcessorId, Month)>,
     pub calendar: &'a SeasonCalendar,
     pub schedule: &'a Schedule,
 }
@@ -116,6 +125,14 @@ pub struct StatusRow {
     pub stale: usize,
 }
 
+/// Dates without rows by the same rule.
+#[derive(Debug, Clone, Serialize)]
+pub struct ByRule {
+    pub processor: ProcessorId,
+    pub rule: String,
+    pub dates: Vec<NaiveDate>,
+}
+
 /// A date that has no result, and why.
 #[derive(Debug, Clone, Serialize)]
 pub struct NotDone {
@@ -136,18 +153,21 @@ impl StatusReport {
                 .map_or(0, |dates| dates.iter().filter(|date| date.year() == row.year).count());
         }
         report.leave_out_impossible(&evidence);
-        report.take_validations(manifest, dates, evidence.validations);
+        report.take_validations(manifest, dates, &evidence);
         let scheduled = evidence.schedule.game_dates(&DateRanges::everything());
-        report.verdicts = years(dates).map(|year| report.verdict(year, dates, &scheduled, &evidence.stale)).collect();
+        report.verdicts = years(dates, &evidence.unscheduled)
+            .map(|year| report.verdict(year, dates, &scheduled, &evidence))
+            .collect();
         report.shares = failure_shares(manifest, dates, evidence.calendar);
         report.stale = evidence.stale;
+        report.unscheduled = evidence.unscheduled;
         report
     }
 
     /// Counts the game dates `dates`, and judges nothing.
     pub fn new(manifest: &Phase4Manifest, dates: &[NaiveDate]) -> Self {
         let mut rows: BTreeMap<(i32, ProcessorId), StatusRow> = BTreeMap::new();
-        let mut by_rule: BTreeMap<(ProcessorId, String), usize> = BTreeMap::new();
+        let mut by_rule: BTreeMap<(ProcessorId, String), Vec<NaiveDate>> = BTreeMap::new();
         let mut not_done = Vec::new();
         let mut without_same_day: BTreeMap<ProcessorId, BTreeSet<NaiveDate>> = BTreeMap::new();
         let mut last_computed_at = None;
@@ -172,11 +192,11 @@ impl StatusReport {
                     DateState::Done => row.done += 1,
                     DateState::Empty { rule } => {
                         row.empty += 1;
-                        *by_rule.entry((id, rule_family(rule))).or_default() += 1;
+                        by_rule.entry((id, rule_family(rule))).or_default().push(date);
                     }
                     DateState::Skipped { reason } => {
                         row.skipped += 1;
-                        *by_rule.entry((id, reason.clone())).or_default() += 1;
+                        by_rule.entry((id, reason.clone())).or_default().push(date);
                     }
                     DateState::Failed { reason } => {
                         row.failed += 1;
@@ -194,11 +214,12 @@ impl StatusReport {
             not_validated: BTreeSet::new(),
             shares: Vec::new(),
             without_same_day,
+            unscheduled: BTreeSet::new(),
             stale: BTreeMap::new(),
             game_dates: dates.to_vec(),
             rows,
             not_done,
-            by_rule: by_rule.into_iter().map(|((id, rule), count)| (id, rule, count)).collect(),
+            by_rule: by_rule.into_iter().map(|((processor, rule), dates)| ByRule { processor, rule, dates }).collect(),
             last_computed_at,
         }
     }
@@ -215,15 +236,9 @@ impl StatusReport {
         self.rows.iter_mut().for_each(StatusRow::finish);
     }
 
-    fn verdict(
-        &self,
-        year: i32,
-        dates: &[NaiveDate],
-        schedule: &[NaiveDate],
-        stale: &BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
-    ) -> Verdict {
+    fn verdict(&self, year: i32, dates: &[NaiveDate], schedule: &[NaiveDate], evidence: &Evidence<'_>) -> Verdict {
         let is_of_year = |date: &&NaiveDate| date.year() == year;
-        let open = self.open(year, stale);
+        let open = self.open(year, evidence);
         Verdict {
             year,
             dates: dates.iter().filter(is_of_year).count(),
@@ -236,7 +251,7 @@ impl StatusReport {
     }
 
     /// What stands against a year.
-    fn open(&self, year: i32, stale: &BTreeMap<ProcessorId, BTreeSet<NaiveDate>>) -> Vec<OpenDates> {
+    fn open(&self, year: i32, evidence: &Evidence<'_>) -> Vec<OpenDates> {
         let mut open: Vec<OpenDates> = Vec::new();
         let mut add = |what: String, dates: BTreeSet<NaiveDate>| {
             let dates: BTreeSet<NaiveDate> = dates.into_iter().filter(|date| date.year() == year).collect();
@@ -251,7 +266,10 @@ impl StatusReport {
             };
             add(format!("{id} failed"), not_done(true));
             add(format!("{id} pending"), not_done(false));
-            add(format!("{id} stale"), stale.get(&id).cloned().unwrap_or_default());
+            add(format!("{id} stale"), evidence.stale.get(&id).cloned().unwrap_or_default());
+            let is_damaged = |date: &&NaiveDate| evidence.damaged.contains(&(id, Month::of(**date)));
+            let damaged = self.game_dates.iter().filter(is_damaged).copied();
+            add(format!("{id} file missing or damaged"), damaged.collect());
         }
         let ids: BTreeSet<&String> = self.failing.values().flatten().collect();
         for id in ids {
@@ -259,14 +277,15 @@ impl StatusReport {
             add(format!("check {id} fails"), fails.map(|(date, _)| *date).collect());
         }
         add("not validated".to_owned(), self.not_validated.clone());
+        add("rows but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
         open
     }
 
     /// Dates with rows that fail checks of severity error, or of which nothing is known.
-    fn take_validations(&mut self, manifest: &Phase4Manifest, dates: &[NaiveDate], validations: &Validations) {
+    fn take_validations(&mut self, manifest: &Phase4Manifest, dates: &[NaiveDate], evidence: &Evidence<'_>) {
         let is_computed = |date: &NaiveDate| ProcessorId::ALL.iter().any(|id| manifest.record(*id, *date).is_some());
         for date in dates.iter().copied().filter(is_computed) {
-            let Some(ids) = validations.failed(manifest, date) else {
+            let Some(ids) = evidence.validations.failed(evidence.seen, date) else {
                 self.not_validated.insert(date);
                 continue;
             };
@@ -287,12 +306,12 @@ impl StatusReport {
     }
 }
 
-fn years(dates: &[NaiveDate]) -> impl Iterator<Item = i32> {
-    dates.iter().map(Datelike::year).collect::<BTreeSet<i32>>().into_iter()
+fn years(dates: &[NaiveDate], others: &BTreeSet<NaiveDate>) -> impl Iterator<Item = i32> {
+    dates.iter().chain(others).map(Datelike::year).collect::<BTreeSet<i32>>().into_iter()
 }
 
 /// A rule without the figures of a single date.
-fn rule_family(rule: &str) -> String {
+pub fn rule_family(rule: &str) -> String {
     rule.split(" (most").next().unwrap_or(rule).to_owned()
 }
 

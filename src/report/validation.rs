@@ -1,17 +1,19 @@
-//! What the last validation of each date found, for as long as the date's outputs are the same.
+//! What the last validation of each date found, for as long as the date's outputs and inputs are the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
 
+use crate::calendar::Season;
 use crate::checks::{Catalogue, CheckReport};
 use crate::error::{Error, Result};
 use crate::numerics::hash::data_hash;
 use crate::processors::ProcessorId;
 use crate::store::publish::replace_file;
-use crate::store::{Phase4Manifest, Store};
+use crate::store::{Phase3Manifest, Phase4Manifest, Store};
 
 /// The dates that were validated.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,8 +25,8 @@ pub struct Validations {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Validated {
-    /// Digest of what the processors made of the date.
-    outputs: String,
+    /// Digest of what the processors made of the date, and of the inputs that checks look at.
+    content: String,
     /// Ids of the checks of severity error that failed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     failed: BTreeSet<String>,
@@ -39,9 +41,9 @@ impl Validations {
     }
 
     /// Takes in what a validation of `dates` found.
-    pub fn take_in(&mut self, report: &CheckReport, dates: &[NaiveDate], manifest: &Phase4Manifest) {
+    pub fn take_in(&mut self, report: &CheckReport, dates: &[NaiveDate], seen: &Seen<'_>) {
         for &date in dates {
-            self.dates.insert(date, Validated { outputs: outputs(manifest, date), failed: BTreeSet::new() });
+            self.dates.insert(date, Validated { content: seen.content(date), failed: BTreeSet::new() });
         }
         for result in report.errors() {
             for finding in &result.findings {
@@ -63,9 +65,9 @@ impl Validations {
     }
 
     /// The error checks that fail on a date as it is now; `None`: it was not validated as it is now.
-    pub fn failed(&self, manifest: &Phase4Manifest, date: NaiveDate) -> Option<&BTreeSet<String>> {
+    pub fn failed(&self, seen: &Seen<'_>, date: NaiveDate) -> Option<&BTreeSet<String>> {
         let validated = self.dates.get(&date)?;
-        (validated.outputs == outputs(manifest, date)).then_some(&validated.failed)
+        (validated.content == seen.content(date)).then_some(&validated.failed)
     }
 }
 
@@ -73,13 +75,41 @@ fn path(store: &Store) -> PathBuf {
     store.root().join("runs").join("validations.json")
 }
 
-fn outputs(manifest: &Phase4Manifest, date: NaiveDate) -> String {
-    let mut parts = Vec::new();
-    for id in ProcessorId::ALL {
-        let record = manifest.record(id, date);
-        parts.push(record.map_or_else(String::new, |record| {
-            format!("{:?}|{}|{}|{}|{}", record.state, record.rows, record.hash, record.failures_hash, record.inputs)
-        }));
+/// What a validation sees.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    phase4: &'a Phase4Manifest,
+    /// Digests of every input of the season up to each day of the schedule: a game that the schedule gains stands against
+    /// the dates after it as well.
+    inputs: BTreeMap<NaiveDate, String>,
+}
+
+impl<'a> Seen<'a> {
+    pub fn new(phase3: &Phase3Manifest, phase4: &'a Phase4Manifest) -> Self {
+        let mut days: BTreeMap<NaiveDate, Vec<&str>> = BTreeMap::new();
+        for (day, partition) in phase3.tables.values().flat_map(|table| &table.partitions) {
+            days.entry(*day).or_default().push(&partition.hash);
+        }
+        let mut inputs = BTreeMap::new();
+        let (mut season, mut so_far) = (None, Xxh3::new());
+        for (day, hashes) in days {
+            if season.replace(Season::of(day)) != Some(Season::of(day)) {
+                so_far = Xxh3::new();
+            }
+            hashes.iter().for_each(|hash| so_far.update(hash.as_bytes()));
+            inputs.insert(day, format!("{:016x}", so_far.digest()));
+        }
+        Self { phase4, inputs }
     }
-    data_hash(&parts.iter().map(String::as_bytes).collect::<Vec<_>>())
+
+    fn content(&self, date: NaiveDate) -> String {
+        let mut parts = vec![self.inputs.get(&date).cloned().unwrap_or_default()];
+        for id in ProcessorId::ALL {
+            let record = self.phase4.record(id, date);
+            parts.push(record.map_or_else(String::new, |record| {
+                format!("{:?}|{}|{}|{}|{}", record.state, record.rows, record.hash, record.failures_hash, record.inputs)
+            }));
+        }
+        data_hash(&parts.iter().map(String::as_bytes).collect::<Vec<_>>())
+    }
 }

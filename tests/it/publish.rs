@@ -118,10 +118,12 @@ fn a_date_whose_games_vanish_leaves_store_and_target() {
         desk.put(table, &arrow::compute::filter_record_batch(&batch, &others).expect("rows"));
     };
     let run = || desk.run(&["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE);
-    // A schedule that has lost a date of which there are player rows takes nothing away.
+    // A schedule that has lost a date of which there are player rows takes nothing away, and is told.
     let published = desk.files("published");
     without_day(Table::Schedule);
-    assert_eq!(run().code, 0);
+    let outcome = run();
+    let told = "rows but no final game in the schedule, so neither computed nor published: 1 date, 2023-12-05";
+    assert!(outcome.code == 3 && outcome.stderr.contains(told), "{}: {}", outcome.code, outcome.stderr);
     assert!(published == desk.files("published"));
     without_day(Table::PlayerGameSummary);
     let outcome = run();

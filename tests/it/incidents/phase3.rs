@@ -31,19 +31,21 @@ fn row_1_zone_columns_of_the_defense_are_null() {
         consequence: TDZA of the date and of the next 15 games of each team, PCF and MLFS after it are contaminated
     run: exit status 4
       preflight error: I15 zone columns are filled: each NULL or 0 in less than 50 % of the rows of a date: not so on 1 date, 2023-12-01: TDZA of the date and of the next 15 games of each team, PCF and MLFS after it are contaminated
-      note: not published, because checks of severity error fail (I15): 1 date, 2023-12-01; `putback validate` explains, `--accept I15` publishes them all the same
+      note: not published, because checks of severity error fail (I15, T2c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I15 --accept T2c` publishes them all the same
     validate: exit status 4
       error I15:
         2023-12-01: 18: ATL, BOS, CHA
         consequence: TDZA of the date and of the next 15 games of each team, PCF and MLFS after it are contaminated
       warning T2w:
-        2023-12-01 to 2023-12-10 (10 dates): 219, on 2023-12-09: 428 of 450 games
-      T2c ok
+        2023-11-20 to 2023-12-10 (20 dates): 312, on 2023-12-04: 425 of 450 games
+      error T2c:
+        2023-12-01 to 2023-12-10 (10 dates): 243, on 2023-12-04: 425 of 450 games
     2023, 32 of 46 game dates: partial
       check I15 fails on 1 date: 2023-12-01
+      check T2c fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
     assert_eq!(published_features(&desk), 0);
-    let accepted = desk.run(&["upload", "--to", "dir:published", "--accept", "I15"], &RANGE);
+    let accepted = desk.run(&["upload", "--to", "dir:published", "--accept", "I15", "--accept", "T2c"], &RANGE);
     assert_eq!(accepted.code, 0, "{}", accepted.stderr);
     assert_ne!(published_features(&desk), 0);
 }
@@ -60,15 +62,18 @@ fn row_1_zone_columns_were_null_before_the_range() {
       error I15:
         2023-10-24 to 2023-11-05 (13 dates): 186, on 2023-11-03: ATL, CHA, CHI
         consequence: TDZA of the date and of the next 15 games of each team, PCF and MLFS after it are contaminated
-    run: exit status 0
+    run: exit status 4
       preflight error: I15 zone columns are filled: each NULL or 0 in less than 50 % of the rows of a date: not so on 13 dates, 2023-10-24 to 2023-11-05: TDZA of the date and of the next 15 games of each team, PCF and MLFS after it are contaminated
-    validate: exit status 0
+      note: not published, because checks of severity error fail (T2c): 17 dates, 2023-11-20 to 2023-12-07; `putback validate` explains, `--accept T2c` publishes them all the same
+    validate: exit status 4
       I15 ok
       warning T2w:
-        2023-11-20 to 2023-12-08 (18 dates): 1,809, on 2023-11-20: 212 of 402 games
-      T2c ok
+        2023-11-20 to 2023-12-10 (20 dates): 1,849, on 2023-11-20: 211 of 402 games
+      error T2c:
+        2023-11-20 to 2023-12-07 (17 dates): 1,831, on 2023-11-20: 211 of 402 games
       T11 ok
-    2023, 32 of 46 game dates: complete
+    2023, 32 of 46 game dates: partial
+      check T2c fails on 17 dates: 2023-11-20 to 2023-12-07
     ");
 }
 
@@ -303,19 +308,24 @@ fn row_13_minutes_are_null() {
         2023-12-06 to 2023-12-07 (2 dates): 2, on 2023-12-07: ramonulvara
         consequence: NULL minutes leave rows out of averages
       error I9s:
-        2023-10-26 to 2023-10-27 (2 dates): 2, on 2023-10-27: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
-        2023-11-06: 1: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
-        2023-11-10: 2: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
-        2023-11-12: 1: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
-        2023-11-14 to 2023-11-15 (2 dates): 3, on 2023-11-14: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
-        2023-11-17: 1: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
-        and 4 more intervals, to 2023-12-10 (--format json)
+        2023-11-14: 2: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
+        2023-12-01: 152: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
+        2023-12-07: 1: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
         consequence: averages leave the rows out or read them as 0 all season
-    run: exit status 0
-      preflight error: I9s active rows of the season so far: points NULL in at most 0.5 %, field-goal and three-point attempts in 1 %, minutes in 1 %: not so on 16 dates, 2023-10-26 to 2023-10-27 (2 dates), 2023-11-06, 2023-11-10 and 12 more: averages leave the rows out or read them as 0 all season
-    validate: exit status 0
+    run: exit status 4
+      preflight error: I9s active rows of the season, and of the date: points NULL in at most 0.5 %, field-goal and three-point attempts in 1 %, minutes in 1 %: not so on 3 dates, 2023-11-14, 2023-12-01, 2023-12-07: averages leave the rows out or read them as 0 all season
+      preflight error: I9e active rows: minutes, points and shots each NULL in less than 50 %: not so on 1 date, 2023-12-01: averages of the players leave the games out or read them as 0
+      note: not published, because checks of severity error fail (I9e, I9s): 3 dates, 2023-11-14 to 2023-12-07; `putback validate` explains, `--accept I9e --accept I9s` publishes them all the same
+    validate: exit status 4
+      error I9s:
+        2023-11-14: 2: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
+        2023-12-01: 152: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
+        2023-12-07: 1: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
+        consequence: averages leave the rows out or read them as 0 all season
       M5 ok
-    2023, 32 of 46 game dates: complete
+    2023, 32 of 46 game dates: partial
+      check I9e fails on 1 date: 2023-12-01
+      check I9s fails on 3 dates: 2023-11-14, 2023-12-01, 2023-12-07
     ");
 }
 
@@ -495,7 +505,9 @@ fn row_31_one_row_is_not_a_date() {
     run: exit status 4
       preflight error: I2 both teams of each game have players: not so on 1 date, 2023-12-01: players of a team get no row on the date
       preflight error: I2g both teams of every game of the schedule have players: not so on 1 date, 2023-12-01: players of the missing teams get no row on the date, and their windows lack the game
-      note: not published, because checks of severity error fail (I2, I2g, P9m): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I2 --accept I2g --accept P9m` publishes them all the same
+      preflight error: I4e at most 50 % of the teams of a date have fewer than 8 active players: not so on 1 date, 2023-12-01: the date is there in part: players get no row on it, and their windows lack the game
+      preflight error: I5e players of a team have at least 70 % of the team's points: not so on 1 date, 2023-12-01: players of the team are missing, or their points are: they get no row on the date, or a wrong one after it
+      note: not published, because checks of severity error fail (I2, I2g, I4e, I5e, P9m): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I2 --accept I2g --accept I4e --accept I5e --accept P9m` publishes them all the same
     validate: exit status 4
       error I2:
         2023-12-01: 1: 20231201_NYK_CHA
@@ -508,6 +520,8 @@ fn row_31_one_row_is_not_a_date() {
     2023, 32 of 46 game dates: partial
       check I2 fails on 1 date: 2023-12-01
       check I2g fails on 1 date: 2023-12-01
+      check I4e fails on 1 date: 2023-12-01
+      check I5e fails on 1 date: 2023-12-01
       check P9m fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
     assert_eq!(published_features(&desk), 0);

@@ -18,14 +18,14 @@ fn row_10_a_smaller_run_leaves_no_stale_rows() {
     edit(
         &desk,
         GAMES,
-        "SELECT * FROM player_game_summary WHERE game_date <> DATE '2023-12-01' OR hash(player_lookup) % 10 > 0",
+        "SELECT * FROM player_game_summary WHERE game_date <> DATE '2023-12-01' OR player_lookup <> (SELECT min(player_lookup) FROM player_game_summary WHERE game_date = DATE '2023-12-01')",
     );
     assert_snapshot!(story(&desk, &["A8"]), @"
     check: exit status 0
     run: exit status 0
     validate: exit status 0
       warning A8:
-        2023-12-01: 20: MLFS: 135 rows, before 155
+        2023-12-01: 1: MLFS: 154 rows, before 155
     2023, 32 of 46 game dates: complete
     ");
     let after = published_features(&desk);
@@ -132,7 +132,7 @@ fn row_33_a_season_across_the_turn_of_the_year() {
     // The history of January is checked into the year before.
     let check = whole.run(&["check"], &["--from", "2024-01-01", "--to", "2024-01-05"]);
     let last = check.stdout.lines().last().unwrap_or_default().to_owned();
-    assert_eq!(check.code, 0, "{}", check.stdout);
+    assert!(!check.stdout.contains("I24"), "{}", check.stdout);
     assert!(last.contains(" on 5 game dates and 66 before them"), "{last}");
 }
 

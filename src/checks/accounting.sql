@@ -97,7 +97,7 @@ FROM outcomes SEMI JOIN (SELECT processor, game_date FROM state WHERE state = 'd
 
 -- The real completeness, whatever the columns of that name say (`orchestration.md` §5): of what a done date rests on,
 -- how much Phase 3 has, and how much of that is clean: all columns that are
--- read are filled, and no row is there twice. TDZA: the last 15 games of every team by the schedule. PSZA: the last 20. PCF: the contexts of the players. MLFS: the games of the season of the teams of the date.
+-- read are filled, and no row is there twice; for players: of most, and five of them. TDZA: the last 15 games of every team by the schedule. PSZA: the last 20. PCF: the contexts of the players. MLFS: the games of the season of the teams of the date.
 CREATE TABLE input_shares AS
 WITH
 defense AS (
@@ -108,7 +108,9 @@ defense AS (
     FROM team_defense_game_summary GROUP BY ALL
 ),
 players AS (
-    SELECT game_date, team_abbr, bool_or(fg_attempts > 0 AND paint_attempts IS NOT NULL) AND 10 * count(DISTINCT player_lookup) >= 9 * count(*) AS is_clean
+    SELECT game_date, team_abbr,
+        bool_or(fg_attempts > 0 AND paint_attempts IS NOT NULL) AND 10 * count(DISTINCT player_lookup) >= 9 * count(*) AND count(*) >= 5
+            AND 2 * count(*) FILTER (points IS NULL OR minutes_played IS NULL OR fg_attempts IS NULL) < count(*) AS is_clean
     FROM player_game_summary WHERE is_active GROUP BY ALL
 ),
 of_windows AS (

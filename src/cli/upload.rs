@@ -230,7 +230,8 @@ pub fn note_not_computed(store: &Store, ranges: &DateRanges, printer: Printer) -
     let unscheduled = status::unscheduled(&phase3, &phase4, &schedule, ranges);
     let say = |what: &str, dates: &BTreeSet<NaiveDate>| {
         if let (Some(first), Some(last)) = (dates.first(), dates.last()) {
-            printer.warn(format!("note: {what}: {}, {first} to {last}", counted(dates.len(), "date")));
+            let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
+            printer.warn(format!("note: {what}: {}, {span}", counted(dates.len(), "date")));
         }
         dates.len()
     };

@@ -148,9 +148,7 @@ fn note_unscheduled_dates(phase3: &Phase3Manifest, schedule: &Schedule, ranges: 
         .collect();
     if !unscheduled.is_empty() {
         observer.on(Event::Note(format!(
-            "{} dates have player rows but no finished regular-season, play-in or playoff game in the schedule \
-             and are not computed: {}",
-            unscheduled.len(),
+            "player rows, but no finished regular-season, play-in or playoff game in the schedule, so not computed: {}",
             unscheduled.join(", ")
         )));
     }

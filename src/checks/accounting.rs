@@ -63,11 +63,6 @@ impl Outcomes {
         self.skipped.values().sum()
     }
 
-    /// What should be nothing.
-    pub fn wrong_entities(&self) -> u64 {
-        self.unaccounted + self.twice + self.unexpected
-    }
-
     /// Share of the entities that have a row, of those that no rule skips, in percent.
     pub fn written_percent(&self) -> f64 {
         percent(self.written, self.expected.saturating_sub(self.skipped_entities()))

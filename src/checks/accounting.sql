@@ -114,30 +114,32 @@ players AS (
     FROM player_game_summary WHERE is_active GROUP BY ALL
 ),
 of_windows AS (
-    SELECT 'TDZA' AS processor, season_year, game_date, lead(game_date, 15) OVER season AS until, defense.team_abbr IS NOT NULL AS is_found, is_clean
+    SELECT 'TDZA' AS processor, season_year, game_date, lead(game_date, 15) OVER season AS until, defense.team_abbr IS NOT NULL AS is_found, is_clean,
+        avg(is_clean::BIGINT) OVER (PARTITION BY game_date) < 0.5 AS is_contaminated
     FROM team_games LEFT JOIN defense USING (game_date, team_abbr)
     WINDOW season AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
     UNION ALL
-    SELECT 'PSZA', season_year, game_date, lead(game_date, 20) OVER of_team, players.team_abbr IS NOT NULL, is_clean
+    SELECT 'PSZA', season_year, game_date, lead(game_date, 20) OVER of_team, players.team_abbr IS NOT NULL, is_clean,
+        avg(is_clean::BIGINT) OVER (PARTITION BY game_date) < 0.5
     FROM team_games LEFT JOIN players USING (game_date, team_abbr)
     WINDOW of_team AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
 ),
 parts AS (
-    SELECT processor, plan.game_date, is_found, is_clean FROM plan
+    SELECT processor, plan.game_date, is_found, is_clean, is_contaminated FROM plan
     JOIN of_windows ON of_windows.season_year = plan.season_year AND of_windows.game_date <= plan.window_end AND coalesce(until > plan.window_end, true)
     UNION ALL
-    SELECT 'PCF', game_date, contexts.player_lookup IS NOT NULL, true
+    SELECT 'PCF', game_date, contexts.player_lookup IS NOT NULL, true, false
     FROM (SELECT DISTINCT game_date, player_lookup FROM player_game_summary)
     LEFT JOIN (SELECT DISTINCT game_date, player_lookup FROM upcoming_player_game_context) AS contexts USING (game_date, player_lookup)
     UNION ALL
-    SELECT 'MLFS', playing.game_date, players.team_abbr IS NOT NULL, is_clean
+    SELECT 'MLFS', playing.game_date, players.team_abbr IS NOT NULL, is_clean, false
     FROM team_games AS playing
     SEMI JOIN plan ON plan.game_date = playing.game_date
     JOIN team_games AS earlier ON earlier.season_year = playing.season_year AND earlier.team_abbr = playing.team_abbr AND earlier.game_date < playing.game_date
     LEFT JOIN players ON players.game_date = earlier.game_date AND players.team_abbr = earlier.team_abbr
 )
 SELECT processor, game_date, count(*)::BIGINT AS expected, count(*) FILTER (is_found)::BIGINT AS found,
-    count(*) FILTER (is_found AND is_clean)::BIGINT AS clean
+    count(*) FILTER (is_found AND is_clean)::BIGINT AS clean, count(*) FILTER (is_found AND NOT is_clean AND is_contaminated)::BIGINT AS contaminated
 FROM parts SEMI JOIN (SELECT processor, game_date FROM state WHERE state = 'done') AS done USING (processor, game_date)
 GROUP BY ALL;
 

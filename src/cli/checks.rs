@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use super::dates;
 use super::exit::ExitCode;
-use super::output::{Printer, text_table, thousands};
+use super::output::{Printer, counted, text_table, thousands};
 use super::range::RangeArgs;
 use super::recorder::recorded;
 use super::settings::{GlobalArgs, Settings};
 use crate::calendar::DateRanges;
+use crate::checks::Outcomes;
 use crate::checks::{
     Accounting, Catalogue, Check, CheckReport, CheckRequest, CheckResult, Phase, Severity, run_checks,
 };
@@ -195,9 +196,12 @@ fn lines(report: &CheckReport, catalogue: &Catalogue, all: bool) -> Vec<String> 
         (Phase::Inputs, dates) => format!(" and {dates} before them"),
     };
     lines.push(format!(
-        "{} checks on {} game dates{look_back}: {passed} passed, {errors} errors, {warnings} warnings, {infos} infos",
+        "{} checks on {}{look_back}: {passed} passed, {}, {}, {}",
         report.results.len(),
-        report.dates
+        counted(report.dates, "game date"),
+        counted(errors, "error"),
+        counted(warnings, "warning"),
+        counted(infos, "info")
     ));
     lines
 }
@@ -231,6 +235,13 @@ fn explanation(result: &CheckResult, scope: &[NaiveDate]) -> Vec<String> {
     lines
 }
 
+/// Says that judgements are by other thresholds.
+pub fn say_overridden(catalogue: &Catalogue, printer: Printer) {
+    for line in overridden_thresholds(catalogue) {
+        printer.warn(format!("note: judged by another threshold than the catalogue's: {line}"));
+    }
+}
+
 /// A verdict by other thresholds than the catalogue's says so.
 pub fn overridden_thresholds(catalogue: &Catalogue) -> Vec<String> {
     let of_check = |check: &Check| {
@@ -257,33 +268,29 @@ fn accounting_lines(report: &CheckReport) -> Vec<String> {
     lines
 }
 
+/// Something to count of a processor.
+type Count = fn(&Outcomes) -> u64;
+
 /// Where the entities of each processor ended, and how much of what they rest on is there.
 pub fn accounting_table(accounting: &BTreeMap<ProcessorId, Accounting>) -> String {
+    let share = |percent: f64, of: u64| if of == 0 { "-".to_owned() } else { format!("{percent:.1} %") };
+    // What should be nothing has a column where it is something.
+    let others: [(&str, Count); 3] =
+        [("Pending", |of| of.pending), ("Twice", |of| of.twice), ("Unexpected", |of| of.unexpected)];
+    let others: Vec<_> =
+        others.into_iter().filter(|(_, count)| accounting.values().any(|of| count(&of.total) > 0)).collect();
     let rows = accounting.iter().map(|(id, Accounting { dates, total, .. })| {
-        vec![
-            id.to_string(),
-            dates.to_string(),
-            thousands(total.expected),
-            thousands(total.written),
-            thousands(total.failed_entities()),
-            thousands(total.skipped_entities()),
-            thousands(total.wrong_entities()),
-            format!("{:.1} %", total.written_percent()),
-            format!("{:.1} %", total.inputs.found_percent()),
-            format!("{:.1} %", total.inputs.clean_percent()),
-        ]
+        let mut row = vec![id.to_string(), dates.to_string()];
+        row.extend([total.expected, total.written, total.failed_entities(), total.skipped_entities()].map(thousands));
+        row.push(thousands(total.unaccounted));
+        row.extend(others.iter().map(|(_, count)| thousands(count(total))));
+        row.push(share(total.written_percent(), total.expected - total.skipped_entities()));
+        row.push(share(total.inputs.found_percent(), total.inputs.expected));
+        row.push(share(total.inputs.clean_percent(), total.inputs.expected));
+        row
     });
-    let header = [
-        "Accounting",
-        "Dates",
-        "Expected",
-        "Written",
-        "Failed",
-        "Skipped",
-        "Unaccounted",
-        "Complete",
-        "Inputs",
-        "Clean",
-    ];
+    let mut header = vec!["Accounting", "Dates", "Expected", "Written", "Failed", "Skipped", "Unaccounted"];
+    header.extend(others.iter().map(|(name, _)| *name));
+    header.extend(["Complete", "Inputs", "Clean"]);
     text_table(&header, rows.collect(), 1)
 }

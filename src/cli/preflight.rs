@@ -42,9 +42,7 @@ pub fn run(
         recorder.fact("preflight", json!("skipped by --skip-validation"));
         return Ok(());
     }
-    for line in checks::overridden_thresholds(&settings.catalogue) {
-        printer.warn(format!("note: judged by another threshold than the catalogue's: {line}"));
-    }
+    checks::say_overridden(&settings.catalogue, printer);
     let findings = match findings(settings, store, ranges) {
         // Nothing synced, no games: the computation itself says it best.
         Err(error) if error.kind() == ErrorKind::Upstream => return Ok(()),

@@ -15,7 +15,7 @@ use super::range::RangeArgs;
 use super::recorder::{RunRecord, records, run_dir};
 use super::settings::{GlobalArgs, Settings};
 use super::{remote, run_log};
-use crate::calendar::{DateRanges, Month};
+use crate::calendar::{DateRange, DateRanges, Month, Season};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
@@ -158,18 +158,28 @@ pub struct Asked<'a> {
     pub dates: &'a [NaiveDate],
 }
 
-/// Days of the ranges with rows of players, or done by a processor, that the schedule has no final game for.
+/// Days with rows of players or teams, with contexts or done by a processor, that the schedule has no final game for:
+/// those of the ranges, and those before them in the same season, which windows should hold. Contexts of days after
+/// the schedule's last game are of games to come.
 pub fn unscheduled(
     phase3: &Phase3Manifest,
     phase4: &Phase4Manifest,
     schedule: &Schedule,
     ranges: &DateRanges,
 ) -> BTreeSet<NaiveDate> {
-    let played = phase3.tables.get(&Table::PlayerGameSummary).into_iter().flat_map(|table| table.partitions.keys());
+    let last = schedule.game_dates(&DateRanges::everything()).last().copied();
+    let days_of = |table: Table| phase3.tables.get(&table).into_iter().flat_map(|table| table.partitions.keys());
+    let contexts = days_of(Table::UpcomingPlayerGameContext).filter(|date| last.is_some_and(|last| **date < last));
+    let played = days_of(Table::PlayerGameSummary).chain(days_of(Table::TeamDefenseGameSummary)).chain(contexts);
     let is_done = |record: &DateRecord| record.state == DateState::Done;
-    let records = phase4.processors.values().flatten();
-    let done = records.filter(|(_, record)| is_done(record)).map(|(date, _)| date);
-    played.chain(done).copied().filter(|date| ranges.contains(*date) && !schedule.has_games_on(*date)).collect()
+    let done = phase4.processors.values().flatten().filter(|(_, record)| is_done(record)).map(|(date, _)| date);
+    let seasons: DateRanges = ranges
+        .iter()
+        .map(|range| DateRange { from: range.from.min(Season::of(range.from).window_start()), to: range.to })
+        .collect();
+    let in_look_back = played.copied().filter(|date| seasons.contains(*date));
+    let days = in_look_back.chain(done.copied().filter(|date| ranges.contains(*date)));
+    days.filter(|date| !schedule.has_games_on(*date)).collect()
 }
 
 /// Months whose file is missing or has another size than the recorded one; `compute` makes them again.
@@ -242,6 +252,7 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
         return printer.json(&json!({
             "not_done": report.not_done, "stale": report.stale, "failing_checks": report.failing,
             "not_validated": report.not_validated, "by_rule": report.by_rule,
+            "unscheduled": report.unscheduled,
         }));
     }
     for date in &report.not_done {
@@ -256,6 +267,8 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
         printer.line(format!("{date} fails checks: {}", ids.join(", ")));
     }
     report.not_validated.iter().for_each(|date| printer.line(format!("{date} not validated")));
+    let unscheduled = report.unscheduled.iter();
+    unscheduled.for_each(|date| printer.line(format!("{date} rows but no final game in the schedule")));
     for ByRule { processor, rule, dates } in report.by_rule.iter().filter(|_| with_empty) {
         dates.iter().for_each(|date| printer.line(format!("{date} {processor} no rows by rule: {rule}")));
     }

@@ -66,6 +66,7 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     let range = args.range.required(environment::yesterday())?;
     announce_clipping(&range, printer);
     let ranges = publishable(&settings, &range.ranges, &args.options, printer)?;
+    checks::say_overridden(&settings.catalogue, printer);
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     if args.dry_run {
         return rehearse(&settings, lock.store(), &ranges, &args.options, printer);
@@ -194,10 +195,8 @@ fn select<'s>(
         ));
     }
     set.leave_out(&stale);
+    set.leave_out(&unscheduled_in(store, &schedule, ranges)?);
     say_other_windows(store, ranges, printer)?;
-    for line in checks::overridden_thresholds(&settings.catalogue) {
-        printer.warn(format!("note: judged by another threshold than the catalogue's: {line}"));
-    }
     let report = checks::report(settings, store, ranges, Phase::Outputs)?;
     let mut invalid = checks::failed_dates(&report, &options.accept);
     invalid.retain(|date, _| !stale.contains(date));
@@ -223,11 +222,10 @@ fn select<'s>(
 /// Game dates that were never computed are not published either, nor are days with rows that the schedule does not know,
 /// and neither is passed over in silence.
 pub fn note_not_computed(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<usize> {
-    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
-    let schedule = Schedule::load(store, &phase3)?;
-    let report = StatusReport::new(&phase4, &schedule.game_dates(ranges));
+    let schedule = Schedule::load(store, &store.phase3()?)?;
+    let report = StatusReport::new(&store.phase4()?, &schedule.game_dates(ranges));
     let pending = report.not_done.iter().filter(|date| date.failed.is_none()).map(|date| date.date).collect();
-    let unscheduled = status::unscheduled(&phase3, &phase4, &schedule, ranges);
+    let unscheduled = unscheduled_in(store, &schedule, ranges)?;
     let say = |what: &str, dates: &BTreeSet<NaiveDate>| {
         if let (Some(first), Some(last)) = (dates.first(), dates.last()) {
             let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
@@ -236,7 +234,11 @@ pub fn note_not_computed(store: &Store, ranges: &DateRanges, printer: Printer) -
         dates.len()
     };
     Ok(say("not computed and not published", &pending)
-        + say("rows but no final game in the schedule, so neither computed nor published", &unscheduled))
+        + say("rows but no final game in the schedule, so neither computed nor published now", &unscheduled))
+}
+
+fn unscheduled_in(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Result<BTreeSet<NaiveDate>> {
+    Ok(status::unscheduled(&store.phase3()?, &store.phase4()?, schedule, ranges))
 }
 
 /// Publishes what is done and passes the checks, and says what was held back.

@@ -122,10 +122,12 @@ fn a_date_whose_games_vanish_leaves_store_and_target() {
     let published = desk.files("published");
     without_day(Table::Schedule);
     let outcome = run();
-    let told = "rows but no final game in the schedule, so neither computed nor published: 1 date, 2023-12-05";
+    let told = "rows but no final game in the schedule, so neither computed nor published now: 1 date, 2023-12-05";
     assert!(outcome.code == 3 && outcome.stderr.contains(told), "{}: {}", outcome.code, outcome.stderr);
     assert!(published == desk.files("published"));
-    without_day(Table::PlayerGameSummary);
+    for table in [Table::PlayerGameSummary, Table::TeamDefenseGameSummary, Table::UpcomingPlayerGameContext] {
+        without_day(table);
+    }
     let outcome = run();
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     for place in ["putback-store/phase4", "published"] {

@@ -39,7 +39,7 @@ fn row_1_zone_columns_of_the_defense_are_null() {
       warning T2w:
         2023-11-20 to 2023-12-10 (20 dates): 312, on 2023-12-04: 425 of 450 games
       error T2c:
-        2023-12-01 to 2023-12-10 (10 dates): 243, on 2023-12-04: 425 of 450 games
+        2023-12-01 to 2023-12-10 (10 dates): 180, on 2023-12-10: 432 of 450 games
     2023, 32 of 46 game dates: partial
       check I15 fails on 1 date: 2023-12-01
       check T2c fails on 10 dates: 2023-12-01 to 2023-12-10
@@ -64,16 +64,16 @@ fn row_1_zone_columns_were_null_before_the_range() {
         consequence: TDZA of the date and of the next 15 games of each team, PCF and MLFS after it are contaminated
     run: exit status 4
       preflight error: I15 zone columns are filled: each NULL or 0 in less than 50 % of the rows of a date: not so on 13 dates, 2023-10-24 to 2023-11-05: TDZA of the date and of the next 15 games of each team, PCF and MLFS after it are contaminated
-      note: not published, because checks of severity error fail (T2c): 17 dates, 2023-11-20 to 2023-12-07; `putback validate` explains, `--accept T2c` publishes them all the same
+      note: not published, because checks of severity error fail (T2c): 15 dates, 2023-11-20 to 2023-12-05; `putback validate` explains, `--accept T2c` publishes them all the same
     validate: exit status 4
       I15 ok
       warning T2w:
         2023-11-20 to 2023-12-10 (20 dates): 1,849, on 2023-11-20: 211 of 402 games
       error T2c:
-        2023-11-20 to 2023-12-07 (17 dates): 1,831, on 2023-11-20: 211 of 402 games
+        2023-11-20 to 2023-12-05 (15 dates): 1,723, on 2023-11-20: 216 of 402 games
       T11 ok
     2023, 32 of 46 game dates: partial
-      check T2c fails on 17 dates: 2023-11-20 to 2023-12-07
+      check T2c fails on 15 dates: 2023-11-20 to 2023-12-05
     ");
 }
 
@@ -312,7 +312,7 @@ fn row_13_minutes_are_null() {
         consequence: averages leave the rows out or read them as 0 all season
     run: exit status 4
       preflight error: I9s active rows of the season, and no fewer of the date: points NULL in at most 0.5 %, field-goal and three-point attempts in 1 %, minutes in 1 %: not so on 1 date, 2023-12-01: averages leave the rows out or read them as 0 all season
-      preflight error: I9e active rows: minutes, points and shots each NULL in less than 50 %: not so on 1 date, 2023-12-01: averages of the players leave the games out or read them as 0
+      preflight error: I9e active rows: minutes NULL or 0, points and shots NULL each in less than 50 %: not so on 1 date, 2023-12-01: averages of the players leave the games out or read them as 0
       note: not published, because checks of severity error fail (I9e, I9s, P9c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I9e --accept I9s --accept P9c` publishes them all the same
     validate: exit status 4
       error I9s:
@@ -503,8 +503,9 @@ fn row_31_one_row_is_not_a_date() {
       preflight error: I2 both teams of each game have players: not so on 1 date, 2023-12-01: players of a team get no row on the date
       preflight error: I2g both teams of every game of the schedule have players: not so on 1 date, 2023-12-01: players of the missing teams get no row on the date, and their windows lack the game
       preflight error: I4e at most 50 % of the teams of a date have fewer than 8 active players: not so on 1 date, 2023-12-01: the date is there in part: players get no row on it, and their windows lack the game
-      preflight error: I5e players of a team have at least 70 % of the team's points: not so on 1 date, 2023-12-01: players of the team are missing, or their points are: they get no row on the date, or a wrong one after it
-      note: not published, because checks of severity error fail (I2, I2g, I4e, I5e, P9m): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I2 --accept I2g --accept I4e --accept I5e --accept P9m` publishes them all the same
+      preflight error: I5e points of a team's players are 70 to 130 % of the team's, and the team's within 2 for 50 % of the teams: not so on 1 date, 2023-12-01: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
+      preflight error: I5d points allowed are the opponent's points within 2 but for 50 % of the rows: not so on 1 date, 2023-12-01: rows are of the other team or of another game: TDZA of both is wrong for 15 games
+      note: not published, because checks of severity error fail (I2, I2g, I4e, I5d, I5e, P9m): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I2 --accept I2g --accept I4e --accept I5d --accept I5e --accept P9m` publishes them all the same
     validate: exit status 4
       error I2:
         2023-12-01: 1: 20231201_NYK_CHA
@@ -518,6 +519,7 @@ fn row_31_one_row_is_not_a_date() {
       check I2 fails on 1 date: 2023-12-01
       check I2g fails on 1 date: 2023-12-01
       check I4e fails on 1 date: 2023-12-01
+      check I5d fails on 1 date: 2023-12-01
       check I5e fails on 1 date: 2023-12-01
       check P9m fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
@@ -683,14 +685,14 @@ fn row_13_points_and_minutes_are_null_for_a_week() {
         consequence: averages of the players leave the games out or read them as 0
       error I5e:
         2023-12-01 to 2023-12-07 (7 dates): 106, on 2023-12-06: ATL: 0 of 110, CHA: 0 of 98, CHI: 0 of 111
-        consequence: players of the team are missing, or their points are: they get no row on the date, or a wrong one after it
+        consequence: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
       warning I10:
         2023-12-01 to 2023-12-07 (7 dates): 916, on 2023-12-06: average 0.0
         consequence: point averages are off
     run: exit status 4
-      preflight error: I5e players of a team have at least 70 % of the team's points: not so on 7 dates, 2023-12-01 to 2023-12-07: players of the team are missing, or their points are: they get no row on the date, or a wrong one after it
+      preflight error: I5e points of a team's players are 70 to 130 % of the team's, and the team's within 2 for 50 % of the teams: not so on 7 dates, 2023-12-01 to 2023-12-07: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
       preflight error: I9s active rows of the season, and no fewer of the date: points NULL in at most 0.5 %, field-goal and three-point attempts in 1 %, minutes in 1 %: not so on 7 dates, 2023-12-01 to 2023-12-07: averages leave the rows out or read them as 0 all season
-      preflight error: I9e active rows: minutes, points and shots each NULL in less than 50 %: not so on 7 dates, 2023-12-01 to 2023-12-07: averages of the players leave the games out or read them as 0
+      preflight error: I9e active rows: minutes NULL or 0, points and shots NULL each in less than 50 %: not so on 7 dates, 2023-12-01 to 2023-12-07: averages of the players leave the games out or read them as 0
       note: not published, because checks of severity error fail (I5e, I9e, I9s, P9c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I5e --accept I9e --accept I9s --accept P9c` publishes them all the same
     validate: exit status 4
       error I9e:
@@ -698,7 +700,7 @@ fn row_13_points_and_minutes_are_null_for_a_week() {
         consequence: averages of the players leave the games out or read them as 0
       error I5e:
         2023-12-01 to 2023-12-07 (7 dates): 106, on 2023-12-06: ATL: 0 of 110, CHA: 0 of 98, CHI: 0 of 111
-        consequence: players of the team are missing, or their points are: they get no row on the date, or a wrong one after it
+        consequence: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
     2023, 32 of 46 game dates: partial
       check I5e fails on 7 dates: 2023-12-01 to 2023-12-07
       check I9e fails on 7 dates: 2023-12-01 to 2023-12-07
@@ -722,20 +724,22 @@ fn row_31_two_players_of_each_team() {
         consequence: the date is there in part: players get no row on it, and their windows lack the game
       error I5e:
         2023-12-01: 18: ATL: 16 of 97, BOS: 17 of 116, CHA: 41 of 118
-        consequence: players of the team are missing, or their points are: they get no row on the date, or a wrong one after it
+        consequence: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
     run: exit status 4
       preflight error: I4e at most 50 % of the teams of a date have fewer than 8 active players: not so on 1 date, 2023-12-01: the date is there in part: players get no row on it, and their windows lack the game
-      preflight error: I5e players of a team have at least 70 % of the team's points: not so on 1 date, 2023-12-01: players of the team are missing, or their points are: they get no row on the date, or a wrong one after it
-      note: not published, because checks of severity error fail (I4e, I5e, P9c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I4e --accept I5e --accept P9c` publishes them all the same
+      preflight error: I5e points of a team's players are 70 to 130 % of the team's, and the team's within 2 for 50 % of the teams: not so on 1 date, 2023-12-01: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
+      preflight error: I5d points allowed are the opponent's points within 2 but for 50 % of the rows: not so on 1 date, 2023-12-01: rows are of the other team or of another game: TDZA of both is wrong for 15 games
+      note: not published, because checks of severity error fail (I4e, I5d, I5e, P9c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I4e --accept I5d --accept I5e --accept P9c` publishes them all the same
     validate: exit status 4
       error I4e:
         2023-12-01: 18: ATL: 2, BOS: 2, CHA: 2
         consequence: the date is there in part: players get no row on it, and their windows lack the game
       error I5e:
         2023-12-01: 18: ATL: 16 of 97, BOS: 17 of 116, CHA: 41 of 118
-        consequence: players of the team are missing, or their points are: they get no row on the date, or a wrong one after it
+        consequence: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
     2023, 32 of 46 game dates: partial
       check I4e fails on 1 date: 2023-12-01
+      check I5d fails on 1 date: 2023-12-01
       check I5e fails on 1 date: 2023-12-01
       check P9c fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
@@ -766,7 +770,7 @@ fn row_8_a_table_was_loaded_twice() {
         2023-12-01 to 2023-12-03 (3 dates): 50
         consequence: windows of 15 rows hold half as many games
       error T2c:
-        2023-12-01 to 2023-12-10 (10 dates): 515, on 2023-12-04: 393 of 450 games
+        2023-12-01 to 2023-12-10 (10 dates): 452, on 2023-12-10: 400 of 450 games
     2023, 32 of 46 game dates: partial
       check I16s fails on 3 dates: 2023-12-01 to 2023-12-03
       check T2c fails on 10 dates: 2023-12-01 to 2023-12-10
@@ -784,7 +788,7 @@ fn row_1_makes_are_null_and_attempts_are_not() {
         2023-12-01: 18: 18 of 18
         consequence: TDZA reads NULL as 0: percentages and points allowed sink for 15 games
     run: exit status 4
-      preflight error: I17e makes of counted attempts, points, rating and pace each NULL in less than 50 % of the rows of a date: not so on 1 date, 2023-12-01: TDZA reads NULL as 0: percentages and points allowed sink for 15 games
+      preflight error: I17e makes of counted attempts, points, rating and pace each NULL or 0 in less than 50 % of the rows of a date: not so on 1 date, 2023-12-01: TDZA reads NULL as 0: percentages and points allowed sink for 15 games
       note: not published, because checks of severity error fail (I17e, T2c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I17e --accept T2c` publishes them all the same
     validate: exit status 4
       I15 ok
@@ -792,7 +796,7 @@ fn row_1_makes_are_null_and_attempts_are_not() {
         2023-12-01: 18: 18 of 18
         consequence: TDZA reads NULL as 0: percentages and points allowed sink for 15 games
       error T2c:
-        2023-12-01 to 2023-12-10 (10 dates): 243, on 2023-12-04: 425 of 450 games
+        2023-12-01 to 2023-12-10 (10 dates): 180, on 2023-12-10: 432 of 450 games
     2023, 32 of 46 game dates: partial
       check I17e fails on 1 date: 2023-12-01
       check T2c fails on 10 dates: 2023-12-01 to 2023-12-10
@@ -811,8 +815,9 @@ fn row_19_the_schedule_has_not_heard_of_a_date() {
         consequence: the date or game is not computed, or not complete: its game is not final, not of the season, or not in the schedule
     run: exit status 3
       preflight error: I1s every team with rows has a final game in the schedule on the date: not so on 1 date, 2023-12-01: the date or game is not computed, or not complete: its game is not final, not of the season, or not in the schedule
+      preflight error: I23h less than 50 % of the past games of a date are not final: not so on 1 date, 2023-12-01: games that were played are missing from the date, and from the windows after it
       note: player rows, but no finished regular-season, play-in or playoff game in the schedule, so not computed: 2023-12-01
-      note: rows but no final game in the schedule, so neither computed nor published: 1 date, 2023-12-01
+      note: rows but no final game in the schedule, so neither computed nor published now: 1 date, 2023-12-01
     validate: exit status 0
       I1s ok
     2023, 31 of 45 game dates: partial
@@ -864,7 +869,6 @@ fn row_19_the_schedule_gains_a_game() {
     run: exit status 4
       preflight error: I2g both teams of every game of the schedule have players: not so on 1 date, 2023-12-01: players of the missing teams get no row on the date, and their windows lack the game
       preflight error: I16d both teams of every game of the schedule have a row: not so on 1 date, 2023-12-01: windows of the missing teams lack the game
-      preflight error: I16o both teams of every game of the schedule have a row: not so on 1 date, 2023-12-01: no processor reads this table, but the upstream load of the date was incomplete
       note: not published, because checks of severity error fail (I16d, I2g, P9m, T2m): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I16d --accept I2g --accept P9m --accept T2m` publishes them all the same
     validate: exit status 4
       error I2g:
@@ -882,5 +886,177 @@ fn row_19_the_schedule_gains_a_game() {
       check I2g fails on 1 date: 2023-12-01
       check P9m fails on 10 dates: 2023-12-01 to 2023-12-10
       check T2m fails on 10 dates: 2023-12-01 to 2023-12-10
+    ");
+}
+
+/// 0 in place of NULL, and rows of the other team.
+#[test]
+fn row_1_zeros_and_the_other_team() {
+    let desk = seeded(DEFENSE, &on_december_1(DEFENSE, "points_allowed", "0"));
+    assert_snapshot!(story(&desk, &["I17e"]), @"
+    check: exit status 4
+      error I17e:
+        2023-12-01: 18: 18 of 18
+        consequence: TDZA reads NULL as 0: percentages and points allowed sink for 15 games
+    run: exit status 4
+      preflight error: I5d points allowed are the opponent's points within 2 but for 50 % of the rows: not so on 1 date, 2023-12-01: rows are of the other team or of another game: TDZA of both is wrong for 15 games
+      preflight error: I17e makes of counted attempts, points, rating and pace each NULL or 0 in less than 50 % of the rows of a date: not so on 1 date, 2023-12-01: TDZA reads NULL as 0: percentages and points allowed sink for 15 games
+      note: not published, because checks of severity error fail (I17e, I5d): 1 date, 2023-12-01; `putback validate` explains, `--accept I17e --accept I5d` publishes them all the same
+    validate: exit status 4
+      error I17e:
+        2023-12-01: 18: 18 of 18
+        consequence: TDZA reads NULL as 0: percentages and points allowed sink for 15 games
+    2023, 32 of 46 game dates: partial
+      check I17e fails on 1 date: 2023-12-01
+      check I5d fails on 1 date: 2023-12-01
+    ");
+    let desk = seeded(
+        DEFENSE,
+        "SELECT * REPLACE (CASE WHEN game_date = DATE '2023-12-01' THEN opponent_team_abbr ELSE defending_team_abbr END AS defending_team_abbr, CASE WHEN game_date = DATE '2023-12-01' THEN defending_team_abbr ELSE opponent_team_abbr END AS opponent_team_abbr) FROM team_defense_game_summary",
+    );
+    assert_snapshot!(story(&desk, &["I5d"]), @"
+    check: exit status 4
+      error I5d:
+        2023-12-01: 12: CHA: 118 of 97, CHI: 107 of 99, CLE: 100 of 94
+        consequence: rows are of the other team or of another game: TDZA of both is wrong for 15 games
+    run: exit status 4
+      preflight error: I5d points allowed are the opponent's points within 2 but for 50 % of the rows: not so on 1 date, 2023-12-01: rows are of the other team or of another game: TDZA of both is wrong for 15 games
+      note: not published, because checks of severity error fail (I5d): 1 date, 2023-12-01; `putback validate` explains, `--accept I5d` publishes them all the same
+    validate: exit status 4
+      error I5d:
+        2023-12-01: 12: CHA: 118 of 97, CHI: 107 of 99, CLE: 100 of 94
+        consequence: rows are of the other team or of another game: TDZA of both is wrong for 15 games
+    2023, 32 of 46 game dates: partial
+      check I5d fails on 1 date: 2023-12-01
+    ");
+}
+
+#[test]
+fn row_2_zones_are_0_in_place_of_null() {
+    let desk = seeded(
+        GAMES,
+        "SELECT * REPLACE (CASE WHEN game_date = DATE '2023-12-01' THEN 0 ELSE paint_attempts END AS paint_attempts, CASE WHEN game_date = DATE '2023-12-01' THEN 0 ELSE mid_range_attempts END AS mid_range_attempts) FROM player_game_summary",
+    );
+    assert_snapshot!(story(&desk, &["I8e"]), @"
+    check: exit status 4
+      error I8e:
+        2023-12-01: 948: 606 of 1554 attempts
+        consequence: rates of PSZA lean to the zones that are there for 20 games
+    run: exit status 4
+      preflight error: I8e where zones are known, they have at least 70 % of the field-goal attempts of a date: not so on 1 date, 2023-12-01: rates of PSZA lean to the zones that are there for 20 games
+      note: not published, because checks of severity error fail (I8e): 1 date, 2023-12-01; `putback validate` explains, `--accept I8e` publishes them all the same
+    validate: exit status 4
+      error I8e:
+        2023-12-01: 948: 606 of 1554 attempts
+        consequence: rates of PSZA lean to the zones that are there for 20 games
+    2023, 32 of 46 game dates: partial
+      check I8e fails on 1 date: 2023-12-01
+    ");
+}
+
+#[test]
+fn row_5_contexts_are_of_the_other_team() {
+    let desk = seeded(CONTEXTS, &on_december_1(CONTEXTS, "opponent_team_abbr", "team_abbr"));
+    assert_snapshot!(story(&desk, &["I19t"]), @"
+    check: exit status 4
+      error I19t:
+        2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
+        consequence: PCF and MLFS look at the wrong team's defense
+    run: exit status 4
+      preflight error: I19t opponents of the contexts are those of the game but for 20 % of the players: not so on 1 date, 2023-12-01: PCF and MLFS look at the wrong team's defense
+      note: not published, because checks of severity error fail (I19t): 1 date, 2023-12-01; `putback validate` explains, `--accept I19t` publishes them all the same
+    validate: exit status 4
+      error I19t:
+        2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
+        consequence: PCF and MLFS look at the wrong team's defense
+    2023, 32 of 46 game dates: partial
+      check I19t fails on 1 date: 2023-12-01
+    ");
+}
+
+#[test]
+fn row_12_values_are_ten_times_too_high() {
+    let desk = seeded(GAMES, &on_december_1(GAMES, "points", "10 * points"));
+    assert_snapshot!(story(&desk, &["I5e", "I7"]), @"
+    check: exit status 4
+      error I5e:
+        2023-12-01: 18: ATL: 970 of 97, BOS: 1160 of 116, CHA: 1180 of 118
+        consequence: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
+      warning I7:
+        2023-12-01: 99: aldodunara 20231201_NYK_CHA, aldoingund 20231201_PHX_POR, aldowexara 20231201_DET_ATL
+        consequence: windows take the value as it is; every output fits its column, or the computation fails
+    run: exit status 4
+      preflight error: I5e points of a team's players are 70 to 130 % of the team's, and the team's within 2 for 50 % of the teams: not so on 1 date, 2023-12-01: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
+      preflight error: I5d points allowed are the opponent's points within 2 but for 50 % of the rows: not so on 1 date, 2023-12-01: rows are of the other team or of another game: TDZA of both is wrong for 15 games
+      note: not published, because checks of severity error fail (I5d, I5e): 1 date, 2023-12-01; `putback validate` explains, `--accept I5d --accept I5e` publishes them all the same
+    validate: exit status 4
+      error I5e:
+        2023-12-01: 18: ATL: 970 of 97, BOS: 1160 of 116, CHA: 1180 of 118
+        consequence: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
+    2023, 32 of 46 game dates: partial
+      check I5d fails on 1 date: 2023-12-01
+      check I5e fails on 1 date: 2023-12-01
+    ");
+}
+
+#[test]
+fn row_33_the_season_is_not_that_of_the_date() {
+    let desk = seeded(GAMES, &on_december_1(GAMES, "season_year", "season_year - 1"));
+    assert_snapshot!(story(&desk, &["I30"]), @"
+    check: exit status 4
+      error I30:
+        2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
+        consequence: season averages of MLFS leave the games out, or take those of another season
+    run: exit status 4
+      preflight error: I30 season_year is that of the date: not so on 1 date, 2023-12-01: season averages of MLFS leave the games out, or take those of another season
+      note: not published, because checks of severity error fail (I30): 1 date, 2023-12-01; `putback validate` explains, `--accept I30` publishes them all the same
+    validate: exit status 4
+      error I30:
+        2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
+        consequence: season averages of MLFS leave the games out, or take those of another season
+    2023, 32 of 46 game dates: partial
+      check I30 fails on 1 date: 2023-12-01
+    ");
+}
+
+/// Half of a date was played and the schedule, like everything else, has not heard of it.
+#[test]
+fn row_19_the_schedule_lags() {
+    let desk = seeded(
+        Table::Schedule,
+        "SELECT * EXCLUDE (rank) REPLACE (CASE WHEN game_date = DATE '2023-12-01' AND rank <= 5 THEN 1 ELSE game_status END AS game_status)
+         FROM (SELECT *, row_number() OVER (PARTITION BY game_date ORDER BY game_id) AS rank FROM nbac_schedule)",
+    );
+    for (table, name, team) in
+        [(GAMES, "player_game_summary", "team_abbr"), (DEFENSE, "team_defense_game_summary", "defending_team_abbr")]
+    {
+        let session = session(&desk);
+        session.view_whole(Table::Schedule, &[desk.warehouse_file(Table::Schedule)], always()).expect("a view");
+        session.view_whole(table, &[desk.warehouse_file(table)], always()).expect("a view");
+        let without = format!(
+            "SELECT {name}.* FROM {name} ANTI JOIN (SELECT game_date, unnest([home_team_tricode, away_team_tricode]) AS {team}
+             FROM nbac_schedule WHERE game_status = 1 AND game_date = DATE '2023-12-01') USING (game_date, {team})"
+        );
+        putback::store::write_parquet(&desk.warehouse_file(table), &session.query(&without).expect("rows"))
+            .expect("a file");
+    }
+    assert_snapshot!(story(&desk, &["I23f", "I23h"]), @"
+    check: exit status 4
+      warning I23f:
+        2023-11-25: 1: 0022301231
+        2023-12-01: 5: 0022300272, 0022300273, 0022300274
+        consequence: postponed, or played and not heard of: the game counts for nobody until the schedule has it as final
+      error I23h:
+        2023-12-01: 5: 5 of 9 games
+        consequence: games that were played are missing from the date, and from the windows after it
+    run: exit status 4
+      preflight error: I23h less than 50 % of the past games of a date are not final: not so on 1 date, 2023-12-01: games that were played are missing from the date, and from the windows after it
+      note: not published, because checks of severity error fail (I23h): 1 date, 2023-12-01; `putback validate` explains, `--accept I23h` publishes them all the same
+    validate: exit status 4
+      error I23h:
+        2023-12-01: 5: 5 of 9 games
+        consequence: games that were played are missing from the date, and from the windows after it
+    2023, 32 of 46 game dates: partial
+      check I23h fails on 1 date: 2023-12-01
     ");
 }

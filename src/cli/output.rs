@@ -166,6 +166,8 @@ fn explanations(report: &StatusReport) -> Vec<String> {
     }
     lines.push(String::new());
     lines.extend(report.last_computed_at.map(|at| format!("last computed at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))));
+    let thresholds = report.thresholds.iter();
+    lines.extend(thresholds.map(|line| format!("judged by another threshold than the catalogue's: {line}")));
     lines.extend(report.verdicts.iter().flat_map(|verdict| verdict_lines(verdict, &report.game_dates)));
     lines
 }

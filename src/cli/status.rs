@@ -94,12 +94,6 @@ fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer)
         list_dates(&report, args.empty, printer);
     } else {
         printer.status(&report);
-        if !printer.is_json() {
-            let lines = overridden_thresholds(&settings.catalogue);
-            lines
-                .iter()
-                .for_each(|line| printer.line(format!("judged by another threshold than the catalogue's: {line}")));
-        }
     }
     Ok(())
 }
@@ -147,7 +141,9 @@ fn judged(settings: &Settings, store: &Store, schedule: &Schedule, asked: Asked<
         calendar: &calendar,
         schedule,
     };
-    Ok(StatusReport::judged(&phase4, asked.dates, evidence))
+    let mut report = StatusReport::judged(&phase4, asked.dates, evidence);
+    report.thresholds = overridden_thresholds(&settings.catalogue);
+    Ok(report)
 }
 
 /// What is to be judged.

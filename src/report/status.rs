@@ -29,6 +29,9 @@ pub struct StatusReport {
     /// Dates whose windows end on the day before, unlike those of the reference.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub without_same_day: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
+    /// Thresholds of checks that the configuration set otherwise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<String>,
     /// Days with rows of players or of outputs that the schedule has no final game for: they are not computed.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub unscheduled: BTreeSet<NaiveDate>,
@@ -214,6 +217,7 @@ impl StatusReport {
             not_validated: BTreeSet::new(),
             shares: Vec::new(),
             without_same_day,
+            thresholds: Vec::new(),
             unscheduled: BTreeSet::new(),
             stale: BTreeMap::new(),
             game_dates: dates.to_vec(),

@@ -111,3 +111,36 @@ fn demo_runs_the_whole_path_and_says_how_to_look_further() {
     let again = desk.run(&["demo", "--dir", "demo", "--players", "10"], &[]);
     assert!(again.stderr.contains("nothing to publish"), "{}", again.stderr);
 }
+
+/// Whoever judges by other thresholds is told so wherever there is a verdict.
+#[test]
+fn other_thresholds_are_said_and_recorded() {
+    let desk = Desk::computed();
+    std::fs::write(desk.path("putback.toml"), "[checks.I15]\nshare = 101\n").expect("a file");
+    let line = "judged by another threshold than the catalogue's: I15.share = 101 (else 50)";
+    for args in [&["check"][..], &["validate"], &["status"]] {
+        let outcome = desk.run(args, &RANGE);
+        assert!(outcome.stdout.contains(line), "{args:?}: {}", outcome.stdout);
+    }
+    for args in [
+        &["compute"][..],
+        &["upload", "--to", "dir:published"],
+        &["run", "--warehouse", "dir:warehouse", "--to", "dir:published"],
+    ] {
+        let outcome = desk.run(args, &RANGE);
+        assert!(outcome.stderr.contains(line), "{args:?}: {}", outcome.stderr);
+    }
+    // What was validated by other thresholds was not validated by these.
+    std::fs::remove_file(desk.path("putback.toml")).expect("a file");
+    assert!(desk.run(&["status"], &RANGE).stdout.contains("not validated on 32 dates"));
+    let runs = desk.run(&["runs", "--format", "json"], &[]).stdout;
+    assert!(runs.contains("I15.share = 101 (else 50)"), "{runs}");
+    for (text, says) in [
+        ("[checks.I99]\nshare = 1\n", "there is no check I99"),
+        ("[checks.I15]\nparts = 1\n", "check I15 has no threshold parts"),
+    ] {
+        std::fs::write(desk.path("putback.toml"), text).expect("a file");
+        let outcome = desk.run(&["status"], &RANGE);
+        assert!(outcome.code == 2 && outcome.stderr.contains(says), "{}: {}", outcome.code, outcome.stderr);
+    }
+}

@@ -815,7 +815,7 @@ fn row_19_the_schedule_has_not_heard_of_a_date() {
         consequence: the date or game is not computed, or not complete: its game is not final, not of the season, or not in the schedule
     run: exit status 3
       preflight error: I1s every team with rows has a final game in the schedule on the date: not so on 1 date, 2023-12-01: the date or game is not computed, or not complete: its game is not final, not of the season, or not in the schedule
-      preflight error: I23h less than 50 % of the past games of a date are not final: not so on 1 date, 2023-12-01: games that were played are missing from the date, and from the windows after it
+      preflight error: I23h of the past games of a date fewer than 3, and less than 50 %, are not final: not so on 1 date, 2023-12-01: games that were played are missing from the date, and from the windows after it
       note: player rows, but no finished regular-season, play-in or playoff game in the schedule, so not computed: 2023-12-01
       note: rows but no final game in the schedule, so neither computed nor published now: 1 date, 2023-12-01
     validate: exit status 0
@@ -986,9 +986,10 @@ fn row_12_values_are_ten_times_too_high() {
         2023-12-01: 99: aldodunara 20231201_NYK_CHA, aldoingund 20231201_PHX_POR, aldowexara 20231201_DET_ATL
         consequence: windows take the value as it is; every output fits its column, or the computation fails
     run: exit status 4
+      preflight error: I7e points, minutes, assists and usage lie within 80, 65, 30, 100 but for 10 % of the active rows: not so on 1 date, 2023-12-01: the values are of another unit or column: averages are wrong for every player
       preflight error: I5e points of a team's players are 70 to 130 % of the team's, and the team's within 2 for 50 % of the teams: not so on 1 date, 2023-12-01: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
       preflight error: I5d points allowed are the opponent's points within 2 but for 50 % of the rows: not so on 1 date, 2023-12-01: rows are of the other team or of another game: TDZA of both is wrong for 15 games
-      note: not published, because checks of severity error fail (I5d, I5e): 1 date, 2023-12-01; `putback validate` explains, `--accept I5d --accept I5e` publishes them all the same
+      note: not published, because checks of severity error fail (I5d, I5e, I7e): 1 date, 2023-12-01; `putback validate` explains, `--accept I5d --accept I5e --accept I7e` publishes them all the same
     validate: exit status 4
       error I5e:
         2023-12-01: 18: ATL: 970 of 97, BOS: 1160 of 116, CHA: 1180 of 118
@@ -996,6 +997,7 @@ fn row_12_values_are_ten_times_too_high() {
     2023, 32 of 46 game dates: partial
       check I5d fails on 1 date: 2023-12-01
       check I5e fails on 1 date: 2023-12-01
+      check I7e fails on 1 date: 2023-12-01
     ");
 }
 
@@ -1050,7 +1052,7 @@ fn row_19_the_schedule_lags() {
         2023-12-01: 5: 5 of 9 games
         consequence: games that were played are missing from the date, and from the windows after it
     run: exit status 4
-      preflight error: I23h less than 50 % of the past games of a date are not final: not so on 1 date, 2023-12-01: games that were played are missing from the date, and from the windows after it
+      preflight error: I23h of the past games of a date fewer than 3, and less than 50 %, are not final: not so on 1 date, 2023-12-01: games that were played are missing from the date, and from the windows after it
       note: not published, because checks of severity error fail (I23h): 1 date, 2023-12-01; `putback validate` explains, `--accept I23h` publishes them all the same
     validate: exit status 4
       error I23h:

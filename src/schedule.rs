@@ -19,6 +19,8 @@ const FINAL: i64 = 3;
 pub struct Schedule {
     game_dates: BTreeSet<NaiveDate>,
     team_dates: BTreeMap<String, BTreeSet<NaiveDate>>,
+    /// Dates with finished games that are known to be of another kind: exhibitions, the final of a cup.
+    other_dates: BTreeSet<NaiveDate>,
     opening_nights: BTreeMap<Season, NaiveDate>,
 }
 
@@ -60,6 +62,10 @@ impl Schedule {
             }
             let counts = is_regular || flag("is_playoffs", row) || text("game_id", row).starts_with("005");
             let both_nba = is_nba_team(text("home_team_tricode", row)) && is_nba_team(text("away_team_tricode", row));
+            let is_of_known_kind = column("is_regular_season").is_valid(row);
+            if !counts && is_of_known_kind {
+                self.other_dates.insert(date);
+            }
             if counts && both_nba && !flag("is_all_star", row) {
                 self.game_dates.insert(date);
                 for team in ["home_team_tricode", "away_team_tricode"] {
@@ -102,6 +108,11 @@ impl Schedule {
 
     pub fn opening_nights(&self) -> &BTreeMap<Season, NaiveDate> {
         &self.opening_nights
+    }
+
+    /// Whether a finished game of the date is known to be none of the season's.
+    pub fn has_other_games_on(&self, date: NaiveDate) -> bool {
+        self.other_dates.contains(&date)
     }
 
     pub fn has_games_on(&self, date: NaiveDate) -> bool {

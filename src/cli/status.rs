@@ -156,7 +156,7 @@ pub struct Asked<'a> {
 
 /// Days with rows of players or teams, with contexts or done by a processor, that the schedule has no final game for:
 /// those of the ranges, and those before them in the same season, which windows should hold. Contexts of days after
-/// the schedule's last game are of games to come.
+/// the schedule's last game are of games to come; games that are known to be none of the season's are nobody's.
 pub fn unscheduled(
     phase3: &Phase3Manifest,
     phase4: &Phase4Manifest,
@@ -175,7 +175,7 @@ pub fn unscheduled(
         .collect();
     let in_look_back = played.copied().filter(|date| seasons.contains(*date));
     let days = in_look_back.chain(done.copied().filter(|date| ranges.contains(*date)));
-    days.filter(|date| !schedule.has_games_on(*date)).collect()
+    days.filter(|date| !schedule.has_games_on(*date) && !schedule.has_other_games_on(*date)).collect()
 }
 
 /// Months whose file is missing or has another size than the recorded one; `compute` makes them again.

@@ -1062,3 +1062,11 @@ fn row_19_the_schedule_lags() {
       check I23h fails on 1 date: 2023-12-01
     ");
 }
+
+/// The final of a cup is no game of the season, whoever has rows of it.
+#[test]
+fn row_19_a_game_of_another_kind_is_not_missed() {
+    let desk = seeded(Table::Schedule, &on_december_1(Table::Schedule, "is_regular_season", "false"));
+    let story = story(&desk, &["I1s"]);
+    assert!(story.contains("I1s ok") && !story.contains("no final game in the schedule"), "{story}");
+}

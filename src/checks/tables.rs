@@ -9,8 +9,7 @@ use crate::compute::stale_dates;
 use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::{LookBack, ProcessorId};
-use crate::report::rule_family;
-use crate::store::{Layer, Phase3Manifest, Phase4Manifest};
+use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest};
 use crate::windows::WindowEnd;
 
 /// Outputs before the range that a check compares its dates with.
@@ -112,7 +111,7 @@ fn set_state(
             let (state, reason, count, fewer) = match phase4.record(id, date) {
                 None => ("pending", String::new(), 0, 0),
                 Some(record) => {
-                    let reason = rule_family(record.state.reason().unwrap_or_default());
+                    let reason = DateState::family(record.state.reason().unwrap_or_default());
                     let reason = reason.replace(&date.to_string(), "the date").replace('\'', "''");
                     (record.state.name(), reason, record.rows, record.fewer_rows)
                 }

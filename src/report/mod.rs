@@ -5,5 +5,5 @@ mod status;
 mod validation;
 
 pub use shares::{FailureShare, failure_shares};
-pub use status::{ByRule, Evidence, NotDone, OpenDates, StatusReport, StatusRow, Verdict, rule_family};
+pub use status::{ByRule, Evidence, NotDone, OpenDates, StatusReport, StatusRow, Verdict};
 pub use validation::{Seen, Validations};

@@ -195,7 +195,7 @@ impl StatusReport {
                     DateState::Done => row.done += 1,
                     DateState::Empty { rule } => {
                         row.empty += 1;
-                        by_rule.entry((id, rule_family(rule))).or_default().push(date);
+                        by_rule.entry((id, DateState::family(rule).to_owned())).or_default().push(date);
                     }
                     DateState::Skipped { reason } => {
                         row.skipped += 1;
@@ -312,11 +312,6 @@ impl StatusReport {
 
 fn years(dates: &[NaiveDate], others: &BTreeSet<NaiveDate>) -> impl Iterator<Item = i32> {
     dates.iter().chain(others).map(Datelike::year).collect::<BTreeSet<i32>>().into_iter()
-}
-
-/// A rule without the figures of a single date.
-pub fn rule_family(rule: &str) -> String {
-    rule.split(" (most").next().unwrap_or(rule).to_owned()
 }
 
 impl StatusRow {

@@ -130,6 +130,11 @@ impl DateState {
         }
     }
 
+    /// A rule without the figures of a single date.
+    pub fn family(rule: &str) -> &str {
+        rule.split(" (most").next().unwrap_or(rule)
+    }
+
     /// Whether a processor further down may run on this date.
     pub fn is_settled(&self) -> bool {
         matches!(self, Self::Done | Self::Empty { .. })

@@ -37,12 +37,12 @@ pub fn run(
     recorder: &Recorder,
     printer: Printer,
 ) -> Result<()> {
+    checks::say_overridden(&settings.catalogue, printer);
     if skip {
         printer.note("note: --skip-validation: the inputs are not checked");
         recorder.fact("preflight", json!("skipped by --skip-validation"));
         return Ok(());
     }
-    checks::say_overridden(&settings.catalogue, printer);
     let findings = match findings(settings, store, ranges) {
         // Nothing synced, no games: the computation itself says it best.
         Err(error) if error.kind() == ErrorKind::Upstream => return Ok(()),

@@ -74,11 +74,7 @@ fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer)
     let ranges = args.range.or_everything()?;
     let dates = schedule.game_dates(&ranges);
     if dates.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Upstream,
-            format!("the store {} has no game dates here", store.root().display()),
-        )
-        .hint("run `putback sync` first, or name another --store or range"));
+        return Err(no_game_dates(store, &schedule, &ranges)?);
     }
     let mut report = judged(settings, store, &schedule, Asked { ranges: &ranges, dates: &dates })?;
     if let Some(only) = args.processor {
@@ -96,6 +92,19 @@ fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer)
         printer.status(&report);
     }
     Ok(())
+}
+
+/// Why there is nothing to show: days that have rows need another schedule, and no other sync.
+fn no_game_dates(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Result<Error> {
+    let mut unscheduled = unscheduled(&store.phase3()?, &store.phase4()?, schedule, ranges);
+    unscheduled.retain(|date| ranges.contains(*date));
+    let error = |message: String| Error::new(ErrorKind::Upstream, message);
+    Ok(match unscheduled.first() {
+        Some(date) => error(format!("{date} has rows, but no final game in the synced schedule"))
+            .hint("sync a schedule that has its games as final"),
+        None => error(format!("the store {} has no game dates here", store.root().display()))
+            .hint("run `putback sync` first, or name another --store or range"),
+    })
 }
 
 /// How the dates of a store stand, and what is to be said of their years.

@@ -124,6 +124,7 @@ fn other_thresholds_are_said_and_recorded() {
     }
     for args in [
         &["compute"][..],
+        &["compute", "--skip-validation"],
         &["upload", "--to", "dir:published"],
         &["run", "--warehouse", "dir:warehouse", "--to", "dir:published"],
     ] {

@@ -96,8 +96,10 @@ SELECT processor, game_date, coalesce(sum(entities) FILTER (outcome <> 'unexpect
 FROM outcomes SEMI JOIN (SELECT processor, game_date FROM state WHERE state = 'done') AS done USING (processor, game_date) GROUP BY ALL;
 
 -- The real completeness, whatever the columns of that name say (`orchestration.md` §5): of what a done date rests on,
--- how much Phase 3 has, and how much of that is clean: all columns that are
--- read are filled, and no row is there twice; for players: of most, and five of them. TDZA: the last 15 games of every team by the schedule. PSZA: the last 20. PCF: the contexts of the players. MLFS: the games of the season of the teams of the date.
+-- how much Phase 3 has, and how much of that is clean: all columns that are read are filled, and no row is there
+-- twice; for players: of most of them, and five are there. What is not clean is contaminated where less than half of
+-- its date is clean. TDZA: the last 15 games of every team by the schedule. PSZA: the last 20. PCF: the contexts of the
+-- players. MLFS: the games of the season of the teams of the date.
 CREATE TABLE input_shares AS
 WITH
 defense AS (

@@ -21,6 +21,8 @@ pub struct PublishSet<'a> {
     pub parts: Vec<MonthPart>,
     /// Dates of the ranges that are failed, and so stay in the target as they are.
     pub held_back: BTreeMap<ProcessorId, Vec<NaiveDate>>,
+    /// What was accepted, waived or left out, in words: recorded with what is published.
+    pub conditions: Vec<String>,
 }
 
 /// The dates of one table and month.
@@ -115,7 +117,7 @@ impl<'a> PublishSet<'a> {
                 .hint("run `putback compute` for the range first"));
         }
         let parts = tokens.into_iter().map(|((table, month), dates)| MonthPart { table, month, dates }).collect();
-        Ok(Self { store, manifest, parts, held_back })
+        Ok(Self { store, manifest, parts, held_back, conditions: Vec::new() })
     }
 
     /// Leaves dates out; the target keeps what it has of them.

@@ -1,6 +1,6 @@
 //! What the queries of the catalogue read (`data/checks/README.md`).
 
-use chrono::{Days, NaiveDate};
+use chrono::Days;
 
 use super::{CheckRequest, Phase};
 use crate::calendar::{DateRange, Month, Season};
@@ -8,6 +8,7 @@ use crate::catalog::{TEAMS, Table};
 use crate::compute::stale_dates;
 use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::reach::tables;
 use crate::processors::{LookBack, ProcessorId};
 use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest};
 use crate::windows::WindowEnd;
@@ -25,7 +26,7 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     session.set_plan(request.dates, WindowEnd::default())?;
     session.execute(include_str!("dates.sql"))?;
     set_asked(session, request)?;
-    set_window_ends(session, request, &phase4)?;
+    tables::set_window_ends(session, request.dates, &phase4)?;
     set_state(session, request, &phase3, &phase4)?;
     match request.phase {
         Phase::Inputs => Ok(()),
@@ -82,19 +83,6 @@ fn set_asked(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
     let interval = |range: &DateRange| format!("(DATE '{}', DATE '{}')", range.from, range.to);
     let intervals: Vec<String> = request.ranges.iter().map(interval).collect();
     session.execute(&format!("INSERT INTO asked VALUES {}", intervals.join(", ")))
-}
-
-/// The ends of windows that are not those of the reference.
-fn set_window_ends(session: &Session, request: &CheckRequest<'_>, phase4: &Phase4Manifest) -> Result<()> {
-    let ends_before = |date: &&NaiveDate| {
-        let records = [ProcessorId::Tdza, ProcessorId::Psza].map(|id| phase4.record(id, **date));
-        records.into_iter().flatten().any(|record| record.windows == WindowEnd::DayBefore)
-    };
-    let dates: Vec<String> = request.dates.iter().filter(ends_before).map(|date| format!("DATE '{date}'")).collect();
-    if dates.is_empty() {
-        return Ok(());
-    }
-    session.execute(&format!("UPDATE plan SET window_end = game_date - 1 WHERE game_date IN ({})", dates.join(", ")))
 }
 
 /// The table `state`.

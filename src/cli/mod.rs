@@ -4,6 +4,7 @@
 //! data, standard error is talk.
 
 mod bench;
+mod causes;
 mod checks;
 mod command;
 mod compute;

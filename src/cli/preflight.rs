@@ -69,7 +69,7 @@ fn findings(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<F
     if let Some(known) = known.filter(|known| known.key == key) {
         return Ok(known);
     }
-    let report = checks::report(settings, store, ranges, Phase::Inputs)?;
+    let report = checks::report(settings, store, ranges, Phase::Inputs, &[])?;
     let line = |result: &CheckResult| {
         let dates: Vec<_> = result.findings.iter().map(|finding| finding.date).collect();
         let (id, title, spans) = (&result.id, &result.title, folded(&dates, &report.scope, LISTED));

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use super::environment;
-use crate::checks::{Catalogue, Thresholds};
+use crate::checks::{Catalogue, Thresholds, Waiver};
 use crate::engine::EngineSettings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
@@ -89,6 +89,8 @@ struct SettingsFile {
     /// Thresholds, by the id of the check.
     #[serde(default)]
     checks: Thresholds,
+    #[serde(default)]
+    waiver: Vec<Waiver>,
 }
 
 /// Every setting, resolved.
@@ -118,7 +120,9 @@ impl Settings {
         let location = |text: &str| {
             text.parse::<Location>().map_err(|_| "a warehouse like dir:PATH or bigquery:PROJECT".to_owned())
         };
-        let catalogue = Catalogue::with(&file.checks).map_err(|error| {
+        let catalogue =
+            Catalogue::with(&file.checks).and_then(|known| known.waiving(&file.waiver, environment::today()));
+        let catalogue = catalogue.map_err(|error| {
             let hint = error.hint_text().unwrap_or_default().to_owned();
             Error::new(error.kind(), format!("{}: {error}", path.display())).hint(hint)
         })?;
@@ -205,7 +209,7 @@ fn load_file(path: &Path) -> Result<SettingsFile> {
     };
     toml::from_str(&text).map_err(|error| {
         Error::new(ErrorKind::Usage, format!("{} cannot be used: {}", path.display(), error.message()))
-            .hint("known keys: store, warehouse, to, threads, memory-limit, location, and [checks.ID] with thresholds")
+            .hint("known keys: store, warehouse, to, threads, memory-limit, location, [checks.ID] with thresholds, and [[waiver]] with check, from, until, reason, expires")
     })
 }
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Days, NaiveDate};
 use clap::Args;
 
-use super::checks;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, counted, text_table, thousands};
@@ -14,11 +13,12 @@ use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::status;
 use super::sync::announce_clipping;
+use super::{causes, checks};
 use crate::calendar::DateRanges;
-use crate::checks::{Accounting, Phase};
+use crate::checks::{AcceptedBy, Accounting, CheckReport, Phase, WaiverUse};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
-use crate::report::StatusReport;
+use crate::report::{StatusReport, Validations};
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, Store, WriteLock};
 use crate::upload::{PublishSet, UploadReport};
@@ -49,15 +49,23 @@ pub struct UploadOptions {
     /// Publish today's and yesterday's dates (Eastern) into BigQuery as well: the daily pipeline writes them
     #[arg(long)]
     include_recent: bool,
-    /// Publish dates although this check fails on them; recorded; repeatable
+    /// Publish dates although this check, and what follows from it, fails on them; for this run; recorded; repeatable
     #[arg(long, value_name = "CHECK_ID")]
     accept: Vec<String>,
+    /// Leave this date out of the publication; windows of other dates still hold its games; repeatable
+    #[arg(long, value_name = "DATE", requires = "reason")]
+    exclude: Vec<NaiveDate>,
+    /// With --exclude: why, for the record and the verdict
+    #[arg(long, value_name = "TEXT", requires = "exclude")]
+    reason: Option<String>,
 }
 
 impl UploadOptions {
     /// For the run's record.
     pub fn json(&self) -> serde_json::Value {
-        serde_json::json!({ "accept": self.accept, "include_recent": self.include_recent })
+        serde_json::json!({
+            "accept": self.accept, "exclude": self.exclude, "reason": self.reason, "include_recent": self.include_recent,
+        })
     }
 }
 
@@ -172,7 +180,9 @@ struct Selected<'s> {
     invalid: BTreeMap<NaiveDate, BTreeSet<String>>,
     /// Those that fail accepted checks only, likewise.
     accepted: BTreeMap<NaiveDate, BTreeSet<String>>,
-    accounting: BTreeMap<ProcessorId, Accounting>,
+    /// Those that the user leaves out, with the reason.
+    excluded: BTreeMap<NaiveDate, String>,
+    report: CheckReport,
 }
 
 fn select<'s>(
@@ -197,13 +207,14 @@ fn select<'s>(
     set.leave_out(&stale);
     set.leave_out(&unscheduled_in(store, &schedule, ranges)?);
     say_other_windows(store, ranges, printer)?;
-    let report = checks::report(settings, store, ranges, Phase::Outputs)?;
-    let mut invalid = checks::failed_dates(&report, &options.accept);
+    let report = checks::report(settings, store, ranges, Phase::Outputs, &options.accept)?;
+    let (mut invalid, mut accepted) = (report.held_back(), report.accepted());
     invalid.retain(|date, _| !stale.contains(date));
-    let mut accepted = checks::failed_dates(&report, &[]);
-    accepted.retain(|date, _| !stale.contains(date) && !invalid.contains_key(date));
-    say_invalid(&invalid, printer);
+    accepted.retain(|date, _| !stale.contains(date));
+    causes::say(&report, printer);
     set.leave_out(&invalid.keys().copied().collect());
+    let excluded = exclude(settings, store, ranges, options, printer)?;
+    set.leave_out(&excluded.keys().copied().collect());
     // A date that failed is told as such, whatever else stands against it.
     let failed: BTreeSet<NaiveDate> = set.held_back.values().flatten().copied().collect();
     let mut held_back =
@@ -216,7 +227,48 @@ fn select<'s>(
             settings.required_to()?
         ));
     }
-    Ok(Selected { set, held_back, invalid, accepted, accounting: report.accounting })
+    set.conditions = conditions(&report, &excluded);
+    Ok(Selected { set, held_back, invalid, accepted, excluded, report })
+}
+
+/// What a publication was made under: accepted and waived causes, dates left out.
+fn conditions(report: &CheckReport, excluded: &BTreeMap<NaiveDate, String>) -> Vec<String> {
+    let accepted =
+        report.causes.iter().filter(|cause| !cause.reach.is_empty()).filter_map(|cause| match cause.accepted? {
+            AcceptedBy::Flag => Some(format!("accepted: {}", causes::line(cause))),
+            AcceptedBy::Waiver(_) => Some(format!("waived: {}", causes::line(cause))),
+        });
+    let used = report.waivers.iter().filter(|(_, of)| *of == WaiverUse::Used);
+    let waivers = used.map(|(waiver, _)| format!("waiver: {}", waiver.text()));
+    let excluded = excluded.iter().map(|(date, reason)| format!("excluded: {date} ({reason})"));
+    accepted.chain(waivers).chain(excluded).collect()
+}
+
+/// The dates to leave out, with the reason; remembered for the verdicts until they are published.
+fn exclude(
+    settings: &Settings,
+    store: &Store,
+    ranges: &DateRanges,
+    options: &UploadOptions,
+    printer: Printer,
+) -> Result<BTreeMap<NaiveDate, String>> {
+    let reason = options.reason.clone().unwrap_or_default();
+    if !options.exclude.is_empty() && reason.trim().is_empty() {
+        return Err(Error::new(ErrorKind::Usage, "--exclude needs a reason").hint("add --reason TEXT"));
+    }
+    if let Some(date) = options.exclude.iter().find(|date| !ranges.contains(**date)) {
+        return Err(Error::new(ErrorKind::Usage, format!("{date}, which --exclude names, is not in {ranges}"))
+            .hint("name a date of the range"));
+    }
+    let excluded: BTreeMap<NaiveDate, String> = options.exclude.iter().map(|date| (*date, reason.clone())).collect();
+    for (date, reason) in &excluded {
+        printer.warn(format!("note: {date} is excluded from publication: {reason}"));
+    }
+    let mut validations = Validations::load(store, &settings.catalogue);
+    if validations.exclude(ranges, &excluded) {
+        validations.save(store)?;
+    }
+    Ok(excluded)
 }
 
 /// Game dates that were never computed are not published either, nor are days with rows that the schedule does not know,
@@ -251,7 +303,12 @@ pub fn publish(
     printer: Printer,
 ) -> Result<(UploadReport, HeldBack, BTreeMap<ProcessorId, Accounting>)> {
     let target = settings.open_target()?;
-    let Selected { set, held_back, invalid, accepted, accounting } = select(settings, store, ranges, options, printer)?;
+    let Selected { set, held_back, invalid, accepted, excluded, report: checked } =
+        select(settings, store, ranges, options, printer)?;
+    let accounting = checked.accounting;
+    recorder.fact("causes", serde_json::json!(checked.causes));
+    recorder.fact("waivers", serde_json::json!(checked.waivers));
+    recorder.fact("excluded", serde_json::json!(excluded));
     recorder.fact("held_back_by_checks", serde_json::json!(invalid));
     recorder.fact("published_although_checks_fail", serde_json::json!(accepted));
     let totals = accounting.iter().map(|(id, of)| (id.name().to_owned(), serde_json::json!(of.total)));
@@ -287,22 +344,6 @@ fn say_other_windows(store: &Store, ranges: &DateRanges, printer: Printer) -> Re
             .warn(format!("note: windows end on the day before, unlike the reference's: {count}, {first} to {last}"));
     }
     Ok(())
-}
-
-/// Names the dates whose rows fail a check of severity error that was not accepted.
-fn say_invalid(invalid: &BTreeMap<NaiveDate, BTreeSet<String>>, printer: Printer) {
-    let ids: BTreeSet<&String> = invalid.values().flatten().collect();
-    let ids = ids.into_iter().cloned().collect::<Vec<_>>();
-    if let (Some((first, _)), Some((last, _))) = (invalid.first_key_value(), invalid.last_key_value()) {
-        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
-        printer.warn(format!(
-            "note: not published, because checks of severity error fail ({}): {}, {span}; \
-             `putback validate` explains, `--accept {}` publishes them all the same",
-            ids.join(", "),
-            counted(invalid.len(), "date"),
-            ids.join(" --accept ")
-        ));
-    }
 }
 
 /// Dates and rows written per table.

@@ -13,6 +13,7 @@ mod dated;
 mod facts;
 mod months;
 mod output;
+pub mod reads;
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,6 +22,7 @@ use chrono::{DateTime, Days, Months, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use output::{DateOutput, Failure, ProcessorOutput};
+use reads::{Entity, Read};
 
 use crate::calendar::{Month, Season};
 use crate::catalog::Table;
@@ -58,6 +60,14 @@ impl ProcessorId {
             Self::Psza => "PlayerShotZoneAnalysisProcessor",
             Self::Pcf => "PlayerCompositeFactorsProcessor",
             Self::Mlfs => "MLFeatureStoreProcessor",
+        }
+    }
+
+    /// Whose rows its output has.
+    pub fn entity(self) -> Entity {
+        match self {
+            Self::Tdza => Entity::Team,
+            Self::Psza | Self::Pcf | Self::Mlfs => Entity::Player,
         }
     }
 
@@ -141,6 +151,9 @@ pub trait Processor: Sync {
 
     /// Phase 3 tables that are read.
     fn inputs(&self) -> &'static [Input];
+
+    /// The windows over these tables that a row rests on.
+    fn reads(&self) -> &'static [Read];
 
     /// Processors whose rows of the same date are read.
     fn upstream(&self) -> &'static [ProcessorId];

@@ -18,6 +18,7 @@ use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::Lineage;
 use super::facts::Facts;
 use super::months::{MonthReader, RUN_ROWS, by_month};
+use super::reads::{self, Read};
 use super::{
     DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext, Sink,
 };
@@ -34,6 +35,34 @@ const GAMES_NEEDED: i64 = 10;
 /// the windows that stand on all of them.
 const RUN_DATES: usize = 8;
 
+/// Games that count, as in `query.sql` (§2.2).
+const COUNTED: &str = "is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(fg_attempts, 0) > 0)";
+
+const LAST_10: reads::Window = reads::Window::LastRows { rows: GAMES_NEEDED as usize, counted: COUNTED };
+const LAST_20: reads::Window = reads::Window::LastRows { rows: rolling::GAMES_KEPT, counted: COUNTED };
+
+/// What is read of a player's games, with what decides whether they count.
+const WINDOW_COLUMNS: [&str; 18] = [
+    "processed_at",
+    "universal_player_id",
+    "game_id",
+    "team_abbr",
+    "opponent_team_abbr",
+    "paint_attempts",
+    "paint_makes",
+    "mid_range_attempts",
+    "mid_range_makes",
+    "three_pt_attempts",
+    "three_pt_makes",
+    "fg_makes",
+    "assisted_fg_makes",
+    "unassisted_fg_makes",
+    "is_active",
+    "minutes_played",
+    "fg_attempts",
+    "player_lookup",
+];
+
 #[derive(Debug)]
 pub struct Psza;
 
@@ -48,6 +77,16 @@ impl Processor for Psza {
 
     fn inputs(&self) -> &'static [Input] {
         &[Input { table: Table::PlayerGameSummary, look_back: LookBack::Season }]
+    }
+
+    fn reads(&self) -> &'static [Read] {
+        const TABLE: Table = Table::PlayerGameSummary;
+        const READS: &[Read] = &[
+            Read::new(TABLE, LAST_10, &WINDOW_COLUMNS),
+            Read::new(TABLE, LAST_20, &WINDOW_COLUMNS).own(),
+            Read::lineage(TABLE, reads::Window::NewestOfSeason { with_untimed: false }),
+        ];
+        READS
     }
 
     fn upstream(&self) -> &'static [ProcessorId] {

@@ -227,6 +227,14 @@ impl Catalogue {
         Ok(self)
     }
 
+    /// The text of every query.
+    pub(super) fn texts(&self) -> String {
+        let text = |check: &Check| match check.query() {
+            Query::Rows(sql) | Query::Dates(sql) => sql,
+        };
+        self.checks.iter().map(text).collect::<Vec<_>>().join("\n")
+    }
+
     pub fn waivers(&self) -> &[Waiver] {
         &self.waivers
     }

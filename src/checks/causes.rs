@@ -77,6 +77,10 @@ pub(super) fn find(session: &Session, request: &CheckRequest<'_>, results: &mut 
     }
     label(session, request)?;
     let mut reach = follow(session)?;
+    session.execute(
+        "CREATE TABLE rested AS SELECT DISTINCT split_part(cause, '#', 1) AS root, processor, game_date, entity FROM reached \
+         SEMI JOIN (SELECT game_date FROM cause_rows JOIN output_tables USING (in_table)) AS of_outputs USING (game_date)",
+    )?;
     for (check, cause) in pairs(&failed) {
         assign_by_reach(session, check, cause)?;
     }
@@ -215,7 +219,6 @@ fn assign_by_reach(session: &Session, check: &Check, cause: &str) -> Result<()> 
     session.execute(&format!(
         "UPDATE cause_rows SET root = found.root FROM ( \
              WITH roots AS (SELECT DISTINCT root FROM cause_rows WHERE check_id = '{cause}'), \
-             rested AS (SELECT DISTINCT split_part(cause, '#', 1) AS root, processor, game_date, entity FROM reached), \
              rows AS (SELECT id, game_date, processor, coalesce(player_lookup, team_abbr) AS entity FROM cause_rows JOIN output_tables USING (in_table) WHERE check_id = '{id}'), \
              explained AS ( \
                  SELECT rows.game_date, rested.root, count(DISTINCT id) AS explained FROM rows \

@@ -16,6 +16,9 @@ use crate::windows::WindowEnd;
 /// Outputs before the range that a check compares its dates with.
 const LOOK_BACK: Days = Days::new(60);
 
+/// Most checks read the inputs: up to so many rows of one are read from disk once for all of them.
+const ROWS_IN_MEMORY: u64 = 1 << 20;
+
 /// How far MLFS looks for games against an opponent.
 const OLDER: LookBack = LookBack::Years(3);
 
@@ -73,8 +76,24 @@ fn view_tables(
         };
         view(table, DateRange { from, to: last })?;
     }
+    for table in [Table::PlayerGameSummary, Table::TeamDefenseGameSummary, Table::UpcomingPlayerGameContext] {
+        let files = phase3.tables.get(&table).into_iter().flat_map(|input| input.files.values());
+        if files.map(|file| file.rows).sum::<u64>() <= ROWS_IN_MEMORY {
+            hold(session, table, &request.catalogue.texts())?;
+        }
+    }
     let teams = TEAMS.map(|team| format!("('{team}')")).join(", ");
     session.execute(&format!("CREATE TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))
+}
+
+/// Turns a view into a table of the columns that some query names.
+fn hold(session: &Session, table: Table, queries: &str) -> Result<()> {
+    let named = |name: &&str| queries.contains(*name) || table.schema().is_needed(name);
+    let columns = table.schema().columns().iter().map(|column| column.name.as_str()).filter(named);
+    let (name, columns) = (table.name(), columns.collect::<Vec<_>>().join(", "));
+    session.execute(&format!(
+        "CREATE TABLE held AS SELECT {columns} FROM {name}; DROP VIEW {name}; ALTER TABLE held RENAME TO {name}"
+    ))
 }
 
 /// The table `asked`.

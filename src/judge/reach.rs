@@ -167,11 +167,11 @@ fn take_upstream(session: &Session, processor: &dyn Processor) -> Result<()> {
         let key = windows::entity_column(upstream.output()).expect("outputs have entities");
         session.execute(&format!(
             "INSERT INTO reached \
-             SELECT DISTINCT cause, '{id}', reached.game_date, rows.entity, 0 FROM reached \
+             WITH whole AS (SELECT DISTINCT cause, game_date FROM reached WHERE processor = '{upstream}' AND rests = 0 AND entity IS NULL) \
+             SELECT DISTINCT cause, '{id}', reached.game_date, rows.entity, 0 FROM reached ANTI JOIN whole USING (cause, game_date) \
              JOIN reach_population AS rows ON rows.processor = '{id}' AND rows.game_date = reached.game_date AND {joined} \
              WHERE reached.processor = '{upstream}' AND rests = 0 \
-             UNION ALL SELECT DISTINCT cause, '{id}', game_date, NULL, 0 FROM reached \
-             WHERE processor = '{upstream}' AND rests = 0 AND entity IS NULL \
+             UNION ALL SELECT cause, '{id}', game_date, NULL, 0 FROM whole \
              UNION ALL SELECT DISTINCT cause, '{id}', reached.game_date, NULL, 2 FROM reached \
              JOIN (SELECT {date} AS game_date, min({key}) AS entity FROM {table} GROUP BY ALL) AS first \
                  ON first.game_date = reached.game_date AND coalesce(reached.entity, first.entity) = first.entity \

@@ -104,7 +104,6 @@ fn betatwo() -> Inputs<'static> {
         line: Some(BettingLine { points: 13.0, opening: f64::NAN }),
         against: Some(AgainstOpponent::default()),
         month: Some(MonthMeans { minutes: 28.333_333_333, points_per_minute: Some(0.503_787_879) }),
-        ..Inputs::default()
     }
 }
 

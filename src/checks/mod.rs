@@ -28,7 +28,7 @@ use crate::processors::ProcessorId;
 use crate::store::Store;
 
 /// Until this day of a season, checks of small samples do not apply.
-const EARLY_DAYS: i64 = 42;
+pub const EARLY_DAYS: i64 = 42;
 
 /// The check that a date is done.
 pub const NOT_DONE: &str = "A2";

@@ -208,9 +208,18 @@ fn load_file(path: &Path) -> Result<SettingsFile> {
         Err(error) => return Err(Error::io("read", path, error)),
     };
     toml::from_str(&text).map_err(|error| {
-        Error::new(ErrorKind::Usage, format!("{} cannot be used: {}", path.display(), error.message()))
-            .hint("known keys: store, warehouse, to, threads, memory-limit, location, [checks.ID] with thresholds, and [[waiver]] with check, from, until, reason, expires")
+        Error::new(ErrorKind::Usage, format!("{} cannot be used: {}", path.display(), error.message())).hint(format!(
+            "known keys: {}; [checks.ID] has thresholds, a [[waiver]] check, from, until, reason and expires",
+            keys().join(", ")
+        ))
     })
+}
+
+/// The keys of `putback.toml`, as its type has them.
+pub fn keys() -> Vec<String> {
+    let unknown = toml::from_str::<SettingsFile>("unknown = 0").expect_err("no such key");
+    let expected = unknown.message().split_once("expected").map_or("", |(_, expected)| expected);
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 /// The first of flag, environment and file.

@@ -13,6 +13,7 @@ mod dated;
 mod facts;
 mod months;
 mod output;
+pub mod overflow;
 pub mod reads;
 
 use std::fmt;

@@ -95,11 +95,6 @@ impl Schedule {
         self.game_dates.iter().copied().filter(|&date| ranges.contains(date)).collect()
     }
 
-    /// The game dates of each team, ascending.
-    pub fn team_dates(&self) -> &BTreeMap<String, BTreeSet<NaiveDate>> {
-        &self.team_dates
-    }
-
     /// Games of the season up to a date, of the team that has most.
     pub fn most_games(&self, date: NaiveDate) -> usize {
         let season = Season::of(date).window_start()..=date;

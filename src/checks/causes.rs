@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use serde::{Serialize, Serializer};
 
 use super::catalogue::Check;
-use super::{CheckRequest, CheckResult, Finding, Severity};
+use super::{CheckRequest, CheckResult, Finding, Phase, Severity};
 use crate::calendar::{DateRange, date_of_day};
 use crate::engine::Session;
 use crate::error::Result;
@@ -75,6 +75,11 @@ pub(super) fn find(session: &Session, request: &CheckRequest<'_>, results: &mut 
     for (check, cause) in pairs(&failed) {
         assign_by_game(session, check, cause)?;
     }
+    if request.phase == Phase::Inputs {
+        let mut causes = collect(session, request, results, &mut BTreeMap::new())?;
+        name(request, &mut causes);
+        return Ok(causes);
+    }
     label(session, request)?;
     let mut reach = follow(session)?;
     session.execute(
@@ -87,14 +92,18 @@ pub(super) fn find(session: &Session, request: &CheckRequest<'_>, results: &mut 
     let mut causes = collect(session, request, results, &mut reach)?;
     leave_out_harmless(request, results, &mut causes);
     let stored = stored_rows(session)?;
-    for cause in &mut causes {
-        let check = request.catalogue.checks().iter().find(|check| check.id == cause.check).expect("a known check");
-        cause.name = check.cause();
-        cause.weigh(&stored);
-    }
+    name(request, &mut causes);
+    causes.iter_mut().for_each(|cause| cause.weigh(&stored));
     // The one that holds back most is told first.
     causes.sort_by_key(|cause| std::cmp::Reverse((cause.reach.len(), cause.rows)));
     Ok(causes)
+}
+
+fn name(request: &CheckRequest<'_>, causes: &mut [Cause]) {
+    for cause in causes {
+        let check = request.catalogue.checks().iter().find(|check| check.id == cause.check).expect("a known check");
+        cause.name = check.cause();
+    }
 }
 
 impl Cause {
@@ -203,7 +212,7 @@ fn follow(session: &Session) -> Result<BTreeMap<Label, BTreeMap<(ProcessorId, Na
         Content::Faulty,
         "SELECT DISTINCT concat_ws('#', root, acceptance) AS cause, in_table, game_date, player_lookup, team_abbr, in_column, is_missing FROM cause_rows",
     )?;
-    let reach: Reach = reach::follow(session)?;
+    let reach: Reach = reach::follow(session, Content::Faulty)?;
     Ok(reach.into_iter().map(|(cause, dates)| (label_of(&cause), dates)).collect())
 }
 
@@ -216,6 +225,11 @@ fn label_of(cause: &str) -> Label {
 
 /// A finding whose rows are of outputs follows from a cause that all of them rest on.
 fn assign_by_reach(session: &Session, check: &Check, cause: &str) -> Result<()> {
+    let open =
+        format!("SELECT id FROM cause_rows JOIN output_tables USING (in_table) WHERE root = '{}' LIMIT 1", check.id);
+    if session.query(&open)?.num_rows() == 0 {
+        return Ok(());
+    }
     session.execute(&format!(
         "UPDATE cause_rows SET root = found.root FROM ( \
              WITH roots AS (SELECT DISTINCT root FROM cause_rows WHERE check_id = '{cause}'), \

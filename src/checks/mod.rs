@@ -90,7 +90,7 @@ pub struct CheckReport {
     #[serde(skip)]
     pub scope: Vec<NaiveDate>,
     pub results: Vec<CheckResult>,
-    /// What stands behind the failed checks of severity error. Of outputs only.
+    /// What stands behind the failed checks of severity error; which dates rest on it is known of outputs only.
     pub causes: Vec<Cause>,
     /// The waivers that say something of the range, and what became of them. Of outputs only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -149,10 +149,7 @@ pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
     };
     let scope = read_scope(&session)?;
     let mut results = run_side_by_side(&session, request)?;
-    let causes = match request.phase {
-        Phase::Inputs => Vec::new(),
-        Phase::Outputs => causes::find(&session, request, &mut results)?,
-    };
+    let causes = causes::find(&session, request, &mut results)?;
     let dates = request.dates.len();
     let look_back_dates = scope.len() - dates;
     let waivers = match request.phase {

@@ -16,7 +16,7 @@ use crate::windows::WindowEnd;
 /// Outputs before the range that a check compares its dates with.
 const LOOK_BACK: Days = Days::new(60);
 
-/// Most checks read the inputs: up to so many rows of one are read from disk once for all of them.
+/// Most checks read the games of the players: up to so many are read from disk once for all of them.
 const ROWS_IN_MEMORY: u64 = 1 << 20;
 
 /// How far MLFS looks for games against an opponent.
@@ -76,11 +76,9 @@ fn view_tables(
         };
         view(table, DateRange { from, to: last })?;
     }
-    for table in [Table::PlayerGameSummary, Table::TeamDefenseGameSummary, Table::UpcomingPlayerGameContext] {
-        let files = phase3.tables.get(&table).into_iter().flat_map(|input| input.files.values());
-        if files.map(|file| file.rows).sum::<u64>() <= ROWS_IN_MEMORY {
-            hold(session, table, &request.catalogue.texts())?;
-        }
+    let games = phase3.tables.get(&Table::PlayerGameSummary).into_iter().flat_map(|input| input.files.values());
+    if games.map(|file| file.rows).sum::<u64>() <= ROWS_IN_MEMORY {
+        hold(session, Table::PlayerGameSummary, &request.catalogue.texts())?;
     }
     let teams = TEAMS.map(|team| format!("('{team}')")).join(", ");
     session.execute(&format!("CREATE TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))

@@ -15,8 +15,8 @@ use super::{causes, dates};
 use crate::calendar::DateRanges;
 use crate::checks::Outcomes;
 use crate::checks::{
-    Acceptance, AcceptedBy, Accounting, Catalogue, Check, CheckReport, CheckRequest, CheckResult, Finding, Phase,
-    Severity, acceptances, run_checks,
+    Acceptance, AcceptedBy, Accounting, Catalogue, Cause, Check, CheckReport, CheckRequest, CheckResult, Finding,
+    Phase, Severity, acceptances, run_checks,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
@@ -213,9 +213,11 @@ fn lines(report: &CheckReport, catalogue: &Catalogue, all: bool) -> Vec<String> 
 
 /// What stands behind the errors, where one stands for others or reaches further dates.
 fn cause_lines(report: &CheckReport) -> Vec<String> {
+    let says_more = |cause: &&Cause| !cause.reach.is_empty() || !cause.also_fails.is_empty();
     let said: Vec<String> = report
         .causes
         .iter()
+        .filter(says_more)
         .map(|cause| {
             let what = match cause.accepted {
                 None => "cause",

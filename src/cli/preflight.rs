@@ -9,7 +9,7 @@ use super::output::{Printer, counted};
 use super::recorder::{Recorder, inputs_digest};
 use super::settings::Settings;
 use crate::calendar::DateRanges;
-use crate::checks::{CheckResult, Phase, Severity};
+use crate::checks::{Cause, CheckResult, Phase, Severity};
 use crate::error::{ErrorKind, Result};
 use crate::store::Store;
 use crate::store::publish::replace_file;
@@ -76,8 +76,18 @@ fn findings(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<F
         let consequence = result.consequence.as_deref().unwrap_or_default();
         format!("{id} {title}: not so on {}, {spans}: {consequence}", counted(dates.len(), "date"))
     };
-    let lines = |severity| report.failed(severity).map(line).collect::<Vec<String>>();
-    let findings = Findings { key, errors: lines(Severity::Error), warnings: lines(Severity::Warning) };
+    let also = |cause: &Cause| {
+        let ids: Vec<&str> = cause.also_fails.keys().map(String::as_str).collect();
+        if ids.is_empty() { String::new() } else { format!("; also fails {}", ids.join(", ")) }
+    };
+    // What follows from another check is told with it.
+    let error = |result: &CheckResult| {
+        let cause = report.causes.iter().find(|cause| cause.check == result.id)?;
+        Some(format!("{}{}", line(result), also(cause)))
+    };
+    let errors = report.failed(Severity::Error).filter_map(error).collect();
+    let warnings = report.failed(Severity::Warning).map(line).collect();
+    let findings = Findings { key, errors, warnings };
     replace_file(&path, &serde_json::to_vec_pretty(&findings).expect("serializes"))?;
     Ok(findings)
 }

@@ -128,18 +128,10 @@ impl Session {
 
     /// Runs a query and returns its whole result as one batch.
     pub fn query(&self, sql: &str) -> Result<RecordBatch> {
-        let t = std::time::Instant::now();
         let mut rows = self.stream(sql)?;
         let mut batches = Vec::new();
         while let Some(batch) = rows.fetch()? {
             batches.push(batch);
-        }
-        if t.elapsed().as_millis() > 40 {
-            eprintln!(
-                "TIMING {} ms: {}",
-                t.elapsed().as_millis(),
-                sql.chars().take(330).collect::<String>().replace('\n', " ")
-            );
         }
         Ok(concat_batches(rows.schema(), &batches)?)
     }
@@ -162,16 +154,7 @@ impl Session {
 
     /// Runs statements that return nothing.
     pub fn execute(&self, sql: &str) -> Result<()> {
-        let t = std::time::Instant::now();
-        let r = self.connection.execute_batch(sql);
-        if t.elapsed().as_millis() > 40 {
-            eprintln!(
-                "TIMING {} ms: {}",
-                t.elapsed().as_millis(),
-                sql.chars().take(330).collect::<String>().replace('\n', " ")
-            );
-        }
-        Ok(r?)
+        Ok(self.connection.execute_batch(sql)?)
     }
 
     fn append(&self, table: &str, batch: &RecordBatch) -> Result<()> {

@@ -72,12 +72,12 @@ pub fn start_from(session: &Session, content: Content, sql: &str) -> Result<()> 
     ))
 }
 
-/// Follows the rows of `reach_rows` to the dates of the table `plan`.
+/// Follows the rows of `reach_rows`, which are all of one kind, to the dates of the table `plan`.
 ///
 /// The session has the tables of both layers under their names, and `plan`. The table `reached` has the result by entity:
 /// `cause`, `processor`, `game_date`, `entity` (NULL: all of the date) and `rests` (0 values that others read, 1 other
 /// values, 2 hashes only).
-pub fn follow(session: &Session) -> Result<Reach> {
+pub fn follow(session: &Session, content: Content) -> Result<Reach> {
     session.execute(
         "CREATE OR REPLACE TABLE reached (cause VARCHAR, processor VARCHAR, game_date DATE, entity VARCHAR, rests BIGINT)",
     )?;
@@ -96,9 +96,9 @@ pub fn follow(session: &Session) -> Result<Reach> {
     for processor in processors::all() {
         let of_tables = processor.reads().iter().filter(|read| tables.iter().any(|name| name == read.table.name()));
         for read in of_tables {
-            windows::follow(session, processor, read)?;
+            windows::follow(session, processor, read, content)?;
         }
-        take_upstream(session, processor)?;
+        take_upstream(session, processor, content)?;
     }
     read(session)
 }
@@ -111,7 +111,12 @@ fn tables_of(session: &Session) -> Result<Vec<String>> {
 /// The whole date of rows that name no entity, and the rows of outputs themselves.
 fn start_in(session: &Session, table: Table) -> Result<()> {
     let name = table.name();
-    seed_dates(session, &format!("in_table = '{name}' AND player_lookup IS NULL AND team_abbr IS NULL"))?;
+    // Of a change, only what rests on it; a fault stands against its own date as well.
+    let is_seed = match windows::entity_column(table) {
+        Some(_) => "content = 'faulty'",
+        None => "true",
+    };
+    seed_dates(session, &format!("in_table = '{name}' AND player_lookup IS NULL AND team_abbr IS NULL AND {is_seed}"))?;
     if table == Table::Schedule {
         return seed_openings(session);
     }
@@ -143,10 +148,10 @@ fn seed_openings(session: &Session) -> Result<()> {
     for id in ProcessorId::ALL {
         session.execute(&format!(
             "INSERT INTO reached SELECT DISTINCT cause, '{id}', plan.game_date, NULL, 0 FROM reach_rows \
-             JOIN (SELECT {season} AS season, min(game_date) AS opening FROM nbac_schedule \
-                 WHERE game_status = 3 AND is_regular_season GROUP BY season) AS openings \
-                 ON openings.season = {of_row} AND reach_rows.game_date <= opening \
-             JOIN plan ON plan.season_year = season AND plan.game_date <= opening + 2 * {BOOTSTRAP_DAYS} \
+             JOIN (SELECT {season} AS of_season, min(game_date) AS opening FROM nbac_schedule \
+                 WHERE game_status = 3 AND is_regular_season GROUP BY ALL) AS openings \
+                 ON of_season = {of_row} AND reach_rows.game_date <= opening \
+             JOIN plan ON plan.season_year = of_season AND plan.game_date <= opening + 2 * {BOOTSTRAP_DAYS} \
              WHERE in_table = 'nbac_schedule'",
             season = windows::season_of("game_date"),
             of_row = windows::season_of("reach_rows.game_date"),
@@ -156,7 +161,7 @@ fn seed_openings(session: &Session) -> Result<()> {
 }
 
 /// What the rows of upstream processors reach on the same date.
-fn take_upstream(session: &Session, processor: &dyn Processor) -> Result<()> {
+fn take_upstream(session: &Session, processor: &dyn Processor, content: Content) -> Result<()> {
     let id = processor.id();
     for &upstream in processor.upstream() {
         let joined = match upstream.entity() {
@@ -165,10 +170,18 @@ fn take_upstream(session: &Session, processor: &dyn Processor) -> Result<()> {
         };
         let (table, date) = (upstream.output().name(), upstream.output().schema().partition_column());
         let key = windows::entity_column(upstream.output()).expect("outputs have entities");
+        // A row that is not there feeds nobody, unless it should be there.
+        let there = match content {
+            Content::Stored => format!(
+                "SEMI JOIN (SELECT {date} AS game_date, {key} AS entity FROM {table}) AS there \
+                     ON there.game_date = reached.game_date AND there.entity = reached.entity "
+            ),
+            Content::Faulty | Content::Any => String::new(),
+        };
         session.execute(&format!(
             "INSERT INTO reached \
              WITH whole AS (SELECT DISTINCT cause, game_date FROM reached WHERE processor = '{upstream}' AND rests = 0 AND entity IS NULL) \
-             SELECT DISTINCT cause, '{id}', reached.game_date, rows.entity, 0 FROM reached ANTI JOIN whole USING (cause, game_date) \
+             SELECT DISTINCT cause, '{id}', reached.game_date, rows.entity, 0 FROM reached ANTI JOIN whole USING (cause, game_date) {there}\
              JOIN reach_population AS rows ON rows.processor = '{id}' AND rows.game_date = reached.game_date AND {joined} \
              WHERE reached.processor = '{upstream}' AND rests = 0 \
              UNION ALL SELECT cause, '{id}', game_date, NULL, 0 FROM whole \

@@ -3,6 +3,9 @@
 
 use crate::catalog::Table;
 
+/// Stands among the columns that are read for the order of several rows of an entity on a date.
+pub const ORDER: &str = "order of the date";
+
 /// Rows of an input that rows of a processor rest on.
 #[derive(Debug, Clone, Copy)]
 pub struct Read {

@@ -33,6 +33,9 @@ pub struct DirTarget {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Published {
     format: u32,
+    /// What the last publication accepted, waived or left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    conditions: Vec<String>,
     tables: BTreeMap<String, BTreeMap<String, PublishedMonth>>,
 }
 
@@ -234,6 +237,7 @@ impl Target for DirTarget {
         }
         let mut published = self.load_published()?;
         published.format = FORMAT;
+        published.conditions.clone_from(&set.conditions);
         let mut report = UploadReport::default();
         let mut staged = Vec::new();
         let total = set.parts.len();

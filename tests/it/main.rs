@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bench;
+mod causes;
 mod commands;
 mod documents;
 mod fixture;
@@ -11,4 +12,5 @@ mod properties;
 mod publish;
 mod reach;
 mod support;
+mod waivers;
 mod worked_examples;

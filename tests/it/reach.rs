@@ -21,6 +21,8 @@ use putback::synth::{self, SeasonSpec};
 use putback::warehouse::dir::DirWarehouse;
 use tempfile::TempDir;
 
+use crate::fixture::{Desk, RANGE as ASKED};
+use crate::incidents::{edit, published};
 use crate::support::backfill::{engine_settings, run_context};
 
 type Tables = BTreeMap<Table, RecordBatch>;
@@ -106,7 +108,7 @@ impl World {
         for row in rows {
             reach::start_from(&session, Content::Stored, &row.sql()).expect("a row");
         }
-        let reach = reach::follow(&session).expect("a reach");
+        let reach = reach::follow(&session, Content::Stored).expect("a reach");
         reach.into_values().flat_map(BTreeMap::into_keys).collect()
     }
 }
@@ -283,4 +285,74 @@ fn reach_has_every_date_whose_bytes_differ_and_few_others() {
     println!("{differing} dates differ, {more} more were reached");
     assert!(differing > 100, "only {differing} dates changed");
     assert!(10 * more <= 3 * differing, "{more} dates were reached in vain beside {differing}");
+}
+
+/// Where the binary is run on a changed season: the dates that are in the target.
+fn published_dates(desk: &Desk) -> BTreeSet<String> {
+    let dates =
+        "SELECT string_agg(DISTINCT game_date::VARCHAR, ' ' ORDER BY game_date::VARCHAR) FROM ml_feature_store_v2";
+    match desk.path("published").join(Table::MlFeatureStore.full_name()).is_dir() {
+        true => published(desk, dates, Table::MlFeatureStore).split(' ').map(str::to_owned).collect(),
+        false => BTreeSet::new(),
+    }
+}
+
+#[test]
+fn reach_of_one_faulty_cell_is_what_rests_on_it_and_no_season() {
+    let desk = Desk::computed();
+    // Whose next game is not the last of the range.
+    let player = published(
+        &desk,
+        "SELECT arg_min(player_lookup, (dates, player_lookup)) FROM (SELECT player_lookup, count(*) AS dates FROM ml_feature_store_v2 GROUP BY ALL HAVING dates > 3)",
+        Table::MlFeatureStore,
+    );
+    let of_player = format!(
+        "SELECT string_agg(game_date::VARCHAR, ' ' ORDER BY game_date) FROM ml_feature_store_v2 WHERE player_lookup = '{player}'"
+    );
+    let plays: Vec<String> =
+        published(&desk, &of_player, Table::MlFeatureStore).split(' ').map(str::to_owned).collect();
+    let (first, all) = (&plays[0], published_dates(&desk));
+    std::fs::remove_dir_all(desk.path("published")).expect("a target");
+    // A season year that is wrong: averages of the season leave the game out.
+    edit(
+        &desk,
+        Table::PlayerGameSummary,
+        &format!(
+            "SELECT * REPLACE (CASE WHEN player_lookup = '{player}' AND game_date = DATE '{first}' THEN season_year - 1 ELSE season_year END AS season_year) FROM player_game_summary"
+        ),
+    );
+    let outcome = desk.run(&["run", "--warehouse", "dir:warehouse", "--to", "dir:published"], &ASKED);
+    assert_eq!(outcome.code, 4, "{}", outcome.stderr);
+    let (count, last) = (plays.len(), plays.last().expect("a date"));
+    let told = format!(
+        "note: not published: season years that are not those of the dates (I30): 1 date, {first}; holds back {count} dates, {first} to {last}, 5 tables, "
+    );
+    assert!(outcome.stderr.contains(&told), "{told} in\n{}", outcome.stderr);
+    let held_back: Vec<String> = all.difference(&published_dates(&desk)).cloned().collect();
+    assert_eq!(held_back, plays, "the dates on which {player} plays");
+}
+
+#[test]
+fn reach_of_games_of_unknown_teams_is_by_window_and_not_by_date() {
+    let desk = Desk::new();
+    for table in [
+        Table::PlayerGameSummary,
+        Table::TeamDefenseGameSummary,
+        Table::TeamOffenseGameSummary,
+        Table::UpcomingPlayerGameContext,
+        Table::UpcomingTeamGameContext,
+        Table::Schedule,
+    ] {
+        let alias = |column: &&str| {
+            format!(
+                "CASE {column} WHEN 'PHX' THEN 'PHO' WHEN 'BKN' THEN 'BRK' WHEN 'CHA' THEN 'CHO' ELSE {column} END AS {column}"
+            )
+        };
+        let columns: Vec<String> = table.team_columns().iter().map(alias).collect();
+        edit(&desk, table, &format!("SELECT * REPLACE ({}) FROM {}", columns.join(", "), table.name()));
+    }
+    let outcome = desk.run(&["run", "--warehouse", "dir:warehouse", "--to", "dir:published"], &ASKED);
+    assert_eq!(outcome.code, 4, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("games of unknown teams, or twice, in the schedule (I23)"), "{}", outcome.stderr);
+    assert_eq!(published_dates(&desk), BTreeSet::new());
 }

@@ -1,12 +1,12 @@
 //! The windows of the processors as queries: from rows to the dates whose windows hold them.
 
-use super::sides;
+use super::{Content, sides};
 use crate::catalog::Table;
 use crate::engine::Session;
 use crate::error::Result;
 use crate::processors::Processor;
 use crate::processors::ProcessorId;
-use crate::processors::reads::{Contexts, Entity, Read, Rests, Window};
+use crate::processors::reads::{Contexts, Entity, ORDER, Read, Rests, Window};
 
 /// The column that says whose a row of the table is.
 pub(super) fn entity_column(table: Table) -> Option<&'static str> {
@@ -101,9 +101,18 @@ pub(super) fn name_entities(session: &Session, table: Table) -> Result<()> {
             )
         }
     };
+    // When a row was processed orders the rows that an entity has on a date, if there are several.
+    let ordered = match table.schema().column("processed_at") {
+        None => String::new(),
+        Some(_) => format!(
+            "; INSERT INTO reach_faults SELECT * REPLACE ('{ORDER}' AS in_column) FROM reach_faults AS faults \
+             WHERE in_table = '{name}' AND in_column = 'processed_at' AND (entity, game_date) IN ( \
+                 SELECT ({column}, {date}) FROM {name} GROUP BY {column}, {date} HAVING count(*) > 1)"
+        ),
+    };
     session.execute(&format!(
         "INSERT INTO reach_faults SELECT DISTINCT cause, '{name}', entity, game_date, {season}, in_column, is_missing, content \
-         FROM ({named} UNION ALL {of_date}) WHERE entity IS NOT NULL",
+         FROM ({named} UNION ALL {of_date}) WHERE entity IS NOT NULL{ordered}",
         season = season_of("game_date"),
     ))
 }
@@ -134,7 +143,7 @@ fn missing_players(rows: &str) -> String {
 }
 
 /// Adds to `reached` what rests on the rows by one read of a processor.
-pub(super) fn follow(session: &Session, processor: &dyn Processor, read: &Read) -> Result<()> {
+pub(super) fn follow(session: &Session, processor: &dyn Processor, read: &Read, content: Content) -> Result<()> {
     let query = match read.window {
         Window::Population => population(read),
         Window::SameDay => before(processor, read, "rows.game_date = faults.game_date"),
@@ -147,7 +156,7 @@ pub(super) fn follow(session: &Session, processor: &dyn Processor, read: &Read) 
         ),
         Window::SeasonBefore => season_before(processor, read),
         Window::AgainstOpponent { months } => against_opponent(processor, read, months),
-        Window::LeagueDays(days) => league_days(read, days),
+        Window::LeagueDays(days) => league_days(processor, read, days, content),
         Window::NewestOfSeason { with_untimed } => newest_of_season(read, with_untimed),
         Window::NewestOfDay => first_of_day(read, true),
         Window::FirstOfDay => first_of_day(read, false),
@@ -157,8 +166,10 @@ pub(super) fn follow(session: &Session, processor: &dyn Processor, read: &Read) 
         Rests::Own => 1,
         Rests::Lineage => 2,
     };
+    // The spans of an entity are apart already.
+    let distinct = if matches!(read.window, Window::LastRows { .. }) { "" } else { "DISTINCT " };
     session.execute(&format!(
-        "INSERT INTO reached SELECT DISTINCT cause, '{}', game_date, entity, {rests} FROM ({query})",
+        "INSERT INTO reached SELECT {distinct}cause, '{}', game_date, entity, {rests} FROM ({query})",
         processor.id()
     ))
 }
@@ -237,10 +248,22 @@ fn against_opponent(processor: &dyn Processor, read: &Read, months: u32) -> Stri
     )
 }
 
-fn league_days(read: &Read, days: u32) -> String {
+/// The averages are in rows only: a date without any has none, unless its rows are still to come.
+fn league_days(processor: &dyn Processor, read: &Read, days: u32, content: Content) -> String {
+    let output = processor.id().output();
+    let there = match content {
+        Content::Any => String::new(),
+        Content::Stored | Content::Faulty => {
+            format!(
+                " SEMI JOIN {} AS rows ON rows.{} = plan.game_date",
+                output.name(),
+                output.schema().partition_column()
+            )
+        }
+    };
     format!(
         "SELECT cause, plan.game_date, NULL AS entity FROM (SELECT DISTINCT cause, game_date FROM {}) AS faults \
-         JOIN plan ON faults.game_date BETWEEN plan.game_date - {days} AND plan.window_end",
+         JOIN plan ON faults.game_date BETWEEN plan.game_date - {days} AND plan.window_end{there}",
         faults(read),
     )
 }

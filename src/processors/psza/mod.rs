@@ -43,27 +43,34 @@ const COUNTED: &str = "is_active AND (coalesce(minutes_played, 0) > 0 OR coalesc
 const LAST_10: reads::Window = reads::Window::LastRows { rows: GAMES_NEEDED as usize, counted: COUNTED };
 const LAST_20: reads::Window = reads::Window::LastRows { rows: rolling::GAMES_KEPT, counted: COUNTED };
 
-/// What is read of a player's games, with what decides whether they count.
-const WINDOW_COLUMNS: [&str; 18] = [
-    "processed_at",
-    "universal_player_id",
-    "game_id",
+/// What rates and the primary zone come from, with what decides whether a game counts.
+const RATE_COLUMNS: [&str; 10] = [
+    reads::ORDER,
+    "player_lookup",
     "team_abbr",
     "opponent_team_abbr",
+    "is_active",
+    "minutes_played",
+    "fg_attempts",
     "paint_attempts",
-    "paint_makes",
     "mid_range_attempts",
-    "mid_range_makes",
     "three_pt_attempts",
+];
+
+/// What other values come from, which no processor reads.
+const OTHER_COLUMNS: [&str; 8] = [
+    "universal_player_id",
+    "game_id",
+    "paint_makes",
+    "mid_range_makes",
     "three_pt_makes",
     "fg_makes",
     "assisted_fg_makes",
     "unassisted_fg_makes",
-    "is_active",
-    "minutes_played",
-    "fg_attempts",
-    "player_lookup",
 ];
+
+/// What the longer window takes besides [`RATE_COLUMNS`].
+const LONG_COLUMNS: [&str; 2] = ["paint_makes", "game_id"];
 
 #[derive(Debug)]
 pub struct Psza;
@@ -84,8 +91,10 @@ impl Processor for Psza {
     fn reads(&self) -> &'static [Read] {
         const TABLE: Table = Table::PlayerGameSummary;
         const READS: &[Read] = &[
-            Read::new(TABLE, LAST_10, &WINDOW_COLUMNS),
-            Read::new(TABLE, LAST_20, &WINDOW_COLUMNS).own(),
+            Read::new(TABLE, LAST_10, &RATE_COLUMNS),
+            Read::new(TABLE, LAST_10, &OTHER_COLUMNS).own(),
+            Read::new(TABLE, LAST_20, &RATE_COLUMNS).own(),
+            Read::new(TABLE, LAST_20, &LONG_COLUMNS).own(),
             Read::lineage(TABLE, reads::Window::NewestOfSeason { with_untimed: false }),
         ];
         READS

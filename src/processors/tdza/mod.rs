@@ -12,7 +12,7 @@ use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::by_date;
 use super::facts::{Facts, Nullable};
 use super::months::{MonthReader, by_month, score_in_runs};
-use super::reads::{Read, Window};
+use super::reads::{self, Read, Window};
 use super::{
     DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext,
 };
@@ -29,7 +29,7 @@ const LEAGUE_DAYS: u32 = 30;
 
 /// What is read of a team's games (§2.2), with what orders those of one date.
 const WINDOW_COLUMNS: [&str; 17] = [
-    "processed_at",
+    reads::ORDER,
     "game_id",
     "opp_paint_makes",
     "opp_paint_attempts",

@@ -186,7 +186,7 @@ pub(super) fn transaction(ledger: &str, tables: &[TableStatement], values: &Stag
     sql.push_str(&format!(
         "INSERT INTO {ledger} (publication_id, parent_id, version, published_at, first_date, last_date, row_count, summary) \
          VALUES ('{}', '{}', '{}', CURRENT_TIMESTAMP(), DATE '{}', DATE '{}', {}, '{}');\n",
-        row.publication_id, row.parent_id, row.version, row.first_date, row.last_date, row.row_count, row.summary
+        row.publication_id, row.parent_id, row.version, row.first_date, row.last_date, row.row_count, escaped(&row.summary)
     ));
     sql.push_str("COMMIT TRANSACTION;\n");
     sql
@@ -196,6 +196,11 @@ pub(super) fn transaction(ledger: &str, tables: &[TableStatement], values: &Stag
 /// holds.
 fn must_hold(condition: &str, message: &str) -> String {
     format!("IF NOT ({condition}) THEN RAISE USING MESSAGE = '{message}'; END IF;\n")
+}
+
+/// A text between the quotes of a literal.
+fn escaped(text: &str) -> String {
+    text.replace('\\', r"\\").replace('\'', r"\'").replace(['\n', '\r'], " ")
 }
 
 /// The publication that no other has for a parent; empty before the first.

@@ -22,13 +22,14 @@ const CONTEXTS: Table = Table::UpcomingPlayerGameContext;
 const LINES: Table = Table::PlayerPointsProps;
 
 /// A desk whose table is what `select` makes of it.
-fn seeded(table: Table, select: &str) -> Desk {
+pub fn seeded(table: Table, select: &str) -> Desk {
     let desk = Desk::new();
     edit(&desk, table, select);
     desk
 }
 
-fn edit(desk: &Desk, table: Table, select: &str) {
+/// Makes a table of the warehouse what `select` makes of it.
+pub fn edit(desk: &Desk, table: Table, select: &str) {
     let session = session(desk);
     session.view_whole(table, &[desk.warehouse_file(table)], always()).expect("a view");
     let rows = session.query(select).unwrap_or_else(|error| panic!("{select}: {error:?}"));
@@ -90,7 +91,7 @@ fn said_of(text: &str, id: &str) -> Vec<String> {
 }
 
 /// One value of a table in the target.
-fn published(desk: &Desk, sql: &str, table: Table) -> String {
+pub fn published(desk: &Desk, sql: &str, table: Table) -> String {
     let session = session(desk);
     let files: Vec<PathBuf> = std::fs::read_dir(desk.path("published").join(table.full_name()))
         .expect("a published table")

@@ -42,6 +42,8 @@ const STAGED_FILE: &str = "staged.parquet";
 struct Planned {
     parent: String,
     parts: Vec<Part>,
+    /// As [`PublishSet::conditions`].
+    conditions: Vec<String>,
 }
 
 /// A publication that is decided to the byte.
@@ -49,6 +51,7 @@ struct Publication {
     id: String,
     parent: String,
     parts: Vec<Part>,
+    conditions: Vec<String>,
 }
 
 impl Planned {
@@ -62,7 +65,9 @@ impl Planned {
             digest.update(serde_json::to_vec(&part.staged_fields()).expect("serializes"));
         }
         file.iter().for_each(|file| digest.update(&file.sha256));
-        Publication { id: hex(&digest.finalize()[..10]), parent: self.parent, parts: self.parts }
+        self.conditions.iter().for_each(|condition| digest.update(format!("|{condition}")));
+        let id = hex(&digest.finalize()[..10]);
+        Publication { id, parent: self.parent, parts: self.parts, conditions: self.conditions }
     }
 }
 

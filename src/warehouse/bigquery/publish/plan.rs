@@ -79,7 +79,7 @@ impl BigQuery {
                 "somebody else wrote to the target since the last upload; every date was compared anew".to_owned(),
             );
         }
-        Ok(Some(Planned { parent: latest, parts }))
+        Ok(Some(Planned { parent: latest, parts, conditions: set.conditions.clone() }))
     }
 
     /// Rows and checksums of the dates in the target, and the latest publication, in one query job.

@@ -1,7 +1,6 @@
 //! What differs from what was last published, and whether the target may be written at all.
 
-use serde_json::Value;
-
+use super::ledger::LedgerState;
 use super::part::Part;
 use super::receipts::Receipts;
 use super::{Planned, date_content};
@@ -9,7 +8,7 @@ use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::upload::{PublishSet, UploadReport};
 use crate::warehouse::bigquery::BigQuery;
-use crate::warehouse::bigquery::statements::{LEDGER, dates_sql, latest_sql};
+use crate::warehouse::bigquery::statements::dates_sql;
 
 impl BigQuery {
     /// What differs from what was last published; `None`: nothing. Dates that the target turns out to
@@ -62,7 +61,7 @@ impl BigQuery {
         if parts.is_empty() {
             return Ok(None);
         }
-        let latest = self.look_at_target(&mut parts)?;
+        let ledger = self.look_at_target(&mut parts)?;
         for part in &mut parts {
             let held = part.drop_held();
             let receipt = receipts.tables.entry(part.table.full_name().to_owned()).or_default();
@@ -79,12 +78,11 @@ impl BigQuery {
                 "somebody else wrote to the target since the last upload; every date was compared anew".to_owned(),
             );
         }
-        Ok(Some(Planned { parent: latest, parts }))
+        Ok(Some(Planned { ledger, parts }))
     }
 
-    /// Rows and checksums of the dates in the target, and the latest publication, in one query job.
-    fn look_at_target(&self, parts: &mut [Part]) -> Result<String> {
-        let has_ledger = self.live_table(LEDGER.0, LEDGER.1)?.is_some();
+    /// Rows and checksums of the dates in the target, and where the ledger stands, in one query job.
+    fn look_at_target(&self, parts: &mut [Part]) -> Result<LedgerState> {
         let mut queries: Vec<String> = parts
             .iter()
             .enumerate()
@@ -94,20 +92,12 @@ impl BigQuery {
                 format!("SELECT {index} AS part, day, row_count, checksum FROM ({dates})")
             })
             .collect();
-        if has_ledger {
-            let latest = latest_sql(&self.ledger());
-            queries.push(format!("SELECT -1 AS part, '' AS day, 0 AS row_count, {latest} AS checksum"));
+        queries.extend(self.ledger_queries()?);
+        let rows = self.query_rows(&queries.join("\nUNION ALL\n"), "comparing with the target")?;
+        for (index, date, content) in rows.iter().filter_map(|row| date_content(row)) {
+            parts[index].planned.insert(date, content);
         }
-        let mut latest = String::new();
-        for row in self.query_rows(&queries.join("\nUNION ALL\n"), "comparing with the target")? {
-            match date_content(&row) {
-                Some((index, date, content)) => {
-                    parts[index].planned.insert(date, content);
-                }
-                None => latest = row.get(3).and_then(Value::as_str).unwrap_or_default().to_owned(),
-            }
-        }
-        Ok(latest)
+        self.ledger_state(&rows)
     }
 
     pub(super) fn no_table(&self, table: Table) -> Error {

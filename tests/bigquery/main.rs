@@ -1,9 +1,12 @@
 //! Sync and upload against BigQuery's protocols, with the binary as a user runs it: against a fake of our
 //! own, which is strict and breaks on demand, and against an emulator made by others.
 //!
+//! Every statement that the fake got goes through Google's SQL analyzer at the end, which `scripts/analyzer` installs.
+//!
 //! The emulator is installed by `scripts/emulator`. Where no Python can run it, its tests are reported as
 //! ignored.
 
+mod analyzer;
 mod client;
 mod desk;
 mod fake;
@@ -109,7 +112,10 @@ fn main() {
     if let Some(emulator) = emulator {
         emulator.stop();
     }
-    conclusion.exit();
+    // What all the tests before have sent.
+    let analyzed = libtest_mimic::run(&args, fake.map(analyzer::trials).unwrap_or_default());
+    conclusion.exit_if_failed();
+    analyzed.exit();
 }
 
 fn started(service: Result<Service, String>) -> Option<&'static Service> {

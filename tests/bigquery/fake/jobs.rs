@@ -64,8 +64,8 @@ impl Core {
         if let Some(JobFault::Refused { status, reason }) = fault {
             return Err(Reply::error(status, reason, &format!("Job is not accepted: {reason}")));
         }
-        if !sql.is_empty() {
-            self.statements.push((project.to_owned(), sql.clone()));
+        if configuration["labels"]["tool"] == "putback" {
+            self.log(&sql);
         }
         let mut statistics = json!({ "creationTime": self.tick().to_string() });
         let is_transaction = sql.starts_with("BEGIN TRANSACTION");

@@ -51,8 +51,8 @@ pub struct Core {
     /// Projects whose next transaction stays open until another one has ended.
     overlapping: BTreeSet<String>,
     open: Option<overlap::OpenTransaction>,
-    /// Every statement that was sent, by its project.
-    statements: Vec<(String, String)>,
+    /// Every script that putback sent, with the columns of the tables that it names.
+    sent: Vec<Value>,
     /// Milliseconds that go on by one with every change.
     clock_ms: u64,
 }
@@ -71,7 +71,7 @@ impl Fake {
             faults: Vec::new(),
             overlapping: BTreeSet::new(),
             open: None,
-            statements: Vec::new(),
+            sent: Vec::new(),
             clock_ms: 1_700_000_000_000,
         }));
         let rest = http::serve(Arc::clone(&core)).map_err(|error| error.to_string())?;
@@ -95,10 +95,9 @@ impl Fake {
         jobs.for_each(|(_, job)| job.is_hidden = true);
     }
 
-    /// The statements that were sent to a project so far, in their order.
-    pub fn statements(&self, project: &str) -> Vec<String> {
-        let core = self.core();
-        core.statements.iter().filter(|(of, _)| of == project).map(|(_, sql)| sql.clone()).collect()
+    /// Every script that putback sent so far and whose tables existed: `{"sql", "tables": {name: fields}}`.
+    pub fn sent(&self) -> Vec<Value> {
+        self.core().sent.clone()
     }
 
     /// Changes the resource of a dataset as its owner would.

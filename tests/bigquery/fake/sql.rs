@@ -79,6 +79,21 @@ impl Core {
         Ok(bytes)
     }
 
+    /// Keeps a script for [`super::Fake::sent`]. A table that does not exist is an error of the script's own, but for the
+    /// one that it creates.
+    pub fn log(&mut self, script: &str) {
+        let created = statements(script).find_map(creation).map(|(name, _)| name);
+        let is_metadata = |name: &Name| name.table.starts_with("INFORMATION_SCHEMA.");
+        let mut tables = serde_json::Map::new();
+        for name in tables_of(script).into_iter().filter(|name| !is_metadata(name) && created.as_ref() != Some(name)) {
+            let Some(table) = self.tables.get(&name) else { return };
+            tables.insert(format!("{}.{}.{}", name.project, name.dataset, name.table), json!(table.fields()));
+        }
+        if !script.is_empty() {
+            self.sent.push(json!({ "sql": script, "tables": tables }));
+        }
+    }
+
     /// Runs a script; the rows of its last statement that has any.
     pub fn run_script(&mut self, script: &str) -> Result<Option<Rows>, Failure> {
         let mut is_open = false;

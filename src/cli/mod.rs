@@ -26,6 +26,7 @@ mod run_log;
 mod runs;
 mod runs_diff;
 mod settings;
+mod shell;
 mod status;
 mod sync;
 mod upload;

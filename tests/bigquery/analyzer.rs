@@ -75,7 +75,7 @@ fn refuses_planted_mistakes(install: &Path, sent: Vec<Value>) -> Result<(), Fail
         ("STRING_AGG(token, '' ORDER BY token)", "STRING_AGG(token ORDER BY token, '')"),
         ("COUNT(*) AS row_count", "COUNT_ALL() AS row_count"),
         ("CAST(day AS STRING)", "CAST(day AS TEXT)"),
-        (" BETWEEN DATE '", " BETWEEN '"),
+        (" BETWEEN DATE '", " BETWEEN TIMESTAMP '"),
         ("DELETE FROM ", "DELETE * FROM "),
         ("INSERT INTO ", "INSERT OVERWRITE "),
         ("UPDATE ", "UPDATE TABLE "),

@@ -113,7 +113,7 @@ pub fn row_24(service: &'static Service) -> Result<(), Failed> {
     }
     assert_snapshot!(shown(&upload(&desk, &project)?, &project), @"
     exit status 9
-    error: the transaction was refused 8 times: somebody else keeps writing
+    error: the transaction was refused 8 times because another writer is active
       hint: stop the other writer and run the same command again; nothing was published
     ");
     nothing_is_published(service, &project)?;

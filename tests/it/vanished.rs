@@ -71,7 +71,13 @@ fn an_export_that_is_shorter_than_the_store_stops_the_sync() {
         desk.put(table, &only(table, |day| day <= date("2023-12-01")));
     }
     let outcome = run(&desk, &[]);
-    assert_snapshot!(outcome.shown(), @"");
+    assert_snapshot!(outcome.shown(), @r"
+    exit status: 5
+    --- stdout
+    --- stderr
+    error: dir:[DIR]/warehouse lacks dates that the store has: nba_analytics.player_game_summary ends on 2023-12-01: 9 dates, 2023-12-02 to 2023-12-10 (1185 rows); nba_raw.nbac_schedule ends on 2023-12-01: 9 dates, 2023-12-02 to 2023-12-10 (69 rows); nba_raw.bettingpros_player_points_props ends on 2023-12-01: 9 dates, 2023-12-02 to 2023-12-10 (6568 rows); nothing was changed
+      hint: complete the export, or add --accept-shorter to go on without these dates
+    ");
     assert!(store == desk.files("putback-store") && published == desk.files("published"));
     // An export that begins later, of a table that no other table replaces.
     let desk = Desk::computed();
@@ -130,15 +136,20 @@ fn rows_that_the_warehouse_purges_stay_in_the_store() {
 }
 
 #[test]
-fn a_fresh_store_does_not_empty_what_was_published_from_purged_contexts() {
+fn a_fresh_store_from_a_later_export_does_not_empty_what_was_published() {
     let desk = Desk::computed();
-    let before = rows_on(&desk, "published", "2023-11-20");
-    for table in [Table::UpcomingPlayerGameContext, Table::UpcomingTeamGameContext] {
-        desk.put(table, &only(table, |day| day >= date("2023-12-04")));
-    }
-    let outcome = run(&desk, &["--store", "fresh"]);
+    let table = "published/nba_precompute.team_defense_zone_analysis";
+    let published = desk.files(table);
+    OF_A_DATE.into_iter().for_each(|table| desk.put(table, &only(table, |day| day >= date("2023-11-25"))));
+    let arguments = ["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published", "--store", "fresh"];
+    let outcome = desk.run(&arguments, &["--from", "2023-11-27", "--to", "2023-12-10"]);
     assert!(matches!(outcome.code, 3 | 4), "{}: {}", outcome.code, outcome.stderr);
-    assert_eq!(rows_on(&desk, "published", "2023-11-20"), before);
+    assert!(
+        outcome.stderr.contains("vanished upstream, and the rows stay in dir:[DIR]/published"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(published == desk.files(table), "no team has enough games in the new store");
 }
 
 #[test]
@@ -157,13 +168,32 @@ fn a_vanished_date_stays_until_it_is_accepted() {
     let desk = with_vanished_date();
     let published = desk.files("published");
     let outcome = sync(&desk, &["-q"]);
-    assert_snapshot!(outcome.shown(), @"");
+    assert_snapshot!(outcome.shown(), @r"
+    exit status: 0
+    --- stdout
+    Table                                           Dates    Rows
+    nba_analytics.player_game_summary           1 changed   5,952
+    nba_analytics.team_defense_game_summary     1 changed     686
+    nba_analytics.team_offense_game_summary     1 changed     578
+    nba_analytics.upcoming_player_game_context  0 changed   4,838
+    nba_analytics.upcoming_team_game_context    unchanged     590
+    nba_raw.nbac_schedule                       1 changed     346
+    nba_raw.bettingpros_player_points_props     1 changed  18,430
+    --- stderr
+    note: vanished upstream, and the rows stay in the store: 1 date
+      nba_precompute.team_defense_zone_analysis: 30 rows on 1 date, 2023-12-05
+      nba_precompute.player_shot_zone_analysis: 263 rows on 1 date, 2023-12-05
+      nba_precompute.player_composite_factors: 102 rows on 1 date, 2023-12-05
+      nba_predictions.ml_feature_store_v2: 102 rows on 1 date, 2023-12-05
+      `putback upload --remove-vanished` removes them, `putback upload --accept vanished` keeps them
+    ");
     let outcome = run(&desk, &[]);
     assert_eq!(outcome.code, 3, "{}", outcome.stderr);
     assert_eq!(rows_on(&desk, "putback-store/phase4", DAY), rows_on(&desk, "published", DAY));
     assert!(rows_on(&desk, "published", DAY) > 0);
     let outcome = upload(&desk, &["--dry-run"]);
-    assert_snapshot!(outcome.shown(), @"");
+    let told = "nba_predictions.ml_feature_store_v2: 102 rows on 1 date, 2023-12-05";
+    assert!(outcome.code == 3 && outcome.stderr.contains(told), "{}: {}", outcome.code, outcome.stderr);
     assert_eq!(upload(&desk, &[]).code, 3);
     let status = desk.run(&["status"], &RANGE).stdout;
     assert!(status.contains("rows stay on 1 date that vanished upstream: 2023-12-05"), "{status}");

@@ -232,7 +232,7 @@ fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, 
         Some(DateState::Vanished { rule }) => {
             because(format!("no row is possible on the date any more: {rule}; the rows of before are kept"))
         }
-        Some(DateState::Skipped { reason } | DateState::Failed { reason }) => because(reason),
+        Some(DateState::Skipped { reason } | DateState::Failed { reason, .. }) => because(reason),
         Some(DateState::Done) => {
             let rule = match id {
                 ProcessorId::Tdza => Some("the team has no game this season so far (TDZA §2.2)".to_owned()),

@@ -5,7 +5,9 @@ use clap::Subcommand;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::GlobalArgs;
-use super::{bench, checks, compute, config, demo, diff, impact, reference, run, runs, shell, status, sync, upload, why};
+use super::{
+    bench, checks, compute, config, demo, diff, impact, reference, run, runs, shell, status, sync, upload, why,
+};
 use crate::error::Result;
 
 #[derive(Debug, Subcommand)]

@@ -30,6 +30,7 @@ mod shell;
 mod status;
 mod sync;
 mod upload;
+mod vanished;
 mod why;
 
 use std::process::ExitCode as ProcessExitCode;

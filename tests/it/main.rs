@@ -11,4 +11,5 @@ mod properties;
 mod publish;
 mod shell;
 mod support;
+mod vanished;
 mod worked_examples;

@@ -13,22 +13,26 @@ use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::status;
 use super::sync::announce_clipping;
-use super::{causes, checks};
+use super::{causes, checks, vanished};
 use crate::calendar::DateRanges;
+use crate::catalog::Table;
 use crate::checks::{AcceptedBy, Accounting, CheckReport, Phase, WaiverUse};
 use crate::error::{Error, ErrorKind, Result};
-use crate::processors::ProcessorId;
+use crate::judge::{AcceptedVanished, RowsByDate};
+use crate::processors::{ProcessorId, RunContext};
 use crate::report::{StatusReport, Validations};
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, Store, WriteLock};
-use crate::upload::{PublishSet, UploadReport};
+use crate::upload::{PublishSet, Rehearsal, UploadReport};
 use crate::warehouse::Location;
+use crate::windows::WindowEnd;
 
 /// Publish finished dates into a warehouse
 ///
 /// Whole dates only. Into a directory, rows are staged, read back, and put in place by rename; into BigQuery,
 /// they are loaded into a staging table and put in place by one transaction. Dates that failed, are stale or fail
-/// a check of severity error stay as the target has them. A second upload does nothing.
+/// a check of severity error stay as the target has them. Rows of dates that vanished upstream stay as well, and the
+/// command ends with status 3, until --remove-vanished or --accept vanished decides. A second upload does nothing.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  putback upload --year 2024 --to dir:published\n  putback upload --year 2024 --to bigquery:my-project --dry-run"
@@ -49,7 +53,8 @@ pub struct UploadOptions {
     /// Publish today's and yesterday's dates (Eastern) into BigQuery as well: the daily pipeline writes them
     #[arg(long)]
     include_recent: bool,
-    /// Publish dates although this check, and what follows from it, fails on them; for this run; recorded; repeatable
+    /// Publish dates although this check, and what follows from it, fails on them, or keep published rows of dates that
+    /// vanished upstream (`vanished`); for this run; recorded; repeatable
     #[arg(long, value_name = "CHECK_ID")]
     accept: Vec<String>,
     /// Leave this date out of the publication; windows of other dates still hold its games; repeatable
@@ -58,6 +63,9 @@ pub struct UploadOptions {
     /// With --exclude: why, for the record and the verdict
     #[arg(long, value_name = "TEXT", requires = "exclude")]
     reason: Option<String>,
+    /// Remove the rows of dates that vanished upstream or turned empty from the target and from the store
+    #[arg(long)]
+    remove_vanished: bool,
 }
 
 impl UploadOptions {
@@ -65,7 +73,12 @@ impl UploadOptions {
     pub fn json(&self) -> serde_json::Value {
         serde_json::json!({
             "accept": self.accept, "exclude": self.exclude, "reason": self.reason, "include_recent": self.include_recent,
+            "remove_vanished": self.remove_vanished,
         })
+    }
+
+    fn accepts_vanished(&self) -> bool {
+        self.accept.iter().any(|id| id == vanished::ACCEPT)
     }
 }
 
@@ -80,7 +93,7 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
         return rehearse(&settings, lock.store(), &ranges, &args.options, printer);
     }
     let recorder = Recorder::begin(&settings, &ranges, args.options.json(), printer)?;
-    let published = publish(&settings, lock.store(), &ranges, &args.options, &recorder, printer);
+    let published = publish(&settings, &lock, &ranges, &args.options, &recorder, printer);
     let outcome = published.and_then(|(report, held_back, _)| {
         if printer.is_json() {
             printer.json(&json(&report));
@@ -100,13 +113,15 @@ pub struct HeldBack {
     failed: usize,
     /// Dates whose rows fail a check of severity error.
     invalid: usize,
+    /// Dates that vanished upstream and whose rows the target holds, without a decision.
+    vanished: usize,
 }
 
 impl HeldBack {
     pub fn exit_code(self, pending: usize) -> ExitCode {
         match self {
             Self { invalid: 1.., .. } => ExitCode::FailedValidation,
-            _ if self.failed + pending > 0 => ExitCode::FailedDates,
+            _ if self.failed + self.vanished + pending > 0 => ExitCode::FailedDates,
             _ => ExitCode::Done,
         }
     }
@@ -122,9 +137,13 @@ pub fn publishable(
     options: &UploadOptions,
     printer: Printer,
 ) -> Result<DateRanges> {
-    if let Some(unknown) = options.accept.iter().find(|id| !settings.catalogue.has(id)) {
+    if let Some(unknown) = options.accept.iter().find(|id| *id != vanished::ACCEPT && !settings.catalogue.has(id)) {
         return Err(Error::new(ErrorKind::Usage, format!("there is no check {unknown}"))
             .hint("`putback validate --all` lists the checks"));
+    }
+    if options.remove_vanished && options.accepts_vanished() {
+        return Err(Error::new(ErrorKind::Usage, "--remove-vanished and --accept vanished contradict each other")
+            .hint("give one of the two"));
     }
     if options.include_recent || matches!(settings.required_to()?, Location::Dir(_)) {
         return Ok(ranges.clone());
@@ -153,8 +172,11 @@ fn rehearse(
     printer: Printer,
 ) -> Result<ExitCode> {
     let target = settings.open_target()?;
-    let Selected { set, held_back, .. } = select(settings, store, ranges, options, printer)?;
-    let lines = target.rehearse(&set)?;
+    let Selected { set, mut held_back, .. } = select(settings, store, ranges, options, printer)?;
+    let Rehearsal { lines, vanished } = target.rehearse(&set)?;
+    let open = AcceptedVanished::load(store)?.open_of(&target.name(), &vanished);
+    held_back.vanished = vanished::dates(&open).len();
+    vanished::warn(&open, &target.name(), printer);
     if printer.is_json() {
         printer.json(&lines);
     } else if lines.is_empty() {
@@ -182,7 +204,10 @@ struct Selected<'s> {
     accepted: BTreeMap<NaiveDate, BTreeSet<String>>,
     /// Those that the user leaves out, with the reason.
     excluded: BTreeMap<NaiveDate, String>,
-    report: CheckReport,
+    /// What the checks found; nothing where no date was checked.
+    report: Option<CheckReport>,
+    /// Rows of the store on dates that vanished.
+    vanished: RowsByDate,
 }
 
 fn select<'s>(
@@ -192,9 +217,14 @@ fn select<'s>(
     options: &UploadOptions,
     printer: Printer,
 ) -> Result<Selected<'s>> {
-    let mut set = PublishSet::collect(store, ranges)?;
-    let stale: BTreeSet<NaiveDate> = stale_in(store, ranges)?.into_values().flatten().collect();
+    let vanished = vanished::in_store(store, ranges)?;
+    let mut set = PublishSet::collect(store, ranges, &vanished)?;
+    set.removes_vanished = options.remove_vanished;
     let schedule = Schedule::load(store, &store.phase3()?)?;
+    let mut stale: BTreeSet<NaiveDate> = stale_in(store, ranges)?.into_values().flatten().collect();
+    // Nothing will be computed for a date that has no games any more.
+    let vanished_dates = vanished::dates(&vanished);
+    stale.retain(|date| schedule.has_games_on(*date) || !vanished_dates.contains(date));
     // A date without a game is told by `note_not_computed`.
     let to_compute: BTreeSet<NaiveDate> = stale.iter().copied().filter(|date| schedule.has_games_on(*date)).collect();
     if let (Some(first), Some(last)) = (to_compute.first(), to_compute.last()) {
@@ -207,18 +237,30 @@ fn select<'s>(
     set.leave_out(&stale);
     set.leave_out(&unscheduled_in(store, &schedule, ranges)?);
     say_other_windows(store, ranges, printer)?;
+    let excluded = exclude(settings, store, ranges, options, printer)?;
+    set.leave_out(&excluded.keys().copied().collect());
+    if schedule.game_dates(ranges).is_empty() && !vanished.is_empty() {
+        let (invalid, accepted) = (BTreeMap::new(), BTreeMap::new());
+        return Ok(Selected {
+            set,
+            held_back: HeldBack::default(),
+            invalid,
+            accepted,
+            excluded,
+            report: None,
+            vanished,
+        });
+    }
     let report = checks::report(settings, store, ranges, Phase::Outputs, &options.accept)?;
     let (mut invalid, mut accepted) = (report.held_back(), report.accepted());
     invalid.retain(|date, _| !stale.contains(date));
     accepted.retain(|date, _| !stale.contains(date));
     causes::say(&report, printer);
     set.leave_out(&invalid.keys().copied().collect());
-    let excluded = exclude(settings, store, ranges, options, printer)?;
-    set.leave_out(&excluded.keys().copied().collect());
     // A date that failed is told as such, whatever else stands against it.
     let failed: BTreeSet<NaiveDate> = set.held_back.values().flatten().copied().collect();
-    let mut held_back =
-        HeldBack { failed: stale.len(), invalid: invalid.keys().filter(|date| !failed.contains(date)).count() };
+    let invalid_dates = invalid.keys().filter(|date| !failed.contains(date)).count();
+    let mut held_back = HeldBack { failed: stale.len(), invalid: invalid_dates, vanished: 0 };
     for (processor, dates) in &set.held_back {
         held_back.failed += dates.len();
         printer.warn(format!(
@@ -228,7 +270,7 @@ fn select<'s>(
         ));
     }
     set.conditions = conditions(&report, &excluded);
-    Ok(Selected { set, held_back, invalid, accepted, excluded, report })
+    Ok(Selected { set, held_back, invalid, accepted, excluded, report: Some(report), vanished })
 }
 
 /// What a publication was made under: accepted and waived causes, dates left out.
@@ -296,19 +338,22 @@ fn unscheduled_in(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Re
 /// Publishes what is done and passes the checks, and says what was held back.
 pub fn publish(
     settings: &Settings,
-    store: &Store,
+    lock: &WriteLock,
     ranges: &DateRanges,
     options: &UploadOptions,
     recorder: &Recorder,
     printer: Printer,
 ) -> Result<(UploadReport, HeldBack, BTreeMap<ProcessorId, Accounting>)> {
     let target = settings.open_target()?;
-    let Selected { set, held_back, invalid, accepted, excluded, report: checked } =
-        select(settings, store, ranges, options, printer)?;
-    let accounting = checked.accounting;
-    recorder.fact("causes", serde_json::json!(checked.causes));
-    recorder.fact("waivers", serde_json::json!(checked.waivers));
+    let store = lock.store();
+    let selected = select(settings, store, ranges, options, printer)?;
+    let Selected { set, mut held_back, invalid, accepted, excluded, report: checked, vanished } = selected;
     recorder.fact("excluded", serde_json::json!(excluded));
+    if let Some(checked) = &checked {
+        recorder.fact("causes", serde_json::json!(checked.causes));
+        recorder.fact("waivers", serde_json::json!(checked.waivers));
+    }
+    let accounting = checked.map(|checked| checked.accounting).unwrap_or_default();
     recorder.fact("held_back_by_checks", serde_json::json!(invalid));
     recorder.fact("published_although_checks_fail", serde_json::json!(accepted));
     let totals = accounting.iter().map(|(id, of)| (id.name().to_owned(), serde_json::json!(of.total)));
@@ -316,11 +361,56 @@ pub fn publish(
     recorder.summarize("held_back", serde_json::json!({ "failed": held_back.failed, "invalid": held_back.invalid }));
     let report = target.publish(&set, recorder)?;
     recorder.summarize("published", json(&report));
+    let decided = Decided { lock, ranges, options, target: target.name(), set: &set };
+    held_back.vanished = decided.take_in(&report, vanished, recorder, printer)?;
     target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
     if report.is_nothing() {
         printer.note(nothing_to_publish(&set, &target.name()));
     }
     Ok((report, held_back, accounting))
+}
+
+/// What is decided of dates that vanished.
+struct Decided<'a> {
+    lock: &'a WriteLock,
+    ranges: &'a DateRanges,
+    options: &'a UploadOptions,
+    target: String,
+    set: &'a PublishSet<'a>,
+}
+
+impl Decided<'_> {
+    /// Records the decision, and removes from the store what was removed from the target. Returns how many dates are open.
+    fn take_in(
+        &self,
+        report: &UploadReport,
+        mut in_store: RowsByDate,
+        recorder: &Recorder,
+        printer: Printer,
+    ) -> Result<usize> {
+        let store = self.lock.store();
+        let found = report.vanished();
+        if self.options.remove_vanished {
+            let is_in_set = |table: Table, date: &NaiveDate| {
+                self.set.parts.iter().any(|part| part.table == table && part.dates.contains_key(date))
+            };
+            in_store.iter_mut().for_each(|(table, dates)| dates.retain(|date, _| is_in_set(*table, date)));
+            let context = RunContext { timestamp: environment::timestamp()?, windows: WindowEnd::default() };
+            crate::compute::remove_vanished(self.lock, &in_store, context)?;
+            recorder.fact("removed_vanished", vanished::json(&in_store));
+            in_store.clear();
+        }
+        let mut decisions = AcceptedVanished::load(store)?;
+        if !(decisions.is_empty() && found.is_empty() && in_store.is_empty()) {
+            let accept = self.options.accepts_vanished();
+            decisions.take_in(&self.target, self.ranges, (&found, &in_store), accept);
+            decisions.save(store)?;
+            recorder.fact(if accept { "accepted_vanished" } else { "vanished" }, vanished::json(&found));
+        }
+        let open = decisions.open_of(&self.target, &found);
+        vanished::warn(&open, &self.target, printer);
+        Ok(vanished::dates(&open).len())
+    }
 }
 
 /// Dates of the ranges that `compute` would compute again.
@@ -369,6 +459,7 @@ pub fn json(report: &UploadReport) -> serde_json::Value {
             "unchanged": upload.unchanged,
             "rows": upload.rows,
             "removed_rows": upload.removed_rows,
+            "vanished": upload.vanished,
         })
     });
     serde_json::json!({ "tables": tables.collect::<Vec<_>>() })

@@ -11,6 +11,8 @@ mod inspection;
 mod properties;
 mod publish;
 mod reach;
+mod shell;
 mod support;
+mod vanished;
 mod waivers;
 mod worked_examples;

@@ -60,6 +60,8 @@ pub struct Cause {
 /// A check, and the acceptance that its rows fall under.
 type Label = (String, Option<usize>);
 
+type LabelledReach = BTreeMap<Label, BTreeMap<(ProcessorId, NaiveDate), Reached>>;
+
 /// The causes of what the checks of severity error found, from the table `faulty`.
 pub(super) fn find(session: &Session, request: &CheckRequest<'_>, results: &mut [CheckResult]) -> Result<Vec<Cause>> {
     let failed: Vec<&Check> = request
@@ -76,7 +78,7 @@ pub(super) fn find(session: &Session, request: &CheckRequest<'_>, results: &mut 
         assign_by_game(session, check, cause)?;
     }
     if request.phase == Phase::Inputs {
-        let mut causes = collect(session, request, results, &mut BTreeMap::new())?;
+        let mut causes = collect(session, request, results, &mut LabelledReach::new())?;
         name(request, &mut causes);
         return Ok(causes);
     }
@@ -205,7 +207,7 @@ fn label(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
     Ok(())
 }
 
-fn follow(session: &Session) -> Result<BTreeMap<Label, BTreeMap<(ProcessorId, NaiveDate), Reached>>> {
+fn follow(session: &Session) -> Result<LabelledReach> {
     reach::prepare(session)?;
     reach::start_from(
         session,
@@ -251,7 +253,7 @@ fn collect(
     session: &Session,
     request: &CheckRequest<'_>,
     results: &mut [CheckResult],
-    reach: &mut BTreeMap<Label, BTreeMap<(ProcessorId, NaiveDate), Reached>>,
+    reach: &mut LabelledReach,
 ) -> Result<Vec<Cause>> {
     let mut causes: BTreeMap<Label, Cause> = BTreeMap::new();
     let mut follows: BTreeMap<(String, NaiveDate), String> = BTreeMap::new();

@@ -8,6 +8,7 @@ mod causes;
 mod checks;
 mod command;
 mod compute;
+mod conditions;
 mod config;
 mod dates;
 mod demo;

@@ -13,14 +13,14 @@ use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::status;
 use super::sync::announce_clipping;
-use super::{causes, checks, vanished};
+use super::{causes, checks, conditions, vanished};
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
-use crate::checks::{AcceptedBy, Accounting, CheckReport, Phase, WaiverUse};
+use crate::checks::{Accounting, CheckReport, Phase};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::processors::{ProcessorId, RunContext};
-use crate::report::{StatusReport, Validations};
+use crate::report::StatusReport;
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, Store, WriteLock};
 use crate::upload::{PublishSet, Rehearsal, UploadReport};
@@ -59,10 +59,10 @@ pub struct UploadOptions {
     accept: Vec<String>,
     /// Leave this date out of the publication; windows of other dates still hold its games; repeatable
     #[arg(long, value_name = "DATE", requires = "reason")]
-    exclude: Vec<NaiveDate>,
+    pub(super) exclude: Vec<NaiveDate>,
     /// With --exclude: why, for the record and the verdict
     #[arg(long, value_name = "TEXT", requires = "exclude")]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// Remove the rows of dates that vanished upstream or turned empty from the target and from the store
     #[arg(long)]
     remove_vanished: bool,
@@ -237,7 +237,7 @@ fn select<'s>(
     set.leave_out(&stale);
     set.leave_out(&unscheduled_in(store, &schedule, ranges)?);
     say_other_windows(store, ranges, printer)?;
-    let excluded = exclude(settings, store, ranges, options, printer)?;
+    let excluded = conditions::exclude(settings, store, ranges, options, printer)?;
     set.leave_out(&excluded.keys().copied().collect());
     if schedule.game_dates(ranges).is_empty() && !vanished.is_empty() {
         let (invalid, accepted) = (BTreeMap::new(), BTreeMap::new());
@@ -269,48 +269,8 @@ fn select<'s>(
             settings.required_to()?
         ));
     }
-    set.conditions = conditions(&report, &excluded);
+    set.conditions = conditions::of(&report, &excluded);
     Ok(Selected { set, held_back, invalid, accepted, excluded, report: Some(report), vanished })
-}
-
-/// What a publication was made under: accepted and waived causes, dates left out.
-fn conditions(report: &CheckReport, excluded: &BTreeMap<NaiveDate, String>) -> Vec<String> {
-    let accepted =
-        report.causes.iter().filter(|cause| !cause.reach.is_empty()).filter_map(|cause| match cause.accepted? {
-            AcceptedBy::Flag => Some(format!("accepted: {}", causes::line(cause))),
-            AcceptedBy::Waiver(_) => Some(format!("waived: {}", causes::line(cause))),
-        });
-    let used = report.waivers.iter().filter(|(_, of)| *of == WaiverUse::Used);
-    let waivers = used.map(|(waiver, _)| format!("waiver: {}", waiver.text()));
-    let excluded = excluded.iter().map(|(date, reason)| format!("excluded: {date} ({reason})"));
-    accepted.chain(waivers).chain(excluded).collect()
-}
-
-/// The dates to leave out, with the reason; remembered for the verdicts until they are published.
-fn exclude(
-    settings: &Settings,
-    store: &Store,
-    ranges: &DateRanges,
-    options: &UploadOptions,
-    printer: Printer,
-) -> Result<BTreeMap<NaiveDate, String>> {
-    let reason = options.reason.clone().unwrap_or_default();
-    if !options.exclude.is_empty() && reason.trim().is_empty() {
-        return Err(Error::new(ErrorKind::Usage, "--exclude needs a reason").hint("add --reason TEXT"));
-    }
-    if let Some(date) = options.exclude.iter().find(|date| !ranges.contains(**date)) {
-        return Err(Error::new(ErrorKind::Usage, format!("{date}, which --exclude names, is not in {ranges}"))
-            .hint("name a date of the range"));
-    }
-    let excluded: BTreeMap<NaiveDate, String> = options.exclude.iter().map(|date| (*date, reason.clone())).collect();
-    for (date, reason) in &excluded {
-        printer.warn(format!("note: {date} is excluded from publication: {reason}"));
-    }
-    let mut validations = Validations::load(store, &settings.catalogue);
-    if validations.exclude(ranges, &excluded) {
-        validations.save(store)?;
-    }
-    Ok(excluded)
 }
 
 /// Game dates that were never computed are not published either, nor are days with rows that the schedule does not know,

@@ -29,7 +29,7 @@ pub fn session(store: &Store, dates: &[NaiveDate], engine: &EngineSettings) -> R
         };
         match Layer::of(table) {
             Layer::Phase3 => session.view_input(table, &files, everything)?,
-            Layer::Phase4 => session.view_output(table, &files)?,
+            Layer::Phase4 => session.view_output(table, &files, &[])?,
         }
     }
     session.set_plan(dates, WindowEnd::default())?;

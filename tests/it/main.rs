@@ -3,6 +3,7 @@
 mod bad_input;
 mod bench;
 mod commands;
+mod dependencies;
 mod documents;
 mod fixture;
 mod incidents;

@@ -10,6 +10,7 @@ use putback::engine::EngineSettings;
 use putback::processors::{ProcessorId, RunContext};
 use putback::progress::Silent;
 use putback::store::{Owner, Store, WriteLock};
+use putback::sync::{SyncRequest, sync};
 use putback::synth::{SeasonSpec, write_warehouse};
 use putback::warehouse::dir::DirWarehouse;
 use putback::windows::WindowEnd;
@@ -28,7 +29,8 @@ fn main() -> Result<()> {
         WriteLock::acquire(&store, &Owner { pid: std::process::id(), host: "here".into(), command: "example".into() })?;
 
     let source = DirWarehouse::open(&warehouse)?;
-    putback::sync::sync(&source, &lock, &ranges, &Silent).context("syncing the generated season")?;
+    sync(&source, &lock, &SyncRequest::new(ranges.clone(), last_day), &Silent)
+        .context("syncing the generated season")?;
 
     let engine = EngineSettings { threads: 2, memory_limit: None, temp_dir: scratch.path().join("spill") };
     let request = ComputeRequest {

@@ -25,6 +25,7 @@
 //! use putback::processors::{ProcessorId, RunContext};
 //! use putback::progress::Silent;
 //! use putback::store::{Owner, Store, WriteLock};
+//! use putback::sync::{SyncRequest, sync};
 //! use putback::warehouse::dir::DirWarehouse;
 //! use putback::windows::WindowEnd;
 //!
@@ -33,7 +34,7 @@
 //! let store = Store::at("putback-store");
 //! let lock = WriteLock::acquire(&store, &Owner { pid: std::process::id(), host: "here".into(), command: "mine".into() })?;
 //! let source = DirWarehouse::open("exports".as_ref())?;
-//! putback::sync::sync(&source, &lock, &ranges, &Silent)?;
+//! sync(&source, &lock, &SyncRequest::new(ranges.clone(), timestamp.date_naive()), &Silent)?;
 //! let request = ComputeRequest {
 //!     ranges,
 //!     daily_cache: DailyCache::Synced,

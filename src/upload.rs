@@ -14,13 +14,13 @@ use crate::processors::ProcessorId;
 use crate::progress::Observer;
 use crate::store::{Phase4Manifest, Store, date_slices, hash_of_no_rows, read_month_file};
 
-/// What of the store is to be in the target: whole dates, nothing else.
+/// The whole dates of the store that are to be in the target.
 #[derive(Debug)]
 pub struct PublishSet<'a> {
     store: &'a Store,
     manifest: Phase4Manifest,
     pub parts: Vec<MonthPart>,
-    /// Dates of the ranges that are failed, and so stay in the target as they are.
+    /// Failed dates of the ranges; they stay unchanged in the target.
     pub held_back: BTreeMap<ProcessorId, Vec<NaiveDate>>,
     /// What was accepted, waived or left out, in words: recorded with what is published.
     pub conditions: Vec<String>,
@@ -43,7 +43,7 @@ pub struct DateToken {
     pub content: String,
     /// Output rows; 0 for the failures table.
     pub rows: u64,
-    /// The processors whose rows are replaced; others' failures on the date are not ours to touch.
+    /// The processors whose rows are replaced; failures of others on the date stay.
     pub processors: Vec<ProcessorId>,
     /// The content of the failures of each, in that order.
     failures: Vec<String>,
@@ -108,7 +108,7 @@ pub trait Target {
     /// Dates of the set whose content is not what this store last published there, by its receipts alone.
     fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>>;
 
-    /// What the user should know of the work so far, said once.
+    /// Notes for the user since the last call.
     fn take_notes(&self) -> Vec<String> {
         Vec::new()
     }
@@ -144,7 +144,7 @@ impl<'a> PublishSet<'a> {
             }
         }
         if !computed {
-            return Err(Error::new(ErrorKind::Upstream, format!("nothing is computed for {ranges}"))
+            return Err(Error::new(ErrorKind::Upstream, format!("nothing has been computed for {ranges}"))
                 .hint("run `putback compute` for the range first"));
         }
         let parts = tokens.into_iter().map(|((table, month), dates)| MonthPart { table, month, dates }).collect();

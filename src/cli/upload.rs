@@ -29,10 +29,10 @@ use crate::windows::WindowEnd;
 
 /// Publish finished dates into a warehouse
 ///
-/// Whole dates only. Into a directory, rows are staged, read back, and put in place by rename; into BigQuery,
-/// they are loaded into a staging table and put in place by one transaction. Dates that failed, are stale or fail
-/// a check of severity error stay as the target has them. Rows of dates that vanished upstream stay as well, and the
-/// command ends with status 3, until --remove-vanished or --accept vanished decides. A second upload does nothing.
+/// Publishes whole dates. In a directory, rows are staged, read back and renamed into place; in BigQuery, they are
+/// loaded into a staging table and put in place by one transaction. Failed, stale and held-back dates stay unchanged in
+/// the target. So do rows of dates that vanished upstream; the command then ends with status 3 until --remove-vanished
+/// or --accept vanished is given. A second upload does nothing.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  putback upload --year 2024 --to dir:published\n  putback upload --year 2024 --to bigquery:my-project --dry-run"
@@ -42,7 +42,7 @@ pub struct UploadArgs {
     range: RangeArgs,
     #[command(flatten)]
     options: UploadOptions,
-    /// Only print the statements and jobs that would run
+    /// Print the statements and jobs that would run
     #[arg(long)]
     dry_run: bool,
 }
@@ -50,20 +50,20 @@ pub struct UploadArgs {
 /// Options of every command that publishes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct UploadOptions {
-    /// Publish today's and yesterday's dates (Eastern) into BigQuery as well: the daily pipeline writes them
+    /// Publish today's and yesterday's dates (US Eastern) into BigQuery, which the daily pipeline normally writes
     #[arg(long)]
     include_recent: bool,
-    /// Publish dates although this check, and what follows from it, fails on them, or keep published rows of dates that
-    /// vanished upstream (`vanished`); for this run; recorded; repeatable
+    /// Publish dates although this check, and what follows from it, fails on them, for this run; `vanished` keeps published
+    /// rows of dates that vanished upstream; the run records it (repeatable)
     #[arg(long, value_name = "CHECK_ID")]
     accept: Vec<String>,
-    /// Leave this date out of the publication; windows of other dates still hold its games; repeatable
+    /// Leave this date out of the publication; windows of other dates still hold its games (repeatable)
     #[arg(long, value_name = "DATE", requires = "reason")]
     pub(super) exclude: Vec<NaiveDate>,
-    /// With --exclude: why, for the record and the verdict
+    /// With --exclude: the reason, for the record and the verdict
     #[arg(long, value_name = "TEXT", requires = "exclude")]
     pub(super) reason: Option<String>,
-    /// Remove the rows of dates that vanished upstream or turned empty from the target and from the store
+    /// Remove rows of dates that vanished upstream or became empty, from target and store
     #[arg(long)]
     remove_vanished: bool,
 }
@@ -288,7 +288,7 @@ pub fn note_not_computed(store: &Store, ranges: &DateRanges, printer: Printer) -
         dates.len()
     };
     Ok(say("not computed and not published", &pending)
-        + say("rows but no final game in the schedule, so neither computed nor published now", &unscheduled))
+        + say("has rows, but no final game in the schedule, so neither computed nor published now", &unscheduled))
 }
 
 fn unscheduled_in(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Result<BTreeSet<NaiveDate>> {

@@ -1,4 +1,4 @@
-//! Per year and processor: how its dates stand (`orchestration.md` §10.3).
+//! The state of dates, per year and processor (`orchestration.md` §10.3).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -316,7 +316,7 @@ impl StatusReport {
         for (reason, dates) in excluded {
             add(format!("excluded from publication ({reason})"), dates);
         }
-        add("rows but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
+        add("has rows, but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
         let vanished = self.vanished.values().flat_map(BTreeMap::keys).copied();
         add("vanished upstream, rows stay".to_owned(), vanished.collect());
         open

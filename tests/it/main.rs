@@ -4,6 +4,7 @@ mod bad_input;
 mod bench;
 mod causes;
 mod commands;
+mod dependencies;
 mod documents;
 mod fixture;
 mod incidents;

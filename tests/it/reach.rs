@@ -75,7 +75,9 @@ impl World {
         let lock = WriteLock::acquire(&world.store, &owner).expect("a free store");
         let ranges: DateRanges = [RANGE].into_iter().collect();
         let warehouse = DirWarehouse::open(&warehouse).expect("a warehouse");
-        putback::sync::sync(&warehouse, &lock, &ranges, &Silent).expect("a sync");
+        let today = "2026-01-01".parse().expect("a date");
+        let asked = putback::sync::SyncRequest::new(ranges.clone(), today);
+        putback::sync::sync(&warehouse, &lock, &asked, &Silent).expect("a sync");
         let request = ComputeRequest {
             ranges,
             daily_cache: DailyCache::Synced,

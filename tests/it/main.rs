@@ -12,5 +12,6 @@ mod properties;
 mod publish;
 mod shell;
 mod support;
+mod target;
 mod vanished;
 mod worked_examples;

@@ -62,7 +62,7 @@ pub fn run(args: &DemoArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let code = whole_path(
         &settings,
         &[args.season.range()].into_iter().collect(),
-        Steps { sync: SyncOptions::default(), compute: &args.options, upload: &UploadOptions::default() },
+        Steps { sync: SyncOptions::accepting_shorter(), compute: &args.options, upload: &UploadOptions::default() },
         printer,
     )?;
     if !printer.is_json() {

@@ -165,10 +165,10 @@ fn explanations(report: &StatusReport) -> Vec<String> {
         ));
     }
     for (table, dates) in &report.vanished {
-        let rows = thousands(dates.values().sum());
+        let rows = counted(dates.values().sum::<u64>() as usize, "row");
         let dates: Vec<NaiveDate> = dates.keys().copied().collect();
         lines.push(format!(
-            "{table}: {rows} rows stay on {} that vanished upstream: {}",
+            "{table}: {rows} kept on {} that vanished upstream or became empty: {}",
             counted(dates.len(), "date"),
             folded(&dates, &report.game_dates, LISTED_DATES)
         ));

@@ -286,7 +286,9 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
     let unscheduled = report.unscheduled.iter();
     unscheduled.for_each(|date| printer.line(format!("{date} has rows, but no final game in the schedule")));
     for (table, dates) in &report.vanished {
-        let line = |(date, rows)| printer.line(format!("{date} vanished upstream: {rows} rows of {table} stay"));
+        let line = |(date, rows)| {
+            printer.line(format!("{date} vanished upstream or became empty: rows of {table} kept: {rows}"))
+        };
         dates.iter().for_each(line);
     }
     for ByRule { processor, rule, dates } in report.by_rule.iter().filter(|_| with_empty) {

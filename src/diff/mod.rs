@@ -189,7 +189,7 @@ fn rows_of_warehouse(source: &dyn Source, table: Table, ranges: &DateRanges) -> 
 }
 
 /// The failures table is shared: rows of other processors are nobody's difference.
-fn ours_only(table: Table, rows: RecordBatch) -> Result<RecordBatch> {
+pub(crate) fn ours_only(table: Table, rows: RecordBatch) -> Result<RecordBatch> {
     if table != Table::PrecomputeFailures {
         return Ok(rows);
     }

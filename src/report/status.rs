@@ -318,7 +318,7 @@ impl StatusReport {
         }
         add("has rows, but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
         let vanished = self.vanished.values().flat_map(BTreeMap::keys).copied();
-        add("vanished upstream, rows stay".to_owned(), vanished.collect());
+        add("vanished upstream or became empty, rows kept".to_owned(), vanished.collect());
         open
     }
 

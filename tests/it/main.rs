@@ -14,6 +14,7 @@ mod publish;
 mod reach;
 mod shell;
 mod support;
+mod target;
 mod vanished;
 mod waivers;
 mod worked_examples;

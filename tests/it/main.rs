@@ -6,6 +6,7 @@ mod commands;
 mod dependencies;
 mod documents;
 mod fixture;
+mod hygiene;
 mod incidents;
 mod inspection;
 mod properties;

@@ -50,6 +50,7 @@
 //! ```
 //!
 //! `examples/one_season.rs` is the same on a generated season. The rules of the processors are in `docs/spec`.
+#![cfg_attr(test, allow(clippy::pedantic, reason = "unit tests may repeat and spell out"))]
 #![warn(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
 pub mod bench;
@@ -59,9 +60,11 @@ pub mod checks;
 #[expect(clippy::disallowed_methods, reason = "the outermost edge: environment, clock and streams are its business")]
 pub mod cli;
 pub mod compute;
+pub mod destination;
 pub mod diff;
 pub mod engine;
 pub mod error;
+mod file_system;
 pub mod judge;
 pub mod numerics;
 pub mod parallel;

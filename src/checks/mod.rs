@@ -30,9 +30,6 @@ use crate::store::Store;
 /// Until this day of a season, checks of small samples do not apply.
 pub const EARLY_DAYS: i64 = 42;
 
-/// The check that a date is done.
-pub const NOT_DONE: &str = "A2";
-
 /// What is checked.
 #[derive(Debug, Clone)]
 pub struct CheckRequest<'a> {
@@ -121,7 +118,7 @@ impl CheckReport {
     fn resting_on(&self, which: impl Fn(&Cause) -> bool) -> BTreeMap<NaiveDate, BTreeSet<String>> {
         let mut dates: BTreeMap<NaiveDate, BTreeSet<String>> = BTreeMap::new();
         // A date that is not done is held back by its state already.
-        for cause in self.causes.iter().filter(|cause| cause.check != NOT_DONE && which(cause)) {
+        for cause in self.causes.iter().filter(|cause| cause.check != Catalogue::NOT_DONE && which(cause)) {
             cause.reach.keys().for_each(|date| {
                 dates.entry(*date).or_default().insert(cause.check.clone());
             });

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use super::output::{Printer, counted, thousands};
-use crate::checks::{AcceptedBy, Cause, CheckReport, NOT_DONE, WaiverUse};
+use crate::checks::{AcceptedBy, Catalogue, Cause, CheckReport, WaiverUse};
 
 /// `zones missing upstream (I15): 280 dates, 2022-01-07 to 2025-06-22; holds back 5 tables, 412,000 rows; also fails P12`.
 pub fn line(cause: &Cause) -> String {
@@ -36,7 +36,7 @@ fn span(dates: &BTreeSet<NaiveDate>) -> String {
 
 /// Why dates are not published, and what publishes them all the same; and what is published although it fails.
 pub fn say(report: &CheckReport, printer: Printer) {
-    let holds_back = |cause: &&Cause| cause.check != NOT_DONE && !cause.reach.is_empty();
+    let holds_back = |cause: &&Cause| cause.check != Catalogue::NOT_DONE && !cause.reach.is_empty();
     let held: Vec<&Cause> = report.causes.iter().filter(holds_back).filter(|cause| cause.accepted.is_none()).collect();
     held.iter().for_each(|cause| printer.warn(format!("note: not published: {}", line(cause))));
     if !held.is_empty() {

@@ -7,9 +7,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::exit::ExitCode;
-use super::output::{Printer, counted, text_table, thousands};
+use super::output::{Printer, counted, text_table, thousands, warn};
 use super::range::RangeArgs;
-use super::recorder::recorded;
+use super::recorder::{cannot_be_written, recorded};
 use super::settings::{GlobalArgs, Settings};
 use super::{causes, dates};
 use crate::calendar::DateRanges;
@@ -162,7 +162,12 @@ pub fn report(
     if phase == Phase::Outputs {
         let mut validations = Validations::load(store, &settings.catalogue);
         validations.take_in(&report, &settings.catalogue, &dates, &Seen::new(&phase3, &phase4));
-        validations.save(store)?;
+        match validations.save(store) {
+            Err(error) if cannot_be_written(&error) => {
+                warn(format!("note: `status` and `upload` will not know of this validation: {error}"));
+            }
+            saved => saved?,
+        }
     }
     Ok(report)
 }

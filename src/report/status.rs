@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{FailureShare, Seen, Validations, failure_shares};
 use crate::calendar::{DateRanges, Month, SeasonCalendar};
-use crate::checks::NOT_DONE;
+use crate::checks::Catalogue;
 use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::processors::ProcessorId;
 use crate::schedule::Schedule;
@@ -331,7 +331,7 @@ impl StatusReport {
                 continue;
             };
             // A date that is not done says so itself.
-            let ids: BTreeSet<String> = ids.iter().filter(|id| *id != NOT_DONE).cloned().collect();
+            let ids: BTreeSet<String> = ids.iter().filter(|id| **id != *Catalogue::NOT_DONE).cloned().collect();
             if !ids.is_empty() {
                 self.failing.insert(date, ids);
             }

@@ -1,4 +1,5 @@
 //! Integration tests: the library on typed-in rows, the binary on generated ones.
+#![allow(clippy::pedantic, reason = "for the library: tests and benchmarks may repeat and spell out")]
 
 mod bad_input;
 mod bench;
@@ -7,6 +8,7 @@ mod commands;
 mod dependencies;
 mod documents;
 mod fixture;
+mod hygiene;
 mod incidents;
 mod inspection;
 mod properties;

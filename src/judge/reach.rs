@@ -111,12 +111,13 @@ fn tables_of(session: &Session) -> Result<Vec<String>> {
 /// The whole date of rows that name no entity, and the rows of outputs themselves.
 fn start_in(session: &Session, table: Table) -> Result<()> {
     let name = table.name();
-    // Of a change, only what rests on it; a fault stands against its own date as well.
+    // Of a change, only what rests on it. A fault without an entity stands against its own date as well, and so does a row
+    // that is missing, whoever it is of.
     let is_seed = match windows::entity_column(table) {
-        Some(_) => "content = 'faulty'",
-        None => "true",
+        Some(_) => "content = 'faulty' AND (is_missing OR (player_lookup IS NULL AND team_abbr IS NULL))",
+        None => "player_lookup IS NULL AND team_abbr IS NULL",
     };
-    seed_dates(session, &format!("in_table = '{name}' AND player_lookup IS NULL AND team_abbr IS NULL AND {is_seed}"))?;
+    seed_dates(session, &format!("in_table = '{name}' AND {is_seed}"))?;
     if table == Table::Schedule {
         return seed_openings(session);
     }

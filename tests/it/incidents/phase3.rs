@@ -159,23 +159,24 @@ fn row_4_teams_are_missing_from_a_date() {
         "SELECT * FROM team_defense_game_summary WHERE game_date <> DATE '2023-12-01' OR defending_team_abbr < 'C'",
     );
     assert_snapshot!(story(&desk, &["I16d", "T2m"]), @"
-    check: exit status 4
-      error I16d:
-        2023-12-01: 16
-        consequence: windows of the missing teams lack the game
-    run: exit status 4
-      preflight error: I16d failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
-      note: not published, because checks of severity error fail (I16d, T2m): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I16d --accept T2m` publishes them all the same
-    validate: exit status 4
-      error I16d:
-        2023-12-01: 16
-        consequence: windows of the missing teams lack the game
-      error T2m:
-        2023-12-01 to 2023-12-10 (10 dates): 160, on 2023-12-10: 434 of 450 games
-    2023, 32 of 46 game dates: partial
-      check I16d fails on 1 date: 2023-12-01
-      check T2m fails on 10 dates: 2023-12-01 to 2023-12-10
-    ");
+check: exit status 4
+  error I16d:
+    2023-12-01: 16: CHA, CHI, CLE
+    consequence: windows of the missing teams lack the game
+run: exit status 4
+  preflight error: I16d failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
+  note: not published: teams missing upstream (I16d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails T2m
+  note: `putback validate` explains; `--accept I16d` publishes these dates once, a [[waiver]] in putback.toml until it expires
+validate: exit status 4
+  error I16d:
+    2023-12-01: 16: CHA, CHI, CLE
+    consequence: windows of the missing teams lack the game
+  error T2m:
+    2023-12-01: 16: CHA, CHI, CLE
+    follows from I16d
+2023, 32 of 46 game dates: partial
+  check I16d fails on 10 dates: 2023-12-01 to 2023-12-10
+");
     assert_eq!(published_features(&desk), 0);
 }
 
@@ -267,18 +268,19 @@ fn row_9_a_player_is_on_two_teams() {
         "SELECT * FROM player_game_summary UNION ALL (SELECT * REPLACE ('BOS' AS team_abbr, concat(game_id, 'X') AS game_id) FROM player_game_summary WHERE game_date = DATE '2023-12-01' AND team_abbr <> 'BOS' ORDER BY player_lookup LIMIT 1)",
     );
     assert_snapshot!(story(&desk, &["I13", "M16"]), @"
-    check: exit status 4
-      warning I13:
-        2023-12-01: 1: aldodunara
-        consequence: of a player's rows on a date, MLFS takes the one with the greatest game id
-    run: exit status 4
-      preflight error: I2 failed on 1 date, 2023-12-01; rule: both teams of each game have players; consequence: the missing team's players get no row on the date
-      note: not published, because checks of severity error fail (I2): 1 date, 2023-12-01; `putback validate` explains, `--accept I2` publishes them all the same
-    validate: exit status 4
-      M16 ok
-    2023, 32 of 46 game dates: partial
-      check I2 fails on 1 date: 2023-12-01
-    ");
+check: exit status 4
+  warning I13:
+    2023-12-01: 1: aldodunara
+    consequence: of a player's rows on a date, MLFS takes the one with the greatest game id
+run: exit status 4
+  preflight error: I2 failed on 1 date, 2023-12-01; rule: both teams of each game have players; consequence: the missing team's players get no row on the date
+  note: not published: players of a side missing upstream, or of a third one there (I2): 1 date, 2023-12-01; holds back 5 tables, 608 rows
+  note: `putback validate` explains; `--accept I2` publishes these dates once, a [[waiver]] in putback.toml until it expires
+validate: exit status 4
+  M16 ok
+2023, 32 of 46 game dates: partial
+  check I2 fails on 1 date: 2023-12-01
+");
 }
 
 #[test]
@@ -544,35 +546,38 @@ fn row_32_upstream_games_stop_and_features_would_fall_back() {
         "SELECT * FROM team_defense_game_summary WHERE game_date < DATE '2023-10-01' OR game_date = DATE '2023-12-01'",
     );
     assert_snapshot!(story(&desk, &["I16d", "T1s", "M13"]), @"
-    check: exit status 4
-      error I16d:
-        2023-11-08 to 2023-11-30 (22 dates): 340
-        2023-12-02 to 2023-12-10 (9 dates): 138
-        consequence: windows of the missing teams lack the game
-    run: exit status 4
-      preflight error: I16d failed on 31 dates, 2023-11-08 to 2023-11-30 (22 dates), 2023-12-02 to 2023-12-10 (9 dates); rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
-      preflight error: I24 failed on 14 dates, 2023-10-24 to 2023-11-06; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
-      note: not published, because checks of severity error fail (I16d, T1e, T1s): 32 dates, 2023-11-08 to 2023-12-10; `putback validate` explains, `--accept I16d --accept T1e --accept T1s` publishes them all the same
-      note: TDZA: 22 dates failed and not published; dir:published keeps what it has
-      note: PCF: 22 dates failed and not published; dir:published keeps what it has
-      note: MLFS: 22 dates failed and not published; dir:published keeps what it has
-    validate: exit status 4
-      error I16d:
-        2023-11-08 to 2023-11-30 (22 dates): 340
-        2023-12-02 to 2023-12-10 (9 dates): 138
-        consequence: windows of the missing teams lack the game
-      error T1s:
-        2023-12-01 to 2023-12-10 (10 dates): 233, on 2023-12-10: the schedule has 26 games of a team
-      warning M13:
-        2023-12-05: 5: back_to_back 100 % after 1 %, home_away 100 % after 1 %, injury_risk 100 % after 1 %, playoff_game 100 % after 1 %, rest_advantage 100 % after 1 %
-    2023, 32 of 46 game dates: partial
-      TDZA failed on 22 dates: 2023-11-08 to 2023-11-30
-      PCF failed on 22 dates: 2023-11-08 to 2023-11-30
-      MLFS failed on 22 dates: 2023-11-08 to 2023-11-30
-      check I16d fails on 31 dates: 2023-11-08 to 2023-11-30 (22 dates), 2023-12-02 to 2023-12-10 (9 dates)
-      check T1e fails on 6 dates: 2023-12-05 to 2023-12-10
-      check T1s fails on 10 dates: 2023-12-01 to 2023-12-10
-    ");
+      check: exit status 4
+        error I16d:
+          2023-11-08 to 2023-11-30 (22 dates): 340, on 2023-11-29: ATL, BOS, CHA
+          2023-12-02 to 2023-12-10 (9 dates): 138, on 2023-12-08: BKN, CHA, CHI
+          consequence: windows of the missing teams lack the game
+      run: exit status 4
+        preflight error: I16d failed on 31 dates, 2023-11-08 to 2023-11-30 (22 dates), 2023-12-02 to 2023-12-10 (9 dates); rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
+        preflight error: I24 failed on 14 dates, 2023-10-24 to 2023-11-06; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
+        note: not published: teams missing upstream (I16d): 31 dates, 2023-11-08 to 2023-12-10; holds back 32 dates, 2023-11-08 to 2023-12-10, 4 tables, 10,599 rows
+        note: not published: fails: no date is empty when a team has 15 games by the schedule (T1s): 10 dates, 2023-12-01 to 2023-12-10; holds back 4 tables, 5,544 rows
+        note: not published: fails: a date has at least 25 rows once every team has 15 games (T1e): 6 dates, 2023-12-05 to 2023-12-10; holds back 4 tables, 3,255 rows
+        note: `putback validate` explains; `--accept I16d --accept T1e --accept T1s` publishes these dates once, a [[waiver]] in putback.toml until it expires
+        note: TDZA: 22 dates failed and not published; dir:published keeps what it has
+        note: PCF: 22 dates failed and not published; dir:published keeps what it has
+        note: MLFS: 22 dates failed and not published; dir:published keeps what it has
+      validate: exit status 4
+        error I16d:
+          2023-11-08 to 2023-11-30 (22 dates): 340, on 2023-11-29: ATL, BOS, CHA
+          2023-12-02 to 2023-12-10 (9 dates): 138, on 2023-12-08: BKN, CHA, CHI
+          consequence: windows of the missing teams lack the game
+        error T1s:
+          2023-12-01 to 2023-12-10 (10 dates): 233, on 2023-12-10: the schedule has 26 games of a team
+        warning M13:
+          2023-12-05: 5: back_to_back 100 % after 1 %, home_away 100 % after 1 %, injury_risk 100 % after 1 %, playoff_game 100 % after 1 %, rest_advantage 100 % after 1 %
+      2023, 32 of 46 game dates: partial
+        TDZA failed on 22 dates: 2023-11-08 to 2023-11-30
+        PCF failed on 22 dates: 2023-11-08 to 2023-11-30
+        MLFS failed on 22 dates: 2023-11-08 to 2023-11-30
+        check I16d fails on 32 dates: 2023-11-08 to 2023-12-10
+        check T1e fails on 6 dates: 2023-12-05 to 2023-12-10
+        check T1s fails on 10 dates: 2023-12-01 to 2023-12-10
+      ");
 }
 
 #[test]
@@ -598,14 +603,15 @@ fn row_34_a_date_is_missing_from_the_history() {
         consequence: windows that should include the missing date lack it
     run: exit status 4
       preflight error: I24 failed on 1 date, 2023-11-03; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
-      note: not published, because checks of severity error fail (P9m): 29 dates, 2023-11-11 to 2023-12-10; `putback validate` explains, `--accept P9m` publishes them all the same
+      note: not published: games missing in the windows of PSZA (P9m): 1 date, 2023-11-03; holds back 32 dates, 2023-11-08 to 2023-12-10, 5 tables, 17,281 rows
+      note: `putback validate` explains; `--accept P9m` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error P9m:
-        2023-11-11 to 2023-12-10 (29 dates): 577, on 2023-12-07: 579 of 599 games
+        2023-11-03: 20: ATL, CHA, CHI
       warning M5s:
         2023-11-08 to 2023-12-10 (32 dates): 335, on 2023-12-08: 416 of 432 games
     2023, 32 of 46 game dates: partial
-      check P9m fails on 29 dates: 2023-11-11 to 2023-12-10
+      check P9m fails on 32 dates: 2023-11-08 to 2023-12-10
     ");
 }
 
@@ -614,29 +620,33 @@ fn row_34_a_date_is_missing_from_the_history() {
 fn row_34_missing_history_is_no_rule() {
     let desk = seeded(DEFENSE, "SELECT * FROM team_defense_game_summary WHERE game_date > DATE '2023-11-10'");
     assert_snapshot!(story(&desk, &["I24", "T1s"]), @"
-    check: exit status 4
-      error I24:
-        2023-10-24 to 2023-11-06 (14 dates): 101, on 2023-11-03: no team
-        consequence: windows that should include the missing date lack it
-    run: exit status 4
-      preflight error: I16d failed on 3 dates, 2023-11-08 to 2023-11-10; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
-      preflight error: I24 failed on 14 dates, 2023-10-24 to 2023-11-06; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
-      note: not published, because checks of severity error fail (I16d, T1e, T1s, T2m): 23 dates, 2023-11-08 to 2023-12-10; `putback validate` explains, `--accept I16d --accept T1e --accept T1s --accept T2m` publishes them all the same
-      note: TDZA: 3 dates failed and not published; dir:published keeps what it has
-      note: PCF: 3 dates failed and not published; dir:published keeps what it has
-      note: MLFS: 3 dates failed and not published; dir:published keeps what it has
-    validate: exit status 4
-      error T1s:
-        2023-11-20 to 2023-12-05 (15 dates): 285, on 2023-12-05: the schedule has 23 games of a team
-    2023, 32 of 46 game dates: partial
-      TDZA failed on 3 dates: 2023-11-08 to 2023-11-10
-      PCF failed on 3 dates: 2023-11-08 to 2023-11-10
-      MLFS failed on 3 dates: 2023-11-08 to 2023-11-10
-      check I16d fails on 3 dates: 2023-11-08 to 2023-11-10
-      check T1e fails on 6 dates: 2023-12-05 to 2023-12-10
-      check T1s fails on 15 dates: 2023-11-20 to 2023-12-05
-      check T2m fails on 5 dates: 2023-12-06 to 2023-12-10
-    ");
+      check: exit status 4
+        error I24:
+          2023-10-24 to 2023-11-06 (14 dates): 101, on 2023-11-03: no team
+          consequence: windows that should include the missing date lack it
+      run: exit status 4
+        preflight error: I16d failed on 3 dates, 2023-11-08 to 2023-11-10; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
+        preflight error: I24 failed on 14 dates, 2023-10-24 to 2023-11-06; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
+        note: not published: teams missing upstream (I16d): 3 dates, 2023-11-08 to 2023-11-10; holds back 32 dates, 2023-11-08 to 2023-12-10, 5 tables, 16,341 rows; also fails T2m
+        note: not published: games missing in the windows of TDZA (T2m): 4 dates, 2023-11-03 to 2023-11-06; holds back 29 dates, 2023-11-11 to 2023-12-10, 5 tables, 16,341 rows
+        note: not published: fails: no date is empty when a team has 15 games by the schedule (T1s): 15 dates, 2023-11-20 to 2023-12-05; holds back 4 tables, 8,512 rows
+        note: not published: fails: a date has at least 25 rows once every team has 15 games (T1e): 6 dates, 2023-12-05 to 2023-12-10; holds back 5 tables, 3,327 rows
+        note: `putback validate` explains; `--accept I16d --accept T1e --accept T1s --accept T2m` publishes these dates once, a [[waiver]] in putback.toml until it expires
+        note: TDZA: 3 dates failed and not published; dir:published keeps what it has
+        note: PCF: 3 dates failed and not published; dir:published keeps what it has
+        note: MLFS: 3 dates failed and not published; dir:published keeps what it has
+      validate: exit status 4
+        error T1s:
+          2023-11-20 to 2023-12-05 (15 dates): 285, on 2023-12-05: the schedule has 23 games of a team
+      2023, 32 of 46 game dates: partial
+        TDZA failed on 3 dates: 2023-11-08 to 2023-11-10
+        PCF failed on 3 dates: 2023-11-08 to 2023-11-10
+        MLFS failed on 3 dates: 2023-11-08 to 2023-11-10
+        check I16d fails on 32 dates: 2023-11-08 to 2023-12-10
+        check T1e fails on 6 dates: 2023-12-05 to 2023-12-10
+        check T1s fails on 15 dates: 2023-11-20 to 2023-12-05
+        check T2m fails on 29 dates: 2023-11-11 to 2023-12-10
+      ");
 }
 
 #[test]
@@ -770,27 +780,28 @@ fn row_8_a_table_was_loaded_twice() {
         "SELECT * FROM team_defense_game_summary UNION ALL SELECT * FROM team_defense_game_summary WHERE game_date BETWEEN DATE '2023-12-01' AND DATE '2023-12-03'",
     );
     assert_snapshot!(story(&desk, &["I16t", "I16s", "T2c"]), @"
-    check: exit status 4
-      error I16t:
-        2023-12-01 to 2023-12-03 (3 dates): 50, on 2023-12-01: ATL in defense, BOS in defense, CHA in defense
-        consequence: the game counts twice in the windows of the team
-      error I16s:
-        2023-12-01 to 2023-12-03 (3 dates): 50
-        consequence: windows of 15 rows include half as many games
-    run: exit status 4
-      preflight error: I16t failed on 3 dates, 2023-12-01 to 2023-12-03; rule: no team has two defense or offense rows on a date; consequence: the game counts twice in the windows of the team
-      preflight error: I16s failed on 3 dates, 2023-12-01 to 2023-12-03; rule: less than 20 % of a date's rows repeat a team; consequence: windows of 15 rows include half as many games
-      note: not published, because checks of severity error fail (I16s, T2c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I16s --accept T2c` publishes them all the same
-    validate: exit status 4
-      error I16s:
-        2023-12-01 to 2023-12-03 (3 dates): 50
-        consequence: windows of 15 rows include half as many games
-      error T2c:
-        2023-12-01 to 2023-12-10 (10 dates): 452, on 2023-12-10: 400 of 450 games
-    2023, 32 of 46 game dates: partial
-      check I16s fails on 3 dates: 2023-12-01 to 2023-12-03
-      check T2c fails on 10 dates: 2023-12-01 to 2023-12-10
-    ");
+        check: exit status 4
+          error I16t:
+            2023-12-01 to 2023-12-03 (3 dates): 50, on 2023-12-01: ATL in defense, BOS in defense, CHA in defense
+            consequence: the game counts twice in the windows of the team
+          error I16s:
+            2023-12-01 to 2023-12-03 (3 dates): 50
+            consequence: windows of 15 rows include half as many games
+        run: exit status 4
+          preflight error: I16t failed on 3 dates, 2023-12-01 to 2023-12-03; rule: no team has two defense or offense rows on a date; consequence: the game counts twice in the windows of the team
+          preflight error: I16s failed on 3 dates, 2023-12-01 to 2023-12-03; rule: less than 20 % of a date's rows repeat a team; consequence: windows of 15 rows include half as many games
+          note: not published: team rows loaded twice (I16s): 3 dates, 2023-12-01 to 2023-12-03; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails T2c
+          note: `putback validate` explains; `--accept I16s` publishes these dates once, a [[waiver]] in putback.toml until it expires
+        validate: exit status 4
+          error I16s:
+            2023-12-01 to 2023-12-03 (3 dates): 50
+            consequence: windows of 15 rows include half as many games
+          error T2c:
+            2023-12-01 to 2023-12-03 (3 dates): 50, on 2023-12-01: ATL, BOS, CHA
+            follows from I16s
+        2023, 32 of 46 game dates: partial
+          check I16s fails on 10 dates: 2023-12-01 to 2023-12-10
+        ");
     assert_eq!(published_features(&desk), 0);
 }
 
@@ -985,20 +996,21 @@ fn row_2_zones_are_0_in_place_of_null() {
 fn row_5_contexts_are_of_the_other_team() {
     let desk = seeded(CONTEXTS, &on_december_1(CONTEXTS, "opponent_team_abbr", "team_abbr"));
     assert_snapshot!(story(&desk, &["I19t"]), @"
-    check: exit status 4
-      error I19t:
-        2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
-        consequence: PCF and MLFS use the wrong team's defense
-    run: exit status 4
-      preflight error: I19t failed on 1 date, 2023-12-01; rule: at most 20 % of the contexts name an opponent other than the game's; consequence: PCF and MLFS use the wrong team's defense
-      note: not published, because checks of severity error fail (I19t): 1 date, 2023-12-01; `putback validate` explains, `--accept I19t` publishes them all the same
-    validate: exit status 4
-      error I19t:
-        2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
-        consequence: PCF and MLFS use the wrong team's defense
-    2023, 32 of 46 game dates: partial
-      check I19t fails on 1 date: 2023-12-01
-    ");
+        check: exit status 4
+          error I19t:
+            2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
+            consequence: PCF and MLFS use the wrong team's defense
+        run: exit status 4
+          preflight error: I19t failed on 1 date, 2023-12-01; rule: at most 20 % of the contexts name an opponent other than the game's; consequence: PCF and MLFS use the wrong team's defense
+          note: not published: contexts with the wrong opponent (I19t): 1 date, 2023-12-01; holds back 5 tables, 608 rows
+          note: `putback validate` explains; `--accept I19t` publishes these dates once, a [[waiver]] in putback.toml until it expires
+        validate: exit status 4
+          error I19t:
+            2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
+            consequence: PCF and MLFS use the wrong team's defense
+        2023, 32 of 46 game dates: partial
+          check I19t fails on 1 date: 2023-12-01
+        ");
 }
 
 #[test]
@@ -1035,20 +1047,21 @@ fn row_12_values_are_ten_times_too_high() {
 fn row_33_the_season_is_not_that_of_the_date() {
     let desk = seeded(GAMES, &on_december_1(GAMES, "season_year", "season_year - 1"));
     assert_snapshot!(story(&desk, &["I30"]), @"
-    check: exit status 4
-      error I30:
-        2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
-        consequence: season averages of MLFS leave out the games, or include those of another season
-    run: exit status 4
-      preflight error: I30 failed on 1 date, 2023-12-01; rule: season_year agrees with the date; consequence: season averages of MLFS leave out the games, or include those of another season
-      note: not published, because checks of severity error fail (I30): 1 date, 2023-12-01; `putback validate` explains, `--accept I30` publishes them all the same
-    validate: exit status 4
-      error I30:
-        2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
-        consequence: season averages of MLFS leave out the games, or include those of another season
-    2023, 32 of 46 game dates: partial
-      check I30 fails on 1 date: 2023-12-01
-    ");
+        check: exit status 4
+          error I30:
+            2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
+            consequence: season averages of MLFS leave out the games, or include those of another season
+        run: exit status 4
+          preflight error: I30 failed on 1 date, 2023-12-01; rule: season_year agrees with the date; consequence: season averages of MLFS leave out the games, or include those of another season
+          note: not published: season years that are not those of the dates (I30): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+          note: `putback validate` explains; `--accept I30` publishes these dates once, a [[waiver]] in putback.toml until it expires
+        validate: exit status 4
+          error I30:
+            2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
+            consequence: season averages of MLFS leave out the games, or include those of another season
+        2023, 32 of 46 game dates: partial
+          check I30 fails on 10 dates: 2023-12-01 to 2023-12-10
+        ");
 }
 
 /// Half of a date was played and the schedule, like everything else, has not heard of it.

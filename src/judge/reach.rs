@@ -23,7 +23,8 @@ use crate::processors::{self, Processor, ProcessorId};
 /// What is known of the rows that a reach starts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// The rows are exactly those that are stored.
+    /// The rows are exactly those that are stored. A row that a computation sees no more, because its team is none of the
+    /// 30, went: it is named without a column.
     Stored,
     /// A cell of them is wrong, or the row is missing: what it should be is not known, and the row counts in every window
     /// that it has the date for. Of a game that is missing, windows of games and of days are told, and not the averages of

@@ -183,13 +183,20 @@ fn faults(read: &Read) -> String {
             format!(" AND (in_column IS NULL OR in_column IN ({}))", quoted.join(", "))
         }
     };
+    // In a window, a team only says whether a computation sees the row. Of a row that it sees, that is known.
+    let seen = match read.window {
+        Window::LastRows { .. } | Window::RowsBefore { .. } | Window::DaysBefore(_) | Window::SeasonBefore => {
+            " AND NOT coalesce(content = 'stored' AND in_column IN ('team_abbr', 'opponent_team_abbr'), false)"
+        }
+        _ => "",
+    };
     // See `Content::Faulty`.
     let told_elsewhere = match read.window {
         Window::SeasonBefore | Window::AgainstOpponent { .. } => " AND NOT (is_missing AND content = 'faulty')",
         _ => "",
     };
     format!(
-        "(SELECT DISTINCT cause, entity, game_date, season, content FROM reach_faults WHERE in_table = '{}'{columns}{told_elsewhere})",
+        "(SELECT DISTINCT cause, entity, game_date, season, content FROM reach_faults WHERE in_table = '{}'{columns}{seen}{told_elsewhere})",
         read.table.name()
     )
 }

@@ -3,6 +3,7 @@
 mod accounting;
 mod catalogue;
 mod tables;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;

@@ -182,11 +182,7 @@ fn summary(report: &ComputeReport, elapsed: std::time::Duration) -> String {
     format!("computed in {:.2} s: {}", elapsed.as_secs_f64(), each.join(", "))
 }
 
-/// A run that leaves a date failed or pending, or that the schedule does not know, does not exit 0.
+/// A run that leaves a date failed or pending, or a day that the schedule is unclear about, does not exit 0.
 pub fn exit_code(status: &StatusReport) -> ExitCode {
-    if status.failed() + status.pending() + status.unscheduled.len() > 0 {
-        ExitCode::FailedDates
-    } else {
-        ExitCode::Done
-    }
+    if status.unsettled() > 0 { ExitCode::FailedDates } else { ExitCode::Done }
 }

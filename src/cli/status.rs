@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDate, Utc};
 use clap::Args;
@@ -20,7 +20,7 @@ use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::progress::Silent;
-use crate::report::{ByRule, Evidence, Seen, StatusReport, StatusRow, Validations, Verdict};
+use crate::report::{ByRule, CONTRADICTION, Evidence, Seen, StatusReport, StatusRow, Validations, Verdict};
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, DateState, FileEntry, Owner, Phase3Manifest, Phase4Manifest, Store, WriteLock};
 
@@ -100,7 +100,7 @@ fn no_game_dates(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Res
     unscheduled.retain(|date| ranges.contains(*date));
     let error = |message: String| Error::new(ErrorKind::Upstream, message);
     Ok(match unscheduled.first() {
-        Some(date) => error(format!("{date} has rows, but no final game in the synced schedule"))
+        Some(date) => error(format!("{date} has rows, but no final game in the synced schedule that counts"))
             .hint("sync a schedule that has its games as final"),
         None => error(format!("the store {} has no game dates here", store.root().display()))
             .hint("run `putback sync` first, or name another --store or range"),
@@ -146,6 +146,7 @@ fn judged(settings: &Settings, store: &Store, schedule: &Schedule, asked: Asked<
         validations: &Validations::load(store, &settings.catalogue),
         seen: &Seen::new(&phase3, &phase4),
         unscheduled: unscheduled(&phase3, &phase4, schedule, asked.ranges),
+        contradictions: contradictions(schedule, asked.ranges),
         damaged: damaged(store, &phase4),
         calendar: &calendar,
         schedule,
@@ -163,9 +164,10 @@ pub struct Asked<'a> {
     pub dates: &'a [NaiveDate],
 }
 
-/// Days with rows of players or teams, with contexts or done by a processor, that the schedule has no final game for:
-/// those of the ranges, and those before them in the same season, which windows should hold. Contexts of days after
-/// the schedule's last game are of games to come; games that are known to be none of the season's are nobody's.
+/// Days with rows of players or teams, with contexts or done by a processor, on which the schedule has no game that
+/// counts: those of the ranges, and those before them in the same season, which windows should hold. Contexts of days
+/// after the schedule's last game are of games to come; the final of a cup and an All-Star game have rows and do not
+/// count.
 pub fn unscheduled(
     phase3: &Phase3Manifest,
     phase4: &Phase4Manifest,
@@ -184,7 +186,13 @@ pub fn unscheduled(
         .collect();
     let in_look_back = played.copied().filter(|date| seasons.contains(*date));
     let days = in_look_back.chain(done.copied().filter(|date| ranges.contains(*date)));
-    days.filter(|date| !schedule.has_games_on(*date) && !schedule.has_other_games_on(*date)).collect()
+    days.filter(|date| !schedule.has_games_on(*date) && !schedule.has_extra_games_on(*date)).collect()
+}
+
+/// The final games of the ranges whose id contradicts their flags.
+pub fn contradictions(schedule: &Schedule, ranges: &DateRanges) -> BTreeMap<NaiveDate, BTreeSet<String>> {
+    let games = schedule.contradictions().iter();
+    games.filter(|(date, _)| ranges.contains(**date)).map(|(date, ids)| (*date, ids.clone())).collect()
 }
 
 /// Months whose file is missing or has another size than the recorded one; `compute` makes them again.
@@ -257,7 +265,7 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
         return printer.json(&json!({
             "not_done": report.not_done, "stale": report.stale, "failing_checks": report.failing,
             "not_validated": report.not_validated, "by_rule": report.by_rule,
-            "unscheduled": report.unscheduled,
+            "unscheduled": report.unscheduled, "contradictions": report.contradictions,
         }));
     }
     for date in &report.not_done {
@@ -273,7 +281,11 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
     }
     report.not_validated.iter().for_each(|date| printer.line(format!("{date} not validated")));
     let unscheduled = report.unscheduled.iter();
-    unscheduled.for_each(|date| printer.line(format!("{date} rows but no final game in the schedule")));
+    unscheduled.for_each(|date| printer.line(format!("{date} rows but no final game in the schedule that counts")));
+    for (date, ids) in &report.contradictions {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        printer.line(format!("{date} {CONTRADICTION}: {}", ids.join(", ")));
+    }
     for ByRule { processor, rule, dates } in report.by_rule.iter().filter(|_| with_empty) {
         dates.iter().for_each(|date| printer.line(format!("{date} {processor} no rows by rule: {rule}")));
     }

@@ -18,7 +18,7 @@ use crate::calendar::DateRanges;
 use crate::checks::{Accounting, Phase};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
-use crate::report::StatusReport;
+use crate::report::{CONTRADICTION, StatusReport};
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, Store, WriteLock};
 use crate::upload::{PublishSet, UploadReport};
@@ -234,7 +234,20 @@ pub fn note_not_computed(store: &Store, ranges: &DateRanges, printer: Printer) -
         dates.len()
     };
     Ok(say("not computed and not published", &pending)
-        + say("rows but no final game in the schedule, so neither computed nor published now", &unscheduled))
+        + say("rows but no final game in the schedule that counts, so neither computed nor published now", &unscheduled)
+        + say_contradictions(&schedule, ranges, printer))
+}
+
+/// Names games of which the schedule says two things; returns the number of their days.
+fn say_contradictions(schedule: &Schedule, ranges: &DateRanges, printer: Printer) -> usize {
+    let games = status::contradictions(schedule, ranges);
+    let ids: Vec<&str> = games.values().flatten().map(String::as_str).collect();
+    if let (Some((first, _)), Some((last, _))) = (games.first_key_value(), games.last_key_value()) {
+        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        let (days, some) = (counted(games.len(), "date"), ids.iter().take(3).copied().collect::<Vec<_>>().join(", "));
+        printer.warn(format!("note: {CONTRADICTION}: {days}, {span}: {} such as {some}", counted(ids.len(), "game")));
+    }
+    games.len()
 }
 
 fn unscheduled_in(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Result<BTreeSet<NaiveDate>> {

@@ -15,6 +15,9 @@ use crate::windows::WindowEnd;
 /// The check that a date is done.
 const NOT_DONE: &str = "A2";
 
+/// What is said of a day of the schedule.
+pub const CONTRADICTION: &str = "game ids contradict the flags of the schedule";
+
 /// How the dates of a range stand, from the manifest alone.
 #[derive(Debug, Clone, Serialize)]
 pub struct StatusReport {
@@ -35,6 +38,9 @@ pub struct StatusReport {
     /// Days with rows of players or of outputs that the schedule has no final game for: they are not computed.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub unscheduled: BTreeSet<NaiveDate>,
+    /// Days with a final game whose id contradicts its flags in the schedule, with the ids of such games.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub contradictions: BTreeMap<NaiveDate, BTreeSet<String>>,
     /// One per calendar year (`orchestration.md` §9); none where only counts were asked for.
     pub verdicts: Vec<Verdict>,
     /// Dates that fail checks of severity error, with the checks.
@@ -57,6 +63,8 @@ pub struct Evidence<'a> {
     pub seen: &'a Seen<'a>,
     /// Days with rows of players or of outputs, and without a final game in the schedule.
     pub unscheduled: BTreeSet<NaiveDate>,
+    /// Final games of the ranges whose id contradicts their flags in the schedule, by date.
+    pub contradictions: BTreeMap<NaiveDate, BTreeSet<String>>,
     /// Months of outputs whose file is not the recorded one.
     pub damaged: BTreeSet<(ProcessorId, Month)>,
     pub calendar: &'a SeasonCalendar,
@@ -158,12 +166,15 @@ impl StatusReport {
         report.leave_out_impossible(&evidence);
         report.take_validations(manifest, dates, &evidence);
         let scheduled = evidence.schedule.game_dates(&DateRanges::everything());
-        report.verdicts = years(dates, &evidence.unscheduled)
+        let others: BTreeSet<NaiveDate> =
+            evidence.unscheduled.iter().chain(evidence.contradictions.keys()).copied().collect();
+        report.verdicts = years(dates, &others)
             .map(|year| report.verdict(year, dates, &scheduled, &evidence))
             .collect();
         report.shares = failure_shares(manifest, dates, evidence.calendar);
         report.stale = evidence.stale;
         report.unscheduled = evidence.unscheduled;
+        report.contradictions = evidence.contradictions;
         report
     }
 
@@ -219,6 +230,7 @@ impl StatusReport {
             without_same_day,
             thresholds: Vec::new(),
             unscheduled: BTreeSet::new(),
+            contradictions: BTreeMap::new(),
             stale: BTreeMap::new(),
             game_dates: dates.to_vec(),
             rows,
@@ -281,7 +293,8 @@ impl StatusReport {
             add(format!("check {id} fails"), fails.map(|(date, _)| *date).collect());
         }
         add("not validated".to_owned(), self.not_validated.clone());
-        add("rows but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
+        add("rows but no final game in the schedule that counts".to_owned(), evidence.unscheduled.clone());
+        add(CONTRADICTION.to_owned(), evidence.contradictions.keys().copied().collect());
         open
     }
 
@@ -307,6 +320,11 @@ impl StatusReport {
 
     pub fn pending(&self) -> usize {
         self.rows.iter().map(|row| row.pending).sum()
+    }
+
+    /// Dates of processors, and days of the schedule, that keep a run from being done.
+    pub fn unsettled(&self) -> usize {
+        self.failed() + self.pending() + self.unscheduled.len() + self.contradictions.len()
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     session.execute(LEAGUE_ID_MACRO)?;
     values::prepare(session)?;
     session.execute(include_str!("dates.sql"))?;
+    session.execute(include_str!("names.sql"))?;
     set_asked(session, request)?;
     set_window_ends(session, request, &phase4)?;
     set_state(session, request, &phase3, &phase4)?;

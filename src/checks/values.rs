@@ -1,98 +1,129 @@
-//! What the catalogue of tables says of values and keys, as views over the inputs: `impossible_values`,
-//! `unusual_values` and `repeated_keys`, with the columns of faulty rows and the rows' own names as examples.
+//! What the catalogue of tables says of values and keys: the tables `odd_values` and `repeated_keys`, with the columns of
+//! faulty rows and the rows' own names as examples.
 
 use crate::catalog::{Bounds, Column, ColumnType, Table};
 use crate::engine::{Session, of_known_teams};
 use crate::error::Result;
 
-/// Moments of processing outside of these are no values. A circuit breaker may stay open for longer.
-const MOMENTS: &str = "BETWEEN TIMESTAMPTZ '1946-01-01 00:00:00+00' AND TIMESTAMPTZ '2100-12-31 23:59:59+00'";
+/// Moments lie between the first season and this year; a circuit breaker may stay open for as long as can be written.
+const LAST_YEAR: u32 = 2100;
+const LAST_YEAR_OPEN: u32 = 9999;
 const OPEN_ENDED: &str = "circuit_breaker_until";
 
-/// Makes the views, from those of the tables and, for values that no formula is given, the raw ones.
+/// Makes the tables. Rows are looked at one by one only where a table has something to tell.
 pub(super) fn prepare(session: &Session) -> Result<()> {
-    let every = |rows: &dyn Fn(Table) -> String| Table::inputs().map(rows).collect::<Vec<_>>().join("\nUNION ALL ");
-    let impossible = every(&|table| cells(table, &impossible_cells(table)));
-    let unusual = every(&|table| cells(table, &unusual_cells(table)));
-    session.execute(&format!("CREATE VIEW impossible_values AS {impossible}"))?;
-    session.execute(&format!("CREATE VIEW unusual_values AS {unusual}"))?;
-    session.execute(&format!("CREATE VIEW repeated_keys AS {}", every(&repeated)))?;
+    session.execute(
+        "CREATE TABLE odd_values (in_table VARCHAR, game_date DATE, player_lookup VARCHAR, team_abbr VARCHAR, \
+             in_column VARCHAR, is_impossible BOOLEAN, example VARCHAR);
+         CREATE TABLE repeated_keys (in_table VARCHAR, game_date DATE, player_lookup VARCHAR, team_abbr VARCHAR, \
+             differs BOOLEAN, example VARCHAR)",
+    )?;
+    for table in Table::inputs() {
+        let suspects = suspects(table);
+        if has_rows(session, &suspect_rows(table, &suspects))? {
+            session.execute(&format!("INSERT INTO odd_values {}", odd_values(table, &suspects)))?;
+        }
+        if has_rows(session, &repeated_keys(table))? {
+            session.execute(&format!("INSERT INTO repeated_keys {}", repeated_rows(table)))?;
+        }
+    }
     session.execute(include_str!("players.sql"))
 }
 
-/// A column with the condition that its value is one to tell of.
-struct Suspect<'a> {
-    column: &'a Column,
-    condition: String,
+fn has_rows(session: &Session, sql: &str) -> Result<bool> {
+    Ok(session.query(&format!("SELECT 1 FROM ({sql}) LIMIT 1"))?.num_rows() > 0)
 }
 
-fn impossible_cells(table: Table) -> Vec<Suspect<'static>> {
+/// A column with the conditions that a value of it is impossible, and that it is told.
+struct Suspect {
+    column: &'static str,
+    is_impossible: String,
+    is_odd: String,
+}
+
+fn suspects(table: Table) -> Vec<Suspect> {
     let schema = table.schema();
-    let numbers = schema.bounds().map(|(column, possible, _)| Suspect { column, condition: outside(column, possible) });
+    let numbers = schema.bounds().map(|(column, possible, usual)| Suspect {
+        column: &column.name,
+        is_impossible: outside(&column.name, possible),
+        is_odd: outside(&column.name, usual.unwrap_or(possible)),
+    });
     let is_moment = |column: &&Column| column.ty == ColumnType::Timestamp && schema.is_needed(&column.name);
-    let moments = schema.columns().iter().filter(is_moment).filter(|column| column.name != OPEN_ENDED);
-    let moments =
-        moments.map(|column| Suspect { column, condition: format!("NOT coalesce({} {MOMENTS}, true)", column.name) });
+    let moments = schema.columns().iter().filter(is_moment).map(|column| {
+        let last_year = if column.name == OPEN_ENDED { LAST_YEAR_OPEN } else { LAST_YEAR };
+        let is_impossible = format!(
+            "NOT coalesce({} BETWEEN TIMESTAMPTZ '1946-01-01 00:00:00+00' AND TIMESTAMPTZ '{last_year}-12-31 23:59:59.999999+00', true)",
+            column.name
+        );
+        Suspect { column: &column.name, is_odd: is_impossible.clone(), is_impossible }
+    });
     numbers.chain(moments).collect()
 }
 
-fn unusual_cells(table: Table) -> Vec<Suspect<'static>> {
-    let usual = table.schema().bounds().filter_map(|(column, possible, usual)| usual.map(|usual| (column, possible, usual)));
-    let unusual = |(column, possible, usual)| Suspect {
-        column,
-        condition: format!("{} AND NOT {}", outside(column, usual), outside(column, possible)),
-    };
-    usual.map(unusual).collect()
-}
-
 /// NULL lies in all bounds; NaN is greater than every number.
-fn outside(column: &Column, Bounds { least, most }: Bounds) -> String {
-    format!("NOT coalesce({} BETWEEN {least} AND {most}, true)", column.name)
+fn outside(column: &str, Bounds { least, most }: Bounds) -> String {
+    format!("NOT coalesce({column} BETWEEN {least} AND {most}, true)")
 }
 
-/// One row for each suspect cell of a table, of those rows that are read.
-fn cells(table: Table, suspects: &[Suspect<'_>]) -> String {
-    let name = table.name();
-    let any: Vec<String> = suspects.iter().map(|of| format!("({})", of.condition)).collect();
+/// The rows that are read and have an odd value.
+fn suspect_rows(table: Table, suspects: &[Suspect]) -> String {
+    let any: Vec<&str> = suspects.iter().map(|of| of.is_odd.as_str()).collect();
     let any = if any.is_empty() { "false".to_owned() } else { any.join(" OR ") };
-    let cell = |Suspect { column, condition }: &Suspect<'_>| {
-        format!("CASE WHEN {condition} THEN {{'in_column': '{0}', 'value': {0}::VARCHAR}} END", column.name)
+    format!("SELECT * FROM raw_{} WHERE ({any}) AND {}", table.name(), is_read(table))
+}
+
+/// One row for each odd value of them.
+fn odd_values(table: Table, suspects: &[Suspect]) -> String {
+    let cell = |Suspect { column, is_impossible, is_odd }: &Suspect| {
+        format!(
+            "CASE WHEN {is_odd} THEN {{'name': '{column}', 'text': {column}::VARCHAR, 'is_impossible': {is_impossible}}} END"
+        )
     };
     let cells: Vec<String> = suspects.iter().map(cell).collect();
-    let cells = if cells.is_empty() { "NULL::STRUCT(in_column VARCHAR, \"value\" VARCHAR)".to_owned() } else { cells.join(", ") };
-    let (date, Entity { player, team }) = (table.schema().partition_column(), entity(table));
+    let Entity { player, team } = entity(table);
     format!(
-        "SELECT '{name}' AS in_table, game_date, player_lookup, team_abbr, cell.in_column AS in_column, \
-             concat_ws(' ', '{name}', entity, concat(cell.in_column, ' = ', cell.value)) AS example \
-         FROM (SELECT {date} AS game_date, {player} AS player_lookup, {team} AS team_abbr, {row} AS entity, unnest([{cells}]) AS cell \
-             FROM raw_{name} WHERE ({any}) AND {read}) WHERE cell IS NOT NULL",
+        "SELECT '{name}' AS in_table, game_date, player_lookup, team_abbr, cell.name, cell.is_impossible, \
+             concat_ws(' ', '{name}', entity, concat(cell.name, ' = ', cell.text)) AS example \
+         FROM (SELECT {date} AS game_date, {player} AS player_lookup, {team} AS team_abbr, {row} AS entity, \
+                 unnest([{cells}]) AS cell \
+             FROM ({rows})) WHERE cell IS NOT NULL",
+        name = table.name(),
+        date = table.schema().partition_column(),
         row = row_name(table),
-        read = is_read(table),
+        cells = cells.join(", "),
+        rows = suspect_rows(table, suspects),
     )
 }
 
-/// One row for each date of a key that a table has more than once, with whether its rows differ in a column that is read.
-fn repeated(table: Table) -> String {
-    let name = table.name();
+/// Keys that a table has more than once.
+fn repeated_keys(table: Table) -> String {
+    format!("SELECT {keys} FROM {} GROUP BY ALL HAVING count(*) > 1", source(table), keys = key(table).join(", "))
+}
+
+/// One row for each date of such a key, with whether its rows differ in a column that is read. When a row was processed
+/// is no content.
+fn repeated_rows(table: Table) -> String {
+    let (name, schema) = (table.name(), table.schema());
     let keys = key(table).join(", ");
-    let differs = |column: &String| {
-        format!("CASE WHEN count(DISTINCT {column}) > 1 OR count({column}) NOT IN (0, count(*)) THEN '{column}' END")
+    let is_content = |column: &&&Column| column.ty != ColumnType::Timestamp;
+    let read: Vec<&Column> = schema.columns().iter().filter(|column| schema.is_needed(&column.name)).collect();
+    let differs = |Column { name, .. }: &&Column| {
+        format!("CASE WHEN count(DISTINCT {name}) > 1 OR count({name}) NOT IN (0, count(*)) THEN '{name}' END")
     };
-    let differing: Vec<String> = table.schema().columns_read().iter().map(differs).collect();
-    let entity = entity(table);
+    let differing: Vec<String> = read.iter().filter(is_content).map(differs).collect();
+    let Entity { player, team } = entity(table);
     format!(
-        "SELECT '{name}' AS in_table, unnest(dates) AS game_date, player AS player_lookup, team AS team_abbr, copies, \
+        "SELECT '{name}' AS in_table, unnest(dates) AS game_date, player AS player_lookup, team AS team_abbr, \
              differing <> '' AS differs, \
              concat_ws(' ', '{name}', entity, CASE WHEN differing <> '' THEN concat('(', differing, ')') END) AS example \
          FROM (SELECT list(DISTINCT {date}) AS dates, min({player}) AS player, min({team}) AS team, min({row}) AS entity, \
-                 count(*) AS copies, concat_ws(', ', {differing}) AS differing \
-             FROM {source} SEMI JOIN (SELECT {keys} FROM {source} GROUP BY ALL HAVING count(*) > 1) USING ({keys}) GROUP BY {keys})",
-        date = table.schema().partition_column(),
-        player = entity.player,
-        team = entity.team,
+                 concat_ws(', ', {differing}) AS differing \
+             FROM {source} SEMI JOIN ({repeated}) USING ({keys}) GROUP BY {keys})",
+        date = schema.partition_column(),
         row = row_name(table),
         differing = differing.join(", "),
         source = source(table),
+        repeated = repeated_keys(table),
     )
 }
 

@@ -220,7 +220,7 @@ fn guarded(table: Table, column: &Column) -> String {
     match column.ty {
         _ if column.repeated => name.clone(),
         T::Int64 | T::Float64 => format!("CASE WHEN {name} BETWEEN -{greatest} AND {greatest} THEN {name} END AS {name}"),
-        T::Timestamp => format!("CASE WHEN {name} {} THEN {name} END AS {name}", moments()),
+        T::Timestamp => format!("CASE WHEN {name} {MOMENTS} THEN {name} END AS {name}"),
         _ => name.clone(),
     }
 }
@@ -229,10 +229,9 @@ fn guarded(table: Table, column: &Column) -> String {
 const GREATEST: u64 = 1_000_000;
 const GREATEST_UNREAD: u64 = 1_000_000_000_000_000;
 
-/// `BETWEEN` the first and the last moment that can be in a row.
-pub fn moments() -> &'static str {
-    "BETWEEN TIMESTAMPTZ '1946-01-01 00:00:00+00' AND TIMESTAMPTZ '2100-12-31 23:59:59+00'"
-}
+/// The moments that BigQuery can hold.
+const MOMENTS: &str =
+    "BETWEEN TIMESTAMPTZ '0001-01-01 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'";
 
 /// The condition that a row is of the 30 teams, or of an opponent that is not known; `None` where rows name no team.
 pub fn of_known_teams(table: Table) -> Option<String> {

@@ -122,7 +122,7 @@ fn a_date_whose_games_vanish_leaves_store_and_target() {
     let published = desk.files("published");
     without_day(Table::Schedule);
     let outcome = run();
-    let told = "rows but no final game in the schedule, so neither computed nor published now: 1 date, 2023-12-05";
+    let told = "rows but no final game in the schedule that counts, so neither computed nor published now: 1 date, 2023-12-05";
     assert!(outcome.code == 3 && outcome.stderr.contains(told), "{}: {}", outcome.code, outcome.stderr);
     assert!(published == desk.files("published"));
     for table in [Table::PlayerGameSummary, Table::TeamDefenseGameSummary, Table::UpcomingPlayerGameContext] {

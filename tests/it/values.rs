@@ -3,7 +3,7 @@
 use putback::catalog::{Column, ColumnType, Table};
 
 use crate::fixture::{Desk, RANGE};
-use crate::incidents::{edit, run, seeded};
+use crate::incidents::{run, seeded};
 use crate::published;
 
 /// From this day on, rows are made impossible.
@@ -36,6 +36,16 @@ fn impossible(column: &Column) -> Vec<String> {
     }
 }
 
+fn sql_type(ty: ColumnType) -> String {
+    match ty {
+        ColumnType::Int64 => "BIGINT".to_owned(),
+        ColumnType::Float64 => "DOUBLE".to_owned(),
+        ColumnType::Numeric { precision, scale } => format!("DECIMAL({precision}, {scale})"),
+        ColumnType::Timestamp => "TIMESTAMPTZ".to_owned(),
+        other => panic!("{other} is no number"),
+    }
+}
+
 /// Columns that are read, with the values that are to be put into them.
 fn columns(table: Table) -> Vec<(&'static Column, Vec<String>)> {
     let schema = table.schema();
@@ -47,7 +57,7 @@ fn columns(table: Table) -> Vec<(&'static Column, Vec<String>)> {
 fn scattered(table: Table, columns: &[(&Column, Vec<String>)]) -> String {
     let mut place = 0;
     let mut replaced = Vec::new();
-    for (Column { name, .. }, values) in columns {
+    for (Column { name, ty, .. }, values) in columns {
         let cases: Vec<String> = values
             .iter()
             .map(|value| {
@@ -55,7 +65,7 @@ fn scattered(table: Table, columns: &[(&Column, Vec<String>)]) -> String {
                 format!("WHEN {place} THEN {value}")
             })
             .collect();
-        replaced.push(format!("CASE place {} ELSE {name} END AS {name}", cases.join(" ")));
+        replaced.push(format!("(CASE place {} ELSE {name} END)::{} AS {name}", cases.join(" "), sql_type(*ty)));
     }
     let (name, keys) = (table.name(), table.schema().key_columns().join(", "));
     let is_asked = match table {

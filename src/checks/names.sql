@@ -6,14 +6,6 @@ CREATE VIEW asked_lines AS
 SELECT game_date, player_lookup FROM bettingpros_player_points_props WHERE is_active AND bet_side = 'over' AND points_line IS NOT NULL;
 CREATE VIEW expected_players AS
 SELECT game_date, player_lookup FROM player_game_summary UNION ALL SELECT game_date, player_lookup FROM upcoming_player_game_context;
--- Lines of each date with whether their player is to play on it or was on the day before.
-CREATE TABLE line_names AS
-SELECT game_date, player_lookup,
-    (game_date, player_lookup) IN (SELECT (game_date, player_lookup) FROM expected_players SEMI JOIN asked_lines USING (game_date, player_lookup)) AS is_of_date,
-    (game_date - 1, player_lookup) IN (SELECT (game_date, player_lookup) FROM expected_players
-        SEMI JOIN (SELECT game_date - 1 AS game_date, player_lookup FROM asked_lines) USING (game_date, player_lookup)) AS is_of_day_before
-FROM (SELECT DISTINCT game_date, player_lookup FROM asked_lines
-    SEMI JOIN (SELECT game_date FROM plan UNION SELECT game_date + 1 FROM plan) AS days USING (game_date));
 -- Names that differ in accents, case, signs or suffixes only.
 CREATE TABLE spellings AS
 WITH names AS (
@@ -22,6 +14,15 @@ WITH names AS (
 )
 SELECT one.player_lookup AS player_lookup, other.player_lookup AS spelling FROM names AS one JOIN names AS other USING (folded)
 WHERE one.player_lookup <> other.player_lookup;
+-- Lines of each date with whether their player is to play on it or was on the day before.
+CREATE TABLE line_names AS
+SELECT game_date, player_lookup,
+    (game_date, player_lookup) IN (SELECT (game_date, player_lookup) FROM expected_players SEMI JOIN asked_lines USING (game_date, player_lookup)
+        UNION ALL SELECT (game_date, spelling) FROM expected_players JOIN spellings USING (player_lookup)) AS is_of_date,
+    (game_date - 1, player_lookup) IN (SELECT (game_date, player_lookup) FROM expected_players
+        SEMI JOIN (SELECT game_date - 1 AS game_date, player_lookup FROM asked_lines) USING (game_date, player_lookup)) AS is_of_day_before
+FROM (SELECT DISTINCT game_date, player_lookup FROM asked_lines
+    SEMI JOIN (SELECT game_date FROM plan UNION SELECT game_date + 1 FROM plan) AS days USING (game_date));
 -- Players whose game has another spelling of the name than a context or line of the date.
 CREATE VIEW spelt_otherwise AS
 WITH players AS (SELECT DISTINCT game_date, player_lookup FROM player_game_summary SEMI JOIN spellings USING (player_lookup) SEMI JOIN scope USING (game_date)),

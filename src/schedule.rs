@@ -71,7 +71,9 @@ impl Schedule {
                 is_playoffs: flag("is_playoffs", row),
                 is_all_star: flag("is_all_star", row),
             };
-            if flags.is_regular_season && let Some(season) = int("season_year", row).and_then(Season::of_column) {
+            if flags.is_regular_season
+                && let Some(season) = int("season_year", row).and_then(Season::of_column)
+            {
                 self.note_regular_game(season, date);
             }
             if kind.is_some_and(|kind| !kind.agrees_with(flags)) {

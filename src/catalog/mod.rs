@@ -185,7 +185,7 @@ impl FromStr for Table {
         Self::ALL
             .into_iter()
             .find(|table| table.full_name() == text || table.name() == text)
-            .ok_or_else(|| Error::new(ErrorKind::Usage, format!("{text:?} is not a table putback knows")))
+            .ok_or_else(|| Error::new(ErrorKind::Usage, format!("{text:?} is not a table of putback")))
     }
 }
 
@@ -203,7 +203,9 @@ mod tests {
                 let is_number =
                     matches!(column.ty, ColumnType::Int64 | ColumnType::Float64 | ColumnType::Numeric { .. });
                 // Greater ones are not kept from formulas.
-                assert!(!matches!(column.ty, ColumnType::Numeric { precision, scale } if precision.cast_signed() - scale > 6));
+                assert!(
+                    !matches!(column.ty, ColumnType::Numeric { precision, scale } if precision.cast_signed() - scale > 6)
+                );
                 assert_eq!(is_number, bounded.contains(&name.as_str()), "{table}.{name}");
             }
             for (column, possible, usual) in schema.bounds() {

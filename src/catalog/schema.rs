@@ -156,6 +156,11 @@ impl TableSchema {
         self.roles.needs(column)
     }
 
+    /// Days after which the warehouse itself removes rows of this table; `None`: it keeps them.
+    pub fn purged_after_days(&self) -> Option<u64> {
+        self.roles.purged_after_days
+    }
+
     pub fn arrow(&self) -> &SchemaRef {
         &self.arrow
     }
@@ -201,6 +206,7 @@ struct Roles {
     bounds: BTreeMap<String, Bounds>,
     #[serde(default)]
     usual: BTreeMap<String, Bounds>,
+    purged_after_days: Option<u64>,
 }
 
 impl Roles {

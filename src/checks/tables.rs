@@ -1,4 +1,4 @@
-//! What the queries of the catalogue read (`data/checks/README.md`).
+//! Tables that the queries of the catalogue read (`data/checks/README.md`).
 
 use chrono::{Days, NaiveDate};
 
@@ -60,7 +60,9 @@ fn view_tables(
             None => Ok(Vec::new()),
         }
     };
-    let view = |table: Table, range: DateRange| session.view_whole(table, &files_of(table, range)?, range);
+    let view = |table: Table, range: DateRange| {
+        session.view_whole_without(table, &files_of(table, range)?, range, &phase4.vanished_dates(table))
+    };
     // Rows on days without games belong to the range as well.
     let last = request.ranges.span().map_or(last, |span| last.max(span.to));
     let older = DateRange { from: OLDER.first_day(first), to: last };
@@ -76,7 +78,7 @@ fn view_tables(
         };
         view(table, DateRange { from, to: last })?;
         if table.role() != Role::Output {
-            session.view_raw(table, &files_of(table, older)?, older)?;
+            session.view_raw(table, &files_of(table, older)?, older, &phase4.vanished_dates(table))?;
         }
     }
     let teams = TEAMS.map(|team| format!("('{team}')")).join(", ");
@@ -120,7 +122,11 @@ fn set_state(
                 Some(record) => {
                     let reason = DateState::family(record.state.reason().unwrap_or_default());
                     let reason = reason.replace(&date.to_string(), "the date").replace('\'', "''");
-                    (record.state.name(), reason, record.rows, record.fewer_rows)
+                    match record.state {
+                        // Its rows are those of before, and none of the date's results.
+                        DateState::Vanished { .. } => ("empty", reason, 0, record.rows),
+                        _ => (record.state.name(), reason, record.rows, record.fewer_rows),
+                    }
                 }
             };
             let is_stale = stale.get(&id).is_some_and(|dates| dates.contains(&date));

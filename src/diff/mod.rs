@@ -1,4 +1,4 @@
-//! Two versions of the outputs, compared to the cell.
+//! Compares two versions of the outputs, to the cell.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! An in-memory DuckDB session: Parquet and Arrow in, Arrow out.
 //!
-//! Nothing durable lives here; a session is built from the store's files and thrown away.
+//! Nothing here is durable: a session is built from the store's files and discarded.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -78,22 +78,35 @@ impl Session {
     }
 
     /// Makes the files of an output readable under the table's name, with the columns that processors
-    /// read.
-    pub fn view_output(&self, table: Table, files: &[PathBuf]) -> Result<()> {
-        self.view(table, files, "true")
+    /// read, but for the rows of some dates.
+    pub fn view_output(&self, table: Table, files: &[PathBuf], left_out: &[NaiveDate]) -> Result<()> {
+        self.view(table, files, &not_on(table, left_out))
     }
 
     /// Makes every column and row of a table in `range` readable under its name.
     pub fn view_whole(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
+        self.view_whole_without(table, files, range, &[])
+    }
+
+    /// [`Session::view_whole`] without the rows of some dates.
+    pub fn view_whole_without(
+        &self,
+        table: Table,
+        files: &[PathBuf],
+        range: DateRange,
+        left_out: &[NaiveDate],
+    ) -> Result<()> {
         let date = table.schema().partition_column();
-        let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to);
+        let others = not_on(table, left_out);
+        let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}' AND {others}", range.from, range.to);
         self.view_columns(table, files, &condition, table.schema().columns().iter().collect())
     }
 
-    /// As [`Session::view_whole`], under the name `raw_` with the table's, and with every value as the file has it.
-    pub fn view_raw(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
+    /// [`Session::view_whole_without`] under the name `raw_` with the table's, and with every value as the file has it.
+    pub fn view_raw(&self, table: Table, files: &[PathBuf], range: DateRange, left_out: &[NaiveDate]) -> Result<()> {
         let date = table.schema().partition_column();
-        let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to);
+        let others = not_on(table, left_out);
+        let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}' AND {others}", range.from, range.to);
         let columns: Vec<&Column> = table.schema().columns().iter().collect();
         let rows = rows_of(files, &condition, &columns, |column| column.name.clone());
         Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW raw_{} AS SELECT {rows}", table.name()))?)
@@ -191,6 +204,15 @@ impl Rows<'_> {
     }
 }
 
+/// A condition that holds on all dates but these.
+fn not_on(table: Table, dates: &[NaiveDate]) -> String {
+    if dates.is_empty() {
+        return "true".to_owned();
+    }
+    let dates: Vec<String> = dates.iter().map(|date| format!("DATE '{date}'")).collect();
+    format!("{} NOT IN ({})", table.schema().partition_column(), dates.join(", "))
+}
+
 /// Key, partition and everything a processor reads, in the order of the schema.
 fn needed_columns(table: Table) -> Vec<&'static Column> {
     let schema = table.schema();
@@ -219,7 +241,9 @@ fn guarded(table: Table, column: &Column) -> String {
     let greatest = if table.schema().has_bounds(name) { GREATEST } else { GREATEST_UNREAD };
     match column.ty {
         _ if column.repeated => name.clone(),
-        T::Int64 | T::Float64 => format!("CASE WHEN {name} BETWEEN -{greatest} AND {greatest} THEN {name} END AS {name}"),
+        T::Int64 | T::Float64 => {
+            format!("CASE WHEN {name} BETWEEN -{greatest} AND {greatest} THEN {name} END AS {name}")
+        }
         T::Timestamp => format!("CASE WHEN {name} {MOMENTS} THEN {name} END AS {name}"),
         _ => name.clone(),
     }
@@ -230,8 +254,7 @@ const GREATEST: u64 = 1_000_000;
 const GREATEST_UNREAD: u64 = 1_000_000_000_000_000;
 
 /// The moments that BigQuery can hold.
-const MOMENTS: &str =
-    "BETWEEN TIMESTAMPTZ '0001-01-01 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'";
+const MOMENTS: &str = "BETWEEN TIMESTAMPTZ '0001-01-01 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'";
 
 /// The condition that a row is of the 30 teams, or of an opponent that is not known; `None` where rows name no team.
 pub fn of_known_teams(table: Table) -> Option<String> {

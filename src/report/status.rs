@@ -1,4 +1,4 @@
-//! Per year and processor: how its dates stand (`orchestration.md` §10.3).
+//! The state of dates, per year and processor (`orchestration.md` §10.3).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{FailureShare, Seen, Validations, failure_shares};
 use crate::calendar::{DateRanges, Month, SeasonCalendar};
+use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::processors::ProcessorId;
 use crate::schedule::Schedule;
 use crate::store::{DateState, Phase4Manifest};
@@ -41,6 +42,9 @@ pub struct StatusReport {
     /// Days with a final game whose id contradicts its flags in the schedule, with the ids of such games.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub contradictions: BTreeMap<NaiveDate, BTreeSet<String>>,
+    /// Rows by table on dates that vanished upstream: they stay until somebody decides.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub vanished: BTreeMap<String, BTreeMap<NaiveDate, u64>>,
     /// One per calendar year (`orchestration.md` §9); none where only counts were asked for.
     pub verdicts: Vec<Verdict>,
     /// Dates that fail checks of severity error, with the checks.
@@ -65,6 +69,10 @@ pub struct Evidence<'a> {
     pub unscheduled: BTreeSet<NaiveDate>,
     /// Final games of the ranges whose id contradicts their flags in the schedule, by date.
     pub contradictions: BTreeMap<NaiveDate, BTreeSet<String>>,
+    /// Rows of the store on dates that vanished, and what was decided of them.
+    pub vanished: RowsByDate,
+    pub accepted: &'a AcceptedVanished,
+    pub ranges: &'a DateRanges,
     /// Months of outputs whose file is not the recorded one.
     pub damaged: BTreeSet<(ProcessorId, Month)>,
     pub calendar: &'a SeasonCalendar,
@@ -166,11 +174,13 @@ impl StatusReport {
         report.leave_out_impossible(&evidence);
         report.take_validations(manifest, dates, &evidence);
         let scheduled = evidence.schedule.game_dates(&DateRanges::everything());
-        let others: BTreeSet<NaiveDate> =
-            evidence.unscheduled.iter().chain(evidence.contradictions.keys()).copied().collect();
-        report.verdicts = years(dates, &others)
-            .map(|year| report.verdict(year, dates, &scheduled, &evidence))
-            .collect();
+        let vanished = evidence.accepted.open(&evidence.vanished, evidence.ranges);
+        report.vanished = vanished.into_iter().map(|(table, dates)| (table.full_name().to_owned(), dates)).collect();
+        let others = evidence.unscheduled.iter().chain(report.vanished.values().flat_map(BTreeMap::keys));
+        let others = others.chain(evidence.contradictions.keys());
+        let others: BTreeSet<NaiveDate> = others.copied().collect();
+        report.verdicts =
+            years(dates, &others).map(|year| report.verdict(year, dates, &scheduled, &evidence)).collect();
         report.shares = failure_shares(manifest, dates, evidence.calendar);
         report.stale = evidence.stale;
         report.unscheduled = evidence.unscheduled;
@@ -204,7 +214,7 @@ impl StatusReport {
                 }
                 match &record.state {
                     DateState::Done => row.done += 1,
-                    DateState::Empty { rule } => {
+                    DateState::Empty { rule } | DateState::Vanished { rule } => {
                         row.empty += 1;
                         by_rule.entry((id, DateState::family(rule).to_owned())).or_default().push(date);
                     }
@@ -231,6 +241,7 @@ impl StatusReport {
             thresholds: Vec::new(),
             unscheduled: BTreeSet::new(),
             contradictions: BTreeMap::new(),
+            vanished: BTreeMap::new(),
             stale: BTreeMap::new(),
             game_dates: dates.to_vec(),
             rows,
@@ -293,7 +304,9 @@ impl StatusReport {
             add(format!("check {id} fails"), fails.map(|(date, _)| *date).collect());
         }
         add("not validated".to_owned(), self.not_validated.clone());
-        add("rows but no final game in the schedule that counts".to_owned(), evidence.unscheduled.clone());
+        add("has rows, but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
+        let vanished = self.vanished.values().flat_map(BTreeMap::keys).copied();
+        add("vanished upstream, rows stay".to_owned(), vanished.collect());
         add(CONTRADICTION.to_owned(), evidence.contradictions.keys().copied().collect());
         open
     }

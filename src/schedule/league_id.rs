@@ -105,7 +105,8 @@ mod tests {
         let regular = Flags { is_regular_season: true, ..Flags::default() };
         let playoffs = Flags { is_playoffs: true, ..Flags::default() };
         let agreeing = |flags: Flags| {
-            let kinds = [Kind::Preseason, Kind::RegularSeason, Kind::AllStar, Kind::Playoffs, Kind::PlayIn, Kind::CupFinal];
+            let kinds =
+                [Kind::Preseason, Kind::RegularSeason, Kind::AllStar, Kind::Playoffs, Kind::PlayIn, Kind::CupFinal];
             kinds.map(|kind| kind.agrees_with(flags))
         };
         assert_eq!(agreeing(regular), [false, true, false, false, false, false]);

@@ -1,4 +1,4 @@
-//! Where Phase 3 comes from and Phase 4 goes to.
+//! Warehouses: sources of Phase 3 and targets of Phase 4.
 
 pub mod bigquery;
 mod conform;
@@ -26,7 +26,7 @@ use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::upload::Target;
 
-/// A warehouse as the user names it.
+/// A warehouse, as users name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// `dir:PATH`: a folder of Parquet.
@@ -119,7 +119,7 @@ pub trait Source: Sync {
         Ok(None)
     }
 
-    /// What the user should know of the reading so far, said once.
+    /// Notes for the user since the last call.
     fn take_notes(&self) -> Vec<String> {
         Vec::new()
     }

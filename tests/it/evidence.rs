@@ -29,7 +29,9 @@ fn games_without_minutes_are_held_back_although_the_date_has_some() {
     for value in ["0", "NULL"] {
         let desk = seeded(
             GAMES,
-            &format!("SELECT * REPLACE (CASE WHEN game_id IN {FOUR_GAMES} THEN {value} ELSE minutes_played END::DECIMAL(5,1) AS minutes_played) FROM player_game_summary"),
+            &format!(
+                "SELECT * REPLACE (CASE WHEN game_id IN {FOUR_GAMES} THEN {value} ELSE minutes_played END::DECIMAL(5,1) AS minutes_played) FROM player_game_summary"
+            ),
         );
         assert_held_back(&desk, "I9t", "2023-12-01");
         assert!(published::dates(&desk).contains("2023-11-30"));
@@ -60,7 +62,9 @@ fn lines_of_names_that_do_not_play_are_a_warning() {
     let some = "player_lookup IN (SELECT player_lookup FROM bettingpros_player_points_props WHERE game_date = DATE '2023-12-01' GROUP BY ALL ORDER BY player_lookup LIMIT 40)";
     let desk = seeded(
         LINES,
-        &format!("SELECT * REPLACE (CASE WHEN game_date = DATE '2023-12-01' AND {some} THEN concat('x', player_lookup) ELSE player_lookup END AS player_lookup) FROM bettingpros_player_points_props"),
+        &format!(
+            "SELECT * REPLACE (CASE WHEN game_date = DATE '2023-12-01' AND {some} THEN concat('x', player_lookup) ELSE player_lookup END AS player_lookup) FROM bettingpros_player_points_props"
+        ),
     );
     let done = run(&desk);
     assert_eq!(done.code, 0, "{}", done.stderr);
@@ -90,18 +94,27 @@ fn a_single_name_that_is_spelt_otherwise_is_a_warning() {
     let first = "(SELECT min(player_lookup) FROM upcoming_player_game_context WHERE game_date = DATE '2023-12-01')";
     let desk = seeded(
         Table::UpcomingPlayerGameContext,
-        &format!("SELECT * REPLACE (CASE WHEN game_date = DATE '2023-12-01' AND player_lookup = {first} THEN concat(player_lookup, 'jr') ELSE player_lookup END AS player_lookup) FROM upcoming_player_game_context"),
+        &format!(
+            "SELECT * REPLACE (CASE WHEN game_date = DATE '2023-12-01' AND player_lookup = {first} THEN concat(player_lookup, 'jr') ELSE player_lookup END AS player_lookup) FROM upcoming_player_game_context"
+        ),
     );
     let done = run(&desk);
     assert_eq!(done.code, 0, "{}", done.stderr);
     let check = desk.run(&["check"], &RANGE).stdout;
-    assert!(check.contains("warning I35:\n  2023-12-01: 1: player_lookup aldodunara is aldodunarajr in upcoming_player_game_context"), "{check}");
+    assert!(
+        check.contains(
+            "warning I35:\n  2023-12-01: 1: player_lookup aldodunara is aldodunarajr in upcoming_player_game_context"
+        ),
+        "{check}"
+    );
 }
 
 /// `BRK` for `BKN` in one table or in all of them: windows lack the games, and league averages the team.
 #[test]
 fn codes_of_other_sources_are_held_back() {
-    let alias = |column: &str| format!("CASE {column} WHEN 'BKN' THEN 'BRK' WHEN 'CHA' THEN 'CHO' ELSE {column} END AS {column}");
+    let alias = |column: &str| {
+        format!("CASE {column} WHEN 'BKN' THEN 'BRK' WHEN 'CHA' THEN 'CHO' ELSE {column} END AS {column}")
+    };
     let all: [(Table, &[&str]); 6] = [
         (GAMES, &["team_abbr", "opponent_team_abbr"]),
         (DEFENSE, &["defending_team_abbr", "opponent_team_abbr"]),

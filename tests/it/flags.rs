@@ -54,7 +54,11 @@ fn a_game_whose_id_contradicts_its_flags_makes_the_year_partial() {
         );
         let done = desk.run(&["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE);
         assert_eq!(done.code, 3, "{id} {flags}: {}{}", done.stdout, done.stderr);
-        assert!(done.stderr.contains("note: game ids contradict the flags of the schedule: 1 date, 2023-12-01: 1 game"), "{}", done.stderr);
+        assert!(
+            done.stderr.contains("note: game ids contradict the flags of the schedule: 1 date, 2023-12-01: 1 game"),
+            "{}",
+            done.stderr
+        );
         let verdict = verdict(&desk);
         assert!(verdict.contains("2023, 32 of 46 game dates: partial"), "{verdict}");
         assert!(verdict.contains("game ids contradict the flags of the schedule on 1 date: 2023-12-01"), "{verdict}");
@@ -71,7 +75,7 @@ fn a_day_with_rows_and_no_counted_game_makes_the_year_partial() {
         edit(&desk, SCHEDULE, &on_december_1(SCHEDULE, "game_id", id));
         let done = desk.run(&["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE);
         assert_eq!(done.code, 3, "{id}: {}{}", done.stdout, done.stderr);
-        let told = "rows but no final game in the schedule that counts";
+        let told = "has rows, but no final game in the schedule";
         assert!(done.stderr.contains(told) && verdict(&desk).contains(told), "{id}: {}", done.stderr);
     }
 }

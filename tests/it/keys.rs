@@ -20,7 +20,12 @@ fn repeated(table: Table, key: &str, change: &str) -> Desk {
 /// Every input with a key, an order of it, a change that makes no difference, and one that does.
 const INPUTS: [(Table, &str, &str, &str); 6] = [
     (Table::PlayerGameSummary, "player_lookup", "points AS points", "points + 1 AS points"),
-    (Table::TeamDefenseGameSummary, "defending_team_abbr", "points_allowed AS points_allowed", "opp_paint_makes + 1 AS opp_paint_makes"),
+    (
+        Table::TeamDefenseGameSummary,
+        "defending_team_abbr",
+        "points_allowed AS points_allowed",
+        "opp_paint_makes + 1 AS opp_paint_makes",
+    ),
     (Table::TeamOffenseGameSummary, "team_abbr", "pace AS pace", "(pace + 1)::DECIMAL(5,1) AS pace"),
     (Table::UpcomingPlayerGameContext, "player_lookup", "days_rest AS days_rest", "3 AS days_rest, 40 AS player_age"),
     (Table::UpcomingTeamGameContext, "team_abbr", "game_total AS game_total", "199.5::DECIMAL(5,1) AS game_total"),
@@ -54,7 +59,11 @@ fn rows_of_a_key_that_differ_are_held_back() {
         assert_eq!(check.code, 4, "{table}: {}", check.stdout);
         let told = format!("error I6d:\n  2023-12-01: 2: {} ", table.name());
         assert!(check.stdout.contains(&told), "{table}: {}", check.stdout);
-        assert!(done.stderr.contains("preflight error: I6d rows that repeat a key are equal in all columns read"), "{table}: {}", done.stderr);
+        assert!(
+            done.stderr.contains("preflight error: I6d rows that repeat a key are equal in all columns read"),
+            "{table}: {}",
+            done.stderr
+        );
         assert_eq!(published::wrong(&desk), Vec::<String>::new(), "{table}");
         // Nothing that is stored rests on the offense.
         let held_back = table != Table::TeamOffenseGameSummary;
@@ -84,7 +93,10 @@ fn a_final_game_on_two_dates_is_held_back() {
     let told = "I6d rows that repeat a key are equal in all columns read: not so on 2 dates, 2023-12-01, 2023-12-03";
     assert!(done.stderr.contains(told), "{}", done.stderr);
     let dates = published::dates(&desk);
-    assert!(!dates.contains("2023-12-01") && !dates.contains("2023-12-03") && dates.contains("2023-12-02"), "{dates:?}");
+    assert!(
+        !dates.contains("2023-12-01") && !dates.contains("2023-12-03") && dates.contains("2023-12-02"),
+        "{dates:?}"
+    );
 }
 
 /// Two players of a team under one name, and two of different teams on different days.

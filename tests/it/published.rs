@@ -33,7 +33,8 @@ pub fn of(desk: &Desk) -> Rows {
     let mut rows = Rows::new();
     for (table, date, entity) in TABLES {
         let dir = desk.path("published").join(table.full_name());
-        let files: Vec<PathBuf> = std::fs::read_dir(dir).into_iter().flatten().map(|entry| entry.expect("an entry").path()).collect();
+        let files: Vec<PathBuf> =
+            std::fs::read_dir(dir).into_iter().flatten().map(|entry| entry.expect("an entry").path()).collect();
         session.view_whole(table, &files, always()).expect("a view");
         let sql = format!("SELECT {date}::VARCHAR, {entity}, data_hash FROM {}", table.name());
         let found = session.query(&sql).expect("rows");

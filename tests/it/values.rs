@@ -91,7 +91,10 @@ fn assert_sound(desk: &Desk, what: &str) {
         assert!(!done.stderr.contains(word), "{word}: {said}");
     }
     assert_eq!(published::wrong(desk), Vec::<String>::new(), "{said}");
-    assert!(published::dates(desk).contains("2023-12-04"), "a date that rests on nothing impossible is held back: {said}");
+    assert!(
+        published::dates(desk).contains("2023-12-04"),
+        "a date that rests on nothing impossible is held back: {said}"
+    );
     for command in [&["check"][..], &["validate"], &["status"]] {
         let said = desk.run(command, &RANGE);
         assert!(matches!(said.code, 0 | 4), "{what}: {command:?}: {}", said.stderr);
@@ -107,8 +110,10 @@ fn impossible_values_hold_back_what_rests_on_them() {
         let check = desk.run(&["check", "--format", "json"], &RANGE);
         assert_eq!(check.code, 4, "{table}: {}", check.stdout);
         let report: serde_json::Value = serde_json::from_str(&check.stdout).expect("JSON");
-        let found = report["results"].as_array().expect("checks").iter().find(|check| check["id"] == "I31").expect("I31");
-        let cases: u64 = found["findings"].as_array().expect("dates").iter().map(|of| of["count"].as_u64().expect("a count")).sum();
+        let found =
+            report["results"].as_array().expect("checks").iter().find(|check| check["id"] == "I31").expect("I31");
+        let cases: u64 =
+            found["findings"].as_array().expect("dates").iter().map(|of| of["count"].as_u64().expect("a count")).sum();
         assert_eq!(cases as usize, columns.iter().map(|(_, values)| values.len()).sum::<usize>(), "{table}: {found}");
     }
 }
@@ -175,11 +180,16 @@ fn impossible_attempts_are_told() {
         row("aldoingund", "1", "infinity"),
         row("aldoulvoviciii", "1", "9999-12-31 00:00:00+00"),
     ];
-    let rows = session.query(&format!("FROM reprocess_attempts UNION ALL BY NAME {}", rows.join(" UNION ALL BY NAME "))).expect("rows");
+    let rows = session
+        .query(&format!("FROM reprocess_attempts UNION ALL BY NAME {}", rows.join(" UNION ALL BY NAME ")))
+        .expect("rows");
     desk.put(attempts, &rows);
     let done = run(&desk);
     assert_eq!(done.code, 4, "{}", done.stderr);
     let check = desk.run(&["check"], &RANGE).stdout;
-    assert!(check.contains("error I31:\n  2023-12-05: 2: reprocess_attempts ml_feature_store_v2 aldodunara "), "{check}");
+    assert!(
+        check.contains("error I31:\n  2023-12-05: 2: reprocess_attempts ml_feature_store_v2 aldodunara "),
+        "{check}"
+    );
     assert!(published::dates(&desk).contains("2023-12-04") && !published::dates(&desk).contains("2023-12-05"));
 }

@@ -78,7 +78,7 @@ fn view_tables(
         };
         view(table, DateRange { from, to: last })?;
         if table.role() != Role::Output {
-            session.view_raw(table, &files_of(table, older)?, older, &phase4.vanished_dates(table))?;
+            session.view_raw(table, &files_of(table, older)?, older)?;
         }
     }
     let teams = TEAMS.map(|team| format!("('{team}')")).join(", ");

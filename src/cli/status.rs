@@ -101,7 +101,7 @@ fn no_game_dates(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Res
     unscheduled.retain(|date| ranges.contains(*date));
     let error = |message: String| Error::new(ErrorKind::Upstream, message);
     Ok(match unscheduled.first() {
-        Some(date) => error(format!("{date} has rows, but no final game in the synced schedule that counts"))
+        Some(date) => error(format!("{date} has rows, but no final game in the synced schedule"))
             .hint("sync a schedule that has its games as final"),
         None => error(format!("the store {} has no game dates in the range", store.root().display()))
             .hint("run `putback sync` first, or name another --store or range"),

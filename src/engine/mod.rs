@@ -102,11 +102,10 @@ impl Session {
         self.view_columns(table, files, &condition, table.schema().columns().iter().collect())
     }
 
-    /// [`Session::view_whole_without`] under the name `raw_` with the table's, and with every value as the file has it.
-    pub fn view_raw(&self, table: Table, files: &[PathBuf], range: DateRange, left_out: &[NaiveDate]) -> Result<()> {
+    /// [`Session::view_whole`] under the name `raw_` with the table's, and with every value as the file has it.
+    pub fn view_raw(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
         let date = table.schema().partition_column();
-        let others = not_on(table, left_out);
-        let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}' AND {others}", range.from, range.to);
+        let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to);
         let columns: Vec<&Column> = table.schema().columns().iter().collect();
         let rows = rows_of(files, &condition, &columns, |column| column.name.clone());
         Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW raw_{} AS SELECT {rows}", table.name()))?)

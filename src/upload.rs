@@ -24,6 +24,8 @@ pub struct PublishSet<'a> {
     pub held_back: BTreeMap<ProcessorId, Vec<NaiveDate>>,
     /// Remove rows that the target holds on dates that have none here; otherwise they stay.
     pub removes_vanished: bool,
+    /// Write damaged months of the target again.
+    pub repairs: bool,
 }
 
 /// The dates of one table and month.
@@ -66,6 +68,8 @@ pub struct TableUpload {
     pub removed_rows: u64,
     /// Rows that stay in the target, by date: it holds them, and the store has none.
     pub vanished: BTreeMap<NaiveDate, u64>,
+    /// Dates that were published once, are none of the set, and hold something else now.
+    pub changed_by_others: BTreeSet<NaiveDate>,
 }
 
 /// What an upload would do.
@@ -146,7 +150,28 @@ impl<'a> PublishSet<'a> {
                 .hint("run `putback compute` for the range first"));
         }
         let parts = tokens.into_iter().map(|((table, month), dates)| MonthPart { table, month, dates }).collect();
-        Ok(Self { store, manifest, parts, held_back, removes_vanished: false })
+        Ok(Self { store, manifest, parts, held_back, removes_vanished: false, repairs: false })
+    }
+
+    /// Every settled date of a month that the store has, whatever the ranges are.
+    pub(crate) fn whole_month(&self, table: Table, month: Month) -> MonthPart {
+        let mut part = MonthPart { table, month, dates: BTreeMap::new() };
+        for (&id, records) in &self.manifest.processors {
+            let settled =
+                records.range(month.first_day()..=month.last_day()).filter(|(_, record)| record.state.is_settled());
+            for (&date, record) in settled {
+                match table {
+                    Table::PrecomputeFailures => {
+                        part.dates.entry(date).or_default().add(id, &record.failures_hash);
+                    }
+                    _ if id.output() == table => {
+                        part.dates.insert(date, DateToken::rows(id, record.rows, &record.hash));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        part
     }
 
     /// Leaves dates out; the target keeps what it has of them.

@@ -224,10 +224,12 @@ fn watch(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer
     loop {
         let holder = WriteLock::holder(store)?;
         if is_terminal {
-            // Home, and everything below goes.
-            printer.line("\x1b[H\x1b[J");
+            printer.clear();
         }
         show(args, settings, store, printer)?;
+        if printer.is_lost() {
+            return Ok(ExitCode::Done);
+        }
         let Some(holder) = holder else {
             printer.note("no process is writing the store");
             return Ok(ExitCode::Done);
@@ -294,7 +296,9 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
     let unscheduled = report.unscheduled.iter();
     unscheduled.for_each(|date| printer.line(format!("{date} has rows, but no final game in the schedule")));
     for (table, dates) in &report.vanished {
-        let line = |(date, rows)| printer.line(format!("{date} vanished upstream: {rows} rows of {table} stay"));
+        let line = |(date, rows)| {
+            printer.line(format!("{date} vanished upstream or became empty: rows of {table} kept: {rows}"))
+        };
         dates.iter().for_each(line);
     }
     for (date, ids) in &report.contradictions {

@@ -45,6 +45,11 @@ pub struct SyncOptions {
 }
 
 impl SyncOptions {
+    /// Of a warehouse that the command itself made.
+    pub fn accepting_shorter() -> Self {
+        Self { accept_shorter: true }
+    }
+
     /// For the run's record.
     pub fn json(self) -> serde_json::Value {
         serde_json::json!({ "accept_shorter": self.accept_shorter })

@@ -61,6 +61,9 @@ pub struct UploadOptions {
     /// Remove rows of dates that vanished upstream or became empty, from target and store
     #[arg(long)]
     remove_vanished: bool,
+    /// Write month files of a target directory again that cannot be read
+    #[arg(long)]
+    repair: bool,
 }
 
 impl UploadOptions {
@@ -68,6 +71,7 @@ impl UploadOptions {
     pub fn json(&self) -> serde_json::Value {
         serde_json::json!({
             "accept": self.accept, "include_recent": self.include_recent, "remove_vanished": self.remove_vanished,
+            "repair": self.repair,
         })
     }
 
@@ -138,6 +142,10 @@ pub fn publishable(
     if options.remove_vanished && options.accepts_vanished() {
         return Err(Error::new(ErrorKind::Usage, "--remove-vanished and --accept vanished contradict each other")
             .hint("give one of the two"));
+    }
+    if options.repair && !matches!(settings.required_to()?, Location::Dir(_)) {
+        return Err(Error::new(ErrorKind::Usage, "--repair is for target directories")
+            .hint("leave it out: an upload into BigQuery compares by content"));
     }
     if options.include_recent || matches!(settings.required_to()?, Location::Dir(_)) {
         return Ok(ranges.clone());
@@ -211,6 +219,7 @@ fn select<'s>(
     let vanished = vanished::in_store(store, ranges)?;
     let mut set = PublishSet::collect(store, ranges, &vanished)?;
     set.removes_vanished = options.remove_vanished;
+    set.repairs = options.repair;
     let schedule = Schedule::load(store, &store.phase3()?)?;
     let mut stale: BTreeSet<NaiveDate> = stale_in(store, ranges)?.into_values().flatten().collect();
     // Nothing will be computed for a date that has no games any more.
@@ -312,10 +321,25 @@ pub fn publish(
     let decided = Decided { lock, ranges, options, target: target.name(), set: &set };
     held_back.vanished = decided.take_in(&report, vanished, recorder, printer)?;
     target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
+    say_changed_by_others(&report, &target.name(), printer);
     if report.is_nothing() {
         printer.note(nothing_to_publish(&set, &target.name()));
     }
     Ok((report, held_back, accounting))
+}
+
+/// Names dates that somebody else changed beside those that were published now.
+fn say_changed_by_others(report: &UploadReport, target: &str, printer: Printer) {
+    for (table, upload) in &report.tables {
+        if let (Some(first), Some(last)) = (upload.changed_by_others.first(), upload.changed_by_others.last()) {
+            let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
+            let count = counted(upload.changed_by_others.len(), "date");
+            printer.warn(format!(
+                "note: somebody else changed {table} in {target} on {count}, {span}; the rows stay as they are: \
+                 `putback diff` shows them, an upload of these dates replaces them"
+            ));
+        }
+    }
 }
 
 /// What is decided of dates that vanished.
@@ -424,6 +448,7 @@ pub fn json(report: &UploadReport) -> serde_json::Value {
             "rows": upload.rows,
             "removed_rows": upload.removed_rows,
             "vanished": upload.vanished,
+            "changed_by_others": upload.changed_by_others,
         })
     });
     serde_json::json!({ "tables": tables.collect::<Vec<_>>() })

@@ -7,14 +7,12 @@ use serde::Serialize;
 
 use super::{FailureShare, Seen, Validations, failure_shares};
 use crate::calendar::{DateRanges, Month, SeasonCalendar};
+use crate::checks::Catalogue;
 use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::processors::ProcessorId;
 use crate::schedule::Schedule;
 use crate::store::{DateState, Phase4Manifest};
 use crate::windows::WindowEnd;
-
-/// The check that a date is done.
-const NOT_DONE: &str = "A2";
 
 /// What is said of a day of the schedule.
 pub const CONTRADICTION: &str = "game ids contradict the flags of the schedule";
@@ -306,7 +304,7 @@ impl StatusReport {
         add("not validated".to_owned(), self.not_validated.clone());
         add("has rows, but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
         let vanished = self.vanished.values().flat_map(BTreeMap::keys).copied();
-        add("vanished upstream, rows stay".to_owned(), vanished.collect());
+        add("vanished upstream or became empty, rows kept".to_owned(), vanished.collect());
         add(CONTRADICTION.to_owned(), evidence.contradictions.keys().copied().collect());
         open
     }
@@ -320,7 +318,7 @@ impl StatusReport {
                 continue;
             };
             // A date that is not done says so itself.
-            let ids: BTreeSet<String> = ids.iter().filter(|id| *id != NOT_DONE).cloned().collect();
+            let ids: BTreeSet<String> = ids.iter().filter(|id| **id != *Catalogue::NOT_DONE).cloned().collect();
             if !ids.is_empty() {
                 self.failing.insert(date, ids);
             }

@@ -409,17 +409,20 @@ fn row_16_game_ids_are_reversed() {
 fn row_17_names_of_lines_have_suffixes() {
     let desk = seeded(LINES, &on_december_1(LINES, "player_lookup", "concat(player_lookup, 'jr')"));
     assert_snapshot!(story(&desk, &["I22n", "M21"]), @"
-    check: exit status 0
+    check: exit status 4
       info I22n:
         2023-11-14 to 2023-11-15 (2 dates): 6, on 2023-11-14: jarekeskstrom, kelanquillara, pennzellins
         2023-11-17 to 2023-11-26 (9 dates): 30, on 2023-11-22: dariothornquist, lazargareau, silaszellund
         2023-11-28 to 2023-12-10 (13 dates): 180, on 2023-12-01: aldodunarajr, aldoingundjr, aldoulvoviciiijr
         consequence: the line is not found: features 25 to 28 of MLFS are fallbacks for the player
-    run: exit status 0
-    validate: exit status 0
+    run: exit status 4
+      preflight error: I35e failed on 1 date, 2023-12-01; rule: less than 1 % of the players of a date have another spelling in contexts, and less than 5 % in lines; consequence: contexts or lines of the players are not found: PCF and MLFS use defaults
+      note: not published, because checks of severity error fail (I35e): 1 date, 2023-12-01; `putback validate` explains, `--accept I35e` publishes them all the same
+    validate: exit status 4
       info M21:
         2023-11-08 to 2023-11-13 (6 dates): 812, on 2023-11-10: no row has a line
-    2023, 32 of 46 game dates: complete
+    2023, 32 of 46 game dates: partial
+      check I35e fails on 1 date: 2023-12-01
     ");
 }
 
@@ -988,15 +991,17 @@ fn row_12_values_are_ten_times_too_high() {
         2023-12-01: 99: aldodunara 20231201_NYK_CHA, aldoingund 20231201_PHX_POR, aldowexara 20231201_DET_ATL
         consequence: windows use the value as it is; a date fails when an output does not fit its column
     run: exit status 4
+      preflight error: I31 failed on 1 date, 2023-12-01; rule: every number that is read is within the bounds of its column; consequence: the value is impossible: sums, averages and rates with it are wrong
       preflight error: I7e failed on 1 date, 2023-12-01; rule: points, minutes, assists and usage exceed 80, 65, 30 and 100 in at most 10 % of the active rows; consequence: the values have another unit or belong to another column: averages are wrong for every player
       preflight error: I5e failed on 1 date, 2023-12-01; rule: players score 70 to 130 % of their team's points, and within 2 of them for 50 % of the teams; consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
       preflight error: I5d failed on 1 date, 2023-12-01; rule: points allowed differ from the opponent's points by more than 2 in at most 50 % of the rows; consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
-      note: not published, because checks of severity error fail (I5d, I5e, I7e): 1 date, 2023-12-01; `putback validate` explains, `--accept I5d --accept I5e --accept I7e` publishes them all the same
+      note: not published, because checks of severity error fail (I31, I5d, I5e, I7e): 1 date, 2023-12-01; `putback validate` explains, `--accept I31 --accept I5d --accept I5e --accept I7e` publishes them all the same
     validate: exit status 4
       error I5e:
         2023-12-01: 18: ATL: 970 of 97, BOS: 1160 of 116, CHA: 1180 of 118
         consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
     2023, 32 of 46 game dates: partial
+      check I31 fails on 1 date: 2023-12-01
       check I5d fails on 1 date: 2023-12-01
       check I5e fails on 1 date: 2023-12-01
       check I7e fails on 1 date: 2023-12-01

@@ -297,7 +297,7 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
     unscheduled.for_each(|date| printer.line(format!("{date} has rows, but no final game in the schedule")));
     for (table, dates) in &report.vanished {
         let line = |(date, rows)| {
-            printer.line(format!("{date} vanished upstream or became empty: rows of {table} kept: {rows}"))
+            printer.line(format!("{date} vanished upstream or became empty: rows of {table} kept: {rows}"));
         };
         dates.iter().for_each(line);
     }

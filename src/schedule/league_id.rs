@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn sql_and_code_read_ids_alike() {
-        let settings = EngineSettings { threads: 1, memory_limit: None, temp_dir: std::env::temp_dir() };
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let settings = EngineSettings { threads: 1, memory_limit: None, temp_dir: dir.path().to_owned() };
         let session = Session::open(&settings).expect("a session");
         session.execute(SQL_MACRO).expect("a macro");
         for (id, _) in IDS.iter().chain(&[("123", None), ("0022300001.5", None)]) {

@@ -10,7 +10,7 @@ const GAMES: Table = Table::PlayerGameSummary;
 const DEFENSE: Table = Table::TeamDefenseGameSummary;
 const LINES: Table = Table::PlayerPointsProps;
 
-/// Runs, and asserts what is said of a check, how it ends, and that no published row is wrong.
+/// Runs, and asserts what is said of a check, and that the date is not published.
 fn assert_held_back(desk: &Desk, check: &str, held_back: &str) {
     let done = run(desk);
     assert_eq!(done.code, 4, "{}", done.stderr);

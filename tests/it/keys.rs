@@ -52,7 +52,9 @@ fn equal_rows_of_a_key_are_a_warning() {
 
 #[test]
 fn rows_of_a_key_that_differ_are_held_back() {
-    for (table, key, _, other) in INPUTS {
+    // Of the inputs that values rest on.
+    let of_lineage = [Table::TeamOffenseGameSummary, Table::UpcomingTeamGameContext];
+    for (table, key, _, other) in INPUTS.into_iter().filter(|(table, ..)| !of_lineage.contains(table)) {
         let desk = repeated(table, key, other);
         let done = run(&desk);
         let check = desk.run(&["check"], &RANGE);
@@ -62,12 +64,10 @@ fn rows_of_a_key_that_differ_are_held_back() {
         assert!(done.stderr.contains("preflight error: I6d failed on "), "{table}: {}", done.stderr);
         assert!(!published::dates(&desk).contains("2023-12-01"), "{table}: {}", done.stderr);
         assert!(published::dates(&desk).contains("2023-11-30"), "{table}: {}", done.stderr);
-        {
-            assert_eq!(done.code, 4, "{table}: {}", done.stderr);
-            let accepted = desk.run(&["upload", "-q", "--to", "dir:published", "--accept", "I6d"], &RANGE);
-            assert_eq!(accepted.code, 0, "{table}: {}", accepted.stderr);
-            assert!(published::dates(&desk).contains("2023-12-01"), "{table}");
-        }
+        assert_eq!(done.code, 4, "{table}: {}", done.stderr);
+        let accepted = desk.run(&["upload", "-q", "--to", "dir:published", "--accept", "I6d"], &RANGE);
+        assert_eq!(accepted.code, 0, "{table}: {}", accepted.stderr);
+        assert!(published::dates(&desk).contains("2023-12-01"), "{table}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Impossible values: no panic, no words of the database, no wrong row; what rests on them is held back.
+//! Impossible values: no panic, no words of the database, and their dates are held back.
 
 use putback::catalog::{Column, ColumnType, Table};
 

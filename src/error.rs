@@ -72,6 +72,13 @@ impl Error {
         self.kind
     }
 
+    /// Whether it is that nothing may be written there.
+    pub fn is_read_only(&self) -> bool {
+        use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        let cause = self.source.as_ref().and_then(|source| source.downcast_ref::<std::io::Error>());
+        cause.is_some_and(|cause| matches!(cause.kind(), PermissionDenied | ReadOnlyFilesystem))
+    }
+
     /// What the user can do about it; absent where nothing general can be said.
     pub fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()

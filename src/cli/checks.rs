@@ -142,9 +142,8 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Ph
         engine: settings.engine(),
     })?;
     if phase == Phase::Outputs {
-        let mut validations = Validations::load(store, &settings.catalogue);
-        validations.take_in(&report, &dates, &Seen::new(&phase3, &phase4));
-        validations.save(store)?;
+        let seen = (dates.as_slice(), Seen::new(&phase3, &phase4));
+        Validations::remember(store, &settings.catalogue, &report, seen)?;
     }
     Ok(report)
 }

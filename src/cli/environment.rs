@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Days, FixedOffset, NaiveDate, Utc};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Owner;
+use crate::store::{Owner, SpillDir, Store};
 use crate::warehouse::bigquery::{BigQuerySettings, Endpoint, RetryPolicy};
 
 /// Directory of the store.
@@ -41,6 +41,13 @@ pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 /// A variable that is set and not empty.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where processes spill: in the store, and in the directory for temporary files where there is no store or it cannot
+/// be written.
+pub fn spill_place(store: &Store) -> PathBuf {
+    let place = store.spill_place();
+    if store.root().is_dir() && SpillDir::create(&place).is_ok() { place } else { std::env::temp_dir() }
 }
 
 /// The settings file, if there is one.

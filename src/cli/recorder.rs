@@ -164,7 +164,16 @@ pub fn recorded(
     if !settings.store().root().is_dir() {
         return act(None);
     }
-    let recorder = Recorder::begin(settings, ranges, options, printer)?;
+    let recorder = match Recorder::begin(settings, ranges, options, printer) {
+        Err(error) if error.is_read_only() => {
+            printer.note(format!(
+                "note: {} is read-only: no record of this run is kept",
+                settings.store().root().display()
+            ));
+            return act(None);
+        }
+        begun => begun?,
+    };
     let outcome = act(Some(&recorder));
     recorder.end(outcome)
 }

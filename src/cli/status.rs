@@ -237,19 +237,8 @@ fn run_progress(store: &Store, holder: &Owner) -> Result<String> {
     })
 }
 
-/// A sync that commits at this moment has renamed files before its manifest: look again.
 fn load_schedule(store: &Store) -> Result<Schedule> {
-    const TRIES: u32 = 20;
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match Schedule::load(store, &store.phase3()?) {
-            Err(error) if error.kind() == ErrorKind::Corrupt && tries < TRIES => {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            result => return result,
-        }
-    }
+    Schedule::load(store, &store.phase3()?)
 }
 
 fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {

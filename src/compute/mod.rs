@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::processors::{self, Processor, ProcessorId, RunContext};
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::schedule::Schedule;
-use crate::store::{Phase3Manifest, Phase4Manifest, Store, WriteLock};
+use crate::store::{Layer, Phase3Manifest, Phase4Manifest, Publication, Store, WriteLock};
 
 /// Whether `player_daily_cache` is an input of MLFS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,8 +73,8 @@ pub struct ProcessorReport {
 }
 
 /// Computes every processor for every game date of the ranges that is not done under the present
-/// inputs and processor versions. TDZA and PSZA run side by side, then PCF, then MLFS; each of the
-/// three steps is one commit.
+/// inputs and processor versions. TDZA and PSZA run side by side, then PCF, then MLFS; all of it is one
+/// commit at the end.
 ///
 /// # Errors
 /// [`ErrorKind::Upstream`] when inputs were not pulled for the range and its look-back or the range
@@ -94,6 +94,7 @@ pub fn compute(lock: &WriteLock, request: &ComputeRequest, observer: &dyn Observ
         let step: Vec<ProcessorId> = step.iter().copied().filter(|id| request.processors.contains(id)).collect();
         report.processors.extend(run.step(&step)?);
     }
+    run.commit()?;
     Ok(report)
 }
 
@@ -174,6 +175,9 @@ struct Run<'a> {
     dates: Vec<NaiveDate>,
     observer: &'a dyn Observer,
     session: Option<Session>,
+    publication: Publication<'a>,
+    /// What was done and is to be told when it is committed.
+    done: Vec<(ProcessorId, ProcessorDone)>,
 }
 
 impl<'a> Run<'a> {
@@ -191,10 +195,12 @@ impl<'a> Run<'a> {
         let again = forgotten.into_iter().filter(|&date| schedule.has_games_on(date));
         let dates: BTreeSet<NaiveDate> = dates.iter().copied().chain(again).collect();
         let dates: Vec<NaiveDate> = dates.into_iter().collect();
-        Ok(Self { lock, request, phase3, phase4, calendar, dates, observer, session: None })
+        let publication = Publication::new(lock, Layer::Phase4);
+        let (session, done) = (None, Vec::new());
+        Ok(Self { lock, request, phase3, phase4, calendar, dates, observer, session, publication, done })
     }
 
-    /// Plans, runs and commits processors that do not depend on each other.
+    /// Plans and runs processors that do not depend on each other.
     fn step(&mut self, ids: &[ProcessorId]) -> Result<Vec<ProcessorReport>> {
         let plans = ids.iter().map(|&id| self.plan(processors::get(id))).collect::<Result<Vec<_>>>()?;
         let mut reports: Vec<ProcessorReport> = plans.iter().map(ProcessorPlan::report).collect();
@@ -206,7 +212,7 @@ impl<'a> Run<'a> {
         }
         self.prepare_session(&plans)?;
         let threads = self.request.engine.threads;
-        let mut writer = OutputWriter::new(self.lock, &mut self.phase4, self.request.context, threads);
+        let mut writer = OutputWriter::new(&self.publication, &mut self.phase4, self.request.context, threads);
         let scored = Scoring { plans: &plans, session: self.session.as_ref(), request: self.request, writer: &writer }
             .run(self.observer)?;
         let mut done = Vec::new();
@@ -216,10 +222,22 @@ impl<'a> Run<'a> {
             report.rows = processor.rows;
             done.push(processor);
         }
-        check_cancelled(self.observer)?;
-        writer.commit()?;
-        plans.iter().zip(done).for_each(|(plan, done)| self.announce(plan, done));
+        writer.finish()?;
+        self.done.extend(plans.iter().map(|plan| plan.id).zip(done));
         Ok(reports)
+    }
+
+    /// Commits what the steps did, and tells it.
+    fn commit(mut self) -> Result<()> {
+        if self.done.is_empty() {
+            return Ok(());
+        }
+        check_cancelled(self.observer)?;
+        self.publication.commit(&self.phase4)?;
+        for (processor, done) in std::mem::take(&mut self.done) {
+            announce(&self.phase4, processor, done, self.observer);
+        }
+        Ok(())
     }
 
     fn plan(&self, processor: &'static dyn Processor) -> Result<ProcessorPlan> {
@@ -270,21 +288,22 @@ impl<'a> Run<'a> {
             let Some(input) = self.phase3.tables.get(&table).filter(|_| table == Table::PlayerGameSummary) else {
                 continue;
             };
-            let months = input.files.keys().filter(|month| is_read(**month, range));
-            let files: Vec<_> = months.map(|&month| self.lock.store().month_file(table, month)).collect();
+            let months = input.files.iter().filter(|(month, _)| is_read(**month, range));
+            let file = |(&month, entry)| self.lock.store().stored_file(table, month, entry);
+            let files: Vec<_> = months.map(file).collect();
             session.view_input(table, &files, range)?;
         }
         Ok(())
     }
+}
 
-    fn announce(&self, plan: &ProcessorPlan, done: ProcessorDone) {
-        let (processor, total) = (plan.id, done.dates.len());
-        for (index, date) in done.dates.into_iter().enumerate() {
-            let record = self.phase4.record(processor, date).expect("committed before").clone();
-            self.observer.on(Event::DateFinished { processor, date, index: index + 1, total, record });
-        }
-        self.observer.on(Event::ProcessorFinished { processor });
+fn announce(phase4: &Phase4Manifest, processor: ProcessorId, done: ProcessorDone, observer: &dyn Observer) {
+    let total = done.dates.len();
+    for (index, date) in done.dates.into_iter().enumerate() {
+        let record = phase4.record(processor, date).expect("committed before").clone();
+        observer.on(Event::DateFinished { processor, date, index: index + 1, total, record });
     }
+    observer.on(Event::ProcessorFinished { processor });
 }
 
 /// A session in which every input is readable under its table's name, for the look-back of the first

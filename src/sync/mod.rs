@@ -100,14 +100,14 @@ pub fn plan_sync(source: &dyn Source, store: &Store, ranges: &DateRanges) -> Res
 pub fn sync(source: &dyn Source, lock: &WriteLock, ranges: &DateRanges, observer: &dyn Observer) -> Result<SyncReport> {
     let mut manifest = lock.store().phase3()?;
     let plans = plan(source, lock.store(), &manifest, ranges)?;
-    let mut publication = Publication::new(lock, Layer::Phase3);
+    let publication = Publication::new(lock, Layer::Phase3);
     let mut report = SyncReport::default();
     let total = plans.len();
     for (index, plan) in plans.into_iter().enumerate() {
         check_cancelled(observer)?;
         observer.on(Event::TableStarted { table: plan.table, index, total });
         let table =
-            Pull { source, store: lock.store(), publication: &mut publication, observer }.run(plan, &mut manifest)?;
+            Pull { source, store: lock.store(), publication: &publication, observer }.run(plan, &mut manifest)?;
         source.take_notes().into_iter().for_each(|note| observer.on(Event::Note(note)));
         observer.on(Event::TableFinished {
             table: table.table,

@@ -27,7 +27,7 @@ const NEVER_EMPTY: [Table; 3] = [Table::PlayerGameSummary, Table::TeamDefenseGam
 pub(super) struct Pull<'a, 'l> {
     pub source: &'a dyn Source,
     pub store: &'a Store,
-    pub publication: &'a mut Publication<'l>,
+    pub publication: &'a Publication<'l>,
     pub observer: &'a dyn Observer,
 }
 
@@ -55,10 +55,6 @@ impl Pull<'_, '_> {
                 self.replace_partitions(table, ranges, &expected, &mut input, &mut plan.report)?;
             }
         }
-        let gone: Vec<Month> = known.files.keys().filter(|month| !input.files.contains_key(month)).copied().collect();
-        for month in gone {
-            self.publication.stage(table, month, &no_rows(table))?;
-        }
         if input.files.is_empty() && NEVER_EMPTY.contains(&table) {
             return Err(self.empty_table(&plan));
         }
@@ -75,9 +71,6 @@ impl Pull<'_, '_> {
     fn forget(&mut self, plan: &mut Plan, manifest: &mut Phase3Manifest) -> Result<()> {
         if let Some(known) = manifest.tables.remove(&plan.table) {
             plan.report.vanished_dates = known.partitions.keys().copied().collect();
-            for &month in known.files.keys() {
-                self.publication.stage(plan.table, month, &no_rows(plan.table))?;
-            }
         }
         Ok(())
     }
@@ -117,8 +110,8 @@ impl Pull<'_, '_> {
             pulled += rows.num_rows();
             for month in months_of(&year) {
                 let mut batches = rows.take(month)?;
-                if input.files.contains_key(&month) {
-                    let stored = read_month_file(table, &self.store.month_file(table, month))?;
+                if let Some(entry) = input.files.get(&month) {
+                    let stored = read_month_file(table, &self.store.stored_file(table, month, entry))?;
                     batches.push(filter_record_batch(&stored, &outside(table, &stored, &year))?);
                 }
                 let batch = self.sorted(table, &batches, report)?;
@@ -142,7 +135,7 @@ impl Pull<'_, '_> {
     }
 
     fn read(&self, table: Table, selection: &Selection, report: &mut TableReport) -> Result<MonthRows> {
-        let mut months = MonthRows::new(&self.store.root().join("spill"));
+        let mut months = MonthRows::new(&self.store.spill_place());
         let foreign = &mut report.foreign_teams;
         self.source.read(table, selection, &mut |batch| {
             count_foreign_teams(table, &batch, foreign);
@@ -164,7 +157,7 @@ impl Pull<'_, '_> {
     fn store_month(&mut self, table: Table, month: Month, batch: RecordBatch, input: &mut InputTable) -> Result<()> {
         let days = hash_days(table, &batch);
         let is_same = input.files.get(&month).is_some_and(|entry| {
-            month_of(&input.partitions, month).eq(days.iter()) && entry.matches(&self.publication.path(table, month))
+            month_of(&input.partitions, month).eq(days.iter()) && self.store.intact_file(table, month, entry).is_some()
         });
         if is_same {
             return Ok(());
@@ -174,7 +167,7 @@ impl Pull<'_, '_> {
             input.partitions.remove(date);
         });
         input.partitions.extend(days);
-        match self.publication.stage(table, month, &batch)? {
+        match self.publication.write(&batch)? {
             Some(entry) => input.files.insert(month, entry),
             None => input.files.remove(&month),
         };
@@ -196,10 +189,6 @@ impl Pull<'_, '_> {
 struct Expected {
     rows: u64,
     bytes: u64,
-}
-
-fn no_rows(table: Table) -> RecordBatch {
-    RecordBatch::new_empty(table.schema().arrow().clone())
 }
 
 /// The ranges cut at the turn of the years.

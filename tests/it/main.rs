@@ -9,5 +9,6 @@ mod incidents;
 mod inspection;
 mod properties;
 mod publish;
+mod store;
 mod support;
 mod worked_examples;

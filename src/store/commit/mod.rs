@@ -131,7 +131,13 @@ impl Place {
     /// ours where a plain name is to be set; any error of the file system. After the commit point an
     /// error of the file system leaves the new state, whose plain names the next writer completes.
     pub fn commit<R: Record>(&self, old: &R, new: &R) -> Result<()> {
-        self.refuse_what_is_in_the_way(old, new)?;
+        let recorded = old.month_files().into_iter().map(|(table, month, _)| (table, month)).collect();
+        self.commit_over(&recorded, new)
+    }
+
+    /// As [`Place::commit`], where `recorded` are the months of the old record.
+    pub(super) fn commit_over<R: Record>(&self, recorded: &BTreeSet<(Table, Month)>, new: &R) -> Result<()> {
+        self.refuse_what_is_in_the_way(recorded, new)?;
         self.create_objects_dir()?;
         sync_dir(&self.objects_dir())?;
         replace_file(&self.record_path(), &record::encode(self.format, new))?;
@@ -177,9 +183,7 @@ impl Place {
         staged.iter().try_for_each(|path| remove_if_present(path))
     }
 
-    fn refuse_what_is_in_the_way<R: Record>(&self, old: &R, new: &R) -> Result<()> {
-        let recorded: BTreeSet<(Table, Month)> =
-            old.month_files().into_iter().map(|(table, month, _)| (table, month)).collect();
+    fn refuse_what_is_in_the_way<R: Record>(&self, recorded: &BTreeSet<(Table, Month)>, new: &R) -> Result<()> {
         for (table, month, entry) in new.month_files() {
             let is_recorded = self.ownership == Ownership::Sole && recorded.contains(&(table, month));
             let path = self.plain_path(table, month);

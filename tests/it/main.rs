@@ -4,6 +4,7 @@ mod bad_input;
 mod bench;
 mod commands;
 mod documents;
+mod faults;
 mod fixture;
 mod incidents;
 mod inspection;

@@ -24,7 +24,7 @@ use crate::processors::ProcessorId;
 use crate::store::Store;
 
 /// Until this day of a season, checks of small samples do not apply.
-const EARLY_DAYS: i64 = 42;
+pub const EARLY_DAYS: i64 = 42;
 
 /// What is checked.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use crate::catalog::Table;
 use crate::error::Result;
 use crate::processors::{Processor, ProcessorId};
 use crate::progress::{Event, Observer};
-use crate::store::{DateState, Phase4Manifest, Store};
+use crate::store::{DateState, FailureKind, Phase4Manifest, Store};
 
 /// One processor's share of a computation.
 #[derive(Debug)]
@@ -122,16 +122,16 @@ fn state_without_running(
         return Ok(Some(DateState::Skipped { reason }));
     }
     let blocked = processor.upstream().iter().find_map(|&upstream| match phase4.record(upstream, date) {
-        Some(record) if record.state.is_settled() => None,
+        Some(record) if record.state.lets_others_run() => None,
         Some(record) => match &record.state {
             // The root cause is told once, not once per level.
-            DateState::Failed { reason } if reason.starts_with("upstream ") => Some(reason.clone()),
-            DateState::Failed { reason } => Some(format!("upstream {upstream} failed: {reason}")),
+            DateState::Failed { reason, kind: FailureKind::Upstream } => Some(reason.clone()),
+            DateState::Failed { reason, .. } => Some(format!("upstream {upstream} failed: {reason}")),
             _ => Some(format!("upstream {upstream} was skipped")),
         },
         None => Some(format!("upstream {upstream} was not computed")),
     });
-    Ok(blocked.map(|reason| DateState::Failed { reason }))
+    Ok(blocked.map(|reason| DateState::Failed { reason, kind: FailureKind::Upstream }))
 }
 
 /// Drops the records of months whose files are not the recorded ones; returns their dates, which have

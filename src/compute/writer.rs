@@ -118,7 +118,7 @@ impl<'a> OutputWriter<'a> {
         };
         work.map_or(Ok(()), |work| work.score(&mut take))?;
         kept.values().try_for_each(|rows| file.write(rows))?;
-        debug_assert!(dates.iter().map(|date| date.date).eq(job.to_run.iter().copied()));
+        assert!(dates.iter().map(|date| date.date).eq(job.to_run.iter().copied()));
         Ok(MonthDone { file: file.finish()?, dates })
     }
 

@@ -17,6 +17,7 @@ mod files;
 pub(crate) mod lock;
 mod manifest;
 mod migrate;
+mod precision;
 pub(crate) mod publish;
 mod spill;
 
@@ -27,7 +28,8 @@ pub use content::{date_slices, partition_hash, sort_by_key};
 pub use files::{FileEntry, ParquetFile, read_columns, read_month_file, sha256_of_file, write_parquet};
 pub use lock::{Owner, WriteLock};
 pub use manifest::{
-    DateRecord, DateState, InputTable, Manifest, Partition, Phase3Manifest, Phase4Manifest, SourceVersion, TableFiles,
+    DateRecord, DateState, FailureKind, InputTable, Manifest, Partition, Phase3Manifest, Phase4Manifest, SourceVersion,
+    TableFiles,
 };
 pub use publish::{MonthFile, Publication};
 pub use spill::SpillDir;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A page of `docs/spec`, and the names by which code and documents refer to it.
 const PAGES: [(&str, &[&str]); 8] = [
@@ -57,6 +58,18 @@ fn every_rule_and_incident_that_a_check_names_exists() {
         }
     }
     assert!(unknown.is_empty(), "{}", unknown.join("\n"));
+}
+
+#[test]
+fn the_reference_is_what_the_code_says() {
+    let output = Command::new(env!("CARGO_BIN_EXE_putback")).arg("reference").output().expect("the binary");
+    let current = String::from_utf8(output.stdout).expect("a text");
+    let kept = read("docs/reference.md");
+    let differs = current.lines().zip(kept.lines()).find(|(current, kept)| current != kept);
+    assert!(
+        current == kept,
+        "docs/reference.md is not current: renew it with `make reference`; it first differs in\n{differs:#?}"
+    );
 }
 
 #[test]

@@ -26,9 +26,11 @@ mod run_log;
 mod runs;
 mod runs_diff;
 mod settings;
+mod shell;
 mod status;
 mod sync;
 mod upload;
+mod vanished;
 mod why;
 
 use std::process::ExitCode as ProcessExitCode;

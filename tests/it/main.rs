@@ -10,6 +10,8 @@ mod incidents;
 mod inspection;
 mod properties;
 mod publish;
+mod shell;
 mod store;
 mod support;
+mod vanished;
 mod worked_examples;

@@ -127,8 +127,12 @@ impl BigQuery {
                 Standing::Ours(job) if job.failure().is_none() && self.holds(&name, rows)? => {
                     return self.keep_staging(&name);
                 }
-                // It failed, or its table is gone, or the id is somebody else's.
-                Standing::Ours(_) | Standing::Foreign => continue,
+                // It failed, or its table is gone.
+                Standing::Ours(_) => continue,
+                Standing::Foreign => {
+                    self.note_foreign(&resource);
+                    continue;
+                }
                 Standing::Free => {}
             }
             let load = load_file(&self.rest, &site, &resource, file, self.settings.chunk_bytes, observer);
@@ -196,6 +200,19 @@ impl BigQuery {
         if let Err(error) = self.delete_table(STAGING, &name) {
             self.note(format!("the staging table {STAGING}.{name} is left, and expires: {error}"));
         }
+    }
+
+    /// Drops a staging table that does not hold what was sent.
+    pub(super) fn drop_staging(&self, publication: &Publication) -> Result<()> {
+        let name = publication.staging_name();
+        self.note(format!("{STAGING}.{name} does not hold what was sent; it is dropped and loaded again"));
+        self.delete_table(STAGING, &name)
+    }
+
+    /// Says that a job id is taken by work that is not ours; the next one is used.
+    pub(super) fn note_foreign(&self, job: &Value) {
+        let id = job["jobReference"]["jobId"].as_str().unwrap_or_default();
+        self.note(format!("job {id} is another account's or does other work; the next id is used"));
     }
 
     /// Creates a table; one that is there already, perhaps by a try whose answer was lost, is taken.

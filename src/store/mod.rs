@@ -13,6 +13,7 @@
 
 pub mod commit;
 mod content;
+mod damage;
 mod files;
 pub(crate) mod lock;
 mod manifest;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 use self::commit::{Loaded, Ownership, Place};
 pub use content::{date_slices, hash_of_no_rows, partition_hash, sort_by_key};
+pub use damage::Closeness;
 pub use files::{FileEntry, ParquetFile, read_columns, read_month_file, sha256_of_file, write_parquet};
 pub use lock::{Owner, WriteLock};
 pub use manifest::{
@@ -168,8 +170,17 @@ impl Store {
     /// A file that is byte for byte what is recorded of a month; `None`: there is none.
     pub fn intact_file(&self, table: Table, month: Month, entry: &FileEntry) -> Option<PathBuf> {
         let place = self.place(Layer::of(table));
-        let files = [place.object_path(&entry.sha256), place.plain_path(table, month)];
-        files.into_iter().find(|path| entry.matches(path))
+        let object = place.object_path(&entry.sha256);
+        if entry.matches(&object) {
+            return Some(object);
+        }
+        let plain = place.plain_path(table, month);
+        let is_whole = entry.matches(&plain);
+        if is_whole && self.is_own {
+            // Where that fails, the plain name is as good.
+            let _ = commit::link_or_copy(&plain, &object);
+        }
+        is_whole.then_some(plain)
     }
 
     /// The file of a month that was found intact before.
@@ -206,15 +217,11 @@ impl Store {
     }
 
     fn damaged(&self, table: Table, month: Month) -> Error {
-        let repair = match Layer::of(table) {
-            Layer::Phase3 => "run `putback sync` for that month again",
-            Layer::Phase4 => "run `putback compute` for that month again",
-        };
         let path = self.month_file(table, month);
         Error::new(
             ErrorKind::Corrupt,
             format!("{} is not the file that the store recorded for {table}", path.display()),
         )
-        .hint(repair)
+        .hint(Self::repair(table))
     }
 }

@@ -152,3 +152,59 @@ fn a_plain_name_that_was_removed_or_replaced_is_set_again_without_computing() {
     assert!(outcome.stderr.contains("nothing to compute"), "{}", outcome.stderr);
     assert!(before == desk.files("putback-store"));
 }
+
+/// Every way in which the files of a month can be damaged, and the command that the message names.
+#[test]
+fn damage_is_noticed_named_and_repaired() {
+    let desk = Desk::computed();
+    let store = desk.files("putback-store");
+    let status = |args: &[&str]| desk.run(&[&["status"], args].concat(), &RANGE);
+    let whole = status(&[]);
+    assert!(!whole.stderr.contains("missing or damaged"), "{}", whole.stderr);
+    let outputs = "putback-store/phase4/nba_predictions.ml_feature_store_v2/2023-11.parquet";
+    let inputs = "putback-store/phase3/nba_analytics.player_game_summary/2023-11.parquet";
+    let flip = |path: &Path| {
+        let mut bytes = std::fs::read(path).expect("a file");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(path, bytes).expect("a file");
+    };
+    let damages: [(&str, &dyn Fn(&Path)); 4] = [
+        ("removed", &|path| std::fs::remove_file(path).expect("a file")),
+        ("emptied", &|path| std::fs::write(path, "").expect("a file")),
+        ("truncated", &|path| {
+            let file = std::fs::OpenOptions::new().write(true).open(path).expect("a file");
+            file.set_len(1000).expect("a file");
+        }),
+        ("flipped", &flip),
+    ];
+    for (file, repair) in [(outputs, "compute"), (inputs, "sync --warehouse dir:warehouse")] {
+        for (damage, act) in damages {
+            act(&desk.path(file));
+            let noticed = status(&[]);
+            assert!(noticed.stderr.contains(&format!("{file} is missing or damaged")), "{damage}: {}", noticed.stderr);
+            assert!(noticed.stdout.contains("file missing or damaged on"), "{damage}: {}", noticed.stdout);
+            let args: Vec<&str> = repair.split(' ').chain(["-q"]).collect();
+            let repaired = desk.run(&args, &RANGE);
+            assert_eq!(repaired.code, 0, "{damage}: {}", repaired.stderr);
+            assert!(store == desk.files("putback-store"), "{damage} {file}");
+            assert_eq!(status(&["--verify"]).stdout, whole.stdout, "{damage}");
+        }
+    }
+}
+
+/// Size and times as before: only reading all of it shows the damage.
+#[test]
+fn damage_with_the_time_of_before_is_verified() {
+    let desk = Desk::computed();
+    let file = desk.path("putback-store/phase4/nba_predictions.ml_feature_store_v2/2023-11.parquet");
+    let time = std::fs::metadata(&file).and_then(|meta| meta.modified()).expect("a time");
+    let mut bytes = std::fs::read(&file).expect("a file");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).expect("a file");
+    let open = std::fs::OpenOptions::new().write(true).open(&file).expect("a file");
+    open.set_modified(time).expect("a time");
+    let verified = desk.run(&["status", "--verify"], &RANGE);
+    assert!(verified.stderr.contains("2023-11.parquet is missing or damaged"), "{}", verified.stderr);
+}

@@ -1,4 +1,4 @@
-//! What the queries of the catalogue read (`data/checks/README.md`).
+//! Tables that the queries of the catalogue read (`data/checks/README.md`).
 
 use chrono::{Days, NaiveDate};
 

@@ -19,8 +19,8 @@ use crate::warehouse::Location;
 
 /// Run the whole path on a generated season, with no account and no data of your own
 ///
-/// Generates a seeded, real-shaped Phase 3 season as a directory warehouse, then syncs, computes and
-/// publishes it. The same seed gives the same files.
+/// Generates a realistic Phase 3 season as a directory warehouse, then syncs, computes and publishes it. The same
+/// seed gives the same files.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback demo\n  putback demo --dir /tmp/demo --seed 7 --season 2024-25")]
 pub struct DemoArgs {
@@ -62,7 +62,7 @@ pub fn run(args: &DemoArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let code = whole_path(
         &settings,
         &[args.season.range()].into_iter().collect(),
-        Steps { sync: SyncOptions::default(), compute: &args.options, upload: &UploadOptions::default() },
+        Steps { sync: SyncOptions::accepting_shorter(), compute: &args.options, upload: &UploadOptions::default() },
         printer,
     )?;
     if !printer.is_json() {

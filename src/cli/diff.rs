@@ -22,25 +22,25 @@ use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::store::Store;
 use crate::warehouse::Location;
 
-/// Dates and columns that are listed before the rest is counted.
+/// Dates and columns shown before "and N more".
 const LISTED: usize = 12;
 
-/// Compare the computed outputs with what a warehouse or another store holds, to the cell
+/// Compare the outputs with a warehouse or another store, to the cell
 ///
-/// Dates are compared by content first, then rows and columns of those that differ. BigQuery is asked for rows,
-/// keys and hashes of each date first, and sends only the dates that differ. Rows that differ only in hashes of what
-/// they were made from (lineage), in noise of doubles or in volatile columns are counted apart. Ends with status 9 when
-/// anything but noise and volatile columns differs, and with 3 when nothing does but dates vanished upstream.
+/// Dates are compared by content first, then rows and columns of those that differ. BigQuery sends only dates
+/// that differ. Rows that differ only in lineage hashes, in the last digits of doubles or in volatile columns are
+/// counted separately. Ends with status 9 when anything else differs, and with 3 when the only difference is dates that
+/// vanished upstream.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  putback diff --year 2024 --with dir:published\n  \
     putback diff --with store:other-store --cells cells.parquet")]
 pub struct DiffArgs {
     #[command(flatten)]
     range: RangeArgs,
-    /// The other side: dir:PATH, bigquery:PROJECT or store:PATH [default: the setting `to`]
+    /// What to compare with: dir:PATH, bigquery:PROJECT or store:PATH [default: the setting `to`]
     #[arg(long = "with", value_name = "OTHER")]
     other: Option<OtherSide>,
-    /// Read every row from BigQuery: columns that no hash covers are compared as well
+    /// Read every row from BigQuery, to compare columns that no hash covers as well
     #[arg(long)]
     full: bool,
     /// Write every differing cell to this Parquet file
@@ -131,7 +131,7 @@ fn summary(table: &TableDiff) -> serde_json::Value {
     })
 }
 
-/// Rows of stale dates are compared as they are, which need not be what `compute` would make of them now.
+/// Rows of stale dates are compared as stored; `compute` may produce others now.
 fn note_stale(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<()> {
     let stale: BTreeSet<_> = stale_in(store, ranges)?.into_values().flatten().collect();
     if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
@@ -167,7 +167,7 @@ fn lines(tables: &[TableDiff]) -> Vec<String> {
     let mut lines = vec![text_table(&header, rows.collect(), 1)];
     let trusted: usize = tables.iter().map(|table| table.trusted_dates).sum();
     if trusted > 0 {
-        lines.push(format!("{trusted} equal dates by rows, keys and hashes; --full compares every column"));
+        lines.push(format!("{trusted} dates are equal by rows, keys and hashes; --full compares every column"));
     }
     let absent = tables.iter().filter(|table| table.is_absent_there && !table.is_equal());
     lines.extend(absent.map(|table| format!("{} does not exist on the other side", table.table)));
@@ -196,7 +196,7 @@ fn lines(tables: &[TableDiff]) -> Vec<String> {
     lines
 }
 
-/// Items, but no more than a reader takes in.
+/// The first items, and how many more there are.
 pub(super) fn listed(items: Vec<String>) -> String {
     let rest = items.len().saturating_sub(LISTED);
     let shown = items[..items.len().min(LISTED)].join(", ");

@@ -1,4 +1,4 @@
-//! Everything the process takes from its surroundings: variables, clock, host.
+//! Everything the process reads from outside: environment variables, clock, host.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -134,8 +134,7 @@ fn number(name: &str) -> Result<Option<u64>> {
     Ok(Some(number))
 }
 
-/// The last day that is over. Eastern standard time all year round: in summer the day turns an hour
-/// late, never early.
+/// Yesterday in Eastern standard time, all year round: in summer the day changes an hour late, never early.
 pub fn yesterday() -> NaiveDate {
     let eastern = FixedOffset::west_opt(5 * 3600).expect("an offset of hours");
     Utc::now().with_timezone(&eastern).date_naive() - Days::new(1)
@@ -148,7 +147,7 @@ pub fn owner() -> Owner {
     Owner { pid: std::process::id(), host, command: format!("putback {}", command.join(" ")) }
 }
 
-/// The binary as it was called, for commands to copy.
+/// The path by which the binary was called, for commands that users copy.
 pub fn program() -> String {
     std::env::args().next().unwrap_or_else(|| "putback".to_owned())
 }

@@ -1,7 +1,7 @@
-//! The command line: arguments to plain settings to a library call to an exit status.
+//! The command line turns arguments into settings, calls the library and returns an exit status.
 //!
 //! Printing, the environment, the clock and signals live here and nowhere else. Standard output is
-//! data, standard error is talk.
+//! data, standard error is for messages.
 
 mod bench;
 mod checks;
@@ -44,8 +44,8 @@ pub use exit::ExitCode;
 
 /// Recompute a year of NBA features in seconds, offline, and publish it once.
 ///
-/// putback pulls Phase 3 tables into local Parquet, runs the four Phase 4 processors over every
-/// date at once in an embedded database, and publishes the finished tables.
+/// putback pulls Phase 3 tables into local Parquet, computes the Phase 4 tables for every date at once in an embedded
+/// database, and publishes finished dates.
 #[derive(Debug, Parser)]
 #[command(name = "putback", version, max_term_width = 100, after_help = after_help())]
 struct Cli {

@@ -1,4 +1,4 @@
-//! Results on standard output, errors and notes on standard error.
+//! Prints results to standard output, errors and notes to standard error.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -14,10 +14,10 @@ use super::settings::Format;
 use crate::error::Error;
 use crate::report::{ByRule, FailureShare, NotDone, OpenDates, StatusReport, Verdict};
 
-/// How many intervals of dates of one kind are listed before the rest is counted.
+/// Intervals of dates of one kind shown before "and N more".
 const LISTED_DATES: usize = 8;
 
-/// Writes what a command has to say.
+/// Prints the results, notes and errors of a command.
 #[derive(Debug, Clone, Copy)]
 pub struct Printer {
     format: Format,
@@ -47,12 +47,12 @@ impl Printer {
         self.line(serde_json::to_string_pretty(value).expect("results serialize"));
     }
 
-    /// What stands against success: said even when talk is not wanted.
+    /// A warning; printed even with `--quiet`.
     pub fn warn(self, text: impl AsRef<str>) {
         let _ = writeln!(std::io::stderr().lock(), "{}", text.as_ref());
     }
 
-    /// A line of talk.
+    /// A note; not printed with `--quiet`.
     pub fn note(self, text: impl AsRef<str>) {
         if !self.quiet {
             let _ = writeln!(std::io::stderr().lock(), "{}", text.as_ref());
@@ -73,7 +73,7 @@ impl Printer {
         }
     }
 
-    /// The status table and what is behind its figures.
+    /// The status table and its explanations.
     pub fn status(self, report: &StatusReport) {
         if self.is_json() {
             return self.json(report);
@@ -150,7 +150,7 @@ fn explanations(report: &StatusReport) -> Vec<String> {
         let dates: Vec<NaiveDate> = dates.iter().copied().collect();
         if !dates.is_empty() {
             lines.push(format!(
-                "{processor}: {} stale, {}: inputs changed since; `putback compute` renews them",
+                "{processor}: {} stale, {}: inputs changed; `putback compute` recomputes them",
                 counted(dates.len(), "date"),
                 folded(&dates, &report.game_dates, LISTED_DATES)
             ));
@@ -165,10 +165,10 @@ fn explanations(report: &StatusReport) -> Vec<String> {
         ));
     }
     for (table, dates) in &report.vanished {
-        let rows = thousands(dates.values().sum());
+        let rows = counted(dates.values().sum::<u64>() as usize, "row");
         let dates: Vec<NaiveDate> = dates.keys().copied().collect();
         lines.push(format!(
-            "{table}: {rows} rows stay on {} that vanished upstream: {}",
+            "{table}: {rows} kept on {} that vanished upstream or became empty: {}",
             counted(dates.len(), "date"),
             folded(&dates, &report.game_dates, LISTED_DATES)
         ));
@@ -176,12 +176,12 @@ fn explanations(report: &StatusReport) -> Vec<String> {
     lines.push(String::new());
     lines.extend(report.last_computed_at.map(|at| format!("last computed at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))));
     let thresholds = report.thresholds.iter();
-    lines.extend(thresholds.map(|line| format!("judged by another threshold than the catalogue's: {line}")));
+    lines.extend(thresholds.map(|line| format!("threshold overridden: {line}")));
     lines.extend(report.verdicts.iter().flat_map(|verdict| verdict_lines(verdict, &report.game_dates)));
     lines
 }
 
-/// The verdict of a year, then what stands against it, with its dates. A part of a year is never called the year.
+/// The verdict of a year, then the reasons against "complete", with their dates. Part of a year is never called the year.
 fn verdict_lines(verdict: &Verdict, game_dates: &[NaiveDate]) -> Vec<String> {
     let Verdict { year, dates, dates_of_year, known_from, known_until, complete, open } = verdict;
     let is_whole = dates >= dates_of_year;
@@ -203,8 +203,8 @@ fn verdict_lines(verdict: &Verdict, game_dates: &[NaiveDate]) -> Vec<String> {
 fn share_line(share: &FailureShare) -> String {
     let FailureShare { processor, category, failed, entities, share, expected_low, expected_high, above } = share;
     let expected = match *expected_high {
-        0.0 => "none is expected".to_owned(),
-        high => format!("{expected_low:.0} to {high:.0} % are expected by season time"),
+        0.0 => "none expected".to_owned(),
+        high => format!("expected at this time of the season: {expected_low:.0} to {high:.0} %"),
     };
     let above = match (above.first(), above.last()) {
         (Some(first), Some(last)) => {
@@ -222,7 +222,7 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{} {noun}{plural}", thousands(count as u64))
 }
 
-/// Rounded down, so that only what is whole says 100.
+/// Rounded down, so that only the whole is 100.
 fn percent(share: f64, of: usize) -> String {
     if of == 0 { String::new() } else { format!("{:.1}", (share * 10.0).floor() / 10.0) }
 }

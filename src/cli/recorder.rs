@@ -26,7 +26,7 @@ use crate::progress::{Event, Observer};
 use crate::store::Store;
 use crate::store::commit::staged::{create_private, replace_private_file, sweep_abandoned};
 
-/// Older records go.
+/// Older records are deleted.
 const KEPT_RUNS: usize = 50;
 
 /// `run.json`.
@@ -35,7 +35,7 @@ pub struct RunRecord {
     pub id: String,
     pub command: String,
     pub started_at: DateTime<Utc>,
-    /// Absent while it runs, and for ever when it was killed.
+    /// Absent while the command runs, and after it was killed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,16 +45,16 @@ pub struct RunRecord {
     pub version: String,
     pub processors: Value,
     pub settings: Value,
-    /// What was asked for: the range, and the command's own options.
+    /// The request: the range and the command's own options.
     #[serde(default)]
     pub options: Value,
     /// Digest of the store's Phase 3 manifest when the run ended.
     #[serde(default)]
     pub inputs: String,
-    /// What the command had to say of itself: preflight, what was accepted, figures.
+    /// Facts of the run: preflight, accepted checks, figures.
     #[serde(default)]
     pub facts: Value,
-    /// What came of it, in figures.
+    /// The result in figures.
     #[serde(default)]
     pub summary: Value,
 }
@@ -73,7 +73,7 @@ struct State {
 }
 
 impl Recorder {
-    /// Begins a record of a command with its range and options; older ones beyond the last 50 go.
+    /// Begins the record of a command with its range and options; keeps the last 50 records.
     pub fn begin(settings: &Settings, ranges: &DateRanges, options: Value, printer: Printer) -> Result<Self> {
         let store = settings.store();
         let now = Utc::now();
@@ -115,7 +115,7 @@ impl Recorder {
         Ok(recorder)
     }
 
-    /// Adds something that the record should say.
+    /// Adds a fact.
     pub fn fact(&self, name: &str, value: Value) {
         self.state.lock().expect("no thread panicked").record.facts[name] = value;
     }
@@ -125,7 +125,7 @@ impl Recorder {
         self.state.lock().expect("no thread panicked").record.summary[name] = value;
     }
 
-    /// Ends the record with the outcome, and hands the outcome on.
+    /// Ends the record with the outcome, and returns the outcome.
     pub fn end(self, outcome: Result<ExitCode>) -> Result<ExitCode> {
         {
             let mut state = self.state.lock().expect("no thread panicked");
@@ -187,7 +187,7 @@ fn asked(ranges: &DateRanges, mut options: Value) -> Value {
     options
 }
 
-/// A digest of what was pulled, as the manifest says.
+/// A digest of the Phase 3 manifest.
 pub fn inputs_digest(store: &Store) -> String {
     let manifest = std::fs::read(store.layer_dir(crate::store::Layer::Phase3).join("manifest.json"));
     manifest.map(|bytes| crate::numerics::hash::data_hash(&[&bytes])).unwrap_or_default()

@@ -22,19 +22,19 @@ pub struct GlobalArgs {
     /// Directory of the local store [default: putback-store]
     #[arg(long, global = true, value_name = "DIR")]
     pub store: Option<PathBuf>,
-    /// Threads of the embedded database [default: all cores]; results do not depend on it
+    /// Threads of the embedded database; results do not depend on it [default: all cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// Memory of the embedded database, like 4GB; it spills beyond [default: 80% of the machine]
+    /// Memory of the embedded database, like 4GB; beyond it, data spill to disk [default: 80% of the machine]
     #[arg(long, global = true, value_name = "SIZE")]
     pub memory_limit: Option<String>,
-    /// Where the datasets of a BigQuery project lie, like us-west2 [default: where they are]
+    /// Location of the BigQuery datasets, like us-west2 [default: that of the datasets]
     #[arg(long, global = true, value_name = "LOCATION")]
     pub location: Option<String>,
-    /// What standard output carries
+    /// Form of the result on standard output
     #[arg(long, global = true, value_enum, default_value_t)]
     pub format: Format,
-    /// No progress on standard error
+    /// Print no progress and no notes
     #[arg(long, short, global = true)]
     pub quiet: bool,
 }

@@ -1,4 +1,4 @@
-//! Two versions of the outputs, compared to the cell.
+//! Compares two versions of the outputs, to the cell.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -196,7 +196,7 @@ fn rows_of_warehouse(source: &dyn Source, table: Table, ranges: &DateRanges) -> 
 }
 
 /// The failures table is shared: rows of other processors are nobody's difference.
-fn ours_only(table: Table, rows: RecordBatch) -> Result<RecordBatch> {
+pub(crate) fn ours_only(table: Table, rows: RecordBatch) -> Result<RecordBatch> {
     if table != Table::PrecomputeFailures {
         return Ok(rows);
     }

@@ -1,6 +1,6 @@
 //! An in-memory DuckDB session: Parquet and Arrow in, Arrow out.
 //!
-//! Nothing durable lives here; a session is built from the store's files and thrown away.
+//! Nothing here is durable: a session is built from the store's files and discarded.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

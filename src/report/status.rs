@@ -1,4 +1,4 @@
-//! Per year and processor: how its dates stand (`orchestration.md` §10.3).
+//! The state of dates, per year and processor (`orchestration.md` §10.3).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -293,9 +293,9 @@ impl StatusReport {
             add(format!("check {id} fails"), fails.map(|(date, _)| *date).collect());
         }
         add("not validated".to_owned(), self.not_validated.clone());
-        add("rows but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
+        add("has rows, but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
         let vanished = self.vanished.values().flat_map(BTreeMap::keys).copied();
-        add("vanished upstream, rows stay".to_owned(), vanished.collect());
+        add("vanished upstream or became empty, rows kept".to_owned(), vanished.collect());
         open
     }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::commit::staged::open_regular;
 use super::commit::{Loaded, Record};
-use super::{Layer, Manifest, Phase3Manifest, Phase4Manifest, Store};
+use super::{FileEntry, Layer, Manifest, Phase3Manifest, Phase4Manifest, Store};
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
@@ -79,7 +79,8 @@ impl WriteLock {
     /// Makes `manifest` the state of its layer ([`Place::commit`](super::commit::Place::commit)).
     pub(super) fn commit<M: Manifest>(&self, manifest: &M) -> Result<()> {
         let recorded = self.recorded.lock().expect("no thread panicked").clone();
-        self.store.place(M::LAYER).commit_over(&recorded, manifest)?;
+        let is_recorded = |table, month, _: &FileEntry| recorded.contains(&(table, month));
+        self.store.place(M::LAYER).commit_over(&is_recorded, manifest)?;
         self.remember(manifest);
         Ok(())
     }

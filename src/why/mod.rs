@@ -1,5 +1,5 @@
-//! Where a row of an output comes from: the input rows it rests on, intermediate sums, and the rule by which
-//! each value was taken; or the rule by which there is no row.
+//! Explains a row of an output: its input rows, intermediate sums, and the rule for each value; or the rule by
+//! which there is no row.
 
 use arrow::array::{Array, RecordBatch};
 use arrow::compute::cast;
@@ -198,9 +198,9 @@ fn is_known(question: &Question<'_>, session: &Session) -> Result<bool> {
 fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, has_row: bool) -> Result<String> {
     let (id, key, date) = (question.processor, question.key, question.date);
     if has_row {
-        return Ok(format!("{id} has a row of {key} on {date}"));
+        return Ok(format!("{id} has a row for {key} on {date}"));
     }
-    let because = |reason: String| Ok(format!("{id} has no row of {key} on {date}: {reason}"));
+    let because = |reason: String| Ok(format!("{id} has no row for {key} on {date}: {reason}"));
     if id == ProcessorId::Tdza && !is_nba_team(key) {
         return because("that is not one of the 30 teams; a key is like BOS".to_owned());
     }
@@ -254,8 +254,8 @@ fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, 
 const UNKNOWN_PLAYER: &str = "
     WITH known AS (
         SELECT player_lookup FROM player_game_summary UNION SELECT player_lookup FROM upcoming_player_game_context)
-    SELECT concat('no player of that key is in the synced inputs of three years',
-        (SELECT '; the nearest: ' || string_agg(player_lookup, ', ' ORDER BY near DESC, player_lookup) FROM (
+    SELECT concat('no player with that key is in the synced inputs of three years',
+        (SELECT '; closest: ' || string_agg(player_lookup, ', ' ORDER BY near DESC, player_lookup) FROM (
             SELECT player_lookup, jaro_winkler_similarity(player_lookup, '{key}') AS near
             FROM known WHERE near > 0.85 ORDER BY near DESC, player_lookup LIMIT 3)))
     WHERE NOT EXISTS (FROM known WHERE player_lookup = '{key}')";

@@ -19,6 +19,7 @@ mod service;
 mod strict;
 mod sync;
 mod upload;
+mod vanished;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -38,7 +39,7 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 49] = [
+const TESTS: [(&str, Where, Test); 51] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_sees_partitions_replaced_by_their_decorators", FakeByGoogle, sync::decorated_partitions),
@@ -66,6 +67,8 @@ const TESTS: [(&str, Where, Test); 49] = [
     ("upload_renews_a_staging_table_of_before", Fake, rerun::old_staging),
     ("upload_removes_without_loading", Fake, rerun::only_removals),
     ("upload_notices_values_that_a_load_lost", Fake, rerun::lost_values),
+    ("upload_keeps_rows_of_vanished_dates", Fake, vanished::dates),
+    ("sync_keeps_what_the_warehouse_purges", Fake, vanished::purged),
     ("upload_drops_staging_that_differs_every_time", Fake, rerun::lost_values_again_and_again),
     ("upload_remembers_only_what_nobody_changed", Fake, rerun::changed_meanwhile),
     ("upload_needs_no_more_than_partitions", Fake, strict::partition_filters),

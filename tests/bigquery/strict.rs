@@ -274,7 +274,7 @@ pub fn diff_by_dates(service: &'static Service) -> Result<(), Failed> {
     let target = format!("bigquery:{project}");
     desk.done(&["upload", "--to", &target])?;
     let equal = desk.done(&["diff", "--with", &target])?;
-    ensure(equal.stdout.contains("equal dates by rows, keys and hashes"), &equal.stdout)?;
+    ensure(equal.stdout.contains("dates are equal by rows, keys and hashes"), &equal.stdout)?;
     // A column that no hash covers.
     let sql =
         format!("UPDATE `{project}.{FEATURES}` SET universal_player_id = 'x' WHERE game_date = DATE '2023-11-30'");

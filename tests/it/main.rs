@@ -3,6 +3,7 @@
 mod bad_input;
 mod bench;
 mod commands;
+mod dependencies;
 mod documents;
 mod faults;
 mod fixture;
@@ -13,5 +14,6 @@ mod publish;
 mod shell;
 mod store;
 mod support;
+mod target;
 mod vanished;
 mod worked_examples;

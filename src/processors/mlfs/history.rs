@@ -1,4 +1,4 @@
-//! What every player has done before a date: reads F, G, I and J (§2.3), kept while the games are read
+//! The earlier games of every player: reads F, G, I and J (§2.3), kept while the games are read
 //! in the order of dates.
 
 use std::cmp::Reverse;

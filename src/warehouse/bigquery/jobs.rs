@@ -1,4 +1,4 @@
-//! Jobs with ids of our own, so that a lost answer never runs anything twice.
+//! Jobs with client-generated ids, so that a lost answer never runs anything twice.
 
 use std::time::Duration;
 
@@ -160,8 +160,7 @@ impl JobSite {
         Ok(None)
     }
 
-    /// Looks what stands under the id of a job that is to be started, and waits for its end if it is the same
-    /// work.
+    /// Looks up the id of a job before it is started, and waits for the end of a job with the same work.
     pub async fn standing(&self, rest: &Rest, resource: &Value, observer: &dyn Observer) -> Result<Standing> {
         let id = resource["jobReference"]["jobId"].as_str().expect("jobs have ids of ours");
         let ours = &resource["configuration"]["labels"][CONTENT_LABEL];
@@ -177,7 +176,7 @@ impl JobSite {
         }
     }
 
-    /// Polls until the job has ended, or the observer is cancelled: the job goes on then.
+    /// Polls until the job has ended or the observer is cancelled; a job continues after that.
     pub async fn wait(&self, rest: &Rest, id: &str, observer: &dyn Observer) -> Result<Job> {
         let mut pause = Duration::from_millis(50);
         loop {

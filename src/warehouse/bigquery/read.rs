@@ -1,5 +1,5 @@
-//! Rows by the Storage Read API, as Arrow over several streams; by query results where it is not to
-//! be had.
+//! Reads rows through the Storage Read API, as Arrow over several streams, or as query results where that is
+//! not available.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -264,7 +264,7 @@ async fn connect(endpoint: &str) -> Result<Channel, tonic::transport::Error> {
     target.connect().await
 }
 
-/// The Read API itself is missing, switched off or not ours to use: another way may work.
+/// The Read API is missing, disabled or forbidden: query results may work.
 fn is_out_of_reach(status: &Status) -> bool {
     match status.code() {
         Code::Unimplemented | Code::PermissionDenied => true,

@@ -1,5 +1,5 @@
-//! Requests to the service's REST interface: authorised, retried where a repetition is harmless, and
-//! with the HTTP status of every failure.
+//! Authorised requests to the REST interface. They are retried where repetition is harmless, and errors keep
+//! their HTTP status.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,16 +11,16 @@ use serde_json::Value;
 use super::auth::Tokens;
 use crate::error::{Error, ErrorKind, Result};
 
-/// When a request is repeated: so often, and after waits that double and are cut at random.
+/// Retries of a request: how many, with exponential backoff and jitter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Tries in all, the first included.
+    /// Attempts, including the first.
     pub attempts: u32,
-    /// The wait before the first repetition is up to this.
+    /// Longest delay before the first retry.
     pub first_delay: Duration,
-    /// No wait is longer.
+    /// Longest delay.
     pub longest_delay: Duration,
-    /// Where the random cuts start.
+    /// Seed of the jitter.
     pub seed: u64,
 }
 
@@ -92,7 +92,7 @@ impl ApiError {
         Self { status: Some(status), reason, message }
     }
 
-    /// Whether the same request may succeed a moment later.
+    /// Whether a retry may succeed.
     pub fn is_transient(&self) -> bool {
         match self.status {
             None => true,
@@ -106,7 +106,7 @@ impl ApiError {
         self.status == Some(status)
     }
 
-    /// As an error of the library; `what` says what was tried.
+    /// An error of the library; `what` names the attempt.
     pub fn describe(self, what: &str) -> Error {
         let kind = error_kind(self.status, &self.reason);
         let place = match (self.status, self.reason.as_str()) {
@@ -125,7 +125,7 @@ impl ApiError {
             ErrorKind::Auth => "check the credentials and the roles of the account; see the README, BigQuery",
             ErrorKind::Quota => "wait for the quota to recover, or raise it, and run the same command again",
             ErrorKind::Upstream => "check the names of project, dataset and table, and the location",
-            _ => "run the same command again: it continues where it stopped",
+            _ => "run the same command again to resume",
         };
         Error::new(kind, format!("{what}: {} ({place})", self.message)).hint(hint)
     }
@@ -200,7 +200,7 @@ impl Rest {
         self.send(&Call { method: Method::DELETE, url, headers: Vec::new(), body: Body::Empty }).await
     }
 
-    /// Sends, and repeats what is transient; a refused token is asked for once more.
+    /// Sends, and retries transient failures; a refused token is renewed once.
     pub async fn send(&self, call: &Call) -> Result<Reply, ApiError> {
         let (mut failures, mut reauthorized) = (0, false);
         loop {
@@ -219,7 +219,7 @@ impl Rest {
         }
     }
 
-    /// Waits before another try.
+    /// Waits before a retry.
     pub async fn pause(&self, failures: u32) {
         let draw = self.draws.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(self.retry.delay(failures, draw)).await;
@@ -229,7 +229,7 @@ impl Rest {
         self.retry.attempts
     }
 
-    /// One try.
+    /// One attempt.
     pub async fn once(&self, call: &Call) -> Result<Reply, ApiError> {
         let mut request = self.client.request(call.method.clone(), &call.url);
         for (name, value) in &call.headers {

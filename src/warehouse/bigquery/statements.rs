@@ -121,7 +121,7 @@ pub(super) struct TableStatement {
     pub staging: String,
     /// Columns of the target that we fill.
     pub columns: Vec<String>,
-    /// What of the staged rows goes into them.
+    /// Expressions over the staged rows that fill them.
     pub values: Vec<String>,
     /// Values of [`content`]: what is in the target now, and what we send.
     pub planned: String,
@@ -165,7 +165,7 @@ pub(super) struct LedgerRow {
     pub summary: String,
 }
 
-/// The marks by which a failed script says what it found.
+/// Markers in the messages of a failed script.
 pub(super) const STALE_PLAN: &str = "putback stale plan";
 pub(super) const BAD_STAGING: &str = "putback staging differs";
 pub(super) const BAD_TARGET: &str = "putback target differs";
@@ -240,7 +240,7 @@ fn must_hold(condition: &str, message: &str) -> String {
     format!("IF NOT ({condition}) THEN RAISE USING MESSAGE = '{message}'; END IF;\n")
 }
 
-/// The latest publication, which no other has as its parent; empty before the first.
+/// The head of the ledger; empty before the first publication.
 pub(super) fn latest_sql(ledger: &str) -> String {
     format!(
         "(SELECT IFNULL(MAX(publication_id), '') FROM {ledger} \

@@ -1,4 +1,4 @@
-//! The transaction, and what the target holds after it.
+//! The transaction, and the verification of the target after it.
 
 use std::collections::BTreeMap;
 
@@ -68,8 +68,8 @@ impl BigQuery {
         Ok(script)
     }
 
-    /// Runs the transaction. A job that failed burns its id; one that ended under an id of ours decides. The ledger
-    /// is asked before anything is said to be unpublished.
+    /// Runs the transaction. The id of a failed job is not reused; a job that succeeded under one of our ids settles
+    /// it. The ledger is read before anything is reported as unpublished.
     ///
     /// # Errors
     /// [`ErrorKind::StalePlan`] when the target or the ledger changed since planning, [`ErrorKind::Conflict`] when
@@ -126,7 +126,7 @@ impl BigQuery {
         }
     }
 
-    /// What is in the target after the commit: rows that somebody else appended meanwhile show here.
+    /// Compares the target after the commit; finds rows that another writer appended meanwhile.
     pub(super) fn verify(&self, publication: &Publication) -> Result<()> {
         let queries = publication.parts.iter().enumerate().map(|(index, part)| {
             let dates = dates_sql(part.table, &self.reference(part.table), &part.scope.predicate());
@@ -148,7 +148,7 @@ impl BigQuery {
                         part.table
                     ),
                 )
-                .hint("stop the other writer and run the same command again: it compares anew"));
+                .hint("stop the other writer and run the same command again; it compares with the target again"));
             }
         }
         Ok(())
@@ -176,7 +176,7 @@ fn refused(failure: &JobFailure, job_id: &str) -> Refusal {
     if says(STALE_PLAN) {
         Refusal::Failed(
             error(ErrorKind::StalePlan, "the target changed after it was compared; nothing was published")
-                .hint("run the same command again: it compares anew"),
+                .hint("run the same command again; it compares with the target again"),
         )
     } else if says(BAD_STAGING) || says(BAD_TARGET) {
         let error = error(ErrorKind::Unexpected, "what arrived is not what was sent; nothing was published")

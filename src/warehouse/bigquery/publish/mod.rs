@@ -35,10 +35,10 @@ use crate::warehouse::DateContent;
 /// How often a job is started by one command.
 const TRIES: u32 = 8;
 
-/// How often rows are loaded whose staging table turns out to hold others.
+/// Loads of rows whose staging table turns out to hold other rows.
 const LOADS: u32 = 3;
 
-/// Job ids that ended in an error are burnt, by this command or by earlier ones; so many are looked at.
+/// Ids of failed jobs cannot be reused; this many generations are tried.
 const GENERATIONS: u32 = 1000;
 
 /// What is sent, in the store's directory of a publication.
@@ -50,7 +50,7 @@ struct Planned {
     parts: Vec<Part>,
 }
 
-/// A publication that is decided to the byte.
+/// A publication whose bytes are fixed.
 struct Publication {
     id: String,
     ledger: LedgerState,
@@ -98,7 +98,7 @@ impl Target for BigQuery {
         save_receipts(&path, &receipts)?;
         self.clean_up(&publication);
         if let Err(error) = std::fs::remove_dir_all(&dir) {
-            self.note(format!("{} is left: {error}", dir.display()));
+            self.note(format!("could not delete {}: {error}", dir.display()));
         }
         Ok(report)
     }
@@ -193,7 +193,7 @@ impl BigQuery {
     }
 }
 
-/// Receipts. They vouch for other dates only if nobody else wrote the table since it was compared.
+/// Receipts. They cover other dates only if nobody else has written the table since the comparison.
 fn record(
     publication: &Publication,
     (before, after): (&[String], &[String]),

@@ -1,4 +1,4 @@
-//! What differs from what was last published, and whether the target may be written at all.
+//! Compares the store with the target, and checks that the target may be written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -165,7 +165,7 @@ impl BigQuery {
             .hint("create it with the platform's own schema first; putback never creates or alters target tables")
     }
 
-    /// Everything that would go wrong later, before anything is sent.
+    /// Refuses everything that would fail later, before anything is sent.
     pub(super) fn refuse_if_unfit(&self, parts: &[Part]) -> Result<()> {
         for part in parts {
             let place = format!("{}.{}", self.settings.project, part.table);
@@ -175,9 +175,9 @@ impl BigQuery {
                 if age >= 0 && age.unsigned_abs() >= days {
                     return Err(Error::new(
                         ErrorKind::Conflict,
-                        format!("{place}: partitions expire after {days} days, and {oldest} is {age} days old: it would vanish"),
+                        format!("{place}: partitions expire after {days} days, and {oldest} is {age} days old: its rows would be deleted"),
                     )
-                    .hint("remove the partition expiration of the table, or publish younger dates; nothing was published"));
+                    .hint("remove the partition expiration of the table, or publish later dates; nothing was published"));
                 }
             }
             if part.live.has_streaming_buffer() {

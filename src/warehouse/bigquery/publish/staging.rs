@@ -191,14 +191,15 @@ impl BigQuery {
         let url = self.rest.url(&format!("projects/{project}/datasets/{STAGING}/tables/{name}"));
         let change = json!({ "expirationTime": self.staging_expiry(STAGING_HOURS) });
         let kept = self.runtime.block_on(self.rest.patch(url, change));
-        kept.map(|_| ()).map_err(|error| error.describe(&format!("keeping table {project}.{STAGING}.{name}")))
+        kept.map(|_| ())
+            .map_err(|error| error.describe(&format!("extending the expiration of table {project}.{STAGING}.{name}")))
     }
 
     /// The staging table goes; one that stays goes by itself after a day.
     pub(super) fn clean_up(&self, publication: &Publication) {
         let name = publication.staging_name();
         if let Err(error) = self.delete_table(STAGING, &name) {
-            self.note(format!("the staging table {STAGING}.{name} is left, and expires: {error}"));
+            self.note(format!("could not delete the staging table {STAGING}.{name}, which expires: {error}"));
         }
     }
 

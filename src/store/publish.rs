@@ -1,16 +1,15 @@
 //! Writing months of a layer and committing them with its manifest.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::RecordBatch;
 
-pub(crate) use super::commit::staged::{remove_if_present, replace_file, sync_dir};
+pub(crate) use super::commit::staged::replace_file;
 use super::commit::{ObjectFile, Place};
-use super::files::{FileEntry, ParquetFile};
+use super::files::FileEntry;
 use super::lock::WriteLock;
 use super::{Layer, Manifest, Store};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Months that are being written; nothing is visible before [`Publication::commit`]. Dropped before, it removes
 /// what was written.
@@ -92,20 +91,4 @@ impl MonthFile<'_> {
     pub fn finish(self) -> Result<Option<FileEntry>> {
         self.file.map(ObjectFile::finish).transpose()
     }
-}
-
-fn create_staged(path: &Path, create: impl FnOnce(&Path) -> Result<ParquetFile>) -> Result<ParquetFile> {
-    let dir = path.parent().expect("month files lie in a table directory");
-    std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
-    create(&staged_path(path))
-}
-
-pub(crate) fn staged_path(path: &Path) -> PathBuf {
-    let mut name = path.file_name().expect("a file name").to_owned();
-    name.push(".staged");
-    path.with_file_name(name)
-}
-
-pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
-    std::fs::rename(from, to).map_err(|error| Error::io("replace", to, error))
 }

@@ -175,14 +175,16 @@ pub fn remove_vanished(lock: &WriteLock, vanished: &RowsByDate, context: RunCont
     if plans.is_empty() {
         return Ok(());
     }
-    let mut writer = OutputWriter::new(lock, &mut phase4, context, 1);
+    let publication = Publication::new(lock, Layer::Phase4);
+    let mut writer = OutputWriter::new(&publication, &mut phase4, context, 1);
     for (index, plan) in plans.iter().enumerate() {
         let jobs = MonthJob::all_of(index, plan);
         let months = jobs.iter().map(|job| Ok((job.month, writer.stage_month(job, None)?)));
         let months = months.collect::<Result<Vec<_>>>()?;
         writer.adopt_months(plan, months);
     }
-    writer.commit()
+    writer.finish()?;
+    publication.commit(&phase4)
 }
 
 /// The season table, overruled by the schedule.
@@ -275,7 +277,7 @@ impl<'a> Run<'a> {
         plan_processor(processor, self.request, &self.dates, &self.calendar, &self.phase4, &fingerprints)
     }
 
-    /// Input tables once, then the upstream tables of the step, which are committed by now.
+    /// Input tables once, then the upstream tables of the step, which are written by now.
     fn prepare_session(&mut self, plans: &[ProcessorPlan]) -> Result<()> {
         let months: BTreeSet<Month> = plans.iter().flat_map(|plan| &plan.to_run).map(|&date| Month::of(date)).collect();
         if months.is_empty() {

@@ -101,7 +101,6 @@ impl<'a> OutputWriter<'a> {
 
     /// Scores and stages a month, on any thread; the month's stored rows of other dates go in between.
     pub fn stage_month(&self, job: &MonthJob<'_>, work: Option<MonthWork>) -> Result<MonthDone> {
-        let table = job.id.output();
         let mut file = self.publication.month_file();
         let mut kept = self.kept(job)?;
         let mut dates = Vec::with_capacity(job.to_run.len());

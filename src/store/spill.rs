@@ -62,7 +62,7 @@ impl SpillDir {
 impl Drop for SpillDir {
     fn drop(&mut self) {
         // What cannot be removed now is swept by the next process.
-        let _ = std::fs::remove_dir_all(&self.path);
+        let _ = remove_all(&self.path);
         // Others may be at work beside it: then it stays.
         let _ = self.path.parent().map(std::fs::remove_dir);
     }
@@ -115,12 +115,19 @@ fn remove_abandoned(dir: &Path) -> Result<()> {
         Err(TryLockError::WouldBlock) => return Ok(()),
         Err(TryLockError::Error(error)) => return Err(Error::io("lock", &lock, error)),
     }
+    remove_all(dir)
+}
+
+/// Removes a spill directory whose lock is held.
+fn remove_all(dir: &Path) -> Result<()> {
+    let lock = dir.join(LOCK);
     let entries = std::fs::read_dir(dir).map_err(|error| Error::io("list", dir, error))?;
     for path in entries.flatten().map(|entry| entry.path()).filter(|path| *path != lock) {
         let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
         removed.or_else(ignore_missing).map_err(|error| Error::io("remove", &path, error))?;
     }
-    // Last: as long as there is anything else, the directory can be told from one that was just made.
+    // Last: as long as there is anything else, the directory can be told from one that was just made, also when this
+    // process is killed here.
     remove_if_present(&lock)?;
     std::fs::remove_dir(dir).or_else(ignore_missing).map_err(|error| Error::io("remove", dir, error))
 }

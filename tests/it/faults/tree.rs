@@ -70,11 +70,12 @@ impl Tree {
         self.some(|name| file_name(name).ends_with(".parquet") && !is_object(name) && !is_spill(name))
     }
 
-    /// Everything that a run without faults leaves in the same way. Locks name processes, records of runs moments.
+    /// Everything that a run without faults leaves in the same way.
     pub fn content(&self) -> BTreeMap<PathBuf, &[u8]> {
         self.some(|name| {
             let is_ours = file_name(name).ends_with(".staged") || is_spill(name);
-            is_ours || !(file_name(name) == "lock" || is_of_runs(name))
+            // The first two name processes and moments, the last the directory of the target.
+            is_ours || !(file_name(name) == "lock" || is_of_runs(name) || file_name(name) == "vanished.json")
         })
     }
 

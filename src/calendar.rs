@@ -60,7 +60,7 @@ impl FromStr for Season {
         match season {
             Some(season) if season.to_string() == text => Ok(season),
             _ => {
-                Err(Error::new(ErrorKind::Usage, format!("{text:?} is not a season"))
+                Err(Error::new(ErrorKind::Usage, format!("\"{text}\" is not a season"))
                     .hint("write a season like 2023-24"))
             }
         }

@@ -59,9 +59,11 @@ pub mod checks;
 #[expect(clippy::disallowed_methods, reason = "the outermost edge: environment, clock and streams are its business")]
 pub mod cli;
 pub mod compute;
+pub mod destination;
 pub mod diff;
 pub mod engine;
 pub mod error;
+mod file_system;
 pub mod judge;
 pub mod numerics;
 pub mod parallel;

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::dates;
 use super::exit::ExitCode;
-use super::output::{Printer, counted, text_table, thousands};
+use super::output::{Printer, counted, text_table, thousands, warn};
 use super::range::RangeArgs;
-use super::recorder::recorded;
+use super::recorder::{cannot_be_written, recorded};
 use super::settings::{GlobalArgs, Settings};
 use crate::calendar::DateRanges;
 use crate::checks::Outcomes;
@@ -144,7 +144,12 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Ph
     })?;
     if phase == Phase::Outputs {
         let seen = (dates.as_slice(), Seen::new(&phase3, &phase4));
-        Validations::remember(store, &settings.catalogue, &report, seen)?;
+        match Validations::remember(store, &settings.catalogue, &report, seen) {
+            Err(error) if cannot_be_written(&error) => {
+                warn(format!("note: `status` and `upload` will not know of this validation: {error}"));
+            }
+            remembered => remembered?,
+        }
     }
     Ok(report)
 }
@@ -153,7 +158,7 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Ph
 pub fn failed_dates(report: &CheckReport, accepted: &[String]) -> BTreeMap<NaiveDate, BTreeSet<String>> {
     let mut dates: BTreeMap<NaiveDate, BTreeSet<String>> = BTreeMap::new();
     // A date that is not done is held back by its state already.
-    let checks = report.errors().filter(|result| result.id != "A2" && !accepted.contains(&result.id));
+    let checks = report.errors().filter(|result| result.id != Catalogue::NOT_DONE && !accepted.contains(&result.id));
     for result in checks {
         for finding in &result.findings {
             dates.entry(finding.date).or_default().insert(result.id.clone());

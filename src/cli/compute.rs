@@ -46,7 +46,7 @@ pub struct ComputeOptions {
     windows: WindowsArg,
     /// Recompute every date
     #[arg(long)]
-    force: bool,
+    pub force: bool,
     /// Skip the checks of the inputs; the run's record says so
     #[arg(long)]
     skip_validation: bool,

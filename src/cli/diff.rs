@@ -12,10 +12,11 @@ use super::exit::ExitCode;
 use super::output::{Printer, counted, text_table, thousands};
 use super::range::RangeArgs;
 use super::recorder::recorded;
-use super::settings::{GlobalArgs, Settings};
+use super::settings::{GlobalArgs, Settings, check_store, parse_path};
 use super::upload::stale_in;
 use super::vanished;
 use crate::calendar::DateRanges;
+use crate::destination::Destination;
 use crate::diff::{Closeness, Other, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{AcceptedVanished, RowsByDate};
@@ -44,8 +45,11 @@ pub struct DiffArgs {
     #[arg(long)]
     full: bool,
     /// Write every differing cell to this Parquet file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = parse_path)]
     cells: Option<PathBuf>,
+    /// Replace FILE where it is there already
+    #[arg(long, requires = "cells")]
+    force: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -83,10 +87,11 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     };
     let settings = Settings::resolve(global, None, to)?;
     let ranges = args.range.without_target()?.or_everything()?;
+    let cells = args.cells.as_deref().map(|path| Destination::new(path, args.force)).transpose()?;
     let with = args.other.as_ref().map(OtherSide::to_string);
     let options = serde_json::json!({ "with": with, "full": args.full, "cells": args.cells });
     recorded(&settings, &ranges, options, printer, |recorder| {
-        let tables = compare(&settings, &ranges, args)?;
+        let tables = compare(&settings, &ranges, args, cells.as_ref())?;
         if let Some(recorder) = recorder {
             tables.iter().for_each(|table| recorder.summarize(&table.table, summary(table)));
         }
@@ -106,11 +111,19 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     })
 }
 
-fn compare(settings: &Settings, ranges: &DateRanges, args: &DiffArgs) -> Result<Vec<TableDiff>> {
+fn compare(
+    settings: &Settings,
+    ranges: &DateRanges,
+    args: &DiffArgs,
+    cells: Option<&Destination>,
+) -> Result<Vec<TableDiff>> {
     let (store, engine) = (settings.store(), settings.engine());
-    let closeness = Closeness { full: args.full, cells: args.cells.as_deref() };
+    let closeness = Closeness { full: args.full, cells };
     match &args.other {
-        Some(OtherSide::Store(path)) => diff(&store, &Other::Store(&Store::at(path)), ranges, &engine, closeness),
+        Some(OtherSide::Store(path)) => {
+            check_store(path)?;
+            diff(&store, &Other::Store(&Store::at(path)), ranges, &engine, closeness)
+        }
         _ => {
             let source = settings.open_published()?;
             diff(&store, &Other::Warehouse(&*source), ranges, &engine, closeness)

@@ -54,6 +54,20 @@ variables! {
     EMULATOR_GRPC_HOST = "BIGQUERY_EMULATOR_GRPC_HOST";
 }
 
+/// # Errors
+/// [`ErrorKind::Usage`] naming a variable that is set to something that is no text: it would count as not set.
+pub fn check() -> Result<()> {
+    let is_no_text = |name: &str| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
+    // A home directory may have any name.
+    let mut texts = VARIABLES.iter().filter(|(name, _)| *name != HOME);
+    match texts.find(|(name, _)| is_no_text(name)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            Err(Error::new(ErrorKind::Usage, format!("{name} is not UTF-8")).hint(format!("set {name} to plain text")))
+        }
+    }
+}
+
 /// A variable that is set and not empty.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -75,7 +89,7 @@ pub fn config_path() -> PathBuf {
 pub fn timestamp() -> Result<DateTime<Utc>> {
     let Some(text) = variable(SOURCE_DATE_EPOCH) else { return Ok(Utc::now()) };
     text.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0)).ok_or_else(|| {
-        Error::new(ErrorKind::Usage, format!("{SOURCE_DATE_EPOCH} is {text:?}, not Unix seconds"))
+        Error::new(ErrorKind::Usage, format!("{SOURCE_DATE_EPOCH} is \"{text}\", not Unix seconds"))
             .hint(format!("unset {SOURCE_DATE_EPOCH} or give it a whole number"))
     })
 }
@@ -130,7 +144,7 @@ fn with_scheme(host: &str) -> String {
 fn number(name: &str) -> Result<Option<u64>> {
     let Some(text) = variable(name) else { return Ok(None) };
     let number =
-        text.parse().map_err(|_| Error::new(ErrorKind::Usage, format!("{name} is {text:?}, not a whole number")))?;
+        text.parse().map_err(|_| Error::new(ErrorKind::Usage, format!("{name} is \"{text}\", not a whole number")))?;
     Ok(Some(number))
 }
 
@@ -143,13 +157,14 @@ pub fn yesterday() -> NaiveDate {
 /// Who writes a store.
 pub fn owner() -> Owner {
     let host = hostname::get().map_or_else(|_| "this host".to_owned(), |name| name.to_string_lossy().into_owned());
-    let command: Vec<String> = std::env::args().skip(1).collect();
-    Owner { pid: std::process::id(), host, command: format!("putback {}", command.join(" ")) }
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let command = std::iter::once("putback".to_owned()).chain(words).collect::<Vec<_>>().join(" ");
+    Owner { pid: std::process::id(), host, command }
 }
 
 /// The path by which the binary was called, for commands that users copy.
 pub fn program() -> String {
-    std::env::args().next().unwrap_or_else(|| "putback".to_owned())
+    std::env::args_os().next().map_or_else(|| "putback".to_owned(), |word| word.to_string_lossy().into_owned())
 }
 
 /// Threads the machine can run at once.

@@ -27,6 +27,7 @@ mod runs;
 mod runs_diff;
 mod settings;
 mod shell;
+mod shown;
 mod status;
 mod sync;
 mod upload;
@@ -39,7 +40,9 @@ use clap::Parser;
 
 use self::command::Command;
 use self::output::Printer;
-use self::settings::GlobalArgs;
+use self::settings::{Format, GlobalArgs};
+use self::shown::shown;
+use crate::error::Error;
 pub use exit::ExitCode;
 
 /// Recompute a year of NBA features in seconds, offline, and publish it once.
@@ -70,19 +73,46 @@ fn after_help() -> String {
 
 /// Parses the process's arguments, runs the command and returns its exit status.
 pub fn main() -> ProcessExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done }.into();
-        }
+        Err(message) => return explain(&message).into(),
     };
     let printer = Printer::new(cli.global.format, cli.global.quiet);
-    match cli.command.run(&cli.global, &printer) {
-        Ok(code) => code.into(),
-        Err(error) => {
+    let outcome = environment::check().and_then(|()| cli.command.run(&cli.global, &printer));
+    let code = outcome.unwrap_or_else(|error| failed(printer, &error));
+    match (printer.finish(), code) {
+        (Err(error), ExitCode::Done) => failed(printer, &error),
+        (Err(error), code) => {
             printer.error(&error);
-            ExitCode::of(&error).into()
+            code
         }
+        (Ok(()), code) => code,
     }
+    .into()
+}
+
+/// The parser drops what looks like an escape sequence of a terminal from its messages: it is given words as they are
+/// shown to make one.
+fn parse() -> std::result::Result<Cli, clap::Error> {
+    Cli::try_parse().map_err(|error| {
+        let words = std::env::args_os().map(|word| shown(&word.to_string_lossy()).into_owned());
+        let again = Cli::try_parse_from(words).err();
+        again.filter(|again| again.kind() == error.kind()).unwrap_or(error)
+    })
+}
+
+fn failed(printer: Printer, error: &Error) -> ExitCode {
+    printer.error(error);
+    ExitCode::of(error)
+}
+
+/// Help, the version, or what is wrong with the arguments.
+fn explain(message: &clap::Error) -> ExitCode {
+    let printer = Printer::new(Format::Text, false);
+    if message.use_stderr() {
+        printer.usage(&message.render().to_string());
+        return ExitCode::Usage;
+    }
+    let written = message.print().or_else(|error| printer.lost(error));
+    written.map_or_else(|error| failed(printer, &error), |()| ExitCode::Done)
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::output::Printer;
+use super::shown::shown;
 use crate::processors::ProcessorId;
 use crate::progress::{Event, Observer, TableOutcome};
 use crate::store::DateState;
@@ -70,7 +71,7 @@ impl Progress {
     fn say(&self, line: String) {
         match &self.bars {
             Some(bars) => {
-                let _ = bars.println(line);
+                let _ = bars.println(shown(&line));
             }
             None => self.printer.note(line),
         }

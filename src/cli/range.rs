@@ -141,7 +141,7 @@ fn parse_years(text: &str) -> Result<DateRange, String> {
         text.parse::<i32>()
             .ok()
             .filter(|year| (1946..=2200).contains(year))
-            .ok_or_else(|| format!("{text:?} is not a year; write 2024 or 2021..2025"))
+            .ok_or_else(|| format!("\"{text}\" is not a year; write 2024 or 2021..2025"))
     };
     match text.split_once("..") {
         None => Ok(DateRange::year(year(text)?)),

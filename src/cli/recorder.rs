@@ -3,6 +3,7 @@
 //! `runs/<id>/run.json` holds the command, settings, versions, input fingerprint, outcome and a summary;
 //! `runs/<id>/log.jsonl` a line for every table, processor and date ([`super::run_log`]).
 
+use std::error::Error as _;
 use std::fs::File;
 use std::io::{LineWriter, Write};
 use std::path::{Path, PathBuf};
@@ -127,6 +128,12 @@ impl Recorder {
 
     /// Ends the record with the outcome, and returns the outcome.
     pub fn end(self, outcome: Result<ExitCode>) -> Result<ExitCode> {
+        let (outcome, written) = self.close(outcome);
+        outcome.and_then(|code| written.map(|()| code))
+    }
+
+    /// Ends the record, and hands on the outcome and whether the record could be written.
+    fn close(self, outcome: Result<ExitCode>) -> (Result<ExitCode>, Result<()>) {
         {
             let mut state = self.state.lock().expect("no thread panicked");
             let record = &mut state.record;
@@ -143,7 +150,7 @@ impl Recorder {
             let _ = state.log.flush();
         }
         let written = self.write();
-        outcome.and_then(|code| written.map(|()| code))
+        (outcome, written)
     }
 
     fn write(&self) -> Result<()> {
@@ -164,18 +171,28 @@ pub fn recorded(
     if !settings.store().root().is_dir() {
         return act(None);
     }
+    let not_recorded = |error: &Error| printer.warn(format!("note: this run is not recorded: {error}"));
     let recorder = match Recorder::begin(settings, ranges, options, printer) {
-        Err(error) if error.is_read_only() => {
-            printer.note(format!(
-                "note: {} is read-only: no record of this run is kept",
-                settings.store().root().display()
-            ));
+        Err(error) if cannot_be_written(&error) => {
+            not_recorded(&error);
             return act(None);
         }
-        begun => begun?,
+        recorder => recorder?,
     };
     let outcome = act(Some(&recorder));
-    recorder.end(outcome)
+    let (outcome, written) = recorder.close(outcome);
+    match written {
+        Err(error) if cannot_be_written(&error) => not_recorded(&error),
+        written => written?,
+    }
+    outcome
+}
+
+/// Whether the place is read-only, full, or somebody else's: no reason for a command that only reads to fail.
+pub fn cannot_be_written(error: &Error) -> bool {
+    use std::io::ErrorKind as Io;
+    let kind = error.source().and_then(crate::file_system::io_kind);
+    matches!(kind, Some(Io::PermissionDenied | Io::ReadOnlyFilesystem | Io::StorageFull | Io::QuotaExceeded))
 }
 
 fn asked(ranges: &DateRanges, mut options: Value) -> Value {
@@ -247,7 +264,7 @@ fn prune(store: &Store) -> Result<()> {
 /// # Errors
 /// [`ErrorKind::Usage`] when there is no such run.
 pub fn run_dir(store: &Store, id: &str) -> Result<PathBuf> {
-    let is_plain = id.chars().all(|unit| unit.is_ascii_alphanumeric() || unit == '-');
+    let is_plain = !id.is_empty() && id.chars().all(|unit| unit.is_ascii_alphanumeric() || unit == '-');
     let dir = store.root().join("runs").join(id);
     if is_plain && Path::new(&dir).is_dir() {
         return Ok(dir);

@@ -34,7 +34,7 @@ pub struct ManArgs {
 pub fn completions(args: &CompletionsArgs, printer: Printer) -> Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "putback", &mut script);
-    printer.line(text(script));
+    printer.verbatim(&text(script));
     Ok(ExitCode::Done)
 }
 
@@ -43,7 +43,7 @@ pub fn man(args: &ManArgs, printer: Printer) -> Result<ExitCode> {
         let mut page = Vec::new();
         let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
         rendered.expect("memory takes every write");
-        printer.line(text(page));
+        printer.verbatim(&text(page));
         return Ok(ExitCode::Done);
     };
     std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;

@@ -236,10 +236,12 @@ fn watch(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer
     loop {
         let holder = WriteLock::holder(store)?;
         if is_terminal {
-            // Home, and everything below goes.
-            printer.line("\x1b[H\x1b[J");
+            printer.clear();
         }
         show(args, settings, store, printer)?;
+        if printer.is_lost() {
+            return Ok(ExitCode::Done);
+        }
         let Some(holder) = holder else {
             printer.note("no process is writing the store");
             return Ok(ExitCode::Done);

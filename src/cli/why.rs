@@ -37,10 +37,9 @@ fn parse_processor(text: &str) -> Result<ProcessorId> {
         return Ok(id);
     }
     let table: Option<Table> = text.parse().ok();
-    ProcessorId::ALL
-        .into_iter()
-        .find(|id| Some(id.output()) == table)
-        .ok_or_else(|| Error::new(ErrorKind::Usage, format!("{text:?} is not an output; use tdza, psza, pcf or mlfs")))
+    ProcessorId::ALL.into_iter().find(|id| Some(id.output()) == table).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("\"{text}\" is not an output; use tdza, psza, pcf or mlfs"))
+    })
 }
 
 pub fn run(args: &WhyArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::calendar::{DateRange, DateRanges, Month, date_of_day};
 use crate::catalog::{Column, ColumnType, Table};
+use crate::destination::Destination;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
@@ -29,7 +30,7 @@ pub struct Closeness<'a> {
     /// Read every row of the other side, also where rows, keys and hashes of a date agree.
     pub full: bool,
     /// A Parquet file for every differing cell.
-    pub cells: Option<&'a Path>,
+    pub cells: Option<&'a Destination>,
 }
 
 /// What the store's outputs are compared with.
@@ -139,8 +140,9 @@ pub fn diff(
         return Err(Error::new(ErrorKind::Upstream, "the other side has none of the output tables")
             .hint("check --with: it names a warehouse or store that was published or computed into"));
     }
-    if let Some(path) = closeness.cells {
-        session.copy("SELECT * FROM cells ORDER BY ALL", path)?;
+    if let Some(cells) = closeness.cells {
+        let copy = |path: &Path| session.copy("SELECT * FROM cells ORDER BY ALL", path);
+        cells.write(copy)?;
     }
     Ok(tables)
 }

@@ -7,14 +7,12 @@ use serde::Serialize;
 
 use super::{FailureShare, Seen, Validations, failure_shares};
 use crate::calendar::{DateRanges, Month, SeasonCalendar};
+use crate::checks::Catalogue;
 use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::processors::ProcessorId;
 use crate::schedule::Schedule;
 use crate::store::{DateState, Phase4Manifest};
 use crate::windows::WindowEnd;
-
-/// The check that a date is done.
-const NOT_DONE: &str = "A2";
 
 /// How the dates of a range stand, from the manifest alone.
 #[derive(Debug, Clone, Serialize)]
@@ -308,7 +306,7 @@ impl StatusReport {
                 continue;
             };
             // A date that is not done says so itself.
-            let ids: BTreeSet<String> = ids.iter().filter(|id| *id != NOT_DONE).cloned().collect();
+            let ids: BTreeSet<String> = ids.iter().filter(|id| **id != *Catalogue::NOT_DONE).cloned().collect();
             if !ids.is_empty() {
                 self.failing.insert(date, ids);
             }

@@ -54,8 +54,7 @@ impl Validations {
         }
     }
 
-    /// Remembers what a validation of `dates` found, beside what others find at the same time. In a store that cannot
-    /// be written nothing is remembered.
+    /// Remembers what a validation of `dates` found, beside what others find at the same time.
     ///
     /// # Errors
     /// When the record cannot be written.
@@ -65,15 +64,10 @@ impl Validations {
         report: &CheckReport,
         seen: (&[NaiveDate], Seen<'_>),
     ) -> Result<()> {
-        let written = Self::locked(store).and_then(|_lock| {
-            let mut known = Self::load(store, catalogue);
-            known.take_in(report, seen.0, &seen.1);
-            replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes"))
-        });
-        match written {
-            Err(error) if error.is_read_only() => Ok(()),
-            written => written,
-        }
+        let _lock = Self::locked(store)?;
+        let mut known = Self::load(store, catalogue);
+        known.take_in(report, seen.0, &seen.1);
+        replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes"))
     }
 
     /// Held from reading the record to replacing it.

@@ -42,7 +42,7 @@ impl FromStr for Location {
         match text.split_once(':') {
             Some(("dir", path)) if !path.is_empty() => Ok(Self::Dir(PathBuf::from(path))),
             Some(("bigquery", project)) if is_project(project) => Ok(Self::BigQuery { project: project.to_owned() }),
-            _ => Err(Error::new(ErrorKind::Usage, format!("{text:?} does not name a warehouse"))
+            _ => Err(Error::new(ErrorKind::Usage, format!("\"{text}\" does not name a warehouse"))
                 .hint("write dir:PATH for a directory of Parquet files, or bigquery:PROJECT")),
         }
     }

@@ -7,6 +7,7 @@ mod dependencies;
 mod documents;
 mod faults;
 mod fixture;
+mod hygiene;
 mod incidents;
 mod inspection;
 mod properties;

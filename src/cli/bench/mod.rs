@@ -15,7 +15,7 @@ use self::workspace::Workspace;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::range::RangeArgs;
-use super::settings::{GlobalArgs, Settings};
+use super::settings::{GlobalArgs, Settings, parse_path};
 use crate::error::{Error, ErrorKind, Result};
 use crate::warehouse::Location;
 
@@ -48,7 +48,7 @@ pub struct BenchArgs {
     #[arg(long, default_value_t = 1, value_name = "N")]
     warm_up: u16,
     /// Parent of the scratch directory [default: the system's directory for temporary files]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = parse_path)]
     scratch: Option<PathBuf>,
 }
 

@@ -178,9 +178,7 @@ impl Run {
 
     fn why_empty(&self) -> DateState {
         match self.standing.values().map(|&window| self.windows[window].games).max() {
-            Some(most) => {
-                DateState::Empty { rule: format!("no player has {GAMES_NEEDED} games this season (most: {most})") }
-            }
+            Some(most) => DateState::too_few_games(&format!("no player has {GAMES_NEEDED} games this season"), most),
             None => DateState::failed("No data extracted: player_game_summary has no qualifying game this season"),
         }
     }

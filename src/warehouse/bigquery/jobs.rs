@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::rest::{ApiError, Rest, error_kind};
+use super::fault::Fault;
+use super::rest::{ApiError, Rest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::numerics::hash::hex;
 use crate::progress::{Observer, Silent, check_cancelled};
@@ -84,7 +85,7 @@ impl JobFailure {
     }
 
     pub fn describe(&self, what: &str, job_id: &str) -> Error {
-        let kind = error_kind(None, &self.reason);
+        let kind = Fault::of_http(None, &self.reason).kind();
         let hint = match kind {
             ErrorKind::Quota => {
                 "wait for the quota to recover, or raise PUTBACK_MAXIMUM_BYTES_BILLED, and run the command again"

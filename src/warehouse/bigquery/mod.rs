@@ -6,6 +6,7 @@
 
 mod auth;
 mod cells;
+mod fault;
 mod jobs;
 mod load;
 mod metadata;
@@ -252,7 +253,7 @@ fn dataset_of(table: Table) -> &'static str {
 }
 
 fn taken(id: &str) -> Error {
-    Error::new(ErrorKind::Conflict, format!("job id {id} belongs to a job that putback did not start"))
+    Error::new(ErrorKind::StalePlan, format!("job id {id} belongs to a job that putback did not start"))
         .hint("run the same command again")
 }
 
@@ -295,7 +296,7 @@ impl BigQuery {
                 Some(failure) => return Err(failure.describe(what, &job.id)),
             }
         }
-        Err(Error::new(ErrorKind::Conflict, format!("{what}: another writer keeps changing it"))
+        Err(Error::new(ErrorKind::StalePlan, format!("{what}: another writer keeps changing it"))
             .hint("stop the other writer and run the same command again"))
     }
 }

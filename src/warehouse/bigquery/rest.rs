@@ -9,6 +9,7 @@ use reqwest::header::{HeaderMap, HeaderName};
 use serde_json::Value;
 
 use super::auth::Tokens;
+use super::fault::Fault;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Retries of a request: how many, with exponential backoff and jitter.
@@ -108,40 +109,13 @@ impl ApiError {
 
     /// An error of the library; `what` names the attempt.
     pub fn describe(self, what: &str) -> Error {
-        let kind = error_kind(self.status, &self.reason);
+        let fault = Fault::of_http(self.status, &self.reason);
         let place = match (self.status, self.reason.as_str()) {
             (None, _) => "no answer".to_owned(),
             (Some(status), "") => format!("HTTP {status}"),
             (Some(status), reason) => format!("HTTP {status}, {reason}"),
         };
-        let hint = match kind {
-            _ if self.status.is_none() => {
-                "check the network (BIGQUERY_EMULATOR_HOST is for an emulator only), and run the same command again: \
-                 it continues where it stopped"
-            }
-            ErrorKind::Upstream if self.is_transient() => {
-                "the service fails; run the same command again later: it continues where it stopped"
-            }
-            ErrorKind::Auth => "check the credentials and the roles of the account; see the README, BigQuery",
-            ErrorKind::Quota => "wait for the quota to recover, or raise it, and run the same command again",
-            ErrorKind::Upstream => "check the names of project, dataset and table, and the location",
-            _ => "run the same command again to resume",
-        };
-        Error::new(kind, format!("{what}: {} ({place})", self.message)).hint(hint)
-    }
-}
-
-/// What a status and the service's reason mean for the user.
-pub(super) fn error_kind(status: Option<u16>, reason: &str) -> ErrorKind {
-    match (status, reason) {
-        (_, "quotaExceeded" | "rateLimitExceeded" | "jobRateLimitExceeded" | "bytesBilledLimitExceeded") => {
-            ErrorKind::Quota
-        }
-        (Some(429), _) => ErrorKind::Quota,
-        (Some(401 | 403), _) | (_, "accessDenied") => ErrorKind::Auth,
-        (Some(404 | 500..), _) | (None, "") | (_, "notFound") => ErrorKind::Upstream,
-        (Some(409 | 412), _) => ErrorKind::Conflict,
-        _ => ErrorKind::Unexpected,
+        Error::new(fault.kind(), format!("{what}: {} ({place})", self.message)).hint(fault.hint())
     }
 }
 

@@ -46,9 +46,16 @@ impl DirTarget {
     /// Names the directory; nothing is read or created.
     ///
     /// # Errors
-    /// When the path cannot be resolved.
+    /// [`ErrorKind::Usage`] when the path cannot be resolved, or something else than a directory is there.
     pub fn open(root: &Path) -> Result<Self> {
-        let root = resolved(root).map_err(|error| Error::io("resolve", root, error))?;
+        let unusable = |what: &str| {
+            Error::new(ErrorKind::Usage, format!("the target {} {what}", root.display()))
+                .hint("name a directory to publish into, like --to dir:published")
+        };
+        let root = resolved(root).map_err(|error| unusable("cannot be resolved").because(error))?;
+        if root.exists() && !root.is_dir() {
+            return Err(unusable("is not a directory"));
+        }
         let control = root.join("_putback");
         let record = "published.json";
         let rebuild = format!(
@@ -135,7 +142,7 @@ impl DirTarget {
             let is_there = published.map_or_else(|| !path.exists(), |file| file.matches(&path));
             if !is_there {
                 return Err(Error::new(
-                    ErrorKind::Conflict,
+                    ErrorKind::StalePlan,
                     format!("{} is not what was just published: somebody else writes there", path.display()),
                 )
                 .hint("stop the other writer and run the same upload again"));
@@ -150,7 +157,7 @@ impl DirTarget {
             return Ok(());
         }
         let path = self.place.plain_path(table, month);
-        Err(Error::new(ErrorKind::Conflict, format!("{} changed while it was compared", path.display()))
+        Err(Error::new(ErrorKind::StalePlan, format!("{} changed while it was compared", path.display()))
             .hint("stop the other writer and run the same command again; nothing was published"))
     }
 

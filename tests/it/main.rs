@@ -1,4 +1,5 @@
 //! Integration tests: the library on typed-in rows, the binary on generated ones.
+#![allow(clippy::pedantic, reason = "for the library: tests and benchmarks may repeat and spell out")]
 
 mod bad_input;
 mod bench;

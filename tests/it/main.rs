@@ -1,10 +1,12 @@
 //! Integration tests: the library on typed-in rows, the binary on generated ones.
+#![allow(clippy::pedantic, reason = "for the library: tests and benchmarks may repeat and spell out")]
 
 mod bad_input;
 mod bench;
 mod commands;
 mod dependencies;
 mod documents;
+mod faults;
 mod fixture;
 mod hygiene;
 mod incidents;
@@ -12,6 +14,7 @@ mod inspection;
 mod properties;
 mod publish;
 mod shell;
+mod store;
 mod support;
 mod target;
 mod vanished;

@@ -91,6 +91,13 @@ pub(super) fn find(session: &Session, request: &CheckRequest<'_>, results: &mut 
     for (check, cause) in pairs(&failed) {
         assign_by_reach(session, check, cause)?;
     }
+    // What follows from a cause that is accepted everywhere is accepted with it.
+    session.execute(
+        "UPDATE cause_rows SET acceptance = found.acceptance FROM ( \
+             SELECT root, CASE WHEN count(*) = count(acceptance) THEN min(acceptance) END AS acceptance \
+             FROM cause_rows WHERE check_id = root GROUP BY root) AS found \
+         WHERE cause_rows.root = found.root AND check_id <> cause_rows.root AND in_table IN (SELECT in_table FROM output_tables)",
+    )?;
     let mut causes = collect(session, request, results, &mut reach)?;
     leave_out_harmless(request, results, &mut causes);
     let stored = stored_rows(session)?;

@@ -47,9 +47,6 @@ pub fn exclude(
     for (date, reason) in &excluded {
         printer.warn(format!("note: {date} is excluded from publication: {reason}"));
     }
-    let mut validations = Validations::load(store, &settings.catalogue);
-    if validations.exclude(ranges, &excluded) {
-        validations.save(store)?;
-    }
+    Validations::remember_excluded(store, &settings.catalogue, ranges, &excluded)?;
     Ok(excluded)
 }

@@ -13,8 +13,9 @@ use chrono::NaiveDate;
 use duckdb::{Config, Connection};
 
 use crate::calendar::{DateRange, Season};
-use crate::catalog::{Column, TEAMS, Table};
+use crate::catalog::{Column, Role, TEAMS, Table};
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::SpillDir;
 use crate::windows::WindowEnd;
 
 /// Resources of a session.
@@ -24,7 +25,7 @@ pub struct EngineSettings {
     pub threads: usize,
     /// As DuckDB writes it, for example `4GB`; absent: the database's own default.
     pub memory_limit: Option<String>,
-    /// Where the database spills.
+    /// Where the database spills, into a directory of each session.
     pub temp_dir: PathBuf,
 }
 
@@ -32,17 +33,20 @@ pub struct EngineSettings {
 pub struct Session {
     connection: Connection,
     has_limit: bool,
+    /// Goes with the last connection.
+    spill: Arc<SpillDir>,
 }
 
 impl Session {
     /// A new, empty database. Extensions are neither loaded nor installed from anywhere.
     pub fn open(settings: &EngineSettings) -> Result<Self> {
+        let spill = Arc::new(SpillDir::create(&settings.temp_dir)?);
         let mut config = Config::default()
             .threads(settings.threads.try_into().unwrap_or(i64::MAX))?
             .enable_autoload_extension(false)?
             .with("autoinstall_known_extensions", "false")?
             .with("preserve_insertion_order", "false")?
-            .with("temp_directory", as_path(&settings.temp_dir).to_string_lossy())?;
+            .with("temp_directory", as_path(spill.path()).to_string_lossy())?;
         if let Some(limit) = &settings.memory_limit {
             config = config.max_memory(limit).map_err(|error| {
                 Error::new(ErrorKind::Usage, format!("\"{limit}\" is not a memory limit"))
@@ -51,12 +55,13 @@ impl Session {
             })?;
         }
         let connection = Connection::open_in_memory_with_flags(config)?;
-        Ok(Self { connection, has_limit: settings.memory_limit.is_some() })
+        Ok(Self { connection, has_limit: settings.memory_limit.is_some(), spill })
     }
 
     /// A second connection to the same database, for another thread.
     pub fn try_clone(&self) -> Result<Self> {
-        Ok(Self { connection: self.connection.try_clone()?, has_limit: self.has_limit })
+        let spill = Arc::clone(&self.spill);
+        Ok(Self { connection: self.connection.try_clone()?, has_limit: self.has_limit, spill })
     }
 
     /// Whether memory was limited by the user, so that little should be held at a time.
@@ -69,12 +74,10 @@ impl Session {
     ///
     /// Rows with a team that is not one of the 30 are left out; an empty opponent stays.
     pub fn view_input(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
-        let mut condition =
-            format!("{} BETWEEN DATE '{}' AND DATE '{}'", table.schema().partition_column(), range.from, range.to);
-        let teams = TEAMS.map(|team| format!("'{team}'")).join(", ");
-        for column in table.team_columns() {
-            // Measured: half the cost of IN over the coalesced text.
-            let _ = write!(condition, " AND coalesce(list_contains(['', {teams}], {column}), true)");
+        let date = table.schema().partition_column();
+        let mut condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to);
+        if let Some(of_known_teams) = of_known_teams(table) {
+            let _ = write!(condition, " AND {of_known_teams}");
         }
         self.view(table, files, &condition)
     }
@@ -104,17 +107,23 @@ impl Session {
         self.view_columns(table, files, &condition, table.schema().columns().iter().collect())
     }
 
+    /// [`Session::view_whole`] under the name `raw_` with the table's, and with every value as the file has it.
+    pub fn view_raw(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
+        let date = table.schema().partition_column();
+        let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to);
+        let columns: Vec<&Column> = table.schema().columns().iter().collect();
+        let rows = rows_of(files, &condition, &columns, |column| column.name.clone());
+        Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW raw_{} AS SELECT {rows}", table.name()))?)
+    }
+
     fn view(&self, table: Table, files: &[PathBuf], condition: &str) -> Result<()> {
         self.view_columns(table, files, condition, needed_columns(table))
     }
 
     fn view_columns(&self, table: Table, files: &[PathBuf], condition: &str, columns: Vec<&Column>) -> Result<()> {
-        let rows = if files.is_empty() {
-            let null = |column: &&Column| format!("NULL::{} AS {}", sql_type(column), column.name);
-            format!("{} WHERE false", columns.iter().map(null).collect::<Vec<_>>().join(", "))
-        } else {
-            format!("{} FROM read_parquet({}) WHERE {condition}", names(&columns), file_list(files))
-        };
+        let is_input = table.role() != Role::Output;
+        let value = |column: &Column| if is_input { guarded(table, column) } else { column.name.clone() };
+        let rows = rows_of(files, condition, &columns, value);
         Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW {} AS SELECT {rows}", table.name()))?)
     }
 
@@ -235,8 +244,48 @@ fn needed_columns(table: Table) -> Vec<&'static Column> {
     schema.columns().iter().filter(needed).collect()
 }
 
-fn names(columns: &[&Column]) -> String {
-    columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+/// What stands after SELECT: the columns of the files' rows that meet the condition.
+fn rows_of(files: &[PathBuf], condition: &str, columns: &[&Column], value: impl Fn(&Column) -> String) -> String {
+    if files.is_empty() {
+        let null = |column: &&Column| format!("NULL::{} AS {}", sql_type(column), column.name);
+        return format!("{} WHERE false", columns.iter().map(null).collect::<Vec<_>>().join(", "));
+    }
+    let values: Vec<String> = columns.iter().map(|column| value(column)).collect();
+    format!("{} FROM read_parquet({}) WHERE {condition}", values.join(", "), file_list(files))
+}
+
+/// The column, with NULL for what no formula can be trusted with: sums and products of greater numbers leave 64 bits,
+/// and NaN, infinity and moments outside the calendar are no values. What checks say of impossible values
+/// (`data/tables.json`) is narrower; whatever rests on those is computed as the reference does, and held back.
+fn guarded(table: Table, column: &Column) -> String {
+    use crate::catalog::ColumnType as T;
+    let name = &column.name;
+    // Numbers without bounds are read by no formula; identifiers are among them.
+    let greatest = if table.schema().has_bounds(name) { GREATEST } else { GREATEST_UNREAD };
+    match column.ty {
+        _ if column.repeated => name.clone(),
+        T::Int64 | T::Float64 => {
+            format!("CASE WHEN {name} BETWEEN -{greatest} AND {greatest} THEN {name} END AS {name}")
+        }
+        T::Timestamp => format!("CASE WHEN {name} {MOMENTS} THEN {name} END AS {name}"),
+        _ => name.clone(),
+    }
+}
+
+/// The greatest number that is read, of either sign; NUMERIC columns that are read hold none.
+const GREATEST: u64 = 1_000_000;
+const GREATEST_UNREAD: u64 = 1_000_000_000_000_000;
+
+/// The moments that BigQuery can hold.
+const MOMENTS: &str = "BETWEEN TIMESTAMPTZ '0001-01-01 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'";
+
+/// The condition that a row is of the 30 teams, or of an opponent that is not known; `None` where rows name no team.
+pub fn of_known_teams(table: Table) -> Option<String> {
+    let teams = TEAMS.map(|team| format!("'{team}'")).join(", ");
+    // Measured: half the cost of IN over the coalesced text.
+    let is_known = |column: &&str| format!("coalesce(list_contains(['', {teams}], {column}), true)");
+    let conditions: Vec<String> = table.team_columns().iter().map(is_known).collect();
+    (!conditions.is_empty()).then(|| conditions.join(" AND "))
 }
 
 fn sql_type(column: &Column) -> String {

@@ -1,6 +1,7 @@
 //! The last validation of each date; it counts while the date's outputs and inputs are unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
@@ -12,7 +13,7 @@ use crate::checks::{AcceptedBy, Catalogue, CheckReport};
 use crate::error::{Error, Result};
 use crate::numerics::hash::data_hash;
 use crate::processors::ProcessorId;
-use crate::store::publish::replace_file;
+use crate::store::commit::staged::{open_regular, replace_file};
 use crate::store::{Phase3Manifest, Phase4Manifest, Store};
 
 /// The dates that were validated.
@@ -52,8 +53,7 @@ impl Validations {
         }
     }
 
-    /// Takes in what a validation of `dates` found.
-    pub fn take_in(&mut self, report: &CheckReport, catalogue: &Catalogue, dates: &[NaiveDate], seen: &Seen<'_>) {
+    fn take_in(&mut self, report: &CheckReport, catalogue: &Catalogue, dates: &[NaiveDate], seen: &Seen<'_>) {
         for &date in dates {
             let content = seen.content(date);
             self.dates.insert(date, Validated { content, failed: BTreeSet::new(), waived: BTreeMap::new() });
@@ -73,12 +73,25 @@ impl Validations {
         }
     }
 
-    /// Takes in which dates of a publication's ranges were left out, and why; says whether that is new.
-    pub fn exclude(&mut self, ranges: &DateRanges, excluded: &BTreeMap<NaiveDate, String>) -> bool {
-        let before = self.excluded.clone();
-        self.excluded.retain(|date, _| !ranges.contains(*date));
-        self.excluded.extend(excluded.iter().map(|(date, reason)| (*date, reason.clone())));
-        self.excluded != before
+    /// Remembers which dates of a publication's ranges were left out, and why.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn remember_excluded(
+        store: &Store,
+        catalogue: &Catalogue,
+        ranges: &DateRanges,
+        excluded: &BTreeMap<NaiveDate, String>,
+    ) -> Result<()> {
+        let _lock = Self::locked(store)?;
+        let mut known = Self::load(store, catalogue);
+        let before = known.excluded.clone();
+        known.excluded.retain(|date, _| !ranges.contains(*date));
+        known.excluded.extend(excluded.iter().map(|(date, reason)| (*date, reason.clone())));
+        match known.excluded == before {
+            true => Ok(()),
+            false => replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes")),
+        }
     }
 
     /// Dates that were left out of the last publication, with the reason.
@@ -91,14 +104,32 @@ impl Validations {
         self.dates.get(&date).into_iter().flat_map(|validated| &validated.waived)
     }
 
+    /// Remembers what a validation of `dates` found, beside what others find at the same time.
+    ///
     /// # Errors
     /// When the record cannot be written.
-    pub fn save(&self, store: &Store) -> Result<()> {
-        let path = path(store);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(|error| Error::io("create", parent, error))?;
-        }
-        replace_file(&path, &serde_json::to_vec(self).expect("serializes"))
+    pub fn remember(
+        store: &Store,
+        catalogue: &Catalogue,
+        report: &CheckReport,
+        seen: (&[NaiveDate], Seen<'_>),
+    ) -> Result<()> {
+        let _lock = Self::locked(store)?;
+        let mut known = Self::load(store, catalogue);
+        known.take_in(report, catalogue, seen.0, &seen.1);
+        replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes"))
+    }
+
+    /// Held from reading the record to replacing it.
+    fn locked(store: &Store) -> Result<File> {
+        let path = path(store).with_file_name("lock");
+        let dir = path.parent().expect("it lies in a directory");
+        std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
+        let mut options = OpenOptions::new();
+        let file = open_regular(options.read(true).write(true).create(true).truncate(false), &path);
+        let file = file.map_err(|error| Error::io("open", &path, error))?;
+        file.lock().map_err(|error| Error::io("lock", &path, error))?;
+        Ok(file)
     }
 
     /// The error checks that fail on a date as it is now; `None`: it was not validated as it is now.

@@ -37,7 +37,7 @@ pub fn edit(desk: &Desk, table: Table, select: &str) {
 }
 
 /// The rows of a table with `column` set to `value` on December 1.
-fn on_december_1(table: Table, column: &str, value: &str) -> String {
+pub fn on_december_1(table: Table, column: &str, value: &str) -> String {
     let date = table.schema().partition_column();
     format!(
         "SELECT * REPLACE (CASE WHEN {date} = DATE '2023-12-01' THEN {value} ELSE {column} END AS {column}) FROM {}",
@@ -45,16 +45,16 @@ fn on_december_1(table: Table, column: &str, value: &str) -> String {
     )
 }
 
-fn session(desk: &Desk) -> Session {
+pub fn session(desk: &Desk) -> Session {
     let settings = EngineSettings { threads: 1, memory_limit: None, temp_dir: desk.path("spill") };
     Session::open(&settings).expect("a session")
 }
 
-fn always() -> putback::calendar::DateRange {
+pub fn always() -> putback::calendar::DateRange {
     DateRanges::everything().span().expect("not empty")
 }
 
-fn run(desk: &Desk) -> Outcome {
+pub fn run(desk: &Desk) -> Outcome {
     desk.run(&["run", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE)
 }
 

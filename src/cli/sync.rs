@@ -123,6 +123,7 @@ fn notes(table: &TableReport) -> Vec<String> {
     if !table.unchanged {
         notes.extend(column_notes(&table.notes));
     }
+    notes.extend(table.placeholders.clone());
     if table.duplicate_keys > 0 {
         let key = table.table.schema().key_columns().join(", ");
         notes.push(format!("{} rows repeat a key ({key}); kept, as the reference counts them", table.duplicate_keys));

@@ -26,7 +26,7 @@ pub struct WhyArgs {
     /// Player lookup, or team abbreviation
     #[arg(value_name = "KEY")]
     key: String,
-    #[arg(value_name = "DATE")]
+    #[arg(value_name = "DATE", value_parser = crate::calendar::parse_date)]
     date: NaiveDate,
 }
 

@@ -22,7 +22,8 @@ pub use content::{date_slices, partition_hash, sort_by_key};
 pub use files::{FileEntry, ParquetFile, read_columns, read_month_file, sha256_of_file, write_parquet};
 pub use lock::{Owner, WriteLock};
 pub use manifest::{
-    DateRecord, DateState, InputTable, Partition, Phase3Manifest, Phase4Manifest, SourceVersion, TableFiles,
+    DateRecord, DateState, FileStamp, InputTable, Partition, Phase3Manifest, Phase4Manifest, SourceFiles,
+    SourceVersion, TableFiles,
 };
 pub use publish::{MonthFile, Publication, StagedMonth};
 

@@ -41,6 +41,10 @@ pub struct TableReport {
     /// Rows by team code that is not one of the 30; kept in the store, left out of computations.
     pub foreign_teams: BTreeMap<String, u64>,
     pub notes: Vec<ColumnNote>,
+    /// Partitions of the schedule without a date that is taken; left out.
+    pub placeholders: Option<String>,
+    /// Files were touched without another content; only what is remembered of them changes.
+    pub files_touched: bool,
 }
 
 impl TableReport {
@@ -63,6 +67,8 @@ impl TableReport {
             duplicate_keys: 0,
             foreign_teams: BTreeMap::new(),
             notes: Vec::new(),
+            placeholders: None,
+            files_touched: false,
         }
     }
 }
@@ -119,7 +125,7 @@ pub fn sync(source: &dyn Source, lock: &WriteLock, ranges: &DateRanges, observer
         });
         report.tables.push(table);
     }
-    if report.tables.iter().any(|table| !table.unchanged) {
+    if report.tables.iter().any(|table| !table.unchanged || table.files_touched) {
         publication.commit(&manifest)?;
     }
     Ok(report)

@@ -335,7 +335,7 @@ fn failure_rows(
     let column = |name: &str| -> Option<ArrayRef> {
         Some(match name {
             "processor_name" => constant(id.class_name()),
-            // §7 of each specification: 8 hexadecimal characters, one value per run.
+            // 8 hexadecimal characters, one value per run (`tables.md` §7.2).
             "run_id" => constant(&crate::numerics::hash::data_hash(&[timestamp.to_rfc3339().as_bytes()])[..8]),
             "analysis_date" => {
                 let days = rows.iter().map(|(date, _)| Date32Type::from_naive_date(*date));

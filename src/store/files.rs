@@ -79,8 +79,23 @@ impl ParquetFile {
         Self::create_with(path, rows.schema(), properties_for(rows))
     }
 
+    /// Into a new, empty file, which errors call `path`.
+    pub(super) fn into_file(path: &Path, file: File, schema: SchemaRef) -> Result<Self> {
+        let properties = properties(&schema).build();
+        Self::open(path, file, schema, properties)
+    }
+
+    /// As [`ParquetFile::into_file`], of just these rows: each column is encoded as suits its values.
+    pub(super) fn into_file_for(path: &Path, file: File, rows: &RecordBatch) -> Result<Self> {
+        Self::open(path, file, rows.schema(), properties_for(rows))
+    }
+
     fn create_with(path: &Path, schema: SchemaRef, properties: WriterProperties) -> Result<Self> {
         let file = File::create(path).map_err(|error| Error::io("create", path, error))?;
+        Self::open(path, file, schema, properties)
+    }
+
+    fn open(path: &Path, file: File, schema: SchemaRef, properties: WriterProperties) -> Result<Self> {
         let hashing = HashingWriter { file, digest: Sha256::new(), size_bytes: 0 };
         let writer = ArrowWriter::try_new(hashing, schema, Some(properties));
         let writer = writer.map_err(|error| cannot_write(path).because(error))?;

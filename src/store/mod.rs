@@ -10,6 +10,7 @@
 //! just before it; a month file that is not the one its manifest recorded counts as absent, so a
 //! process killed anywhere leaves a store that the next run completes to the same bytes.
 
+pub mod commit;
 mod content;
 mod files;
 pub(crate) mod lock;

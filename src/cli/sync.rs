@@ -157,7 +157,8 @@ fn column_notes(notes: &[ColumnNote]) -> Vec<String> {
     if !absent.is_empty() {
         lines.push(format!("columns absent, read by nothing, stored as NULL: {}", absent.join(", ")));
     }
-    lines.extend(notes.iter().filter(|note| matches!(note, ColumnNote::Retyped { .. })).map(ToString::to_string));
+    let is_told_alone = |note: &&ColumnNote| matches!(note, ColumnNote::Retyped { .. } | ColumnNote::Repeated { .. });
+    lines.extend(notes.iter().filter(is_told_alone).map(ToString::to_string));
     lines
 }
 

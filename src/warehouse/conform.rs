@@ -108,10 +108,12 @@ impl<'a> Conformer<'a> {
     /// What should be known of the rows, in one line each.
     pub fn notes(&self) -> Vec<String> {
         let (table, place) = (self.table, self.place);
-        let nan = |(column, rows): (&String, &u64)| {
-            format!("{table}: {column} is NaN in {rows} rows of {place}; its type has none, they are taken as NULL")
-        };
-        let mut notes: Vec<String> = self.nans.iter().map(nan).collect();
+        let mut notes = Vec::new();
+        if !self.nans.is_empty() {
+            let nans: Vec<String> = self.nans.iter().map(|(column, rows)| format!("{column} ({rows})")).collect();
+            let nans = nans.join(", ");
+            notes.push(format!("{table}: NaN is taken as NULL in {place}, since these columns have none: {nans}"));
+        }
         if let Some(LeftOut { rows, first }) = &self.left_out {
             notes.push(format!(
                 "{table}: {rows} rows of games that are not final have no date of the years {}, and are left out; the \
@@ -161,7 +163,7 @@ impl<'a> Conformer<'a> {
         let (value, found, row) = (shown(array, row), array.data_type(), self.row(batch, field, row));
         Error::new(
             ErrorKind::Schema,
-            format!("{table}: {column} is {value} in {row}; the column is {found}, and this is not exactly a {needed}"),
+            format!("{table}: {column} is {value} in {row}; the column is {found}, and {needed} cannot hold this value exactly"),
         )
         .hint(format!("correct the value, or export the column as {needed}; nothing was pulled"))
     }

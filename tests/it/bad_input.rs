@@ -160,10 +160,10 @@ fn a_null_in_a_required_column() {
         desk.put(table, &with_column(&batch, "player_lookup", Some(Arc::new(with_null))));
     });
     assert_snapshot!(outcome.shown(), @r"
-exit status: 13
+exit status: 12
 --- stdout
 --- stderr
-error: nba_analytics.player_game_summary: required column player_lookup is NULL in 1 rows of [DIR]/warehouse/nba_analytics.player_game_summary.parquet
+error: nba_analytics.player_game_summary: required column player_lookup is NULL in 1 rows of [DIR]/warehouse/nba_analytics.player_game_summary.parquet; the first is row 8 of [DIR]/warehouse/nba_analytics.player_game_summary.parquet (game_id 20231024_UTA_IND)
   hint: repair the rows where player_lookup is NULL in the warehouse; nothing was pulled
 ");
 }

@@ -77,3 +77,50 @@ fn stamp_of(meta: &Metadata, sha256: String) -> FileStamp {
         sha256,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(root: &Path, known: &SourceFiles, after: Duration) -> ContentVersion {
+        let path = root.join("rows.parquet");
+        let written = std::fs::metadata(&path).and_then(|meta| meta.modified()).expect("a file");
+        let files = [TableFile { path, folders: Vec::new() }];
+        Content { root, known, now: Some(written + after) }.version(&files).expect("a version")
+    }
+
+    #[test]
+    fn a_hash_is_remembered_while_nothing_about_the_file_has_changed() {
+        const LATER: Duration = Duration::from_secs(3600);
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("rows.parquet");
+        std::fs::write(&file, "rows").expect("a file");
+        let first = version(dir.path(), &SourceFiles::new(), LATER);
+        assert_eq!(version(dir.path(), &first.files, LATER), first);
+        // A hash that is remembered is taken without a look at the file.
+        let mut other = first.files.clone();
+        other.get_mut("rows.parquet").expect("a stamp").sha256 = "remembered".to_owned();
+        assert_ne!(version(dir.path(), &other, LATER).token, first.token);
+        let changes: [fn(&mut FileStamp); 4] = [
+            |stamp| stamp.size_bytes += 1,
+            |stamp| stamp.modified.1 ^= 1,
+            |stamp| stamp.changed.1 ^= 1,
+            |stamp| stamp.inode += 1,
+        ];
+        for change in changes {
+            let mut stamps = other.clone();
+            change(stamps.get_mut("rows.parquet").expect("a stamp"));
+            assert_eq!(version(dir.path(), &stamps, LATER), first);
+        }
+    }
+
+    #[test]
+    fn nothing_is_remembered_of_a_file_that_was_just_written() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("rows.parquet"), "rows").expect("a file");
+        for after in [Duration::ZERO, CLOCK_STEP] {
+            assert!(version(dir.path(), &SourceFiles::new(), after).files.is_empty());
+        }
+        assert_eq!(version(dir.path(), &SourceFiles::new(), CLOCK_STEP * 2).files.len(), 1);
+    }
+}

@@ -235,3 +235,51 @@ fn ends_of(path: &Path) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
     file.read_to_end(&mut end)?;
     Ok((start, end))
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::AsArray;
+    use arrow::datatypes::TimestampMicrosecondType;
+    use parquet::data_type::{Int32Type, Int96, Int96Type};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+
+    use super::*;
+
+    /// Spark and Impala write INT96, in which years beyond 2262 are more nanoseconds than a number can hold.
+    #[test]
+    fn int96_of_any_year_is_read() {
+        const JULIAN_DAY_OF_9999_12_31: u32 = 5_373_484;
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("rows.parquet");
+        let schema = "message m { required int32 x; required int96 processed_at; }";
+        let schema = Arc::new(parse_message_type(schema).expect("a schema"));
+        let file = File::create(&path).expect("a file");
+        let mut writer =
+            SerializedFileWriter::new(file, schema, Arc::new(WriterProperties::default())).expect("a file");
+        let mut group = writer.next_row_group().expect("a group");
+        let mut column = group.next_column().expect("a column").expect("the first column");
+        column.typed::<Int32Type>().write_batch(&[7], None, None).expect("a value");
+        column.close().expect("a column");
+        let mut day = Int96::new();
+        day.set_data(1_500, 0, JULIAN_DAY_OF_9999_12_31);
+        let mut column = group.next_column().expect("a column").expect("the second column");
+        column.typed::<Int96Type>().write_batch(&[day], None, None).expect("a value");
+        column.close().expect("a column");
+        group.close().expect("a group");
+        writer.close().expect("a file");
+
+        let file = TableFile { path, folders: Vec::new() };
+        let parquet = ParquetFile::open(Table::PlayerGameSummary, &file).expect("Parquet");
+        let mut moments = Vec::new();
+        parquet
+            .read(&mut |batch| {
+                let column = batch.column_by_name("processed_at").expect("the column");
+                moments.extend(column.as_primitive::<TimestampMicrosecondType>().values().iter().copied());
+                Ok(())
+            })
+            .expect("rows");
+        assert_eq!(moments, [253_402_214_400_000_001]);
+    }
+}

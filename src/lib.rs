@@ -8,6 +8,7 @@ pub mod compute;
 pub mod diff;
 pub mod engine;
 pub mod error;
+pub mod judge;
 pub mod numerics;
 pub mod parallel;
 pub mod processors;

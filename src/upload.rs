@@ -9,9 +9,10 @@ use chrono::NaiveDate;
 use crate::calendar::{DateRanges, Month, date_of_day};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::RowsByDate;
 use crate::processors::ProcessorId;
 use crate::progress::Observer;
-use crate::store::{Phase4Manifest, Store, date_slices, read_month_file};
+use crate::store::{Phase4Manifest, Store, date_slices, hash_of_no_rows, read_month_file};
 
 /// What of the store is to be in the target: whole dates, nothing else.
 #[derive(Debug)]
@@ -21,10 +22,12 @@ pub struct PublishSet<'a> {
     pub parts: Vec<MonthPart>,
     /// Dates of the ranges that are failed, and so stay in the target as they are.
     pub held_back: BTreeMap<ProcessorId, Vec<NaiveDate>>,
+    /// Remove rows that the target holds on dates that have none here; otherwise they stay.
+    pub removes_vanished: bool,
 }
 
 /// The dates of one table and month.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct MonthPart {
     pub table: Table,
     pub month: Month,
@@ -36,8 +39,12 @@ pub struct MonthPart {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DateToken {
     pub content: String,
+    /// Output rows; 0 for the failures table.
+    pub rows: u64,
     /// The processors whose rows are replaced; others' failures on the date are not ours to touch.
     pub processors: Vec<ProcessorId>,
+    /// The content of the failures of each, in that order.
+    failures: Vec<String>,
 }
 
 /// What an upload did.
@@ -57,12 +64,29 @@ pub struct TableUpload {
     pub rows: u64,
     /// Rows of those dates that the target no longer has.
     pub removed_rows: u64,
+    /// Rows that stay in the target, by date: it holds them, and the store has none.
+    pub vanished: BTreeMap<NaiveDate, u64>,
+}
+
+/// What an upload would do.
+#[derive(Debug, Default)]
+pub struct Rehearsal {
+    /// What would run, in words to read; none: nothing to do.
+    pub lines: Vec<String>,
+    /// Rows that would stay in the target, as in [`TableUpload::vanished`].
+    pub vanished: RowsByDate,
 }
 
 impl UploadReport {
     /// Whether the target was already what it should be.
     pub fn is_nothing(&self) -> bool {
         self.tables.values().all(|table| table.dates.is_empty())
+    }
+
+    /// Rows that stay in the target although the store has none.
+    pub fn vanished(&self) -> RowsByDate {
+        let tables = self.tables.iter().filter(|(_, upload)| !upload.vanished.is_empty());
+        tables.map(|(table, upload)| (*table, upload.vanished.clone())).collect()
     }
 }
 
@@ -72,11 +96,12 @@ pub trait Target {
     fn name(&self) -> String;
 
     /// Replaces exactly the dates of the set: stage, verify, publish, verify. A second call does
-    /// nothing; a killed one is completed by the next.
+    /// nothing; a killed one is completed by the next. Rows of dates that have none in the set stay, and are reported,
+    /// unless the set removes them.
     fn publish(&self, set: &PublishSet<'_>, observer: &dyn Observer) -> Result<UploadReport>;
 
-    /// What [`Target::publish`] would run, in words to read; nothing is sent. Empty: nothing to do.
-    fn rehearse(&self, set: &PublishSet<'_>) -> Result<Vec<String>>;
+    /// What [`Target::publish`] would run; nothing is sent.
+    fn rehearse(&self, set: &PublishSet<'_>) -> Result<Rehearsal>;
 
     /// Dates of the set whose content is not what this store last published there, by its receipts alone.
     fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>>;
@@ -88,11 +113,11 @@ pub trait Target {
 }
 
 impl<'a> PublishSet<'a> {
-    /// Collects the settled dates of the ranges: done ones with their rows, empty ones as no rows.
+    /// Collects the settled dates of the ranges: done ones with their rows, empty and vanished ones as no rows.
     ///
     /// # Errors
     /// [`ErrorKind::Upstream`] when nothing was computed in the ranges.
-    pub fn collect(store: &'a Store, ranges: &DateRanges) -> Result<Self> {
+    pub fn collect(store: &'a Store, ranges: &DateRanges, vanished: &RowsByDate) -> Result<Self> {
         let manifest = store.phase4()?;
         let mut tokens: BTreeMap<(Table, Month), BTreeMap<NaiveDate, DateToken>> = BTreeMap::new();
         let mut held_back: BTreeMap<ProcessorId, Vec<NaiveDate>> = BTreeMap::new();
@@ -102,7 +127,13 @@ impl<'a> PublishSet<'a> {
                 computed = true;
                 if record.state.is_settled() {
                     let month = Month::of(date);
-                    tokens.entry((id.output(), month)).or_default().insert(date, DateToken::rows(id, &record.hash));
+                    let table = id.output();
+                    let is_vanished = vanished.get(&table).is_some_and(|dates| dates.contains_key(&date));
+                    let token = match is_vanished {
+                        true => DateToken::rows(id, 0, &hash_of_no_rows(table)),
+                        false => DateToken::rows(id, record.rows, &record.hash),
+                    };
+                    tokens.entry((table, month)).or_default().insert(date, token);
                     let failures = tokens.entry((Table::PrecomputeFailures, month)).or_default();
                     failures.entry(date).or_default().add(id, &record.failures_hash);
                 } else if matches!(record.state, crate::store::DateState::Failed { .. }) {
@@ -115,7 +146,7 @@ impl<'a> PublishSet<'a> {
                 .hint("run `putback compute` for the range first"));
         }
         let parts = tokens.into_iter().map(|((table, month), dates)| MonthPart { table, month, dates }).collect();
-        Ok(Self { store, manifest, parts, held_back })
+        Ok(Self { store, manifest, parts, held_back, removes_vanished: false })
     }
 
     /// Leaves dates out; the target keeps what it has of them.
@@ -146,7 +177,8 @@ impl<'a> PublishSet<'a> {
         for path in self.store.recorded_files(part.table, files, |month| month == part.month)? {
             let batch = read_month_file(part.table, &path)?;
             let slices = date_slices(part.table, &batch).into_iter();
-            let published = slices.filter(|(date, _)| part.dates.contains_key(date));
+            let has_rows = |token: &DateToken| part.table == Table::PrecomputeFailures || token.rows > 0;
+            let published = slices.filter(|(date, _)| part.dates.get(date).is_some_and(has_rows));
             wanted.extend(published.map(|(_, rows)| batch.slice(rows.start, rows.len())));
         }
         let rows = arrow::compute::concat_batches(schema, &wanted)?;
@@ -173,12 +205,27 @@ impl MonthPart {
 }
 
 impl DateToken {
-    fn rows(id: ProcessorId, hash: &str) -> Self {
-        Self { content: hash.to_owned(), processors: vec![id] }
+    fn rows(id: ProcessorId, rows: u64, hash: &str) -> Self {
+        Self { content: hash.to_owned(), rows, processors: vec![id], failures: Vec::new() }
     }
 
     fn add(&mut self, id: ProcessorId, failures_hash: &str) {
-        self.content.push_str(&format!("{id}:{failures_hash};"));
         self.processors.push(id);
+        self.failures.push(failures_hash.to_owned());
+        self.name_failures();
+    }
+
+    /// Takes the failures of a processor out.
+    pub(crate) fn leave_out(&mut self, id: ProcessorId) {
+        if let Some(index) = self.processors.iter().position(|known| *known == id) {
+            self.processors.remove(index);
+            self.failures.remove(index);
+            self.name_failures();
+        }
+    }
+
+    fn name_failures(&mut self) {
+        let each = self.processors.iter().zip(&self.failures);
+        self.content = each.map(|(id, hash)| format!("{id}:{hash};")).collect();
     }
 }

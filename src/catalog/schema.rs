@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use serde::Deserialize;
 
+use crate::numerics::decimal::Numeric;
+
 /// A column type of BigQuery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnType {
@@ -21,6 +23,14 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
+    /// What a NUMERIC column holds; `None` for other types.
+    pub fn numeric(self) -> Option<Numeric> {
+        match self {
+            Self::Numeric { precision, scale } => Some(Numeric { precision, scale: scale.unsigned_abs() }),
+            _ => None,
+        }
+    }
+
     /// NUMERIC → DECIMAL, FLOAT64 → DOUBLE, TIMESTAMP → microseconds UTC, JSON → text.
     pub fn arrow(self) -> DataType {
         match self {
@@ -118,6 +128,11 @@ impl TableSchema {
         self.roles.needs(column)
     }
 
+    /// Days after which the warehouse itself removes rows of this table; `None`: it keeps them.
+    pub fn purged_after_days(&self) -> Option<u64> {
+        self.roles.purged_after_days
+    }
+
     pub fn arrow(&self) -> &SchemaRef {
         &self.arrow
     }
@@ -159,6 +174,7 @@ struct Roles {
     partition_column: String,
     key_columns: Vec<String>,
     columns_read: Vec<String>,
+    purged_after_days: Option<u64>,
 }
 
 impl Roles {

@@ -55,7 +55,7 @@ fn view_tables(
             Some(files) => request.store.recorded_files(table, files, in_range)?,
             None => Vec::new(),
         };
-        session.view_whole(table, &files, range)
+        session.view_whole_without(table, &files, range, &phase4.vanished_dates(table))
     };
     // Rows on days without games belong to the range as well.
     let last = request.ranges.span().map_or(last, |span| last.max(span.to));
@@ -113,7 +113,11 @@ fn set_state(
                 Some(record) => {
                     let reason = DateState::family(record.state.reason().unwrap_or_default());
                     let reason = reason.replace(&date.to_string(), "the date").replace('\'', "''");
-                    (record.state.name(), reason, record.rows, record.fewer_rows)
+                    match record.state {
+                        // Its rows are those of before, and none of the date's results.
+                        DateState::Vanished { .. } => ("empty", reason, 0, record.rows),
+                        _ => (record.state.name(), reason, record.rows, record.fewer_rows),
+                    }
                 }
             };
             let is_stale = stale.get(&id).is_some_and(|dates| dates.contains(&date));

@@ -8,8 +8,9 @@ use super::compute::ComputeOptions;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::Printer;
-use super::run::whole_path;
+use super::run::{Steps, whole_path};
 use super::settings::{GlobalArgs, Settings};
+use super::sync::SyncOptions;
 use super::upload::UploadOptions;
 use crate::calendar::Season;
 use crate::error::{Error, ErrorKind, Result};
@@ -61,8 +62,7 @@ pub fn run(args: &DemoArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let code = whole_path(
         &settings,
         &[args.season.range()].into_iter().collect(),
-        &args.options,
-        &UploadOptions::default(),
+        Steps { sync: SyncOptions::default(), compute: &args.options, upload: &UploadOptions::default() },
         printer,
     )?;
     if !printer.is_json() {

@@ -14,9 +14,11 @@ use super::range::RangeArgs;
 use super::recorder::recorded;
 use super::settings::{GlobalArgs, Settings};
 use super::upload::stale_in;
+use super::vanished;
 use crate::calendar::DateRanges;
 use crate::diff::{Closeness, Other, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::store::Store;
 use crate::warehouse::Location;
 
@@ -28,7 +30,7 @@ const LISTED: usize = 12;
 /// Dates are compared by content first, then rows and columns of those that differ. BigQuery is asked for rows,
 /// keys and hashes of each date first, and sends only the dates that differ. Rows that differ only in hashes of what
 /// they were made from (lineage), in noise of doubles or in volatile columns are counted apart. Ends with status 9 when
-/// anything but noise and volatile columns differs.
+/// anything but noise and volatile columns differs, and with 3 when nothing does but dates vanished upstream.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  putback diff --year 2024 --with dir:published\n  \
     putback diff --with store:other-store --cells cells.parquet")]
@@ -89,12 +91,18 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
             tables.iter().for_each(|table| recorder.summarize(&table.table, summary(table)));
         }
         note_stale(&settings.store(), &ranges, printer)?;
+        let vanished = open_vanished(&settings.store(), &ranges)?;
+        vanished::warn(&vanished, "the store", printer);
         if printer.is_json() {
             printer.json(&tables);
         } else {
             lines(&tables).into_iter().for_each(|line| printer.line(line));
         }
-        Ok(if tables.iter().all(TableDiff::is_equal) { ExitCode::Done } else { ExitCode::Conflict })
+        Ok(match (tables.iter().all(TableDiff::is_equal), vanished.is_empty()) {
+            (true, true) => ExitCode::Done,
+            (true, false) => ExitCode::FailedDates,
+            (false, _) => ExitCode::Conflict,
+        })
     })
 }
 
@@ -108,6 +116,11 @@ fn compare(settings: &Settings, ranges: &DateRanges, args: &DiffArgs) -> Result<
             diff(&store, &Other::Warehouse(&*source), ranges, &engine, closeness)
         }
     }
+}
+
+/// Rows on dates that vanished, unless they were accepted.
+fn open_vanished(store: &Store, ranges: &DateRanges) -> Result<RowsByDate> {
+    Ok(AcceptedVanished::load(store)?.open(&vanished::in_store(store, ranges)?, ranges))
 }
 
 /// For the run's record.

@@ -11,9 +11,11 @@ use super::output::{Printer, text_table};
 use super::range::RangeArgs;
 use super::settings::{GlobalArgs, Settings};
 use super::upload::stale_in;
+use super::vanished;
 use crate::calendar::{DateRange, DateRanges, Season};
 use crate::catalog::{Role, Table};
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::keep_vanished;
 use crate::processors::{self, Input, ProcessorId};
 use crate::progress::Silent;
 use crate::schedule::Schedule;
@@ -79,7 +81,9 @@ fn since_publish(settings: &Settings, store: &Store, ranges: &DateRanges, table:
         return Err(Error::new(ErrorKind::Usage, "--table and --since-publish do not go together")
             .hint("leave --table out: what changed since the last publication is known for all of them"));
     }
-    let set = PublishSet::collect(store, ranges)?;
+    let vanished = vanished::in_store(store, ranges)?;
+    let mut set = PublishSet::collect(store, ranges, &vanished)?;
+    set.parts = keep_vanished(&set.parts, &vanished);
     let mut open = settings.open_target()?.unpublished(&set)?;
     for (id, stale) in stale_in(store, ranges)? {
         open.entry(id.output()).or_default().extend(stale);

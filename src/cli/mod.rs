@@ -29,6 +29,7 @@ mod settings;
 mod status;
 mod sync;
 mod upload;
+mod vanished;
 mod why;
 
 use std::process::ExitCode as ProcessExitCode;

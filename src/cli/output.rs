@@ -164,6 +164,15 @@ fn explanations(report: &StatusReport) -> Vec<String> {
             folded(&dates, &report.game_dates, LISTED_DATES)
         ));
     }
+    for (table, dates) in &report.vanished {
+        let rows = thousands(dates.values().sum());
+        let dates: Vec<NaiveDate> = dates.keys().copied().collect();
+        lines.push(format!(
+            "{table}: {rows} rows stay on {} that vanished upstream: {}",
+            counted(dates.len(), "date"),
+            folded(&dates, &report.game_dates, LISTED_DATES)
+        ));
+    }
     lines.push(String::new());
     lines.extend(report.last_computed_at.map(|at| format!("last computed at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))));
     let thresholds = report.thresholds.iter();

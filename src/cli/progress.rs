@@ -142,9 +142,9 @@ impl Progress {
         let counts = state.counts.entry(processor).or_default();
         match outcome {
             DateState::Done => counts.success += 1,
-            DateState::Empty { .. } => counts.empty += 1,
+            DateState::Empty { .. } | DateState::Vanished { .. } => counts.empty += 1,
             DateState::Skipped { .. } => counts.skipped += 1,
-            DateState::Failed { reason } => {
+            DateState::Failed { reason, .. } => {
                 counts.failed += 1;
                 if counts.failed <= NAMED_FAILURES {
                     self.say(format!("{processor} ✗ Failed: {date}: {reason}"));

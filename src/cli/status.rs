@@ -14,10 +14,11 @@ use super::output::Printer;
 use super::range::RangeArgs;
 use super::recorder::{RunRecord, records, run_dir};
 use super::settings::{GlobalArgs, Settings};
-use super::{remote, run_log};
+use super::{remote, run_log, vanished};
 use crate::calendar::{DateRange, DateRanges, Month, Season};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::{AcceptedVanished, vanished_rows};
 use crate::processors::ProcessorId;
 use crate::progress::Silent;
 use crate::report::{ByRule, Evidence, Seen, StatusReport, StatusRow, Validations, Verdict};
@@ -73,7 +74,7 @@ fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer)
     let schedule = load_schedule(store)?;
     let ranges = args.range.or_everything()?;
     let dates = schedule.game_dates(&ranges);
-    if dates.is_empty() {
+    if dates.is_empty() && vanished::in_store(store, &ranges)?.is_empty() {
         return Err(no_game_dates(store, &schedule, &ranges)?);
     }
     let mut report = judged(settings, store, &schedule, Asked { ranges: &ranges, dates: &dates })?;
@@ -146,6 +147,9 @@ fn judged(settings: &Settings, store: &Store, schedule: &Schedule, asked: Asked<
         validations: &Validations::load(store, &settings.catalogue),
         seen: &Seen::new(&phase3, &phase4),
         unscheduled: unscheduled(&phase3, &phase4, schedule, asked.ranges),
+        vanished: vanished_rows(&phase3, &phase4, schedule, asked.ranges),
+        accepted: &AcceptedVanished::load(store)?,
+        ranges: asked.ranges,
         damaged: damaged(store, &phase4),
         calendar: &calendar,
         schedule,
@@ -174,7 +178,12 @@ pub fn unscheduled(
 ) -> BTreeSet<NaiveDate> {
     let last = schedule.game_dates(&DateRanges::everything()).last().copied();
     let days_of = |table: Table| phase3.tables.get(&table).into_iter().flat_map(|table| table.partitions.keys());
-    let contexts = days_of(Table::UpcomingPlayerGameContext).filter(|date| last.is_some_and(|last| **date < last));
+    let purged = |date: &NaiveDate| {
+        let contexts = phase3.tables.get(&Table::UpcomingPlayerGameContext);
+        contexts.is_some_and(|contexts| contexts.only_here.contains(date))
+    };
+    let contexts = days_of(Table::UpcomingPlayerGameContext)
+        .filter(|date| last.is_some_and(|last| **date < last) && !purged(date));
     let played = days_of(Table::PlayerGameSummary).chain(days_of(Table::TeamDefenseGameSummary)).chain(contexts);
     let is_done = |record: &DateRecord| record.state == DateState::Done;
     let done = phase4.processors.values().flatten().filter(|(_, record)| is_done(record)).map(|(date, _)| date);
@@ -184,6 +193,8 @@ pub fn unscheduled(
         .collect();
     let in_look_back = played.copied().filter(|date| seasons.contains(*date));
     let days = in_look_back.chain(done.copied().filter(|date| ranges.contains(*date)));
+    let vanished = vanished::dates(&vanished_rows(phase3, phase4, schedule, ranges));
+    let days = days.filter(|date| !vanished.contains(date));
     days.filter(|date| !schedule.has_games_on(*date) && !schedule.has_other_games_on(*date)).collect()
 }
 
@@ -257,7 +268,7 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
         return printer.json(&json!({
             "not_done": report.not_done, "stale": report.stale, "failing_checks": report.failing,
             "not_validated": report.not_validated, "by_rule": report.by_rule,
-            "unscheduled": report.unscheduled,
+            "unscheduled": report.unscheduled, "vanished": report.vanished,
         }));
     }
     for date in &report.not_done {
@@ -274,6 +285,10 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
     report.not_validated.iter().for_each(|date| printer.line(format!("{date} not validated")));
     let unscheduled = report.unscheduled.iter();
     unscheduled.for_each(|date| printer.line(format!("{date} rows but no final game in the schedule")));
+    for (table, dates) in &report.vanished {
+        let line = |(date, rows)| printer.line(format!("{date} vanished upstream: {rows} rows of {table} stay"));
+        dates.iter().for_each(line);
+    }
     for ByRule { processor, rule, dates } in report.by_rule.iter().filter(|_| with_empty) {
         dates.iter().for_each(|date| printer.line(format!("{date} {processor} no rows by rule: {rule}")));
     }

@@ -1,5 +1,6 @@
 //! `putback sync`
 
+use chrono::Days;
 use clap::Args;
 
 use super::environment;
@@ -8,10 +9,11 @@ use super::output::{Printer, counted, text_table, thousands};
 use super::range::{RangeArgs, RequestedRange};
 use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
+use super::vanished;
 use crate::calendar::DateRanges;
 use crate::error::Result;
 use crate::store::WriteLock;
-use crate::sync::{SyncReport, TableReport};
+use crate::sync::{SyncReport, SyncRequest, TableReport};
 use crate::warehouse::{ColumnNote, Location};
 
 /// Pull Phase 3 into the store: the range and the look-back it needs
@@ -27,9 +29,26 @@ pub struct SyncArgs {
     /// Warehouse to read: dir:PATH or bigquery:PROJECT
     #[arg(long, value_name = "WAREHOUSE")]
     warehouse: Option<Location>,
+    #[command(flatten)]
+    options: SyncOptions,
     /// Only say what would be pulled and what it costs, from metadata
     #[arg(long)]
     dry_run: bool,
+}
+
+/// Options of every command that syncs.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct SyncOptions {
+    /// Go on although the warehouse lacks dates of the range that the store has: they leave the store; recorded
+    #[arg(long)]
+    accept_shorter: bool,
+}
+
+impl SyncOptions {
+    /// For the run's record.
+    pub fn json(self) -> serde_json::Value {
+        serde_json::json!({ "accept_shorter": self.accept_shorter })
+    }
 }
 
 pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
@@ -40,14 +59,18 @@ pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
         return rehearse(&settings, &range.ranges, printer);
     }
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let recorder = Recorder::begin(&settings, &range.ranges, serde_json::json!({}), printer)?;
-    let outcome = pull(&settings, &lock, &range.ranges, &recorder, printer).map(|report| {
+    let recorder = Recorder::begin(&settings, &range.ranges, args.options.json(), printer)?;
+    let pulled = pull(&settings, &lock, &range.ranges, args.options, (&recorder, printer));
+    let outcome = pulled.and_then(|report| {
+        let vanished = vanished::in_store(lock.store(), &range.ranges)?;
         if printer.is_json() {
-            printer.json(&serde_json::json!({ "tables": report.tables.iter().map(json).collect::<Vec<_>>() }));
+            let tables: Vec<_> = report.tables.iter().map(json).collect();
+            printer.json(&serde_json::json!({ "tables": tables, "vanished": vanished::json(&vanished) }));
         } else {
             printer.line(table(&report));
         }
-        ExitCode::Done
+        vanished::warn(&vanished, "the store", printer);
+        Ok(ExitCode::Done)
     });
     recorder.end(outcome)
 }
@@ -94,11 +117,18 @@ pub fn pull(
     settings: &Settings,
     lock: &WriteLock,
     ranges: &DateRanges,
-    recorder: &Recorder,
-    printer: Printer,
+    options: SyncOptions,
+    (recorder, printer): (&Recorder, Printer),
 ) -> Result<SyncReport> {
     let source = settings.open_source()?;
-    let report = crate::sync::sync(&*source, lock, ranges, recorder)?;
+    let today = environment::yesterday() + Days::new(1);
+    let request = SyncRequest { ranges: ranges.clone(), today, accept_shorter: options.accept_shorter };
+    let report = crate::sync::sync(&*source, lock, &request, recorder)?;
+    let accepted = report
+        .accepted
+        .iter()
+        .map(|lost| serde_json::json!({ "table": lost.table.full_name(), "dates": lost.dates, "rows": lost.rows }));
+    recorder.fact("accepted_shorter", accepted.collect());
     for table in &report.tables {
         recorder.summarize(table.table.full_name(), json(table));
         for note in notes(table) {
@@ -136,6 +166,11 @@ fn notes(table: &TableReport) -> Vec<String> {
         let (first, last) = (table.vanished_dates[0], table.vanished_dates[table.vanished_dates.len() - 1]);
         let count = counted(table.vanished_dates.len(), "date");
         notes.push(format!("no longer in the warehouse, and gone from the store: {count}, {first} to {last}"));
+    }
+    if let (Some(first), Some(last)) = (table.only_here.first(), table.only_here.last()) {
+        let (rows, count) = (thousands(table.only_here_rows), counted(table.only_here.len(), "date"));
+        notes
+            .push(format!("only in this store, no longer in the warehouse: {rows} rows on {count}, {first} to {last}"));
     }
     notes
 }
@@ -179,6 +214,8 @@ fn json(table: &TableReport) -> serde_json::Value {
         "rows": table.rows,
         "changed_dates": table.changed_dates,
         "vanished_dates": table.vanished_dates,
+        "only_here": table.only_here,
+        "only_here_rows": table.only_here_rows,
         "duplicate_keys": table.duplicate_keys,
         "foreign_teams": table.foreign_teams,
         "notes": table.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),

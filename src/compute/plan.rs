@@ -10,9 +10,9 @@ use super::{ComputeRequest, ProcessorReport};
 use crate::calendar::{BOOTSTRAP_DAYS, DateRanges, Month, SeasonCalendar};
 use crate::catalog::Table;
 use crate::error::Result;
-use crate::processors::{Processor, ProcessorId};
+use crate::processors::{self, Processor, ProcessorId};
 use crate::progress::{Event, Observer};
-use crate::store::{DateState, Phase4Manifest, Store};
+use crate::store::{DateRecord, DateState, FailureKind, Phase4Manifest, Store};
 
 /// One processor's share of a computation.
 #[derive(Debug)]
@@ -29,6 +29,12 @@ pub(super) struct ProcessorPlan {
 }
 
 impl ProcessorPlan {
+    /// A plan that computes nothing.
+    pub fn settling(id: ProcessorId, settled: Vec<(NaiveDate, DateState)>) -> Self {
+        let version = processors::get(id).version();
+        Self { id, version, to_run: Vec::new(), fingerprints: Vec::new(), settled, unchanged: Vec::new() }
+    }
+
     pub fn is_idle(&self) -> bool {
         self.to_run.is_empty() && self.settled.is_empty()
     }
@@ -87,8 +93,9 @@ pub(super) fn plan_processor(
     Ok(plan)
 }
 
-/// Dates computed once that neither the schedule nor the player rows have any more: their rows go, here
-/// and in the target. With player rows left, the schedule may be the one at fault, and nothing goes.
+/// Dates computed once that neither the schedule nor the player rows have any more. Their rows stay, and the date
+/// counts as vanished; without rows it is empty. With player rows left, the schedule may be the one at fault, and
+/// nothing changes.
 fn dates_without_games(
     id: ProcessorId,
     ranges: &DateRanges,
@@ -96,16 +103,20 @@ fn dates_without_games(
     phase4: &Phase4Manifest,
     fingerprints: &Fingerprints<'_>,
 ) -> Vec<(NaiveDate, DateState)> {
-    let state = DateState::Empty { rule: "no finished game in the schedule".to_owned() };
+    let rule = || "no finished game in the schedule".to_owned();
+    let state = |record: &DateRecord| match record.rows {
+        0 => DateState::Empty { rule: rule() },
+        _ => DateState::Vanished { rule: rule() },
+    };
     let records = phase4.processors.get(&id).into_iter().flatten();
     records
         .filter(|(date, record)| {
             ranges.contains(**date)
                 && dates.binary_search(date).is_err()
                 && !fingerprints.has_player_rows(**date)
-                && record.state != state
+                && record.state != state(record)
         })
-        .map(|(date, _)| (*date, state.clone()))
+        .map(|(date, record)| (*date, state(record)))
         .collect()
 }
 
@@ -122,16 +133,16 @@ fn state_without_running(
         return Ok(Some(DateState::Skipped { reason }));
     }
     let blocked = processor.upstream().iter().find_map(|&upstream| match phase4.record(upstream, date) {
-        Some(record) if record.state.is_settled() => None,
+        Some(record) if record.state.lets_others_run() => None,
         Some(record) => match &record.state {
             // The root cause is told once, not once per level.
-            DateState::Failed { reason } if reason.starts_with("upstream ") => Some(reason.clone()),
-            DateState::Failed { reason } => Some(format!("upstream {upstream} failed: {reason}")),
+            DateState::Failed { reason, kind: FailureKind::Upstream } => Some(reason.clone()),
+            DateState::Failed { reason, .. } => Some(format!("upstream {upstream} failed: {reason}")),
             _ => Some(format!("upstream {upstream} was skipped")),
         },
         None => Some(format!("upstream {upstream} was not computed")),
     });
-    Ok(blocked.map(|reason| DateState::Failed { reason }))
+    Ok(blocked.map(|reason| DateState::Failed { reason, kind: FailureKind::Upstream }))
 }
 
 /// Drops the records of months whose files are not the recorded ones; returns their dates, which have

@@ -80,15 +80,27 @@ impl Session {
     }
 
     /// Makes the files of an output readable under the table's name, with the columns that processors
-    /// read.
-    pub fn view_output(&self, table: Table, files: &[PathBuf]) -> Result<()> {
-        self.view(table, files, "true")
+    /// read, but for the rows of some dates.
+    pub fn view_output(&self, table: Table, files: &[PathBuf], left_out: &[NaiveDate]) -> Result<()> {
+        self.view(table, files, &not_on(table, left_out))
     }
 
     /// Makes every column and row of a table in `range` readable under its name.
     pub fn view_whole(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
+        self.view_whole_without(table, files, range, &[])
+    }
+
+    /// [`Session::view_whole`] without the rows of some dates.
+    pub fn view_whole_without(
+        &self,
+        table: Table,
+        files: &[PathBuf],
+        range: DateRange,
+        left_out: &[NaiveDate],
+    ) -> Result<()> {
         let date = table.schema().partition_column();
-        let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to);
+        let others = not_on(table, left_out);
+        let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}' AND {others}", range.from, range.to);
         self.view_columns(table, files, &condition, table.schema().columns().iter().collect())
     }
 
@@ -185,6 +197,15 @@ impl Rows<'_> {
     pub fn fetch(&mut self) -> Result<Option<RecordBatch>> {
         Ok(self.statement.step()?.map(RecordBatch::from))
     }
+}
+
+/// A condition that holds on all dates but these.
+fn not_on(table: Table, dates: &[NaiveDate]) -> String {
+    if dates.is_empty() {
+        return "true".to_owned();
+    }
+    let dates: Vec<String> = dates.iter().map(|date| format!("DATE '{date}'")).collect();
+    format!("{} NOT IN ({})", table.schema().partition_column(), dates.join(", "))
 }
 
 /// Key, partition and everything a processor reads, in the order of the schema.

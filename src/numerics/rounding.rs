@@ -34,7 +34,7 @@ fn round_correct_by_text(value: f64, digits: u8) -> f64 {
 /// `denominator` must be positive. Used for the warehouse's NUMERIC means and quotients, which
 /// keep nine decimals (`player_composite_factors` §2.3, `ml_feature_store` §2.4).
 pub fn divide_half_away(numerator: i128, denominator: i128) -> i128 {
-    debug_assert!(denominator > 0);
+    assert!(denominator > 0);
     let doubled = 2 * numerator.abs() + denominator;
     let magnitude = doubled / (2 * denominator);
     if numerator < 0 { -magnitude } else { magnitude }
@@ -54,8 +54,10 @@ pub fn decimal_to_f64(scaled: i64, digits: u8) -> f64 {
 
 /// A rounded double as the scaled integer of a NUMERIC column with `digits` decimals.
 ///
-/// The double already has at most that many decimals, so this only undoes binary noise.
+/// The double already has at most that many decimals, so this only undoes binary noise. It is a number: NaN has no
+/// decimal form, and a column's missing value is `None`.
 pub fn f64_to_decimal(value: f64, digits: u8) -> i128 {
+    assert!(!value.is_nan(), "NaN has no decimal form");
     (value * pow10(digits) as f64).round() as i128
 }
 

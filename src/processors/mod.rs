@@ -13,6 +13,7 @@ mod dated;
 mod facts;
 mod months;
 mod output;
+pub mod overflow;
 
 use std::fmt;
 use std::str::FromStr;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{FailureShare, Seen, Validations, failure_shares};
 use crate::calendar::{DateRanges, Month, SeasonCalendar};
+use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::processors::ProcessorId;
 use crate::schedule::Schedule;
 use crate::store::{DateState, Phase4Manifest};
@@ -35,6 +36,9 @@ pub struct StatusReport {
     /// Days with rows of players or of outputs that the schedule has no final game for: they are not computed.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub unscheduled: BTreeSet<NaiveDate>,
+    /// Rows by table on dates that vanished upstream: they stay until somebody decides.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub vanished: BTreeMap<String, BTreeMap<NaiveDate, u64>>,
     /// One per calendar year (`orchestration.md` §9); none where only counts were asked for.
     pub verdicts: Vec<Verdict>,
     /// Dates that fail checks of severity error, with the checks.
@@ -57,6 +61,10 @@ pub struct Evidence<'a> {
     pub seen: &'a Seen<'a>,
     /// Days with rows of players or of outputs, and without a final game in the schedule.
     pub unscheduled: BTreeSet<NaiveDate>,
+    /// Rows of the store on dates that vanished, and what was decided of them.
+    pub vanished: RowsByDate,
+    pub accepted: &'a AcceptedVanished,
+    pub ranges: &'a DateRanges,
     /// Months of outputs whose file is not the recorded one.
     pub damaged: BTreeSet<(ProcessorId, Month)>,
     pub calendar: &'a SeasonCalendar,
@@ -158,9 +166,12 @@ impl StatusReport {
         report.leave_out_impossible(&evidence);
         report.take_validations(manifest, dates, &evidence);
         let scheduled = evidence.schedule.game_dates(&DateRanges::everything());
-        report.verdicts = years(dates, &evidence.unscheduled)
-            .map(|year| report.verdict(year, dates, &scheduled, &evidence))
-            .collect();
+        let vanished = evidence.accepted.open(&evidence.vanished, evidence.ranges);
+        report.vanished = vanished.into_iter().map(|(table, dates)| (table.full_name().to_owned(), dates)).collect();
+        let others = evidence.unscheduled.iter().chain(report.vanished.values().flat_map(BTreeMap::keys));
+        let others: BTreeSet<NaiveDate> = others.copied().collect();
+        report.verdicts =
+            years(dates, &others).map(|year| report.verdict(year, dates, &scheduled, &evidence)).collect();
         report.shares = failure_shares(manifest, dates, evidence.calendar);
         report.stale = evidence.stale;
         report.unscheduled = evidence.unscheduled;
@@ -193,7 +204,7 @@ impl StatusReport {
                 }
                 match &record.state {
                     DateState::Done => row.done += 1,
-                    DateState::Empty { rule } => {
+                    DateState::Empty { rule } | DateState::Vanished { rule } => {
                         row.empty += 1;
                         by_rule.entry((id, DateState::family(rule).to_owned())).or_default().push(date);
                     }
@@ -201,7 +212,7 @@ impl StatusReport {
                         row.skipped += 1;
                         by_rule.entry((id, reason.clone())).or_default().push(date);
                     }
-                    DateState::Failed { reason } => {
+                    DateState::Failed { reason, .. } => {
                         row.failed += 1;
                         not_done.push(NotDone { processor: id, date, failed: Some(reason.clone()) });
                     }
@@ -219,6 +230,7 @@ impl StatusReport {
             without_same_day,
             thresholds: Vec::new(),
             unscheduled: BTreeSet::new(),
+            vanished: BTreeMap::new(),
             stale: BTreeMap::new(),
             game_dates: dates.to_vec(),
             rows,
@@ -282,6 +294,8 @@ impl StatusReport {
         }
         add("not validated".to_owned(), self.not_validated.clone());
         add("rows but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
+        let vanished = self.vanished.values().flat_map(BTreeMap::keys).copied();
+        add("vanished upstream, rows stay".to_owned(), vanished.collect());
         open
     }
 

@@ -17,6 +17,7 @@ use parquet::schema::types::ColumnPath;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::precision;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::numerics::hash::hex;
@@ -103,7 +104,11 @@ impl ParquetFile {
     }
 
     /// Adds rows after those that are there.
+    ///
+    /// # Errors
+    /// Also for a decimal that has more digits than its column's type: other readers cannot open such a file.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        precision::check(batch).map_err(|error| cannot_write(&self.path).because(error))?;
         let mut start = 0;
         while start < batch.num_rows() {
             let length = (batch.num_rows() - start).min(Self::SLICE_ROWS - self.waiting_rows);

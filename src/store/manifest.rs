@@ -1,6 +1,6 @@
 //! What the store holds and in what state: the only thing a reader has to trust.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -43,6 +43,9 @@ pub struct InputTable {
     /// Versions of the warehouse's own partitions when their rows were pulled, where it keeps track.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub source_partitions: BTreeMap<String, String>,
+    /// Dates whose rows the warehouse no longer has and the store keeps.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub only_here: BTreeSet<NaiveDate>,
 }
 
 /// What a warehouse said of a table when it was pulled; equal values mean nothing has changed.
@@ -129,9 +132,35 @@ pub enum DateState {
     /// No row is possible, by the named rule.
     Empty { rule: String },
     /// Nothing could be computed.
-    Failed { reason: String },
+    Failed {
+        reason: String,
+        #[serde(default, skip_serializing_if = "FailureKind::is_default")]
+        kind: FailureKind,
+    },
     /// Not attempted, by the named rule.
     Skipped { reason: String },
+    /// Rows were written once and no row is possible any more, by the named rule; the rows stay until somebody asks for
+    /// their removal.
+    Vanished { rule: String },
+}
+
+/// What made a date fail, as far as others act on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FailureKind {
+    /// Its own inputs.
+    #[default]
+    Inputs,
+    /// An upstream that failed, was skipped or was not computed.
+    Upstream,
+    /// A value that is too large for its column. The reference loses the rows without a word, and goes on.
+    Overflow,
+}
+
+impl FailureKind {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -139,6 +168,11 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl DateState {
+    /// Failed because of the date's own inputs.
+    pub fn failed(reason: impl Into<String>) -> Self {
+        Self::Failed { reason: reason.into(), kind: FailureKind::Inputs }
+    }
+
     /// The word for it, as in the manifest.
     pub fn name(&self) -> &'static str {
         match self {
@@ -146,6 +180,7 @@ impl DateState {
             Self::Empty { .. } => "empty",
             Self::Failed { .. } => "failed",
             Self::Skipped { .. } => "skipped",
+            Self::Vanished { .. } => "vanished",
         }
     }
 
@@ -153,7 +188,10 @@ impl DateState {
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Done => None,
-            Self::Empty { rule: reason } | Self::Failed { reason } | Self::Skipped { reason } => Some(reason),
+            Self::Empty { rule: reason }
+            | Self::Vanished { rule: reason }
+            | Self::Failed { reason, .. }
+            | Self::Skipped { reason } => Some(reason),
         }
     }
 
@@ -162,9 +200,14 @@ impl DateState {
         rule.split(" (most").next().unwrap_or(rule)
     }
 
-    /// Whether a processor further down may run on this date.
+    /// Whether the date has what it can have: its rows, or none by a rule.
     pub fn is_settled(&self) -> bool {
-        matches!(self, Self::Done | Self::Empty { .. })
+        matches!(self, Self::Done | Self::Empty { .. } | Self::Vanished { .. })
+    }
+
+    /// Whether a processor further down may run on this date.
+    pub fn lets_others_run(&self) -> bool {
+        self.is_settled() || matches!(self, Self::Failed { kind: FailureKind::Overflow, .. })
     }
 }
 
@@ -175,6 +218,14 @@ impl Phase4Manifest {
 
     pub fn files_of(&self, table: Table) -> Option<&TableFiles> {
         self.files.get(&table)
+    }
+
+    /// Dates of an output whose rows are kept although no row is possible any more: readers of results leave them out.
+    pub fn vanished_dates(&self, table: Table) -> Vec<NaiveDate> {
+        let of_table = self.processors.iter().filter(|(id, _)| id.output() == table);
+        let is_vanished = |record: &DateRecord| matches!(record.state, DateState::Vanished { .. });
+        let records = of_table.flat_map(|(_, records)| records).filter(|(_, record)| is_vanished(record));
+        records.map(|(date, _)| *date).collect()
     }
 }
 

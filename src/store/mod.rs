@@ -15,15 +15,16 @@ mod content;
 mod files;
 pub(crate) mod lock;
 mod manifest;
+mod precision;
 pub(crate) mod publish;
 
 use std::path::{Path, PathBuf};
 
-pub use content::{date_slices, partition_hash, sort_by_key};
+pub use content::{date_slices, hash_of_no_rows, partition_hash, sort_by_key};
 pub use files::{FileEntry, ParquetFile, read_columns, read_month_file, sha256_of_file, write_parquet};
 pub use lock::{Owner, WriteLock};
 pub use manifest::{
-    DateRecord, DateState, FileStamp, InputTable, Partition, Phase3Manifest, Phase4Manifest, SourceFiles,
+    DateRecord, DateState, FailureKind, FileStamp, InputTable, Partition, Phase3Manifest, Phase4Manifest, SourceFiles,
     SourceVersion, TableFiles,
 };
 pub use publish::{MonthFile, Publication, StagedMonth};

@@ -18,6 +18,8 @@ pub(super) struct Plan {
     pub version: SourceVersion,
     pub source_files: SourceFiles,
     pub source_partitions: BTreeMap<String, String>,
+    /// The range and the look-back of its first date: what must not get shorter.
+    pub needed: DateRange,
     /// Whether the store's copy is of this warehouse and version, and whole: rows that are not pulled stay.
     pub is_usable: bool,
     pub report: TableReport,
@@ -62,6 +64,7 @@ impl Plan {
             version: SourceVersion::default(),
             source_files: SourceFiles::new(),
             source_partitions: BTreeMap::new(),
+            needed: everything(),
             is_usable: false,
             report,
         }
@@ -102,7 +105,7 @@ fn plan_table(
     let source_files = of_same_warehouse.map(|known| known.source_files.clone()).unwrap_or_default();
     let ContentVersion { token, files: source_files } = source.version(table, &source_files)?;
     let version = SourceVersion { warehouse, version: token };
-    let synced = of_same_warehouse.map(|known| known.synced.clone()).unwrap_or_default();
+    let synced = known.map(|known| known.synced.clone()).unwrap_or_default();
     let synced = synced.union(&[wanted].into_iter().collect());
     // What was pulled before is looked at again, so that the store is one version of the warehouse.
     let range = if table == Table::Schedule { None } else { synced.span() };
@@ -124,7 +127,8 @@ fn plan_table(
         report.unchanged = true;
         report.rows = known.partitions.values().map(|partition| partition.rows).sum();
     }
-    Ok(Plan { table, pull, synced, version, source_files, source_partitions, is_usable: usable.is_some(), report })
+    let (needed, is_usable) = (needed_range(table, span), usable.is_some());
+    Ok(Plan { table, pull, synced, version, source_files, source_partitions, needed, is_usable, report })
 }
 
 /// Partitions whose date is outside the years that are taken. In the schedule such games are placeholders.
@@ -162,8 +166,13 @@ fn missing_table(table: Table, source: &dyn Source) -> Error {
     Error::new(ErrorKind::Upstream, format!("table {table} is not in the warehouse {warehouse}")).hint(hint)
 }
 
-/// The range with the longest look-back of any processor, in whole months.
+/// [`needed_range`] in whole months.
 fn wanted_range(table: Table, span: DateRange) -> DateRange {
+    needed_range(table, span).whole_months()
+}
+
+/// The range with the longest look-back of any processor.
+fn needed_range(table: Table, span: DateRange) -> DateRange {
     let from = processors::all()
         .iter()
         .flat_map(|processor| processor.inputs())
@@ -171,7 +180,12 @@ fn wanted_range(table: Table, span: DateRange) -> DateRange {
         .map(|input| input.look_back.first_day(span.from))
         .min()
         .unwrap_or(span.from);
-    DateRange { from, to: span.to }.whole_months()
+    DateRange { from, to: span.to }
+}
+
+/// A table that is gone has lost every date.
+fn everything() -> DateRange {
+    DateRanges::everything().span().expect("not empty")
 }
 
 fn files_are_present(store: &Store, table: Table, known: &InputTable) -> bool {

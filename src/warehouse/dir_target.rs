@@ -17,11 +17,12 @@ use super::dir::table_files;
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::{RowsByDate, keep_vanished};
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::store::lock::lock_patiently;
 use crate::store::publish::{remove_if_present, rename, replace_file, stage_file, staged_path, sync_dir};
 use crate::store::{FileEntry, date_slices, partition_hash, read_month_file, sort_by_key};
-use crate::upload::{MonthPart, PublishSet, TableUpload, Target, UploadReport};
+use crate::upload::{MonthPart, PublishSet, Rehearsal, TableUpload, Target, UploadReport};
 
 /// A directory that is written as a warehouse.
 #[derive(Debug)]
@@ -126,6 +127,27 @@ impl DirTarget {
         Ok(())
     }
 
+    /// The parts to compare and replace, and the rows that stay although the store has none of their dates.
+    fn judged(&self, set: &PublishSet<'_>, published: &Published) -> Result<(Vec<MonthPart>, RowsByDate)> {
+        let mut held = RowsByDate::new();
+        let outputs = set.parts.iter().filter(|part| part.table != Table::PrecomputeFailures);
+        for part in outputs.filter(|_| !set.removes_vanished) {
+            let path = self.month_file(part.table, part.month);
+            let empty: BTreeSet<&NaiveDate> =
+                part.dates.iter().filter(|(_, token)| token.rows == 0).map(|(date, _)| date).collect();
+            if empty.is_empty() || is_published(published, part, &path) || !path.is_file() {
+                continue;
+            }
+            let (rows, _) = sort_by_key(part.table, &read_month_file(part.table, &path)?)?;
+            let there = date_slices(part.table, &rows).into_iter().filter(|(date, _)| empty.contains(date));
+            let there: Vec<_> = there.map(|(date, rows)| (date, rows.len() as u64)).collect();
+            if !there.is_empty() {
+                held.entry(part.table).or_default().extend(there);
+            }
+        }
+        Ok((keep_vanished(&set.parts, &held), held))
+    }
+
     /// What has to change for a part; `None` when the target already holds it.
     fn compare(&self, set: &PublishSet<'_>, part: &MonthPart, published: &Published) -> Result<Option<Change>> {
         let path = self.month_file(part.table, part.month);
@@ -214,17 +236,18 @@ impl Target for DirTarget {
         Ok(dates)
     }
 
-    fn rehearse(&self, set: &PublishSet<'_>) -> Result<Vec<String>> {
+    fn rehearse(&self, set: &PublishSet<'_>) -> Result<Rehearsal> {
         let published = self.load_published()?;
         let mut lines = Vec::new();
-        for part in &set.parts {
+        let (parts, vanished) = self.judged(set, &published)?;
+        for part in &parts {
             if let Some(change) = self.compare(set, part, &published)? {
                 let (dates, rows) = (change.upload.dates.len(), change.upload.rows);
                 let path = self.month_file(part.table, part.month);
                 lines.push(format!("replace {} ({dates} dates differ, {rows} rows)", path.display()));
             }
         }
-        Ok(lines)
+        Ok(Rehearsal { lines, vanished })
     }
 
     fn publish(&self, set: &PublishSet<'_>, observer: &dyn Observer) -> Result<UploadReport> {
@@ -236,8 +259,12 @@ impl Target for DirTarget {
         published.format = FORMAT;
         let mut report = UploadReport::default();
         let mut staged = Vec::new();
-        let total = set.parts.len();
-        for (index, part) in set.parts.iter().enumerate() {
+        let (parts, vanished) = self.judged(set, &published)?;
+        for (table, dates) in vanished {
+            report.tables.entry(table).or_default().vanished = dates;
+        }
+        let total = parts.len();
+        for (index, part) in parts.iter().enumerate() {
             check_cancelled(observer)?;
             let table = report.tables.entry(part.table).or_default();
             match self.compare(set, part, &published)? {

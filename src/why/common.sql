@@ -114,7 +114,7 @@ CREATE OR REPLACE TEMP TABLE earlier AS
 SELECT *,
     CASE WHEN game_date >= {date} - 60 AND game_number <= 10 THEN game_number END AS read_f,
     season_year = {season_year} AND game_date >= {season_start} AS read_g,
-    opponent_team_abbr IS NOT DISTINCT FROM (SELECT opponent_team_abbr FROM roster WHERE choice = 1) AND EXISTS (FROM roster) AS read_i,
+    opponent_team_abbr IS NOT DISTINCT FROM (SELECT opponent_team_abbr FROM roster WHERE choice = 1) AND EXISTS (FROM roster WHERE choice = 1 AND opponent_team_abbr <> '') AS read_i,
     game_date >= {date} - 30 AND minutes_played > 0 AS read_j
 FROM (
     SELECT *, row_number() OVER (

@@ -229,7 +229,10 @@ fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, 
         }
         None => because("the date was not computed; run `putback compute` for it".to_owned()),
         Some(DateState::Empty { rule }) => because(format!("no row is possible on the date: {rule}")),
-        Some(DateState::Skipped { reason } | DateState::Failed { reason }) => because(reason),
+        Some(DateState::Vanished { rule }) => {
+            because(format!("no row is possible on the date any more: {rule}; the rows of before are kept"))
+        }
+        Some(DateState::Skipped { reason } | DateState::Failed { reason, .. }) => because(reason),
         Some(DateState::Done) => {
             let rule = match id {
                 ProcessorId::Tdza => Some("the team has no game this season so far (TDZA §2.2)".to_owned()),

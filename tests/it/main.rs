@@ -11,4 +11,5 @@ mod inspection;
 mod properties;
 mod publish;
 mod support;
+mod vanished;
 mod worked_examples;

@@ -1,5 +1,6 @@
 //! The worked examples of the specifications, typed in, from input rows to stored columns.
 
+mod corners;
 mod mlfs;
 mod pcf;
 mod psza;

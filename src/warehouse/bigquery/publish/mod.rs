@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::numerics::hash::hex;
 use crate::progress::{Observer, check_cancelled};
 use crate::store::FileEntry;
-use crate::upload::{PublishSet, Target, UploadReport};
+use crate::upload::{PublishSet, Rehearsal, Target, UploadReport};
 use crate::warehouse::DateContent;
 
 /// How often a job is started by one command.
@@ -111,18 +111,21 @@ impl Target for BigQuery {
         Ok(dates)
     }
 
-    fn rehearse(&self, set: &PublishSet<'_>) -> Result<Vec<String>> {
+    fn rehearse(&self, set: &PublishSet<'_>) -> Result<Rehearsal> {
         let mut receipts = load_receipts(&self.receipts_path(set))?;
         let mut report = UploadReport::default();
-        let Some(planned) = self.plan(set, &mut receipts, &mut report)? else { return Ok(Vec::new()) };
+        let Some(planned) = self.plan(set, &mut receipts, &mut report)? else {
+            return Ok(Rehearsal { lines: Vec::new(), vanished: report.vanished() });
+        };
         self.refuse_if_unfit(&planned.parts)?;
         // Without the file the id is not the one that an upload would use.
         let publication = planned.named(&Target::name(self), None);
         let job = serde_json::to_string_pretty(&self.load_resource(&publication, 0)).expect("serializes");
-        Ok(vec![
+        let lines = vec![
             format!("-- load job, {} rows into {}\n{job}", publication.rows(), publication.staging_name()),
             format!("-- query job {}\n{}", self.commit_id(&publication, 0), self.script(&publication)?),
-        ])
+        ];
+        Ok(Rehearsal { lines, vanished: report.vanished() })
     }
 }
 
@@ -172,10 +175,12 @@ fn record(
     report: &mut UploadReport,
 ) {
     for ((part, before), after) in publication.parts.iter().zip(before).zip(after) {
-        let receipt = receipts.tables.entry(part.table.full_name().to_owned()).or_default();
+        let receipt = receipts.of(part.table);
         if *before != part.live.version() {
             receipt.dates.clear();
+            receipt.vanished.clear();
         }
+        receipt.vanished.retain(|date, _| !part.tokens.contains_key(date));
         receipt.version.clone_from(after);
         receipt.dates.extend(part.tokens.clone());
         part.add_to(report.tables.entry(part.table).or_default());

@@ -6,6 +6,7 @@ use std::path::Path;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::publish::replace_file;
 
@@ -16,6 +17,12 @@ const RECEIPTS_FORMAT: u32 = 1;
 pub(super) struct Receipts {
     format: u32,
     pub(super) tables: BTreeMap<String, TableReceipt>,
+}
+
+impl Receipts {
+    pub(super) fn of(&mut self, table: Table) -> &mut TableReceipt {
+        self.tables.entry(table.full_name().to_owned()).or_default()
+    }
 }
 
 impl Default for Receipts {
@@ -29,6 +36,9 @@ pub(super) struct TableReceipt {
     /// The table's version right after the publication.
     pub(super) version: String,
     pub(super) dates: BTreeMap<NaiveDate, String>,
+    /// Rows that stay in the table although the store has none of their dates.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) vanished: BTreeMap<NaiveDate, u64>,
 }
 
 /// What the file says; nothing where there is none.

@@ -1,6 +1,7 @@
 //! A directory of Parquet files as a warehouse.
 
 mod content;
+mod decoder;
 mod listing;
 mod parquet_file;
 
@@ -11,6 +12,8 @@ use std::time::SystemTime;
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::Date32Type;
+
+pub use self::decoder::is_decoding;
 
 use self::content::Content;
 use self::listing::{Listing, TableFile, list};

@@ -15,6 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::{SchemaDescriptor, Type};
 
+use super::decoder::{Batches, decode};
 use super::listing::TableFile;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
@@ -37,7 +38,7 @@ impl<'a> ParquetFile<'a> {
     /// [`ErrorKind::Corrupt`] for a damaged file, [`ErrorKind::Schema`] for what was never Parquet.
     pub fn open(table: Table, file: &'a TableFile) -> Result<Self> {
         let opened = File::open(&file.path).map_err(|error| Error::io("open", &file.path, error))?;
-        let reader: Arc<dyn FileReader> = match SerializedFileReader::new(opened) {
+        let reader: Arc<dyn FileReader> = match decode(|| SerializedFileReader::new(opened)).and_then(|reader| reader) {
             Ok(reader) => Arc::new(reader),
             Err(error) => return Err(not_parquet(table, &file.path, error)),
         };
@@ -63,7 +64,7 @@ impl<'a> ParquetFile<'a> {
     pub fn read(&self, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
         let known = self.known_columns();
         for batch in self.rows_of(&known).map_err(|error| self.cannot_read(error, &known))? {
-            let batch = batch.map_err(|error| self.cannot_read(error.into(), &known))?;
+            let batch = batch.map_err(|error| self.cannot_read(error, &known))?;
             sink(batch)?;
         }
         Ok(())
@@ -84,15 +85,16 @@ impl<'a> ParquetFile<'a> {
         known
     }
 
-    fn rows_of(&self, columns: &[usize]) -> Result<ParquetRecordBatchReader, ParquetError> {
+    fn rows_of(&self, columns: &[usize]) -> Result<Batches, ParquetError> {
         let levels = levels(descriptor(&*self.reader), columns)?;
-        ParquetRecordBatchReader::try_new_with_row_groups(&levels, &self.reader, BATCH_ROWS, None)
+        let open = || ParquetRecordBatchReader::try_new_with_row_groups(&levels, &self.reader, BATCH_ROWS, None);
+        decode(open)?.map(Batches::new)
     }
 
     /// Looks at the values themselves: statistics may be missing.
     fn has_values(&self, column: usize) -> Result<bool> {
         for batch in self.rows_of(&[column]).map_err(|error| self.cannot_read(error, &[column]))? {
-            let batch = batch.map_err(|error| self.cannot_read(error.into(), &[column]))?;
+            let batch = batch.map_err(|error| self.cannot_read(error, &[column]))?;
             if batch.column(0).logical_null_count() < batch.num_rows() {
                 return Ok(true);
             }

@@ -1,4 +1,5 @@
 //! Sync from a directory and from canned Arrow streams, the processors, and publishing in the store, on a generated season of fixed seed.
+#![allow(clippy::pedantic, reason = "for the library: tests and benchmarks may repeat and spell out")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

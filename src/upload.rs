@@ -14,16 +14,18 @@ use crate::processors::ProcessorId;
 use crate::progress::Observer;
 use crate::store::{Phase4Manifest, Store, date_slices, hash_of_no_rows, read_month_file};
 
-/// What of the store is to be in the target: whole dates, nothing else.
+/// The whole dates of the store that are to be in the target.
 #[derive(Debug)]
 pub struct PublishSet<'a> {
     store: &'a Store,
     manifest: Phase4Manifest,
     pub parts: Vec<MonthPart>,
-    /// Dates of the ranges that are failed, and so stay in the target as they are.
+    /// Failed dates of the ranges; they stay unchanged in the target.
     pub held_back: BTreeMap<ProcessorId, Vec<NaiveDate>>,
     /// Remove rows that the target holds on dates that have none here; otherwise they stay.
     pub removes_vanished: bool,
+    /// Write damaged months of the target again.
+    pub repairs: bool,
 }
 
 /// The dates of one table and month.
@@ -41,7 +43,7 @@ pub struct DateToken {
     pub content: String,
     /// Output rows; 0 for the failures table.
     pub rows: u64,
-    /// The processors whose rows are replaced; others' failures on the date are not ours to touch.
+    /// The processors whose rows are replaced; failures of others on the date stay.
     pub processors: Vec<ProcessorId>,
     /// The content of the failures of each, in that order.
     failures: Vec<String>,
@@ -66,6 +68,8 @@ pub struct TableUpload {
     pub removed_rows: u64,
     /// Rows that stay in the target, by date: it holds them, and the store has none.
     pub vanished: BTreeMap<NaiveDate, u64>,
+    /// Dates that were published once, are none of the set, and hold something else now.
+    pub changed_by_others: BTreeSet<NaiveDate>,
 }
 
 /// What an upload would do.
@@ -106,7 +110,7 @@ pub trait Target {
     /// Dates of the set whose content is not what this store last published there, by its receipts alone.
     fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>>;
 
-    /// What the user should know of the work so far, said once.
+    /// Notes for the user since the last call.
     fn take_notes(&self) -> Vec<String> {
         Vec::new()
     }
@@ -142,11 +146,32 @@ impl<'a> PublishSet<'a> {
             }
         }
         if !computed {
-            return Err(Error::new(ErrorKind::Upstream, format!("nothing is computed for {ranges}"))
+            return Err(Error::new(ErrorKind::Upstream, format!("nothing has been computed for {ranges}"))
                 .hint("run `putback compute` for the range first"));
         }
         let parts = tokens.into_iter().map(|((table, month), dates)| MonthPart { table, month, dates }).collect();
-        Ok(Self { store, manifest, parts, held_back, removes_vanished: false })
+        Ok(Self { store, manifest, parts, held_back, removes_vanished: false, repairs: false })
+    }
+
+    /// Every settled date of a month that the store has, whatever the ranges are.
+    pub(crate) fn whole_month(&self, table: Table, month: Month) -> MonthPart {
+        let mut part = MonthPart { table, month, dates: BTreeMap::new() };
+        for (&id, records) in &self.manifest.processors {
+            let settled =
+                records.range(month.first_day()..=month.last_day()).filter(|(_, record)| record.state.is_settled());
+            for (&date, record) in settled {
+                match table {
+                    Table::PrecomputeFailures => {
+                        part.dates.entry(date).or_default().add(id, &record.failures_hash);
+                    }
+                    _ if id.output() == table => {
+                        part.dates.insert(date, DateToken::rows(id, record.rows, &record.hash));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        part
     }
 
     /// Leaves dates out; the target keeps what it has of them.

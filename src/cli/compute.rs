@@ -22,9 +22,9 @@ use crate::windows::WindowEnd;
 
 /// Run the four processors over every game date of a range
 ///
-/// Works offline on the store. Dates that were computed from the same inputs by the same processor
-/// version are left alone; a date that failed is computed again when its inputs have changed. The inputs
-/// are checked first, once for each version of them; what is found is said, and stops nothing.
+/// Works offline on the store. Dates that were computed from the same inputs by the same processor version are
+/// skipped; a failed date is computed again when its inputs have changed. The inputs are checked first, once for
+/// each version of them. Findings are reported and stop nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback compute --year 2024")]
 pub struct ComputeArgs {
@@ -40,15 +40,14 @@ pub struct ComputeOptions {
     /// Whether MLFS reads player_daily_cache
     #[arg(long, value_enum, default_value_t)]
     daily_cache: DailyCacheArg,
-    /// The last games that the windows of TDZA and PSZA hold: those of the date itself, as in the reference, or of the
-    /// day before, so that no row has seen the results of its date. The latter leaves player_daily_cache out, whose
-    /// windows hold the date
+    /// Last day of the windows of TDZA and PSZA. `day-before` excludes same-day games (no leakage), and with them
+    /// player_daily_cache, whose windows include the date
     #[arg(long, value_enum, default_value_t)]
     windows: WindowsArg,
-    /// Compute every date again
+    /// Recompute every date
     #[arg(long)]
-    force: bool,
-    /// Leave out the checks of the inputs, and say so in the run's record
+    pub force: bool,
+    /// Skip the checks of the inputs; the run's record says so
     #[arg(long)]
     skip_validation: bool,
     /// Only these processors, on what the store has of the others
@@ -85,19 +84,19 @@ impl ComputeOptions {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum WindowsArg {
-    /// Up to the date, as in the reference
+    /// The date itself, as in the reference
     #[default]
     Date,
-    /// Up to the day before
+    /// The day before
     DayBefore,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 enum DailyCacheArg {
-    /// Where the store has it
+    /// Read it where the store has it
     #[default]
     Synced,
-    /// Never, as in the reference's year run
+    /// Never read it, as in the reference's yearly run
     None,
 }
 
@@ -117,7 +116,7 @@ pub fn run(args: &ComputeArgs, global: &GlobalArgs, printer: Printer) -> Result<
     recorder.end(outcome)
 }
 
-/// Computes and says how long each processor took.
+/// Computes, and tells how long each processor took.
 pub fn process(
     settings: &Settings,
     lock: &WriteLock,
@@ -150,7 +149,7 @@ pub fn process(
     Ok(report)
 }
 
-/// What each processor did now and how long it took: a pass covers all years at once.
+/// Dates computed and time taken, per processor; a pass covers all years at once.
 pub fn print_times(report: &ComputeReport, printer: Printer) {
     if printer.is_json() {
         return;
@@ -182,7 +181,7 @@ fn summary(report: &ComputeReport, elapsed: std::time::Duration) -> String {
     format!("computed in {:.2} s: {}", elapsed.as_secs_f64(), each.join(", "))
 }
 
-/// A run that leaves a date failed or pending, or that the schedule does not know, does not exit 0.
+/// Not 0 when a date is failed, pending or missing from the schedule.
 pub fn exit_code(status: &StatusReport) -> ExitCode {
     if status.failed() + status.pending() + status.unscheduled.len() > 0 {
         ExitCode::FailedDates

@@ -22,11 +22,11 @@ use crate::schedule::Schedule;
 use crate::store::Store;
 use crate::upload::PublishSet;
 
-/// What must be computed and published again when Phase 3 of some dates changes
+/// List the dates that a change of Phase 3 invalidates
 ///
-/// By the look-back of each processor, and from each processor to those that read it; of these, the dates with values
-/// that can be others, by the games in the windows. With --since-publish: what did change since this store last
-/// published.
+/// Follows the look-back of each processor, and the processors that read its output. Also lists on which of these
+/// dates values may change, by the games in the windows. With --since-publish: lists what has changed since the last
+/// upload.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  putback impact --date 2024-01-15\n  \
     putback impact --date 2024-01-15 --table team_defense_game_summary\n  \
@@ -34,10 +34,10 @@ use crate::upload::PublishSet;
 pub struct ImpactArgs {
     #[command(flatten)]
     range: RangeArgs,
-    /// Only this Phase 3 table changes
+    /// Assume that only this Phase 3 table changes
     #[arg(long, value_name = "TABLE")]
     table: Option<Table>,
-    /// What differs from what was last published into --to
+    /// List what differs from what was last published into --to
     #[arg(long)]
     since_publish: bool,
 }
@@ -75,7 +75,7 @@ pub fn run(args: &ImpactArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     Ok(ExitCode::Done)
 }
 
-/// What the target lacks: dates that were not published as they are, and dates to compute again first.
+/// Unpublished dates, and dates that must be computed again before.
 fn since_publish(settings: &Settings, store: &Store, ranges: &DateRanges, table: Option<Table>) -> Result<Dates> {
     if table.is_some() {
         return Err(Error::new(ErrorKind::Usage, "--table and --since-publish do not go together")
@@ -97,7 +97,7 @@ fn since_publish(settings: &Settings, store: &Store, ranges: &DateRanges, table:
 struct Reach {
     /// Dates whose look-back holds the change, and what reads them.
     again: BTreeSet<NaiveDate>,
-    /// Of these, dates with a row whose values can be others.
+    /// Of these, dates on which values may change.
     values: BTreeSet<NaiveDate>,
 }
 
@@ -121,7 +121,7 @@ fn looking_back(store: &Store, ranges: &DateRanges, table: Option<Table>) -> Res
     if only_without_games(table, &game_dates, ranges) {
         return Err(Error::new(
             ErrorKind::Upstream,
-            format!("the schedule has no games in {ranges}: no window holds it"),
+            format!("the schedule has no games in {ranges}: no window includes it"),
         )
         .hint("name a date with games"));
     }

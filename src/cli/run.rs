@@ -21,8 +21,8 @@ use crate::warehouse::Location;
 
 /// Sync, check, compute, validate and upload
 ///
-/// Ends with the status of every processor and year. Dates that fail, or whose rows fail a check of
-/// severity error, are named and stay as the target has them; all others are published.
+/// Prints the status of every processor and year at the end. Failed and held-back dates are listed and stay
+/// unchanged in the target; all others are published.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback run --year 2021..2025 --warehouse dir:exports --to dir:published")]
 pub struct RunArgs {

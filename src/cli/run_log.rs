@@ -1,4 +1,4 @@
-//! The log of a run: a line for every table, processor and date, written by the recorder and read by `runs` and
+//! The log of a run: a line per table, processor and date. The recorder writes it; it is read by `runs` and
 //! `status --watch`.
 
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ pub enum Entry {
     },
 }
 
-/// What became of a date: equal outcomes mean equal rows, volatile columns left out, and the same reason.
+/// The outcome of a date. Equal outcomes mean the same reason and equal rows, except for volatile columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DateOutcome {
     pub state: String,

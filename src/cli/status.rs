@@ -25,30 +25,30 @@ use crate::report::{ByRule, Evidence, Seen, StatusReport, StatusRow, Validations
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, DateState, FileEntry, Owner, Phase3Manifest, Phase4Manifest, Store, WriteLock};
 
-/// Show how the dates of the store stand, per year and processor
+/// Show the state of every date of the store, per year and processor
 ///
-/// Reads the store only, and works while another process writes it.
+/// Reads the store only, also while another process writes it.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback status --year 2024\n  putback status --dates --processor mlfs")]
 pub struct StatusArgs {
     #[command(flatten)]
     range: RangeArgs,
-    /// List every date that is failed, pending, stale, not validated or fails a check, one per line
+    /// List dates that failed, are pending, stale or unvalidated, or fail a check, one per line
     #[arg(long)]
     dates: bool,
-    /// With --dates: those without rows by rule as well, with the rule
+    /// With --dates: list dates that are empty by rule as well, with the rule
     #[arg(long, requires = "dates")]
     empty: bool,
-    /// Only this processor, without verdicts: tdza, psza, pcf, mlfs
+    /// Show only this processor, without verdicts: tdza, psza, pcf or mlfs
     #[arg(long, value_name = "PROCESSOR")]
     processor: Option<ProcessorId>,
-    /// Refresh until the process that writes the store has ended
+    /// Refresh until the process that writes the store ends
     #[arg(long)]
     watch: bool,
-    /// Compare with what the warehouse of --to holds: rows per date and table; as JSON, only that
+    /// Compare rows per date and table with the warehouse of --to; as JSON, print only that
     #[arg(long)]
     remote: bool,
-    /// Write nba_backfill.backfill_progress of the BigQuery project of --to: one merge, flags both ways
+    /// Set and clear the flags of nba_backfill.backfill_progress in the project of --to, in one merge
     #[arg(long)]
     write_progress: bool,
 }
@@ -103,7 +103,7 @@ fn no_game_dates(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Res
     Ok(match unscheduled.first() {
         Some(date) => error(format!("{date} has rows, but no final game in the synced schedule"))
             .hint("sync a schedule that has its games as final"),
-        None => error(format!("the store {} has no game dates here", store.root().display()))
+        None => error(format!("the store {} has no game dates in the range", store.root().display()))
             .hint("run `putback sync` first, or name another --store or range"),
     })
 }
@@ -216,12 +216,14 @@ fn watch(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer
     loop {
         let holder = WriteLock::holder(store)?;
         if is_terminal {
-            // Home, and everything below goes.
-            printer.line("\x1b[H\x1b[J");
+            printer.clear();
         }
         show(args, settings, store, printer)?;
+        if printer.is_lost() {
+            return Ok(ExitCode::Done);
+        }
         let Some(holder) = holder else {
-            printer.note("nobody writes the store");
+            printer.note("no process is writing the store");
             return Ok(ExitCode::Done);
         };
         let progress = run_progress(store, &holder)?;
@@ -276,7 +278,7 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
         printer.line(format!("{} {} {what}", date.date, date.processor));
     }
     for (processor, dates) in &report.stale {
-        dates.iter().for_each(|date| printer.line(format!("{date} {processor} stale: inputs changed since")));
+        dates.iter().for_each(|date| printer.line(format!("{date} {processor} stale: inputs changed")));
     }
     for (date, ids) in &report.failing {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
@@ -284,12 +286,14 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
     }
     report.not_validated.iter().for_each(|date| printer.line(format!("{date} not validated")));
     let unscheduled = report.unscheduled.iter();
-    unscheduled.for_each(|date| printer.line(format!("{date} rows but no final game in the schedule")));
+    unscheduled.for_each(|date| printer.line(format!("{date} has rows, but no final game in the schedule")));
     for (table, dates) in &report.vanished {
-        let line = |(date, rows)| printer.line(format!("{date} vanished upstream: {rows} rows of {table} stay"));
+        let line = |(date, rows)| {
+            printer.line(format!("{date} vanished upstream or became empty: rows of {table} kept: {rows}"))
+        };
         dates.iter().for_each(line);
     }
     for ByRule { processor, rule, dates } in report.by_rule.iter().filter(|_| with_empty) {
-        dates.iter().for_each(|date| printer.line(format!("{date} {processor} no rows by rule: {rule}")));
+        dates.iter().for_each(|date| printer.line(format!("{date} {processor} no row is possible: {rule}")));
     }
 }

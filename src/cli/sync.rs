@@ -16,11 +16,10 @@ use crate::store::WriteLock;
 use crate::sync::{SyncReport, SyncRequest, TableReport};
 use crate::warehouse::{ColumnNote, Location};
 
-/// Pull Phase 3 into the store: the range and the look-back it needs
+/// Pull Phase 3 of a range and its look-back into the store
 ///
-/// Tables that have not changed since are left alone; of a BigQuery table only the partitions travel that
-/// changed. Schemas are compared before any row is read;
-/// the store changes only when everything has arrived.
+/// Tables that have not changed since the last sync are skipped; of a BigQuery table, only changed partitions
+/// are read. Schemas are compared before any row is read. The store changes only when everything has arrived.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback sync --year 2024 --warehouse dir:exports")]
 pub struct SyncArgs {
@@ -31,7 +30,7 @@ pub struct SyncArgs {
     warehouse: Option<Location>,
     #[command(flatten)]
     options: SyncOptions,
-    /// Only say what would be pulled and what it costs, from metadata
+    /// Print what would be pulled and what it would cost; reads metadata only
     #[arg(long)]
     dry_run: bool,
 }
@@ -39,12 +38,18 @@ pub struct SyncArgs {
 /// Options of every command that syncs.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct SyncOptions {
-    /// Go on although the warehouse lacks dates of the range that the store has: they leave the store; recorded
+    /// Continue although the warehouse lacks dates that the store has; they are removed from the store, and the run
+    /// records it
     #[arg(long)]
     accept_shorter: bool,
 }
 
 impl SyncOptions {
+    /// Of a warehouse that the command itself made.
+    pub fn accepting_shorter() -> Self {
+        Self { accept_shorter: true }
+    }
+
     /// For the run's record.
     pub fn json(self) -> serde_json::Value {
         serde_json::json!({ "accept_shorter": self.accept_shorter })
@@ -138,17 +143,17 @@ pub fn pull(
     Ok(report)
 }
 
-/// Says that a range was cut at the last day that is over.
+/// Tells that a range was clipped to yesterday.
 pub fn announce_clipping(range: &RequestedRange, printer: Printer) {
     if let Some(asked) = &range.clipped_from {
-        printer.note(format!("note: {asked} reaches into the future; taken: {}", range.ranges));
+        printer.note(format!("note: {asked} is clipped to yesterday (US Eastern): {}", range.ranges));
     }
 }
 
 fn notes(table: &TableReport) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
     if table.rows == 0 && !table.absent {
-        notes.push("no rows in the range; what is read from it takes its defaults".to_owned());
+        notes.push("no rows in the range; values that depend on it are defaults".to_owned());
     }
     if !table.unchanged {
         notes.extend(column_notes(&table.notes));
@@ -156,7 +161,10 @@ fn notes(table: &TableReport) -> Vec<String> {
     notes.extend(table.placeholders.clone());
     if table.duplicate_keys > 0 {
         let key = table.table.schema().key_columns().join(", ");
-        notes.push(format!("{} rows repeat a key ({key}); kept, as the reference counts them", table.duplicate_keys));
+        notes.push(format!(
+            "{} rows repeat a key ({key}); they are kept, as the reference counts them",
+            table.duplicate_keys
+        ));
     }
     if !table.foreign_teams.is_empty() {
         let codes: Vec<String> = table.foreign_teams.iter().map(|(code, rows)| format!("{code} ({rows})")).collect();
@@ -165,7 +173,7 @@ fn notes(table: &TableReport) -> Vec<String> {
     if !table.vanished_dates.is_empty() {
         let (first, last) = (table.vanished_dates[0], table.vanished_dates[table.vanished_dates.len() - 1]);
         let count = counted(table.vanished_dates.len(), "date");
-        notes.push(format!("no longer in the warehouse, and gone from the store: {count}, {first} to {last}"));
+        notes.push(format!("vanished from the warehouse, and removed from the store: {count}, {first} to {last}"));
     }
     if let (Some(first), Some(last)) = (table.only_here.first(), table.only_here.last()) {
         let (rows, count) = (thousands(table.only_here_rows), counted(table.only_here.len(), "date"));
@@ -187,10 +195,10 @@ fn column_notes(notes: &[ColumnNote]) -> Vec<String> {
         .collect();
     let mut lines = Vec::new();
     if !extra.is_empty() {
-        lines.push(format!("columns not in putback's schema, not pulled: {}", extra.join(", ")));
+        lines.push(format!("columns unknown to putback, not pulled: {}", extra.join(", ")));
     }
     if !absent.is_empty() {
-        lines.push(format!("columns absent, read by nothing, stored as NULL: {}", absent.join(", ")));
+        lines.push(format!("unused columns that are absent, stored as NULL: {}", absent.join(", ")));
     }
     let is_told_alone = |note: &&ColumnNote| matches!(note, ColumnNote::Retyped { .. } | ColumnNote::Repeated { .. });
     lines.extend(notes.iter().filter(is_told_alone).map(ToString::to_string));

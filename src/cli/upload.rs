@@ -30,10 +30,10 @@ use crate::windows::WindowEnd;
 
 /// Publish finished dates into a warehouse
 ///
-/// Whole dates only. Into a directory, rows are staged, read back, and put in place by rename; into BigQuery,
-/// they are loaded into a staging table and put in place by one transaction. Dates that failed, are stale or fail
-/// a check of severity error stay as the target has them. Rows of dates that vanished upstream stay as well, and the
-/// command ends with status 3, until --remove-vanished or --accept vanished decides. A second upload does nothing.
+/// Publishes whole dates. In a directory, rows are staged, read back and renamed into place; in BigQuery, they are
+/// loaded into a staging table and put in place by one transaction. Failed, stale and held-back dates stay unchanged in
+/// the target. So do rows of dates that vanished upstream; the command then ends with status 3 until --remove-vanished
+/// or --accept vanished is given. A second upload does nothing.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  putback upload --year 2024 --to dir:published\n  putback upload --year 2024 --to bigquery:my-project --dry-run"
@@ -43,7 +43,7 @@ pub struct UploadArgs {
     range: RangeArgs,
     #[command(flatten)]
     options: UploadOptions,
-    /// Only print the statements and jobs that would run
+    /// Print the statements and jobs that would run
     #[arg(long)]
     dry_run: bool,
 }
@@ -51,16 +51,19 @@ pub struct UploadArgs {
 /// Options of every command that publishes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct UploadOptions {
-    /// Publish today's and yesterday's dates (Eastern) into BigQuery as well: the daily pipeline writes them
+    /// Publish today's and yesterday's dates (US Eastern) into BigQuery, which the daily pipeline normally writes
     #[arg(long)]
     include_recent: bool,
-    /// Publish dates although this check fails on them, or keep published rows of dates that vanished upstream
-    /// (`vanished`); recorded; repeatable
+    /// Publish dates although this check fails on them; `vanished` keeps published rows of dates that vanished
+    /// upstream; the run records it (repeatable)
     #[arg(long, value_name = "CHECK_ID")]
     accept: Vec<String>,
-    /// Remove the rows of dates that vanished upstream or turned empty from the target and from the store
+    /// Remove rows of dates that vanished upstream or became empty, from target and store
     #[arg(long)]
     remove_vanished: bool,
+    /// Write month files of a target directory again that cannot be read
+    #[arg(long)]
+    repair: bool,
 }
 
 impl UploadOptions {
@@ -68,6 +71,7 @@ impl UploadOptions {
     pub fn json(&self) -> serde_json::Value {
         serde_json::json!({
             "accept": self.accept, "include_recent": self.include_recent, "remove_vanished": self.remove_vanished,
+            "repair": self.repair,
         })
     }
 
@@ -138,6 +142,10 @@ pub fn publishable(
     if options.remove_vanished && options.accepts_vanished() {
         return Err(Error::new(ErrorKind::Usage, "--remove-vanished and --accept vanished contradict each other")
             .hint("give one of the two"));
+    }
+    if options.repair && !matches!(settings.required_to()?, Location::Dir(_)) {
+        return Err(Error::new(ErrorKind::Usage, "--repair is for target directories")
+            .hint("leave it out: an upload into BigQuery compares by content"));
     }
     if options.include_recent || matches!(settings.required_to()?, Location::Dir(_)) {
         return Ok(ranges.clone());
@@ -211,6 +219,7 @@ fn select<'s>(
     let vanished = vanished::in_store(store, ranges)?;
     let mut set = PublishSet::collect(store, ranges, &vanished)?;
     set.removes_vanished = options.remove_vanished;
+    set.repairs = options.repair;
     let schedule = Schedule::load(store, &store.phase3()?)?;
     let mut stale: BTreeSet<NaiveDate> = stale_in(store, ranges)?.into_values().flatten().collect();
     // Nothing will be computed for a date that has no games any more.
@@ -269,7 +278,7 @@ pub fn note_not_computed(store: &Store, ranges: &DateRanges, printer: Printer) -
         dates.len()
     };
     Ok(say("not computed and not published", &pending)
-        + say("rows but no final game in the schedule, so neither computed nor published now", &unscheduled))
+        + say("has rows, but no final game in the schedule, so neither computed nor published now", &unscheduled))
 }
 
 fn unscheduled_in(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Result<BTreeSet<NaiveDate>> {
@@ -299,10 +308,25 @@ pub fn publish(
     let decided = Decided { lock, ranges, options, target: target.name(), set: &set };
     held_back.vanished = decided.take_in(&report, vanished, recorder, printer)?;
     target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
+    say_changed_by_others(&report, &target.name(), printer);
     if report.is_nothing() {
         printer.note(nothing_to_publish(&set, &target.name()));
     }
     Ok((report, held_back, accounting))
+}
+
+/// Names dates that somebody else changed beside those that were published now.
+fn say_changed_by_others(report: &UploadReport, target: &str, printer: Printer) {
+    for (table, upload) in &report.tables {
+        if let (Some(first), Some(last)) = (upload.changed_by_others.first(), upload.changed_by_others.last()) {
+            let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
+            let count = counted(upload.changed_by_others.len(), "date");
+            printer.warn(format!(
+                "note: somebody else changed {table} in {target} on {count}, {span}; the rows stay as they are: \
+                 `putback diff` shows them, an upload of these dates replaces them"
+            ));
+        }
+    }
 }
 
 /// What is decided of dates that vanished.
@@ -411,6 +435,7 @@ pub fn json(report: &UploadReport) -> serde_json::Value {
             "rows": upload.rows,
             "removed_rows": upload.removed_rows,
             "vanished": upload.vanished,
+            "changed_by_others": upload.changed_by_others,
         })
     });
     serde_json::json!({ "tables": tables.collect::<Vec<_>>() })

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::output::{Printer, counted, thousands};
+use super::output::{Printer, counted};
 use crate::calendar::DateRanges;
 use crate::error::Result;
 use crate::judge::{self, RowsByDate};
@@ -32,8 +32,8 @@ pub fn lines(vanished: &RowsByDate) -> Vec<String> {
     let line = |(table, dates): (&crate::catalog::Table, &std::collections::BTreeMap<NaiveDate, u64>)| {
         let (first, last) = (dates.first_key_value()?.0, dates.last_key_value()?.0);
         let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
-        let rows = thousands(dates.values().sum());
-        Some(format!("{table}: {rows} rows on {}, {span}", counted(dates.len(), "date")))
+        let rows = counted(dates.values().sum::<u64>() as usize, "row");
+        Some(format!("{table}: {rows} on {}, {span}", counted(dates.len(), "date")))
     };
     vanished.iter().filter_map(line).collect()
 }
@@ -47,13 +47,13 @@ pub fn json(vanished: &RowsByDate) -> Value {
         .into()
 }
 
-/// Names what vanished upstream, and what can be done.
+/// Names what vanished upstream or became empty, and what can be done.
 pub fn warn(vanished: &RowsByDate, place: &str, printer: Printer) {
     if vanished.is_empty() {
         return;
     }
     let count = counted(dates(vanished).len(), "date");
-    printer.warn(format!("note: vanished upstream, and the rows stay in {place}: {count}"));
+    printer.warn(format!("note: vanished upstream or became empty, and the rows stay in {place}: {count}"));
     lines(vanished).iter().for_each(|line| printer.warn(format!("  {line}")));
     printer.warn("  `putback upload --remove-vanished` removes them, `putback upload --accept vanished` keeps them");
 }

@@ -113,7 +113,7 @@ fn dates_without_games(
         .filter(|(date, record)| {
             ranges.contains(**date)
                 && dates.binary_search(date).is_err()
-                && !fingerprints.has_player_rows(**date)
+                && fingerprints.lacks_player_rows(**date)
                 && record.state != state(record)
         })
         .map(|(date, record)| (*date, state(record)))

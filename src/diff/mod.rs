@@ -1,4 +1,4 @@
-//! Two versions of the outputs, compared to the cell.
+//! Compares two versions of the outputs, to the cell.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::calendar::{DateRange, DateRanges, Month, date_of_day};
 use crate::catalog::{Column, ColumnType, Table};
+use crate::destination::Destination;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
@@ -27,7 +28,7 @@ pub struct Closeness<'a> {
     /// Read every row of the other side, also where rows, keys and hashes of a date agree.
     pub full: bool,
     /// A Parquet file for every differing cell.
-    pub cells: Option<&'a Path>,
+    pub cells: Option<&'a Destination>,
 }
 
 /// What the store's outputs are compared with.
@@ -131,8 +132,9 @@ pub fn diff(
         return Err(Error::new(ErrorKind::Upstream, "the other side has none of the output tables")
             .hint("check --with: it names a warehouse or store that was published or computed into"));
     }
-    if let Some(path) = closeness.cells {
-        session.copy("SELECT * FROM cells ORDER BY ALL", path)?;
+    if let Some(cells) = closeness.cells {
+        let copy = |path: &Path| session.copy("SELECT * FROM cells ORDER BY ALL", path);
+        cells.write(copy)?;
     }
     Ok(tables)
 }
@@ -189,7 +191,7 @@ fn rows_of_warehouse(source: &dyn Source, table: Table, ranges: &DateRanges) -> 
 }
 
 /// The failures table is shared: rows of other processors are nobody's difference.
-fn ours_only(table: Table, rows: RecordBatch) -> Result<RecordBatch> {
+pub(crate) fn ours_only(table: Table, rows: RecordBatch) -> Result<RecordBatch> {
     if table != Table::PrecomputeFailures {
         return Ok(rows);
     }

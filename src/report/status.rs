@@ -1,4 +1,4 @@
-//! Per year and processor: how its dates stand (`orchestration.md` §10.3).
+//! The state of dates, per year and processor (`orchestration.md` §10.3).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,14 +7,12 @@ use serde::Serialize;
 
 use super::{FailureShare, Seen, Validations, failure_shares};
 use crate::calendar::{DateRanges, Month, SeasonCalendar};
+use crate::checks::Catalogue;
 use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::processors::ProcessorId;
 use crate::schedule::Schedule;
 use crate::store::{DateState, Phase4Manifest};
 use crate::windows::WindowEnd;
-
-/// The check that a date is done.
-const NOT_DONE: &str = "A2";
 
 /// How the dates of a range stand, from the manifest alone.
 #[derive(Debug, Clone, Serialize)]
@@ -293,9 +291,9 @@ impl StatusReport {
             add(format!("check {id} fails"), fails.map(|(date, _)| *date).collect());
         }
         add("not validated".to_owned(), self.not_validated.clone());
-        add("rows but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
+        add("has rows, but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
         let vanished = self.vanished.values().flat_map(BTreeMap::keys).copied();
-        add("vanished upstream, rows stay".to_owned(), vanished.collect());
+        add("vanished upstream or became empty, rows kept".to_owned(), vanished.collect());
         open
     }
 
@@ -308,7 +306,7 @@ impl StatusReport {
                 continue;
             };
             // A date that is not done says so itself.
-            let ids: BTreeSet<String> = ids.iter().filter(|id| *id != NOT_DONE).cloned().collect();
+            let ids: BTreeSet<String> = ids.iter().filter(|id| **id != *Catalogue::NOT_DONE).cloned().collect();
             if !ids.is_empty() {
                 self.failing.insert(date, ids);
             }

@@ -144,6 +144,9 @@ pub enum DateState {
     Vanished { rule: String },
 }
 
+/// What the figure of a single date follows in a stored rule.
+const MOST: &str = " (most: ";
+
 /// What made a date fail, as far as others act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -195,9 +198,14 @@ impl DateState {
         }
     }
 
-    /// A rule without the figures of a single date.
+    /// Empty because nobody has enough games; `most` is what anybody has.
+    pub fn too_few_games(rule: &str, most: i64) -> Self {
+        Self::Empty { rule: format!("{rule}{MOST}{most})") }
+    }
+
+    /// A rule without the figure of a single date.
     pub fn family(rule: &str) -> &str {
-        rule.split(" (most").next().unwrap_or(rule)
+        rule.split_once(MOST).map_or(rule, |(family, _)| family)
     }
 
     /// Whether the date has what it can have: its rows, or none by a rule.

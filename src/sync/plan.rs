@@ -1,4 +1,4 @@
-//! What a sync has to pull, from metadata alone.
+//! Plans a sync from metadata alone.
 
 use std::collections::BTreeMap;
 

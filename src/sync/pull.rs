@@ -1,4 +1,4 @@
-//! Pulling the rows of a table and storing them as sorted month files.
+//! Pulls the rows of a table and stores them as sorted month files.
 
 use std::collections::{BTreeMap, BTreeSet};
 

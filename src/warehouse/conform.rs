@@ -1,4 +1,4 @@
-//! Fitting rows of a warehouse to the schema of their table (`tables.md` T1, T2).
+//! Maps rows of a warehouse to the schema of their table (`tables.md` T1, T2).
 
 mod columns;
 mod exact;

@@ -98,7 +98,7 @@ impl Source for DirWarehouse {
 
     fn read(&self, table: Table, selection: &Selection, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
         for file in list(&self.root, table)?.files {
-            let notes = read_file(table, &file, selection, sink)?;
+            let notes = read_table_file(table, &file, selection, sink)?;
             self.note(notes);
         }
         Ok(())
@@ -114,8 +114,19 @@ pub(super) fn table_files(root: &Path, table: Table) -> Result<Vec<PathBuf>> {
     Ok(list(root, table)?.files.into_iter().map(|file| file.path).collect())
 }
 
-/// Hands on the rows of a file that are selected. Returns what should be known of them.
-fn read_file(
+/// Passes the selected rows of one file to `sink`.
+pub(super) fn read_file(
+    table: Table,
+    path: &Path,
+    selection: &Selection,
+    sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
+) -> Result<()> {
+    let file = TableFile { path: path.to_owned(), folders: Vec::new() };
+    read_table_file(table, &file, selection, sink).map(|_| ())
+}
+
+/// Passes the selected rows of a file to `sink`. Returns what should be known of them.
+fn read_table_file(
     table: Table,
     file: &TableFile,
     selection: &Selection,

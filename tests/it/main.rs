@@ -1,15 +1,20 @@
 //! Integration tests: the library on typed-in rows, the binary on generated ones.
+#![allow(clippy::pedantic, reason = "for the library: tests and benchmarks may repeat and spell out")]
 
 mod bad_input;
 mod bench;
 mod commands;
+mod dependencies;
 mod documents;
 mod files;
 mod fixture;
+mod hygiene;
 mod incidents;
 mod inspection;
 mod properties;
 mod publish;
+mod shell;
 mod support;
+mod target;
 mod vanished;
 mod worked_examples;

@@ -117,7 +117,7 @@ fn a_date_that_only_the_schedule_lost_takes_nothing_away() {
     desk.put(Table::Schedule, &arrow::compute::filter_record_batch(&batch, &others).expect("rows"));
     let published = desk.files("published");
     let outcome = desk.run(&["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE);
-    let told = "rows but no final game in the schedule, so neither computed nor published now: 1 date, 2023-12-05";
+    let told = "has rows, but no final game in the schedule, so neither computed nor published now: 1 date, 2023-12-05";
     assert!(outcome.code == 3 && outcome.stderr.contains(told), "{}: {}", outcome.code, outcome.stderr);
     assert!(published == desk.files("published"));
 }

@@ -147,7 +147,7 @@ impl LiveTable<'_> {
 
     fn missing(&self, table: Table, column: &Column) -> Error {
         let (name, ty, place) = (&column.name, column.ty, self.place);
-        let message = format!("{table}: column {name} is missing in {place}, and it is read");
+        let message = format!("{table}: column {name} is required but missing in {place}");
         let hint = match self.in_folders {
             [] => format!("restore the column ({ty}) in the warehouse; nothing was pulled"),
             keys => format!(
@@ -160,7 +160,7 @@ impl LiveTable<'_> {
 
     fn retyped(&self, table: Table, column: &Column, found: &str) -> Error {
         let (name, ty, place) = (&column.name, column.ty, self.place);
-        let message = format!("{table}: column {name} is {found} in {place}, expected {ty}, and it is read");
+        let message = format!("{table}: column {name} is {found} in {place}, expected {ty}");
         Error::new(ErrorKind::Schema, message).hint("restore the column's type in the warehouse; nothing was pulled")
     }
 

@@ -17,7 +17,7 @@ use parquet::schema::types::{SchemaDescriptor, Type};
 
 use super::decoder::{Batches, decode};
 use super::listing::TableFile;
-use crate::catalog::Table;
+use crate::catalog::{Role, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::warehouse::conform::{Found, LiveColumn, LiveTable, SchemaMatch, arrow_type, can_be_kept, find};
 
@@ -125,7 +125,7 @@ impl<'a> ParquetFile<'a> {
         }
         let what = column.map_or(String::new(), |column| format!(" in column {column}"));
         Error::new(ErrorKind::Corrupt, format!("{table}: {place} cannot be read as Parquet{what}"))
-            .hint("the file is truncated or damaged: export it again; nothing was pulled")
+            .hint(repair(table))
             .because(error)
     }
 }
@@ -220,9 +220,14 @@ fn not_parquet(table: Table, path: &Path, error: ParquetError) -> Error {
 }
 
 fn damaged(table: Table, path: &Path, error: ParquetError, what: &str) -> Error {
-    Error::new(ErrorKind::Corrupt, format!("{table}: {} {what}", path.display()))
-        .hint("the file is truncated or damaged: export it again; nothing was pulled")
-        .because(error)
+    Error::new(ErrorKind::Corrupt, format!("{table}: {} {what}", path.display())).hint(repair(table)).because(error)
+}
+
+fn repair(table: Table) -> &'static str {
+    match table.role() {
+        Role::Output => "the file is truncated or damaged: `putback upload --repair` of its month writes it again",
+        _ => "the file is truncated or damaged: export it again; nothing was pulled",
+    }
 }
 
 /// The first and last bytes of a file.

@@ -61,7 +61,7 @@ fn numbers_in_a_column_of_text() {
 exit status: 12
 --- stdout
 --- stderr
-error: nba_raw.nbac_schedule: column game_id is Int64 in [DIR]/warehouse/nba_raw.nbac_schedule.parquet, expected STRING, and it is read
+error: nba_raw.nbac_schedule: column game_id is Int64 in [DIR]/warehouse/nba_raw.nbac_schedule.parquet, expected STRING
   hint: restore the column's type in the warehouse; nothing was pulled
 ");
 }

@@ -1,10 +1,10 @@
-//! What differs from what was last published, and whether the target may be written at all.
+//! Compares the store with the target, and checks that the target may be written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use serde_json::Value;
 
+use super::ledger::LedgerState;
 use super::part::Part;
 use super::receipts::{Receipts, TableReceipt};
 use super::{Planned, date_content};
@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{RowsByDate, keep_vanished};
 use crate::upload::{MonthPart, PublishSet, UploadReport};
 use crate::warehouse::bigquery::BigQuery;
-use crate::warehouse::bigquery::statements::{LEDGER, dates_sql, latest_sql};
+use crate::warehouse::bigquery::statements::dates_sql;
 
 /// What of a set is not known to be in the target, beside what the target holds.
 struct Compared {
@@ -21,7 +21,7 @@ struct Compared {
     /// Dates that a receipt vouches for.
     unchanged: BTreeMap<Table, usize>,
     changed_by_others: bool,
-    latest: String,
+    ledger: LedgerState,
 }
 
 impl BigQuery {
@@ -43,7 +43,7 @@ impl BigQuery {
             }
             found.into_iter().for_each(|(table, dates)| vanished.entry(table).or_default().extend(dates));
         };
-        let Compared { mut parts, unchanged, changed_by_others, latest } = compared;
+        let Compared { mut parts, unchanged, changed_by_others, ledger } = compared;
         self.renew_receipts(set, &vanished, receipts)?;
         vanished.into_iter().for_each(|(table, dates)| report.tables.entry(table).or_default().vanished = dates);
         unchanged.into_iter().for_each(|(table, dates)| report.tables.entry(table).or_default().unchanged += dates);
@@ -61,7 +61,7 @@ impl BigQuery {
                 "somebody else wrote to the target since the last upload; every date was compared anew".to_owned(),
             );
         }
-        Ok(Some(Planned { parent: latest, parts }))
+        Ok(Some(Planned { ledger, parts }))
     }
 
     /// Rows that stayed in the target when this store last looked, if nobody wrote there since.
@@ -97,8 +97,12 @@ impl BigQuery {
     }
 
     fn compare(&self, set: &PublishSet<'_>, months: &[MonthPart], receipts: &Receipts) -> Result<Compared> {
-        let mut compared =
-            Compared { parts: Vec::new(), unchanged: BTreeMap::new(), changed_by_others: false, latest: String::new() };
+        let mut compared = Compared {
+            parts: Vec::new(),
+            unchanged: BTreeMap::new(),
+            changed_by_others: false,
+            ledger: LedgerState::default(),
+        };
         let nothing = TableReceipt::default();
         for table in Table::outputs() {
             let months = months.iter().filter(|part| part.table == table).collect::<Vec<_>>();
@@ -132,14 +136,13 @@ impl BigQuery {
             }
         }
         if !compared.parts.is_empty() {
-            compared.latest = self.look_at_target(&mut compared.parts)?;
+            compared.ledger = self.look_at_target(&mut compared.parts)?;
         }
         Ok(compared)
     }
 
-    /// Rows and checksums of the dates in the target, and the latest publication, in one query job.
-    fn look_at_target(&self, parts: &mut [Part]) -> Result<String> {
-        let has_ledger = self.live_table(LEDGER.0, LEDGER.1)?.is_some();
+    /// Rows and checksums of the dates in the target, and where the ledger stands, in one query job.
+    fn look_at_target(&self, parts: &mut [Part]) -> Result<LedgerState> {
         let mut queries: Vec<String> = parts
             .iter()
             .enumerate()
@@ -149,20 +152,12 @@ impl BigQuery {
                 format!("SELECT {index} AS part, day, row_count, checksum FROM ({dates})")
             })
             .collect();
-        if has_ledger {
-            let latest = latest_sql(&self.ledger());
-            queries.push(format!("SELECT -1 AS part, '' AS day, 0 AS row_count, {latest} AS checksum"));
+        queries.extend(self.ledger_queries()?);
+        let rows = self.query_rows(&queries.join("\nUNION ALL\n"), "comparing with the target")?;
+        for (index, date, content) in rows.iter().filter_map(|row| date_content(row)) {
+            parts[index].planned.insert(date, content);
         }
-        let mut latest = String::new();
-        for row in self.query_rows(&queries.join("\nUNION ALL\n"), "comparing with the target")? {
-            match date_content(&row) {
-                Some((index, date, content)) => {
-                    parts[index].planned.insert(date, content);
-                }
-                None => latest = row.get(3).and_then(Value::as_str).unwrap_or_default().to_owned(),
-            }
-        }
-        Ok(latest)
+        self.ledger_state(&rows)
     }
 
     pub(super) fn no_table(&self, table: Table) -> Error {
@@ -170,7 +165,7 @@ impl BigQuery {
             .hint("create it with the platform's own schema first; putback never creates or alters target tables")
     }
 
-    /// Everything that would go wrong later, before anything is sent.
+    /// Refuses everything that would fail later, before anything is sent.
     pub(super) fn refuse_if_unfit(&self, parts: &[Part]) -> Result<()> {
         for part in parts {
             let place = format!("{}.{}", self.settings.project, part.table);
@@ -180,9 +175,9 @@ impl BigQuery {
                 if age >= 0 && age.unsigned_abs() >= days {
                     return Err(Error::new(
                         ErrorKind::Conflict,
-                        format!("{place}: partitions expire after {days} days, and {oldest} is {age} days old: it would vanish"),
+                        format!("{place}: partitions expire after {days} days, and {oldest} is {age} days old: its rows would be deleted"),
                     )
-                    .hint("remove the partition expiration of the table, or publish younger dates; nothing was published"));
+                    .hint("remove the partition expiration of the table, or publish later dates; nothing was published"));
                 }
             }
             if part.live.has_streaming_buffer() {

@@ -1,4 +1,4 @@
-//! What this store knows to have published.
+//! Receipts of what this store has published.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::store::publish::replace_file;
 
 const RECEIPTS_FORMAT: u32 = 1;
 
-/// What this store knows to have published into a project.
+/// What this store has published into a project.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Receipts {
     format: u32,
@@ -53,7 +53,7 @@ pub(super) fn load_receipts(path: &Path) -> Result<Receipts> {
     };
     let unusable = |why: &str| {
         Error::new(ErrorKind::Store, format!("{} {why}", path.display()))
-            .hint("remove the file: the next upload compares with the target and writes it anew")
+            .hint("remove the file; the next upload compares with the target and writes it again")
     };
     let receipts: Receipts =
         serde_json::from_slice(&bytes).map_err(|error| unusable("cannot be read").because(error))?;

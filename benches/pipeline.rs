@@ -209,9 +209,9 @@ fn publish(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(rows as u64));
     group.bench_function("publish the months of a season of MLFS", |bencher| {
         bencher.iter(|| {
-            let mut publication = Publication::new(&lock, Layer::Phase4);
-            for (&month, batch) in months.iter().zip(&batches) {
-                publication.stage(table, month, batch).expect("a staged month");
+            let publication = Publication::new(&lock, Layer::Phase4);
+            for batch in &batches {
+                publication.write(batch).expect("a month");
             }
             publication.commit(&phase4).expect("a commit");
         });

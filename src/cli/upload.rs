@@ -86,10 +86,10 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     announce_clipping(&range, printer);
     let ranges = publishable(&settings, &range.ranges, &args.options, printer)?;
     checks::say_overridden(&settings.catalogue, printer);
-    let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     if args.dry_run {
-        return rehearse(&settings, lock.store(), &ranges, &args.options, printer);
+        return rehearse(&settings, &settings.store(), &ranges, &args.options, printer);
     }
+    let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     let recorder = Recorder::begin(&settings, &ranges, args.options.json(), printer)?;
     let published = publish(&settings, &lock, &ranges, &args.options, &recorder, printer);
     let outcome = published.and_then(|(report, held_back, _)| {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::waivers::Waiver;
 use crate::error::{Error, ErrorKind, Result};
 use crate::numerics::hash::data_hash;
 
@@ -65,6 +67,8 @@ pub struct Check {
     pub severity: Severity,
     title: String,
     pub source: String,
+    /// What it is called where it stands for others: `zones missing upstream`.
+    cause: Option<String>,
     /// What a failure means for the outputs.
     pub consequence: Option<String>,
     #[serde(default)]
@@ -111,8 +115,19 @@ impl Check {
         self.beyond && self.phase == phase
     }
 
+    /// Its name as a cause, with its id.
+    pub fn cause(&self) -> String {
+        let name = self.cause.clone().unwrap_or_else(|| format!("fails: {}", self.title()));
+        format!("{name} ({})", self.id)
+    }
+
     pub fn title(&self) -> String {
         self.filled(&self.title)
+    }
+
+    /// Whether it names faulty rows, and not only dates.
+    pub fn names_rows(&self) -> bool {
+        self.rows.is_some()
     }
 
     /// The query, with its thresholds filled in.
@@ -162,6 +177,8 @@ impl Check {
 #[derive(Debug, Clone)]
 pub struct Catalogue {
     checks: Vec<Check>,
+    waivers: Vec<Waiver>,
+    expired_waivers: Vec<Waiver>,
     digest: String,
 }
 
@@ -177,7 +194,12 @@ impl Catalogue {
         }
         let read = |text: &&str| toml::from_str::<File>(text).expect("the files of data/checks are valid").check;
         let texts: Vec<&[u8]> = FILES.iter().map(|text| text.as_bytes()).collect();
-        Self { checks: FILES.iter().flat_map(read).collect(), digest: data_hash(&texts) }
+        Self {
+            checks: FILES.iter().flat_map(read).collect(),
+            waivers: Vec::new(),
+            expired_waivers: Vec::new(),
+            digest: data_hash(&texts),
+        }
     }
 
     /// The checks with other thresholds.
@@ -203,6 +225,37 @@ impl Catalogue {
             catalogue.digest = data_hash(&[catalogue.digest.as_bytes(), others.join("\n").as_bytes()]);
         }
         Ok(catalogue)
+    }
+
+    /// The checks with waivers; those that have expired by `today` count for nothing.
+    ///
+    /// # Errors
+    /// As [`Waiver::check`].
+    pub fn waiving(mut self, waivers: &[Waiver], today: NaiveDate) -> Result<Self> {
+        waivers.iter().try_for_each(|waiver| waiver.check(&self))?;
+        let (expired, counting) = waivers.iter().cloned().partition(|waiver| waiver.is_expired(today));
+        (self.expired_waivers, self.waivers) = (expired, counting);
+        if !self.waivers.is_empty() {
+            let texts: Vec<String> = self.waivers.iter().map(Waiver::text).collect();
+            self.digest = data_hash(&[self.digest.as_bytes(), texts.join("\n").as_bytes()]);
+        }
+        Ok(self)
+    }
+
+    /// The text of every query.
+    pub(super) fn texts(&self) -> String {
+        let text = |check: &Check| match check.query() {
+            Query::Rows(sql) | Query::Dates(sql) => sql,
+        };
+        self.checks.iter().map(text).collect::<Vec<_>>().join("\n")
+    }
+
+    pub fn waivers(&self) -> &[Waiver] {
+        &self.waivers
+    }
+
+    pub fn expired_waivers(&self) -> &[Waiver] {
+        &self.expired_waivers
     }
 
     pub fn checks(&self) -> &[Check] {

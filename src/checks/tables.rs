@@ -6,18 +6,23 @@ use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch,
 use arrow::datatypes::Date32Type;
 use chrono::{Days, NaiveDate};
 
-use super::{CheckRequest, Phase};
+use super::{CheckRequest, Phase, values};
 use crate::calendar::{DateRange, Month, Season};
-use crate::catalog::{TEAMS, Table};
+use crate::catalog::{Role, TEAMS, Table};
 use crate::compute::stale_dates;
 use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::reach::tables;
 use crate::processors::{LookBack, ProcessorId};
+use crate::schedule::LEAGUE_ID_MACRO;
 use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest};
 use crate::windows::WindowEnd;
 
 /// Outputs before the range that a check compares its dates with.
 const LOOK_BACK: Days = Days::new(60);
+
+/// Most checks read the games of the players: up to so many are read from disk once for all of them.
+const ROWS_IN_MEMORY: u64 = 1 << 20;
 
 /// How far MLFS looks for games against an opponent.
 const OLDER: LookBack = LookBack::Years(3);
@@ -27,9 +32,12 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     let (phase3, phase4) = (request.store.phase3()?, request.store.phase4()?);
     view_tables(session, request, &phase3, &phase4)?;
     session.set_plan(request.dates, WindowEnd::default())?;
+    session.execute(LEAGUE_ID_MACRO)?;
+    values::prepare(session)?;
     session.execute(include_str!("dates.sql"))?;
+    session.execute(include_str!("names.sql"))?;
     set_asked(session, request)?;
-    set_window_ends(session, request, &phase4)?;
+    tables::set_window_ends(session, request.dates, &phase4)?;
     set_state(session, request, &phase3, &phase4)?;
     match request.phase {
         Phase::Inputs => Ok(()),
@@ -49,17 +57,19 @@ fn view_tables(
         return Err(Error::new(ErrorKind::Upstream, "there are no game dates to check")
             .hint("choose a range with games, or sync it first"));
     };
-    let view = |table: Table, range: DateRange| {
+    let files_of = |table: Table, range: DateRange| {
         let files = match Layer::of(table) {
             Layer::Phase3 => phase3.tables.get(&table).map(|input| &input.files),
             Layer::Phase4 => phase4.files_of(table).filter(|_| request.phase == Phase::Outputs),
         };
         let in_range = |month: Month| month.last_day() >= range.from && month.first_day() <= range.to;
-        let files = match files {
-            Some(files) => request.store.recorded_files(table, files, in_range)?,
-            None => Vec::new(),
-        };
-        session.view_whole_without(table, &files, range, &phase4.vanished_dates(table))
+        match files {
+            Some(files) => request.store.recorded_files(table, files, in_range),
+            None => Ok(Vec::new()),
+        }
+    };
+    let view = |table: Table, range: DateRange| {
+        session.view_whole_without(table, &files_of(table, range)?, range, &phase4.vanished_dates(table))
     };
     // Rows on days without games belong to the range as well.
     let last = request.ranges.span().map_or(last, |span| last.max(span.to));
@@ -75,9 +85,26 @@ fn view_tables(
             Layer::Phase4 => first - LOOK_BACK,
         };
         view(table, DateRange { from, to: last })?;
+        if table.role() != Role::Output {
+            session.view_raw(table, &files_of(table, older)?, older)?;
+        }
+    }
+    let games = phase3.tables.get(&Table::PlayerGameSummary).into_iter().flat_map(|input| input.files.values());
+    if games.map(|file| file.rows).sum::<u64>() <= ROWS_IN_MEMORY {
+        hold(session, Table::PlayerGameSummary, &request.catalogue.texts())?;
     }
     let teams = TEAMS.map(|team| format!("('{team}')")).join(", ");
     session.execute(&format!("CREATE TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))
+}
+
+/// Turns a view into a table of the columns that some query names.
+fn hold(session: &Session, table: Table, queries: &str) -> Result<()> {
+    let named = |name: &&str| queries.contains(*name) || table.schema().is_needed(name);
+    let columns = table.schema().columns().iter().map(|column| column.name.as_str()).filter(named);
+    let (name, columns) = (table.name(), columns.collect::<Vec<_>>().join(", "));
+    session.execute(&format!(
+        "CREATE TABLE held AS SELECT {columns} FROM {name}; DROP VIEW {name}; ALTER TABLE held RENAME TO {name}"
+    ))
 }
 
 /// The table `asked`.
@@ -86,19 +113,6 @@ fn set_asked(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
     let interval = |range: &DateRange| format!("(DATE '{}', DATE '{}')", range.from, range.to);
     let intervals: Vec<String> = request.ranges.iter().map(interval).collect();
     session.execute(&format!("INSERT INTO asked VALUES {}", intervals.join(", ")))
-}
-
-/// The ends of windows that are not those of the reference.
-fn set_window_ends(session: &Session, request: &CheckRequest<'_>, phase4: &Phase4Manifest) -> Result<()> {
-    let ends_before = |date: &&NaiveDate| {
-        let records = [ProcessorId::Tdza, ProcessorId::Psza].map(|id| phase4.record(id, **date));
-        records.into_iter().flatten().any(|record| record.windows == WindowEnd::DayBefore)
-    };
-    let dates: Vec<String> = request.dates.iter().filter(ends_before).map(|date| format!("DATE '{date}'")).collect();
-    if dates.is_empty() {
-        return Ok(());
-    }
-    session.execute(&format!("UPDATE plan SET window_end = game_date - 1 WHERE game_date IN ({})", dates.join(", ")))
 }
 
 /// The table `state`.

@@ -161,6 +161,11 @@ pub fn yesterday() -> NaiveDate {
     Utc::now().with_timezone(&eastern).date_naive() - Days::new(1)
 }
 
+/// The day after [`yesterday`].
+pub fn today() -> NaiveDate {
+    yesterday() + Days::new(1)
+}
+
 /// Who writes a store.
 pub fn owner() -> Owner {
     let host = hostname::get().map_or_else(|_| "this host".to_owned(), |name| name.to_string_lossy().into_owned());

@@ -4,9 +4,11 @@
 //! data, standard error is for messages.
 
 mod bench;
+mod causes;
 mod checks;
 mod command;
 mod compute;
+mod conditions;
 mod config;
 mod dates;
 mod demo;

@@ -14,6 +14,7 @@ mod facts;
 mod months;
 mod output;
 pub mod overflow;
+pub mod reads;
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,6 +23,7 @@ use chrono::{DateTime, Days, Months, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use output::{DateOutput, Failure, ProcessorOutput};
+use reads::{Entity, Read};
 
 use crate::calendar::{Month, Season};
 use crate::catalog::Table;
@@ -59,6 +61,14 @@ impl ProcessorId {
             Self::Psza => "PlayerShotZoneAnalysisProcessor",
             Self::Pcf => "PlayerCompositeFactorsProcessor",
             Self::Mlfs => "MLFeatureStoreProcessor",
+        }
+    }
+
+    /// Whose rows its output has.
+    pub fn entity(self) -> Entity {
+        match self {
+            Self::Tdza => Entity::Team,
+            Self::Psza | Self::Pcf | Self::Mlfs => Entity::Player,
         }
     }
 
@@ -142,6 +152,9 @@ pub trait Processor: Sync {
 
     /// Phase 3 tables that are read.
     fn inputs(&self) -> &'static [Input];
+
+    /// The windows over these tables that a row rests on.
+    fn reads(&self) -> &'static [Read];
 
     /// Processors whose rows of the same date are read.
     fn upstream(&self) -> &'static [ProcessorId];

@@ -14,6 +14,9 @@ use crate::schedule::Schedule;
 use crate::store::{DateState, Phase4Manifest};
 use crate::windows::WindowEnd;
 
+/// What is said of a day of the schedule.
+pub const CONTRADICTION: &str = "game ids contradict the flags of the schedule";
+
 /// How the dates of a range stand, from the manifest alone.
 #[derive(Debug, Clone, Serialize)]
 pub struct StatusReport {
@@ -34,6 +37,9 @@ pub struct StatusReport {
     /// Days with rows of players or of outputs that the schedule has no final game for: they are not computed.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub unscheduled: BTreeSet<NaiveDate>,
+    /// Days with a final game whose id contradicts its flags in the schedule, with the ids of such games.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub contradictions: BTreeMap<NaiveDate, BTreeSet<String>>,
     /// Rows by table on dates that vanished upstream: they stay until somebody decides.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub vanished: BTreeMap<String, BTreeMap<NaiveDate, u64>>,
@@ -59,6 +65,8 @@ pub struct Evidence<'a> {
     pub seen: &'a Seen<'a>,
     /// Days with rows of players or of outputs, and without a final game in the schedule.
     pub unscheduled: BTreeSet<NaiveDate>,
+    /// Final games of the ranges whose id contradicts their flags in the schedule, by date.
+    pub contradictions: BTreeMap<NaiveDate, BTreeSet<String>>,
     /// Rows of the store on dates that vanished, and what was decided of them.
     pub vanished: RowsByDate,
     pub accepted: &'a AcceptedVanished,
@@ -100,6 +108,9 @@ pub struct Verdict {
     pub complete: bool,
     /// What stands against it: by processor, then by check.
     pub open: Vec<OpenDates>,
+    /// What would stand against it, and is waived.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<OpenDates>,
 }
 
 /// Something that stands against a year, on some dates.
@@ -167,12 +178,14 @@ impl StatusReport {
         let vanished = evidence.accepted.open(&evidence.vanished, evidence.ranges);
         report.vanished = vanished.into_iter().map(|(table, dates)| (table.full_name().to_owned(), dates)).collect();
         let others = evidence.unscheduled.iter().chain(report.vanished.values().flat_map(BTreeMap::keys));
+        let others = others.chain(evidence.contradictions.keys());
         let others: BTreeSet<NaiveDate> = others.copied().collect();
         report.verdicts =
             years(dates, &others).map(|year| report.verdict(year, dates, &scheduled, &evidence)).collect();
         report.shares = failure_shares(manifest, dates, evidence.calendar);
         report.stale = evidence.stale;
         report.unscheduled = evidence.unscheduled;
+        report.contradictions = evidence.contradictions;
         report
     }
 
@@ -228,6 +241,7 @@ impl StatusReport {
             without_same_day,
             thresholds: Vec::new(),
             unscheduled: BTreeSet::new(),
+            contradictions: BTreeMap::new(),
             vanished: BTreeMap::new(),
             stale: BTreeMap::new(),
             game_dates: dates.to_vec(),
@@ -261,7 +275,20 @@ impl StatusReport {
             known_until: schedule.last().filter(is_of_year).copied(),
             complete: open.is_empty(),
             open,
+            waived: self.waived(year, evidence),
         }
+    }
+
+    /// Checks that fail and are waived, on dates of which that is still known.
+    fn waived(&self, year: i32, evidence: &Evidence<'_>) -> Vec<OpenDates> {
+        let mut waived: BTreeMap<String, BTreeSet<NaiveDate>> = BTreeMap::new();
+        let is_known = |date: &&NaiveDate| date.year() == year && !self.not_validated.contains(date);
+        for date in self.game_dates.iter().filter(is_known) {
+            for (check, waiver) in evidence.validations.waived(*date) {
+                waived.entry(format!("check {check} fails, waived by {waiver},")).or_default().insert(*date);
+            }
+        }
+        waived.into_iter().map(|(what, dates)| OpenDates { what, dates }).collect()
     }
 
     /// What stands against a year.
@@ -291,9 +318,19 @@ impl StatusReport {
             add(format!("check {id} fails"), fails.map(|(date, _)| *date).collect());
         }
         add("not validated".to_owned(), self.not_validated.clone());
+        let mut excluded: BTreeMap<&String, BTreeSet<NaiveDate>> = BTreeMap::new();
+        for (date, reason) in evidence.validations.excluded() {
+            if self.game_dates.binary_search(date).is_ok() {
+                excluded.entry(reason).or_default().insert(*date);
+            }
+        }
+        for (reason, dates) in excluded {
+            add(format!("excluded from publication ({reason})"), dates);
+        }
         add("has rows, but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
         let vanished = self.vanished.values().flat_map(BTreeMap::keys).copied();
         add("vanished upstream or became empty, rows kept".to_owned(), vanished.collect());
+        add(CONTRADICTION.to_owned(), evidence.contradictions.keys().copied().collect());
         open
     }
 
@@ -319,6 +356,11 @@ impl StatusReport {
 
     pub fn pending(&self) -> usize {
         self.rows.iter().map(|row| row.pending).sum()
+    }
+
+    /// Dates of processors, and days of the schedule, that keep a run from being done.
+    pub fn unsettled(&self) -> usize {
+        self.failed() + self.pending() + self.unscheduled.len() + self.contradictions.len()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::store::{Phase3Manifest, Store, read_columns};
 
 /// `game_status` of a finished game.
-const FINAL: i64 = 3;
+pub(crate) const FINAL: i64 = 3;
 
 /// What the schedule says of dates and seasons.
 #[derive(Debug, Clone, Default)]

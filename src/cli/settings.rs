@@ -166,7 +166,7 @@ impl Settings {
 
     /// Opens the warehouse to read.
     pub fn open_source(&self) -> Result<Box<dyn Source>> {
-        warehouse::open(self.required_warehouse()?, &|project| self.bigquery(project))
+        warehouse::open(self.required_warehouse()?, environment::now(), &|project| self.bigquery(project))
     }
 
     /// Opens the warehouse to publish into.

@@ -9,6 +9,7 @@ mod dependencies;
 mod documents;
 mod evidence;
 mod faults;
+mod files;
 mod fixture;
 mod flags;
 mod hygiene;

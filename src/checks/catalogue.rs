@@ -278,6 +278,11 @@ mod tests {
 
     use super::*;
 
+    /// `{name}`; a struct of the database's own begins with a quote.
+    fn has_placeholder(text: &str) -> bool {
+        text.split('{').skip(1).any(|rest| rest.starts_with(|first: char| first.is_ascii_alphabetic()))
+    }
+
     #[test]
     fn ids_are_unique_and_thresholds_filled_in() {
         let catalogue = Catalogue::built_in();
@@ -286,7 +291,7 @@ mod tests {
         assert!(catalogue.has(Catalogue::NOT_DONE));
         for check in catalogue.checks() {
             let (Query::Rows(sql) | Query::Dates(sql)) = check.query();
-            assert!(!sql.contains('{') && !check.title().contains('{'), "{}", check.id);
+            assert!(!has_placeholder(sql) && !has_placeholder(&check.title()), "{}", check.id);
             assert!(check.consequence_of.iter().all(|id| ids.contains(id.as_str()) && *id != check.id), "{}", check.id);
             assert!(check.phase == Phase::Outputs || check.consequence.is_some(), "{}", check.id);
         }

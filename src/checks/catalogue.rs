@@ -291,7 +291,7 @@ mod tests {
         assert!(catalogue.has(Catalogue::NOT_DONE));
         for check in catalogue.checks() {
             let (Query::Rows(sql) | Query::Dates(sql)) = check.query();
-            assert!(!has_placeholder(sql) && !has_placeholder(&check.title()), "{}", check.id);
+            assert!(!has_placeholder(&sql) && !has_placeholder(&check.title()), "{}", check.id);
             assert!(check.consequence_of.iter().all(|id| ids.contains(id.as_str()) && *id != check.id), "{}", check.id);
             assert!(check.phase == Phase::Outputs || check.consequence.is_some(), "{}", check.id);
         }

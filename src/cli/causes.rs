@@ -64,7 +64,7 @@ pub fn say_waivers(report: &CheckReport, printer: Printer) {
             WaiverUse::Used => {}
             WaiverUse::Unused => printer.warn(format!("note: unused waiver: no check of it fails: {}", waiver.text())),
             WaiverUse::Expired => {
-                printer.warn(format!("note: expired waiver, which counts for nothing: {}", waiver.text()))
+                printer.warn(format!("note: expired waiver, which counts for nothing: {}", waiver.text()));
             }
         }
     }

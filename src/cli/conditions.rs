@@ -6,13 +6,10 @@ use chrono::NaiveDate;
 
 use super::causes;
 use super::output::Printer;
-use super::settings::Settings;
 use super::upload::UploadOptions;
 use crate::calendar::DateRanges;
 use crate::checks::{AcceptedBy, CheckReport, WaiverUse};
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::Validations;
-use crate::store::Store;
 
 /// What a publication was made under: accepted and waived causes, dates left out.
 pub fn of(report: &CheckReport, excluded: &BTreeMap<NaiveDate, String>) -> Vec<String> {
@@ -27,14 +24,8 @@ pub fn of(report: &CheckReport, excluded: &BTreeMap<NaiveDate, String>) -> Vec<S
     accepted.chain(waivers).chain(excluded).collect()
 }
 
-/// The dates to leave out, with the reason; remembered for the verdicts until they are published.
-pub fn exclude(
-    settings: &Settings,
-    store: &Store,
-    ranges: &DateRanges,
-    options: &UploadOptions,
-    printer: Printer,
-) -> Result<BTreeMap<NaiveDate, String>> {
+/// The dates to leave out, with the reason.
+pub fn exclude(ranges: &DateRanges, options: &UploadOptions, printer: Printer) -> Result<BTreeMap<NaiveDate, String>> {
     let reason = options.reason.clone().unwrap_or_default();
     if !options.exclude.is_empty() && reason.trim().is_empty() {
         return Err(Error::new(ErrorKind::Usage, "--exclude needs a reason").hint("add --reason TEXT"));
@@ -47,6 +38,5 @@ pub fn exclude(
     for (date, reason) in &excluded {
         printer.warn(format!("note: {date} is excluded from publication: {reason}"));
     }
-    Validations::remember_excluded(store, &settings.catalogue, ranges, &excluded)?;
     Ok(excluded)
 }

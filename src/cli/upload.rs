@@ -20,7 +20,7 @@ use crate::checks::{Accounting, CheckReport, Phase};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::processors::{ProcessorId, RunContext};
-use crate::report::{CONTRADICTION, StatusReport};
+use crate::report::{CONTRADICTION, StatusReport, Validations};
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, Store, WriteLock};
 use crate::upload::{PublishSet, Rehearsal, UploadReport};
@@ -245,7 +245,7 @@ fn select<'s>(
     set.leave_out(&stale);
     set.leave_out(&unscheduled_in(store, &schedule, ranges)?);
     say_other_windows(store, ranges, printer)?;
-    let excluded = conditions::exclude(settings, store, ranges, options, printer)?;
+    let excluded = conditions::exclude(ranges, options, printer)?;
     set.leave_out(&excluded.keys().copied().collect());
     if schedule.game_dates(ranges).is_empty() && !vanished.is_empty() {
         let (invalid, accepted) = (BTreeMap::new(), BTreeMap::new());
@@ -329,6 +329,8 @@ pub fn publish(
     let store = lock.store();
     let selected = select(settings, store, ranges, options, printer)?;
     let Selected { set, mut held_back, invalid, accepted, excluded, report: checked, vanished } = selected;
+    // For the verdicts, until the dates are published.
+    Validations::remember_excluded(store, &settings.catalogue, ranges, &excluded)?;
     recorder.fact("excluded", serde_json::json!(excluded));
     if let Some(checked) = &checked {
         recorder.fact("causes", serde_json::json!(checked.causes));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use putback::catalog::Table;
 use serde_json::{Value, json};
 
 use super::tables::Name;
@@ -58,13 +59,12 @@ impl Fake {
     pub fn differing(&self, project: &str, store: &Path) -> Result<u64, String> {
         let core = self.core();
         let mut differing = 0;
-        let directories = std::fs::read_dir(store.join("phase4")).map_err(|error| error.to_string())?;
-        for directory in directories.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
-            let has_files = std::fs::read_dir(&directory).map_err(|error| error.to_string())?.flatten().any(|_| true);
-            if !has_files {
+        for table in Table::outputs().map(Table::full_name) {
+            let directory = store.join("phase4").join(table);
+            let is_empty = std::fs::read_dir(&directory).map_or(true, |mut files| files.next().is_none());
+            if is_empty {
                 continue;
             }
-            let table = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let published = Name::parse(&format!("{project}.{table}")).ok_or("not a table")?.quoted();
             let local = format!("read_parquet('{}/*.parquet')", directory.display());
             let names = core.columns(&local)?.join(", ");

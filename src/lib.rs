@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod checks;
 pub mod cli;
 pub mod compute;
+pub mod daily_cache;
 pub mod diff;
 pub mod engine;
 pub mod error;

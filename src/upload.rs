@@ -88,16 +88,17 @@ pub trait Target {
 }
 
 impl<'a> PublishSet<'a> {
-    /// Collects the settled dates of the ranges: done ones with their rows, empty ones as no rows.
+    /// Collects the settled dates of the ranges: done ones with their rows, empty ones as no rows. `processors` are
+    /// those whose rows and failures are to be published.
     ///
     /// # Errors
     /// [`ErrorKind::Upstream`] when nothing was computed in the ranges.
-    pub fn collect(store: &'a Store, ranges: &DateRanges) -> Result<Self> {
+    pub fn collect(store: &'a Store, ranges: &DateRanges, processors: &[ProcessorId]) -> Result<Self> {
         let manifest = store.phase4()?;
         let mut tokens: BTreeMap<(Table, Month), BTreeMap<NaiveDate, DateToken>> = BTreeMap::new();
         let mut held_back: BTreeMap<ProcessorId, Vec<NaiveDate>> = BTreeMap::new();
         let mut computed = false;
-        for (&id, records) in &manifest.processors {
+        for (&id, records) in manifest.processors.iter().filter(|(id, _)| processors.contains(id)) {
             for (&date, record) in records.iter().filter(|(date, _)| ranges.contains(**date)) {
                 computed = true;
                 if record.state.is_settled() {

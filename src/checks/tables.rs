@@ -6,6 +6,7 @@ use super::{CheckRequest, Phase};
 use crate::calendar::{DateRange, Month, Season};
 use crate::catalog::{TEAMS, Table};
 use crate::compute::stale_dates;
+use crate::daily_cache::DailyCache;
 use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::{LookBack, ProcessorId};
@@ -27,6 +28,7 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     set_asked(session, request)?;
     set_window_ends(session, request, &phase4)?;
     set_state(session, request, &phase3, &phase4)?;
+    set_daily_cache(session, request, &phase4)?;
     match request.phase {
         Phase::Inputs => Ok(()),
         Phase::Outputs => session.execute(include_str!("accounting.sql")),
@@ -55,7 +57,8 @@ fn view_tables(
             Some(files) => request.store.recorded_files(table, files, in_range)?,
             None => Vec::new(),
         };
-        session.view_whole(table, &files, range)
+        let name = if table == Table::SyncedDailyCache { "synced_cache" } else { table.name() };
+        session.view_whole_as(name, table, &files, range)
     };
     // Rows on days without games belong to the range as well.
     let last = request.ranges.span().map_or(last, |span| last.max(span.to));
@@ -87,7 +90,7 @@ fn set_asked(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
 /// The ends of windows that are not those of the reference.
 fn set_window_ends(session: &Session, request: &CheckRequest<'_>, phase4: &Phase4Manifest) -> Result<()> {
     let ends_before = |date: &&NaiveDate| {
-        let records = [ProcessorId::Tdza, ProcessorId::Psza].map(|id| phase4.record(id, **date));
+        let records = [ProcessorId::Tdza, ProcessorId::Psza, ProcessorId::Pdc].map(|id| phase4.record(id, **date));
         records.into_iter().flatten().any(|record| record.windows == WindowEnd::DayBefore)
     };
     let dates: Vec<String> = request.dates.iter().filter(ends_before).map(|date| format!("DATE '{date}'")).collect();
@@ -95,6 +98,20 @@ fn set_window_ends(session: &Session, request: &CheckRequest<'_>, phase4: &Phase
         return Ok(());
     }
     session.execute(&format!("UPDATE plan SET window_end = game_date - 1 WHERE game_date IN ({})", dates.join(", ")))
+}
+
+/// The views `synced_daily_cache` and `daily_cache_read`. A record of before there was a choice read what was synced.
+fn set_daily_cache(session: &Session, request: &CheckRequest<'_>, phase4: &Phase4Manifest) -> Result<()> {
+    session.execute("CREATE TABLE cache_of_date (game_date DATE, daily_cache VARCHAR)")?;
+    let way = |date: &NaiveDate| {
+        let record = phase4.record(ProcessorId::Mlfs, *date)?;
+        Some(format!("(DATE '{date}', '{}')", record.daily_cache.unwrap_or(DailyCache::Synced)))
+    };
+    let ways: Vec<String> = request.dates.iter().filter_map(way).collect();
+    for some in ways.chunks(1000) {
+        session.execute(&format!("INSERT INTO cache_of_date VALUES {}", some.join(", ")))?;
+    }
+    session.execute(include_str!("daily_cache.sql"))
 }
 
 /// The table `state`.
@@ -108,7 +125,9 @@ fn set_state(
     let mut rows = Vec::new();
     for id in ProcessorId::ALL {
         for &date in request.dates {
+            let left_out = id == ProcessorId::Pdc && phase4.is_daily_cache_left_out(date);
             let (state, reason, count, fewer) = match phase4.record(id, date) {
+                None if left_out => ("skipped", "MLFS was computed without it".to_owned(), 0, 0),
                 None => ("pending", String::new(), 0, 0),
                 Some(record) => {
                     let reason = DateState::family(record.state.reason().unwrap_or_default());

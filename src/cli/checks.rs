@@ -29,8 +29,8 @@ const LISTED: usize = 6;
 
 /// What the last columns of the accounting say.
 const INPUTS: &str = "Complete: written, of those that no rule skips. Inputs: what Phase 3 has of what the rows rest on (TDZA: the last 15 games of every team by the \
-    schedule; PSZA: the last 20; PCF: the players' contexts; MLFS: the season's games of the date's teams); Clean: \
-    what is filled and there once. completeness_percentage is 100 in every row, as in the reference.";
+    schedule; PSZA: the last 20; PCF: the players' contexts; PDC: the last 10; MLFS: the season's games of the date's teams); Clean: \
+    what is filled and there once. completeness_percentage is 100 in every row, as in the reference, and in PDC compares the whole season with 5 games.";
 
 /// Check the synced inputs of a range and of its history before computing
 ///

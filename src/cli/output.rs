@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::dates::folded;
 use super::settings::Format;
+use crate::daily_cache::DailyCache;
 use crate::error::Error;
 use crate::report::{ByRule, FailureShare, NotDone, OpenDates, StatusReport, Verdict};
 
@@ -162,6 +163,16 @@ fn explanations(report: &StatusReport) -> Vec<String> {
             "{processor}: windows end on the day before, unlike the reference's, on {}: {}",
             counted(dates.len(), "date"),
             folded(&dates, &report.game_dates, LISTED_DATES)
+        ));
+    }
+    for (way, dates) in &report.other_daily_cache {
+        let dates: Vec<NaiveDate> = dates.iter().copied().collect();
+        lines.push(format!(
+            "MLFS: computed with --daily-cache {way} on {}: {}; `putback compute` with the default, {}, computes them \
+             again, --daily-cache {way} keeps them",
+            counted(dates.len(), "date"),
+            folded(&dates, &report.game_dates, LISTED_DATES),
+            DailyCache::default(),
         ));
     }
     lines.push(String::new());

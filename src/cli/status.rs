@@ -38,7 +38,7 @@ pub struct StatusArgs {
     /// With --dates: those without rows by rule as well, with the rule
     #[arg(long, requires = "dates")]
     empty: bool,
-    /// Only this processor, without verdicts: tdza, psza, pcf, mlfs
+    /// Only this processor, without verdicts: tdza, psza, pcf, pdc, mlfs
     #[arg(long, value_name = "PROCESSOR")]
     processor: Option<ProcessorId>,
     /// Refresh until the process that writes the store has ended
@@ -143,6 +143,7 @@ fn judged(settings: &Settings, store: &Store, schedule: &Schedule, asked: Asked<
     let calendar = crate::compute::calendar(schedule, &Silent);
     let evidence = Evidence {
         stale: crate::compute::stale_dates(&phase3, &phase4, asked.dates),
+        other_daily_cache: crate::compute::other_daily_cache(&phase3, &phase4, asked.dates),
         validations: &Validations::load(store, &settings.catalogue),
         seen: &Seen::new(&phase3, &phase4),
         unscheduled: unscheduled(&phase3, &phase4, schedule, asked.ranges),

@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::report::StatusReport;
 use crate::schedule::Schedule;
-use crate::store::{DateRecord, Store, WriteLock};
+use crate::store::{DateRecord, DateState, Store, WriteLock};
 use crate::upload::{PublishSet, UploadReport};
 use crate::warehouse::Location;
 
@@ -49,6 +49,9 @@ pub struct UploadOptions {
     /// Publish today's and yesterday's dates (Eastern) into BigQuery as well: the daily pipeline writes them
     #[arg(long)]
     include_recent: bool,
+    /// Publish player_daily_cache as well, which is none of the four tables of the year run
+    #[arg(long)]
+    with_daily_cache: bool,
     /// Publish dates although this check fails on them; recorded; repeatable
     #[arg(long, value_name = "CHECK_ID")]
     accept: Vec<String>,
@@ -57,7 +60,14 @@ pub struct UploadOptions {
 impl UploadOptions {
     /// For the run's record.
     pub fn json(&self) -> serde_json::Value {
-        serde_json::json!({ "accept": self.accept, "include_recent": self.include_recent })
+        serde_json::json!({
+            "accept": self.accept, "include_recent": self.include_recent, "with_daily_cache": self.with_daily_cache,
+        })
+    }
+
+    /// Whose rows are published.
+    fn processors(&self) -> Vec<ProcessorId> {
+        ProcessorId::ALL.into_iter().filter(|id| self.with_daily_cache || id.is_published_unasked()).collect()
     }
 }
 
@@ -182,7 +192,7 @@ fn select<'s>(
     options: &UploadOptions,
     printer: Printer,
 ) -> Result<Selected<'s>> {
-    let mut set = PublishSet::collect(store, ranges)?;
+    let mut set = PublishSet::collect(store, ranges, &options.processors())?;
     let stale: BTreeSet<NaiveDate> = stale_in(store, ranges)?.into_values().flatten().collect();
     let schedule = Schedule::load(store, &store.phase3()?)?;
     // A date without a game is told by `note_not_computed`.
@@ -215,6 +225,9 @@ fn select<'s>(
             counted(dates.len(), "date"),
             settings.required_to()?
         ));
+    }
+    if !options.with_daily_cache {
+        held_back.failed += say_lost_cache(store, ranges, printer)?;
     }
     Ok(Selected { set, held_back, invalid, accepted, accounting: report.accounting })
 }
@@ -287,6 +300,26 @@ fn say_other_windows(store: &Store, ranges: &DateRanges, printer: Printer) -> Re
             .warn(format!("note: windows end on the day before, unlike the reference's: {count}, {first} to {last}"));
     }
     Ok(())
+}
+
+/// Dates without PDC are published with what MLFS falls back to, and said to be. Returns how many there are.
+fn say_lost_cache(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<usize> {
+    let phase4 = store.phase4()?;
+    let is_lost = |(date, record): &(&NaiveDate, &DateRecord)| {
+        ranges.contains(**date) && matches!(record.state, DateState::Failed { .. })
+    };
+    let lost = phase4.processors.get(&ProcessorId::Pdc).into_iter().flatten().filter(is_lost);
+    // Of a date that failed further up, MLFS says so itself.
+    let is_published = |date: &NaiveDate| phase4.record(ProcessorId::Mlfs, *date).is_some_and(|r| r.state.is_settled());
+    let lost: BTreeSet<NaiveDate> = lost.map(|(date, _)| *date).filter(is_published).collect();
+    if let (Some(first), Some(last)) = (lost.first(), lost.last()) {
+        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        printer.warn(format!(
+            "note: PDC failed on {}, {span}: MLFS falls back on them; `putback status` has the reasons",
+            counted(lost.len(), "date")
+        ));
+    }
+    Ok(lost.len())
 }
 
 /// Names the dates whose rows fail a check of severity error that was not accepted.

@@ -9,6 +9,7 @@ use arrow::datatypes::Date32Type;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::plan::ProcessorPlan;
+use super::{ComputeRequest, DailyCache};
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::Result;
@@ -26,6 +27,7 @@ pub(super) struct OutputWriter<'a> {
     publication: Publication<'a>,
     manifest: &'a mut Phase4Manifest,
     context: RunContext,
+    daily_cache: DailyCache,
     threads: usize,
     failures: Vec<ProcessorFailures>,
 }
@@ -88,9 +90,16 @@ impl<'p> MonthJob<'p> {
 }
 
 impl<'a> OutputWriter<'a> {
-    pub fn new(lock: &'a WriteLock, manifest: &'a mut Phase4Manifest, context: RunContext, threads: usize) -> Self {
-        let publication = Publication::new(lock, Layer::Phase4);
-        Self { store: lock.store(), publication, manifest, context, threads, failures: Vec::new() }
+    pub fn new(lock: &'a WriteLock, manifest: &'a mut Phase4Manifest, request: &ComputeRequest) -> Self {
+        Self {
+            store: lock.store(),
+            publication: Publication::new(lock, Layer::Phase4),
+            manifest,
+            context: request.context,
+            daily_cache: request.daily_cache,
+            threads: request.engine.threads,
+            failures: Vec::new(),
+        }
     }
 
     /// Scores and stages a month, on any thread; the month's stored rows of other dates go in between.
@@ -153,6 +162,7 @@ impl<'a> OutputWriter<'a> {
                     inputs: fingerprints.next().expect("one for each date").clone(),
                     version: plan.version,
                     windows: self.context.windows,
+                    daily_cache: (plan.id == ProcessorId::Mlfs).then_some(self.daily_cache),
                     computed_at: self.context.timestamp,
                 };
                 records.insert(date.date, record);
@@ -183,6 +193,7 @@ impl<'a> OutputWriter<'a> {
                 inputs: String::new(),
                 version: plan.version,
                 windows: WindowEnd::default(),
+                daily_cache: None,
                 computed_at: self.context.timestamp,
             };
             records.insert(*date, record);

@@ -87,23 +87,28 @@ impl Session {
 
     /// Makes every column and row of a table in `range` readable under its name.
     pub fn view_whole(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
+        self.view_whole_as(table.name(), table, files, range)
+    }
+
+    /// [`Session::view_whole`] under another name.
+    pub fn view_whole_as(&self, name: &str, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
         let date = table.schema().partition_column();
         let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to);
-        self.view_columns(table, files, &condition, table.schema().columns().iter().collect())
+        self.view_columns(name, files, &condition, table.schema().columns().iter().collect())
     }
 
     fn view(&self, table: Table, files: &[PathBuf], condition: &str) -> Result<()> {
-        self.view_columns(table, files, condition, needed_columns(table))
+        self.view_columns(table.name(), files, condition, needed_columns(table))
     }
 
-    fn view_columns(&self, table: Table, files: &[PathBuf], condition: &str, columns: Vec<&Column>) -> Result<()> {
+    fn view_columns(&self, name: &str, files: &[PathBuf], condition: &str, columns: Vec<&Column>) -> Result<()> {
         let rows = if files.is_empty() {
             let null = |column: &&Column| format!("NULL::{} AS {}", sql_type(column), column.name);
             format!("{} WHERE false", columns.iter().map(null).collect::<Vec<_>>().join(", "))
         } else {
             format!("{} FROM read_parquet({}) WHERE {condition}", names(&columns), file_list(files))
         };
-        Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW {} AS SELECT {rows}", table.name()))?)
+        Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW {name} AS SELECT {rows}"))?)
     }
 
     /// Replaces the connection's table `plan`: the dates to compute, with their season and the last day that their

@@ -85,15 +85,26 @@ impl ColumnSet {
 
     /// Rounded doubles as the NUMERIC of the column.
     pub fn decimal(&mut self, name: &'static str, values: impl IntoIterator<Item = Option<f64>>) {
-        let field = self.table.schema().arrow().field_with_name(name).expect("a column of the table");
-        let DataType::Decimal128(precision, scale) = *field.data_type() else {
-            panic!("{name} is not NUMERIC");
-        };
+        let (_, scale) = self.numeric(name);
         let digits = scale.unsigned_abs();
         let scaled =
             values.into_iter().map(|value| value.map(|value| crate::numerics::rounding::f64_to_decimal(value, digits)));
-        let array = scaled.collect::<Decimal128Array>().with_precision_and_scale(precision, scale);
+        self.scaled(name, scaled);
+    }
+
+    /// Scaled integers as the NUMERIC of the column.
+    pub fn scaled(&mut self, name: &'static str, values: impl IntoIterator<Item = Option<i128>>) {
+        let (precision, scale) = self.numeric(name);
+        let array = values.into_iter().collect::<Decimal128Array>().with_precision_and_scale(precision, scale);
         self.set(name, Arc::new(array.expect("the schema's own precision and scale")));
+    }
+
+    fn numeric(&self, name: &str) -> (u8, i8) {
+        let field = self.table.schema().arrow().field_with_name(name).expect("a column of the table");
+        match *field.data_type() {
+            DataType::Decimal128(precision, scale) => (precision, scale),
+            _ => panic!("{name} is not NUMERIC"),
+        }
     }
 
     /// The same columns with the rows at `positions`.

@@ -51,6 +51,12 @@ impl<'a> Publication<'a> {
         self.lock.store().month_file(table, month)
     }
 
+    /// Where a month's rows are now: staged, or in place since before.
+    pub fn current_path(&self, table: Table, month: Month) -> PathBuf {
+        let path = self.path(table, month);
+        if self.staged.contains(&path) { staged_path(&path) } else { path }
+    }
+
     /// Renames the staged files into place, then commits by replacing the manifest.
     pub fn commit<M: Serialize>(self, manifest: &M) -> Result<()> {
         let mut touched = BTreeSet::new();

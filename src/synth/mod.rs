@@ -19,6 +19,7 @@ mod postseason;
 mod schedule;
 mod season;
 mod stats;
+mod table_box_scores;
 mod table_contexts;
 mod tables;
 mod teams;
@@ -74,7 +75,7 @@ fn unusable(message: &str) -> Error {
     Error::new(ErrorKind::Usage, message)
 }
 
-/// Makes up every input table ([`crate::catalog::Role::Input`]), with exactly the schema of the table.
+/// Makes up every input table ([`crate::catalog::Role::Input`]) and raw box scores, with exactly the schema of the table.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] for a specification that gives no league or no game,
@@ -86,7 +87,7 @@ pub fn generate(spec: &SeasonSpec) -> Result<Vec<(Table, RecordBatch)>> {
         return Err(unusable("there is no game to make up").hint("choose a last day after opening night"));
     }
     type Build = fn(&season::Record) -> Result<RecordBatch>;
-    let tables: [(Table, Build); 7] = [
+    let tables: [(Table, Build); 8] = [
         (Table::PlayerGameSummary, tables::player_game_summary),
         (Table::TeamDefenseGameSummary, tables::team_defense_game_summary),
         (Table::TeamOffenseGameSummary, tables::team_offense_game_summary),
@@ -94,6 +95,7 @@ pub fn generate(spec: &SeasonSpec) -> Result<Vec<(Table, RecordBatch)>> {
         (Table::UpcomingTeamGameContext, table_contexts::upcoming_team_game_context),
         (Table::Schedule, table_contexts::schedule),
         (Table::PlayerPointsProps, table_contexts::player_points_props),
+        (Table::PlayerBoxScores, table_box_scores::player_box_scores),
     ];
     tables.into_iter().map(|(table, build)| Ok((table, build(&record)?))).collect()
 }

@@ -229,7 +229,8 @@ impl Target for DirTarget {
 
     fn publish(&self, set: &PublishSet<'_>, observer: &dyn Observer) -> Result<UploadReport> {
         let _lock = self.lock()?;
-        for table in Table::outputs() {
+        let is_published = |table: &Table| set.parts.iter().any(|part| part.table == *table);
+        for table in Table::outputs().filter(|table| *table != Table::PlayerDailyCache || is_published(table)) {
             self.refuse_foreign_layout(table)?;
         }
         let mut published = self.load_published()?;

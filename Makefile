@@ -1,6 +1,6 @@
 # Two commands do all the set-up: `make demo` and `make test`.
 
-.PHONY: demo test test-faults setup build fmt lint doc test-bundled
+.PHONY: demo test test-faults setup build fmt reference test-bundled
 
 # One profile for everything: a second one would build every dependency again.
 CARGO := cargo
@@ -26,6 +26,11 @@ setup:
 
 build: setup
 	$(CARGO) build $(RELEASE)
+
+# Renews docs/reference.md after a change of options, settings, statuses or checks.
+reference: build
+	$(CARGO) run --quiet $(RELEASE) -- reference > docs/reference.md.new
+	mv docs/reference.md.new docs/reference.md
 
 fmt:
 	$(CARGO) fmt

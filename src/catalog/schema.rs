@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use serde::Deserialize;
 
+use crate::numerics::decimal::Numeric;
+
 /// A column type of BigQuery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnType {
@@ -21,6 +23,14 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
+    /// What a NUMERIC column holds; `None` for other types.
+    pub fn numeric(self) -> Option<Numeric> {
+        match self {
+            Self::Numeric { precision, scale } => Some(Numeric { precision, scale: scale.unsigned_abs() }),
+            _ => None,
+        }
+    }
+
     /// NUMERIC → DECIMAL, FLOAT64 → DOUBLE, TIMESTAMP → microseconds UTC, JSON → text.
     pub fn arrow(self) -> DataType {
         match self {

@@ -12,8 +12,8 @@ LEFT JOIN (
     WHERE coalesce(team_abbr, '') IN (FROM sides) AND coalesce(opponent_team_abbr, '') IN (FROM sides)
     GROUP BY game_date) USING (game_date);
 
--- Where every entity of a date ended: written, failed with a category, or skipped with a reason (`orchestration.md`
--- §8.3). Of a date that is not done, all end with its reason. What is `pending`, `unaccounted`, `twice` (written and
+-- Where every entity of a date ended: written, failed with a category, or skipped with a reason
+-- (`orchestration.md` §8.3). Of a date that is not done, all end with its reason. What is `pending`, `unaccounted`, `twice` (written and
 -- failed) or `unexpected` (written, and nobody's) should not be.
 CREATE TABLE outcomes AS
 WITH

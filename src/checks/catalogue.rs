@@ -79,11 +79,26 @@ pub struct Check {
     /// Dates that are not game dates of the range count as well.
     #[serde(default)]
     pub beyond: bool,
-    /// A check of inputs that the outputs of the date rest on: it is one of outputs as well, and so holds the
-    /// date back from publishing.
+    /// A check of inputs that outputs rest on: it is one of outputs as well, and so holds back from publishing the dates
+    /// with a value that rests on its faulty rows.
     #[serde(default)]
     holds_back: bool,
-    sql: String,
+    /// Checks whose faulty rows can be the reason that this one fails.
+    #[serde(default)]
+    pub consequence_of: Vec<String>,
+    /// Gives the faulty rows.
+    rows: Option<String>,
+    /// Gives offending dates instead, where no row can be named.
+    sql: Option<String>,
+}
+
+/// What the query of a check gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Query {
+    /// Faulty rows, by the columns of `data/checks/README.md`.
+    Rows(String),
+    /// Offending dates, with the number of cases and an example or a list of them.
+    Dates(String),
 }
 
 impl Check {
@@ -101,8 +116,13 @@ impl Check {
         self.filled(&self.title)
     }
 
-    pub fn sql(&self) -> String {
-        self.filled(&self.sql)
+    /// The query, with its thresholds filled in.
+    pub fn query(&self) -> Query {
+        match (&self.rows, &self.sql) {
+            (Some(rows), None) => Query::Rows(self.filled(rows)),
+            (None, Some(sql)) => Query::Dates(self.filled(sql)),
+            _ => panic!("check {} has neither `rows` nor `sql`, or both", self.id),
+        }
     }
 
     fn filled(&self, text: &str) -> String {
@@ -197,7 +217,9 @@ mod tests {
         let ids: BTreeSet<&str> = catalogue.checks().iter().map(|check| check.id.as_str()).collect();
         assert_eq!(ids.len(), catalogue.checks().len());
         for check in catalogue.checks() {
-            assert!(!check.sql().contains('{') && !check.title().contains('{'), "{}", check.id);
+            let (Query::Rows(sql) | Query::Dates(sql)) = check.query();
+            assert!(!sql.contains('{') && !check.title().contains('{'), "{}", check.id);
+            assert!(check.consequence_of.iter().all(|id| ids.contains(id.as_str()) && *id != check.id), "{}", check.id);
             assert!(check.phase == Phase::Outputs || check.consequence.is_some(), "{}", check.id);
         }
     }
@@ -209,7 +231,7 @@ mod tests {
         };
         let catalogue = set("I15", "share").expect("a known threshold");
         let check = catalogue.checks().iter().find(|check| check.id == "I15").expect("a check");
-        assert!(check.sql().contains(">= 60"), "{}", check.sql());
+        assert!(matches!(check.query(), Query::Rows(sql) if sql.contains(">= 60")));
         assert_eq!(check.built_in, BTreeMap::from([("share".to_owned(), 50.0)]));
         assert_ne!(catalogue.digest(), Catalogue::built_in().digest());
         assert_eq!(set("I15", "parts").expect_err("unknown").to_string(), "check I15 has no threshold parts");

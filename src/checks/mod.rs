@@ -2,19 +2,19 @@
 
 mod accounting;
 mod catalogue;
+mod faulty;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Int64Type};
+use arrow::array::AsArray;
+use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 use serde::Serialize;
 
 pub use accounting::{Accounting, Inputs, Outcomes};
-pub use catalogue::{Catalogue, Check, Phase, Severity, Thresholds};
+pub use catalogue::{Catalogue, Check, Phase, Query, Severity, Thresholds};
 
 use crate::calendar::{DateRanges, Season, SeasonCalendar, date_of_day};
 use crate::engine::{EngineSettings, Session};
@@ -24,7 +24,7 @@ use crate::processors::ProcessorId;
 use crate::store::Store;
 
 /// Until this day of a season, checks of small samples do not apply.
-const EARLY_DAYS: i64 = 42;
+pub const EARLY_DAYS: i64 = 42;
 
 /// What is checked.
 #[derive(Debug, Clone)]
@@ -101,6 +101,7 @@ impl CheckReport {
 pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
     let session = Session::open(&request.engine)?;
     tables::prepare(&session, request)?;
+    faulty::prepare(&session)?;
     let accounting = match request.phase {
         Phase::Inputs => BTreeMap::new(),
         Phase::Outputs => accounting::read(&session)?,
@@ -138,8 +139,7 @@ fn run_check(
 ) -> Result<CheckResult> {
     let cannot_run =
         |error: Error| Error::new(ErrorKind::Unexpected, format!("check {} cannot run", check.id)).because(error);
-    let rows = session.query(&check.sql()).map_err(cannot_run)?;
-    let mut findings = findings(&rows).map_err(cannot_run)?;
+    let mut findings = faulty::find(session, check).map_err(cannot_run)?;
     findings.retain(|finding| wanted.contains(&finding.date) || check.reaches_beyond(request.phase));
     if check.early {
         findings.retain(|finding| !is_early(request.calendar, finding.date));
@@ -161,36 +161,4 @@ fn run_check(
 
 fn is_early(calendar: &SeasonCalendar, date: NaiveDate) -> bool {
     calendar.opening_night(Season::of(date)).is_ok_and(|opening| (date - opening).num_days() < EARLY_DAYS)
-}
-
-fn findings(rows: &RecordBatch) -> Result<Vec<Finding>> {
-    let dates = cast(rows.column(0), &DataType::Date32)?;
-    let counts = cast(rows.column(1), &DataType::Int64)?;
-    let (dates, counts) = (dates.as_primitive::<Date32Type>(), counts.as_primitive::<Int64Type>());
-    if dates.null_count() > 0 {
-        return Err(Error::new(ErrorKind::Unexpected, "the check gives a case without a date"));
-    }
-    let finding = |row: usize| {
-        Ok(Finding {
-            date: date_of_day(dates.value(row)),
-            count: if counts.is_valid(row) { counts.value(row) } else { 0 },
-            examples: examples(rows.column(2), row)?,
-        })
-    };
-    (0..rows.num_rows()).map(finding).collect()
-}
-
-/// The texts of a row: one, or a list of them.
-fn examples(column: &ArrayRef, row: usize) -> Result<Vec<String>> {
-    if column.is_null(row) {
-        return Ok(Vec::new());
-    }
-    let of_row = match column.as_list_opt::<i32>() {
-        Some(lists) => lists.value(row),
-        None => column.slice(row, 1),
-    };
-    let texts = cast(&of_row, &DataType::Utf8)?;
-    let mut texts: Vec<String> = texts.as_string::<i32>().iter().flatten().map(ToOwned::to_owned).collect();
-    texts.dedup();
-    Ok(texts)
 }

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::GlobalArgs;
-use super::{bench, checks, compute, config, demo, diff, impact, run, runs, status, sync, upload, why};
+use super::{bench, checks, compute, config, demo, diff, impact, reference, run, runs, status, sync, upload, why};
 use crate::error::Result;
 
 #[derive(Debug, Subcommand)]
@@ -24,6 +24,9 @@ pub enum Command {
     Demo(demo::DemoArgs),
     Bench(bench::BenchArgs),
     Config(config::ConfigArgs),
+    /// Print docs/reference.md
+    #[command(hide = true)]
+    Reference,
     #[command(hide = true)]
     BenchGenerate(bench::GenerateArgs),
     #[command(hide = true)]
@@ -48,6 +51,7 @@ impl Command {
             Self::Bench(args) => bench::run(args, global, *printer),
             Self::BenchGenerate(args) => bench::generate(args),
             Self::BenchFloor(args) => bench::floor(args, global, *printer),
+            Self::Reference => reference::run(*printer),
             Self::Config(args) => config::run(args, global, *printer),
         }
     }

@@ -9,34 +9,50 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::Owner;
 use crate::warehouse::bigquery::{BigQuerySettings, Endpoint, RetryPolicy};
 
-/// Directory of the store.
-pub const STORE: &str = "PUTBACK_STORE";
-/// Warehouse to read, for example `dir:exports`.
-pub const WAREHOUSE: &str = "PUTBACK_WAREHOUSE";
-/// Warehouse to publish into.
-pub const TO: &str = "PUTBACK_TO";
-/// Threads of the embedded database.
-pub const THREADS: &str = "PUTBACK_THREADS";
-/// Memory limit of the embedded database.
-pub const MEMORY_LIMIT: &str = "PUTBACK_MEMORY_LIMIT";
-/// Where the datasets of a BigQuery project are expected to lie.
-pub const LOCATION: &str = "PUTBACK_LOCATION";
-/// Bytes that a query may bill.
-pub const MAXIMUM_BYTES_BILLED: &str = "PUTBACK_MAXIMUM_BYTES_BILLED";
-/// Size of the pieces of an upload, in KiB; a multiple of 256.
-pub const UPLOAD_CHUNK_KIB: &str = "PUTBACK_UPLOAD_CHUNK_KIB";
-/// The wait before a first repetition of a request, in milliseconds.
-pub const RETRY_DELAY_MS: &str = "PUTBACK_RETRY_DELAY_MS";
-/// The project whose quota requests use, as for Google's own tools; else the credentials file names it.
-pub const QUOTA_PROJECT: &str = "GOOGLE_CLOUD_QUOTA_PROJECT";
-/// Host and port of a BigQuery emulator, as for Google's own clients; no credentials are used then.
-pub const EMULATOR_HOST: &str = "BIGQUERY_EMULATOR_HOST";
-/// The same for its Storage Read API.
-pub const EMULATOR_GRPC_HOST: &str = "BIGQUERY_EMULATOR_GRPC_HOST";
-/// Settings file; default `putback.toml` in the working directory.
-pub const CONFIG: &str = "PUTBACK_CONFIG";
-/// Unix seconds that replace the clock in written timestamps, for reproducible files.
-pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
+/// Names of variables as constants, and all of them with their meaning.
+macro_rules! variables {
+    ($($(#[doc = $meaning:literal])+ $constant:ident = $name:literal;)+) => {
+        $($(#[doc = $meaning])+ pub const $constant: &str = $name;)+
+
+        /// Every variable that is read, with its meaning.
+        pub const VARIABLES: &[(&str, &str)] = &[$(($name, concat!($($meaning),+))),+];
+    };
+}
+
+variables! {
+    /// Directory of the store.
+    STORE = "PUTBACK_STORE";
+    /// Warehouse to read, like `dir:exports`.
+    WAREHOUSE = "PUTBACK_WAREHOUSE";
+    /// Warehouse to publish into.
+    TO = "PUTBACK_TO";
+    /// Threads of the embedded database.
+    THREADS = "PUTBACK_THREADS";
+    /// Memory of the embedded database, like `4GB`.
+    MEMORY_LIMIT = "PUTBACK_MEMORY_LIMIT";
+    /// Location of the BigQuery datasets, like `us-west2`.
+    LOCATION = "PUTBACK_LOCATION";
+    /// Settings file [default: `putback.toml` in the working directory].
+    CONFIG = "PUTBACK_CONFIG";
+    /// Unix seconds to write instead of the current time, for reproducible files.
+    SOURCE_DATE_EPOCH = "SOURCE_DATE_EPOCH";
+    /// Most bytes that one query may bill [default: 50 GiB].
+    MAXIMUM_BYTES_BILLED = "PUTBACK_MAXIMUM_BYTES_BILLED";
+    /// Size of an upload chunk in KiB, a multiple of 256 [default: 8192].
+    UPLOAD_CHUNK_KIB = "PUTBACK_UPLOAD_CHUNK_KIB";
+    /// Delay before the first retry of a request, in milliseconds.
+    RETRY_DELAY_MS = "PUTBACK_RETRY_DELAY_MS";
+    /// File with credentials of Google Cloud [default: that of `gcloud auth application-default login`].
+    CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS";
+    /// Home directory, below which `gcloud` keeps that file.
+    HOME = "HOME";
+    /// Project whose quota the requests use [default: the one in the credentials file].
+    QUOTA_PROJECT = "GOOGLE_CLOUD_QUOTA_PROJECT";
+    /// Host and port of a BigQuery emulator; no credentials are used then.
+    EMULATOR_HOST = "BIGQUERY_EMULATOR_HOST";
+    /// Host and port of the emulator's Storage Read API.
+    EMULATOR_GRPC_HOST = "BIGQUERY_EMULATOR_GRPC_HOST";
+}
 
 /// A variable that is set and not empty.
 pub fn variable(name: &str) -> Option<String> {
@@ -91,9 +107,7 @@ pub fn bigquery(project: &str, location: Option<String>) -> Result<BigQuerySetti
 /// The file of Application Default Credentials, as Google's own tools look for it.
 fn credentials_file() -> Option<PathBuf> {
     const WELL_KNOWN: &str = ".config/gcloud/application_default_credentials.json";
-    variable("GOOGLE_APPLICATION_CREDENTIALS")
-        .map(PathBuf::from)
-        .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(WELL_KNOWN)))
+    variable(CREDENTIALS).map(PathBuf::from).or_else(|| variable(HOME).map(|home| PathBuf::from(home).join(WELL_KNOWN)))
 }
 
 /// What `gcloud auth application-default set-quota-project` writes; nothing where it wrote none.

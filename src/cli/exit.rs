@@ -2,45 +2,70 @@
 
 use crate::error::{Error, ErrorKind};
 
-/// What the process tells its caller.
+/// What the process tells its caller; [`Self::meaning`] says it in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
-    /// Everything asked for is done, or empty by a rule.
     Done = 0,
-    /// A defect, or the machine.
     Unexpected = 1,
-    /// The command line or a setting.
     Usage = 2,
-    /// Dates failed; the others are done.
     FailedDates = 3,
-    /// Checks of severity error failed.
     FailedValidation = 4,
-    /// Input is missing or incomplete.
     Upstream = 5,
-    /// The world changed between plan and execution.
     StalePlan = 6,
-    /// No or insufficient credentials.
     Auth = 7,
-    /// A quota of the warehouse.
     Quota = 8,
-    /// Somebody else changed the target, or its layout is not ours.
     Conflict = 9,
-    /// Another process writes.
     Locked = 10,
-    /// The store cannot be read, or is of a newer version.
     Store = 11,
-    /// A column that is read is missing or has another type.
     Schema = 12,
-    /// A file is damaged.
     Corrupt = 13,
-    /// A season the calendar does not know.
     UnknownSeason = 14,
-    /// Stopped by the user.
     Interrupted = 130,
 }
 
 impl ExitCode {
+    pub const ALL: [Self; 16] = [
+        Self::Done,
+        Self::Unexpected,
+        Self::Usage,
+        Self::FailedDates,
+        Self::FailedValidation,
+        Self::Upstream,
+        Self::StalePlan,
+        Self::Auth,
+        Self::Quota,
+        Self::Conflict,
+        Self::Locked,
+        Self::Store,
+        Self::Schema,
+        Self::Corrupt,
+        Self::UnknownSeason,
+        Self::Interrupted,
+    ];
+
+    /// A word or two, and what they stand for.
+    pub fn meaning(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Done => ("done", "everything asked for is done or empty by rule"),
+            Self::Unexpected => ("unexpected", "a defect, or a failure of the machine"),
+            Self::Usage => ("usage", "the command line or a setting cannot be used"),
+            Self::FailedDates => ("dates failed or pending", "some dates failed or are pending; the others are done"),
+            Self::FailedValidation => ("validation failed", "a check of severity error failed"),
+            Self::Upstream => ("input missing", "input is missing or incomplete, or its service does not answer"),
+            Self::StalePlan => ("stale plan", "something changed since planning; run the command again"),
+            Self::Auth => ("authentication", "credentials are missing, or lack a permission"),
+            Self::Quota => ("quota", "a quota or a cost limit of the warehouse is used up"),
+            Self::Conflict => ("conflict", "the target or the compared rows differ; a person must decide"),
+            Self::Locked => ("locked", "another process writes the store"),
+            Self::Store => ("store", "the store is unreadable, or a newer putback wrote it"),
+            Self::Schema => ("schema", "a column that is read is missing or has another type"),
+            Self::Corrupt => ("damaged file", "a file is damaged"),
+            Self::UnknownSeason => ("unknown season", "neither the calendar nor the schedule has the season"),
+            Self::Interrupted => ("interrupted", "stopped by the user"),
+        }
+    }
+
     pub fn of(error: &Error) -> Self {
         match error.kind() {
             ErrorKind::Usage => Self::Usage,

@@ -19,6 +19,7 @@ mod preflight;
 mod progress;
 mod range;
 mod recorder;
+mod reference;
 mod remote;
 mod run;
 mod run_log;
@@ -44,7 +45,7 @@ pub use exit::ExitCode;
 /// putback pulls Phase 3 tables into local Parquet, runs the four Phase 4 processors over every
 /// date at once in an embedded database, and publishes the finished tables.
 #[derive(Debug, Parser)]
-#[command(name = "putback", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "putback", version, max_term_width = 100, after_help = after_help())]
 struct Cli {
     #[command(flatten)]
     global: GlobalArgs,
@@ -52,16 +53,18 @@ struct Cli {
     command: Command,
 }
 
-const AFTER_HELP: &str = "\
+const EXAMPLES: &str = "\
 Example, with no account and no data of your own:
   putback demo
 
 Example, from one directory of Parquet to another:
-  putback run --year 2024 --warehouse dir:exports --to dir:published
+  putback run --year 2024 --warehouse dir:exports --to dir:published";
 
-Exit status: 0 done, 1 unexpected, 2 usage, 3 failed dates, 4 failed validation, 5 upstream missing,
-incomplete or silent, 6 stale plan, 7 authentication, 8 quota, 9 conflict, 10 locked, 11 store,
-12 schema, 13 unreadable file, 14 unknown season, 130 interrupted.";
+/// Examples and exit statuses.
+fn after_help() -> String {
+    let statuses = ExitCode::ALL.map(|code| format!("  {:>3}  {}", code as u8, code.meaning().1));
+    format!("{EXAMPLES}\n\nExit status:\n{}", statuses.join("\n"))
+}
 
 /// Parses the process's arguments, runs the command and returns its exit status.
 pub fn main() -> ProcessExitCode {

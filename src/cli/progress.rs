@@ -144,7 +144,7 @@ impl Progress {
             DateState::Done => counts.success += 1,
             DateState::Empty { .. } => counts.empty += 1,
             DateState::Skipped { .. } => counts.skipped += 1,
-            DateState::Failed { reason } => {
+            DateState::Failed { reason, .. } => {
                 counts.failed += 1;
                 if counts.failed <= NAMED_FAILURES {
                     self.say(format!("{processor} ✗ Failed: {date}: {reason}"));

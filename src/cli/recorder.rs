@@ -24,6 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::processors;
 use crate::progress::{Event, Observer};
 use crate::store::Store;
+use crate::store::commit::staged::{create_private, replace_private_file, sweep_abandoned};
 
 /// Older records go.
 const KEPT_RUNS: usize = 50;
@@ -80,7 +81,7 @@ impl Recorder {
         let dir = store.root().join("runs").join(&id);
         std::fs::create_dir_all(&dir).map_err(|error| Error::io("create", &dir, error))?;
         let path = dir.join("log.jsonl");
-        let log = File::create(&path).map_err(|error| Error::io("create", &path, error))?;
+        let log = create_private(&path)?;
         let versions: serde_json::Map<String, Value> = processors::all()
             .iter()
             .map(|processor| (processor.id().name().to_owned(), json!(processor.version())))
@@ -148,7 +149,7 @@ impl Recorder {
     fn write(&self) -> Result<()> {
         let record = &self.state.lock().expect("no thread panicked").record;
         let bytes = serde_json::to_vec_pretty(record).expect("serializes");
-        crate::store::publish::replace_file(&self.dir.join("run.json"), &bytes)
+        replace_private_file(&self.dir.join("run.json"), &bytes)
     }
 }
 
@@ -223,6 +224,8 @@ fn run_dirs(store: &Store) -> Result<Vec<PathBuf>> {
 fn prune(store: &Store) -> Result<()> {
     let mut dirs = run_dirs(store)?;
     dirs.sort();
+    sweep_abandoned(&store.root().join("runs"))?;
+    dirs.iter().try_for_each(|dir| sweep_abandoned(dir))?;
     let surplus = dirs.len().saturating_sub(KEPT_RUNS);
     for dir in &dirs[..surplus] {
         std::fs::remove_dir_all(dir).map_err(|error| Error::io("remove", dir, error))?;

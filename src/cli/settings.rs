@@ -205,8 +205,15 @@ fn load_file(path: &Path) -> Result<SettingsFile> {
     };
     toml::from_str(&text).map_err(|error| {
         Error::new(ErrorKind::Usage, format!("{} cannot be used: {}", path.display(), error.message()))
-            .hint("known keys: store, warehouse, to, threads, memory-limit, location, and [checks.ID] with thresholds")
+            .hint(format!("known keys: {}; [checks.ID] has thresholds", keys().join(", ")))
     })
+}
+
+/// The keys of `putback.toml`, as its type has them.
+pub fn keys() -> Vec<String> {
+    let unknown = toml::from_str::<SettingsFile>("unknown = 0").expect_err("no such key");
+    let expected = unknown.message().split_once("expected").map_or("", |(_, expected)| expected);
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 /// The first of flag, environment and file.

@@ -10,9 +10,10 @@ use super::{ComputeRequest, DailyCache, ProcessorReport, is_computed};
 use crate::calendar::{BOOTSTRAP_DAYS, DateRanges, Month, SeasonCalendar};
 use crate::catalog::Table;
 use crate::error::Result;
-use crate::processors::{Processor, ProcessorId, VALUE_OUT_OF_RANGE};
+use crate::processors::overflow::NUMERIC_OVERFLOW;
+use crate::processors::{Processor, ProcessorId};
 use crate::progress::{Event, Observer};
-use crate::store::{DateRecord, DateState, Phase4Manifest, Store};
+use crate::store::{DateRecord, DateState, FailureKind, Phase4Manifest, Store};
 
 /// One processor's share of a computation.
 #[derive(Debug)]
@@ -92,7 +93,7 @@ pub(super) fn plan_processor(
 /// A value that its column cannot hold loses the date, or with `--quarantine` only its entity.
 fn is_as_asked(record: &DateRecord, request: &ComputeRequest) -> bool {
     let is_kept = matches!(record.state, DateState::Done | DateState::Empty { .. });
-    !record.failures.contains_key(VALUE_OUT_OF_RANGE) || is_kept == request.context.quarantine
+    !record.failures.contains_key(NUMERIC_OVERFLOW) || is_kept == request.context.quarantine
 }
 
 /// Dates computed once that neither the schedule nor the player rows have any more: their rows go, here
@@ -134,16 +135,16 @@ fn state_without_running(
         return Ok(Some(DateState::Skipped { reason }));
     }
     let blocked = processor.upstream().iter().find_map(|&upstream| match phase4.record(upstream, date) {
-        Some(record) if record.state.is_settled() => None,
+        Some(record) if record.state.lets_others_run() => None,
         Some(record) => match &record.state {
             // The root cause is told once, not once per level.
-            DateState::Failed { reason } if reason.starts_with("upstream ") => Some(reason.clone()),
-            DateState::Failed { reason } => Some(format!("upstream {upstream} failed: {reason}")),
+            DateState::Failed { reason, kind: FailureKind::Upstream } => Some(reason.clone()),
+            DateState::Failed { reason, .. } => Some(format!("upstream {upstream} failed: {reason}")),
             _ => Some(format!("upstream {upstream} was skipped")),
         },
         None => Some(format!("upstream {upstream} was not computed")),
     });
-    Ok(blocked.map(|reason| DateState::Failed { reason }))
+    Ok(blocked.map(|reason| DateState::Failed { reason, kind: FailureKind::Upstream }))
 }
 
 /// Drops the records of months whose files are not the recorded ones; returns their dates, which have

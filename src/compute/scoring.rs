@@ -87,7 +87,7 @@ fn produce<'p>(
     let mut jobs = with_facts.into_iter();
     processors::get(plan.id).gather(&session, &plan.to_run, context, &mut |work| {
         let job = jobs.next().expect("a job for each month");
-        debug_assert_eq!(job.month, work.month);
+        assert_eq!(job.month, work.month);
         emit(Item { job, work: Some(work) })
     })
 }

@@ -121,7 +121,7 @@ impl<'a> OutputWriter<'a> {
         };
         work.map_or(Ok(()), |work| work.score(&mut take))?;
         kept.values().try_for_each(|rows| file.write(rows))?;
-        debug_assert!(dates.iter().map(|date| date.date).eq(job.to_run.iter().copied()));
+        assert!(dates.iter().map(|date| date.date).eq(job.to_run.iter().copied()));
         Ok(MonthDone { staged: file.finish()?, dates })
     }
 
@@ -346,7 +346,7 @@ fn failure_rows(
     let column = |name: &str| -> Option<ArrayRef> {
         Some(match name {
             "processor_name" => constant(id.class_name()),
-            // §7 of each specification: 8 hexadecimal characters, one value per run.
+            // 8 hexadecimal characters, one value per run (`tables.md` §7.2).
             "run_id" => constant(&crate::numerics::hash::data_hash(&[timestamp.to_rfc3339().as_bytes()])[..8]),
             "analysis_date" => {
                 let days = rows.iter().map(|(date, _)| Date32Type::from_naive_date(*date));

@@ -40,7 +40,7 @@ impl HashText {
 
     /// Strings enter without leading and trailing white space.
     pub fn str(&mut self, name: &str, value: &str) {
-        self.name(name).push_str(value.trim());
+        self.name(name).push_str(stripped(value));
     }
 
     pub fn opt_str(&mut self, name: &str, value: Option<&str>) {
@@ -99,6 +99,12 @@ impl HashText {
     }
 }
 
+/// `text` without the white space around it, as the reference's language sees it: the four separators U+001C to
+/// U+001F count as well (`tables.md` §6).
+fn stripped(text: &str) -> &str {
+    text.trim_matches(|unit: char| unit.is_whitespace() || matches!(unit, '\u{1c}'..='\u{1f}'))
+}
+
 /// The first 16 hexadecimal characters of the SHA-256 of the parts, one after the other.
 pub fn data_hash(parts: &[&[u8]]) -> String {
     let mut digest = Sha256::new();
@@ -122,4 +128,24 @@ pub fn hex(bytes: &[u8]) -> String {
         out.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn corners_of_the_reference_strings_are_stripped_as_its_language_does() {
+        let stripped_around = "\t\n\u{b}\u{c}\r\u{1c}\u{1d}\u{1e}\u{1f} \u{85}\u{a0}\u{2028}\u{3000}";
+        let kept = ["\u{0}", "\u{1b}", "\u{7f}", "\u{180e}", "\u{200b}", "\u{feff}"];
+        let hashed = |text: &str| {
+            let mut hash = HashText::default();
+            hash.str("name", text);
+            hash.as_str().to_owned()
+        };
+        assert_eq!(hashed(&format!("{stripped_around}a\u{1c}b{stripped_around}")), "name:a\u{1c}b");
+        for unit in kept {
+            assert_eq!(hashed(&format!("{unit}a{unit}")), format!("name:{unit}a{unit}"));
+        }
+    }
 }

@@ -34,7 +34,7 @@ fn round_correct_by_text(value: f64, digits: u8) -> f64 {
 /// `denominator` must be positive. Used for the warehouse's NUMERIC means and quotients, which
 /// keep nine decimals (`player_composite_factors` §2.3, `ml_feature_store` §2.4).
 pub fn divide_half_away(numerator: i128, denominator: i128) -> i128 {
-    debug_assert!(denominator > 0);
+    assert!(denominator > 0);
     let doubled = 2 * numerator.abs() + denominator;
     let magnitude = doubled / (2 * denominator);
     if numerator < 0 { -magnitude } else { magnitude }
@@ -54,28 +54,30 @@ pub fn decimal_to_f64(scaled: i64, digits: u8) -> f64 {
 
 /// A rounded double as the scaled integer of a NUMERIC column with `digits` decimals.
 ///
-/// The double already has at most that many decimals, so this only undoes binary noise.
+/// The double already has at most that many decimals, so this only undoes binary noise. It is a number: NaN has no
+/// decimal form, and a column's missing value is `None`.
 pub fn f64_to_decimal(value: f64, digits: u8) -> i128 {
+    assert!(!value.is_nan(), "NaN has no decimal form");
     (value * pow10(digits) as f64).round() as i128
 }
 
 /// The shortest decimal text of `value` that round-trips, rounded half away from zero to `digits` decimals, as a scaled
 /// integer: what a NUMERIC column stores of a double (`player_daily_cache` §3.0, ST). 113.675 at two digits is 11368.
 ///
-/// `None` for NaN, infinities and what has no scaled integer of 128 bits.
-pub fn store_half_away(value: f64, digits: u8) -> Option<i128> {
+/// What has no scaled integer of 128 bits is the greatest or least of them, which no column holds; NaN is 0.
+pub fn store_half_away(value: f64, digits: u8) -> i128 {
     /// A double with that few decimals is told by its scaled integer.
     const SHORT_DIGITS: u8 = 4;
     let scaled = (value * pow10(SHORT_DIGITS) as f64).round();
     if digits <= SHORT_DIGITS && scaled.abs() < 1e15 && scaled / pow10(SHORT_DIGITS) as f64 == value {
-        return Some(divide_half_away(scaled as i128, i128::from(pow10(SHORT_DIGITS - digits))));
+        return divide_half_away(scaled as i128, i128::from(pow10(SHORT_DIGITS - digits)));
     }
     store_half_away_by_text(value, digits)
 }
 
-fn store_half_away_by_text(value: f64, digits: u8) -> Option<i128> {
+fn store_half_away_by_text(value: f64, digits: u8) -> i128 {
     if !value.is_finite() {
-        return None;
+        return value as i128;
     }
     // Digits and exponent: -1.2345e-7 is -12345 and -11.
     let text = format!("{value:e}");
@@ -83,8 +85,12 @@ fn store_half_away_by_text(value: f64, digits: u8) -> Option<i128> {
     let decimals = mantissa.split_once('.').map_or(0, |(_, decimals)| decimals.len() as i32);
     let mantissa: i128 = mantissa.replace('.', "").parse().expect("digits");
     let shift = exponent.parse::<i32>().expect("an exponent") - decimals + i32::from(digits);
-    let factor = 10_i128.checked_pow(shift.unsigned_abs());
-    if shift >= 0 { mantissa.checked_mul(factor?) } else { Some(factor.map_or(0, |by| divide_half_away(mantissa, by))) }
+    match 10_i128.checked_pow(shift.unsigned_abs()) {
+        Some(factor) if shift >= 0 => mantissa.saturating_mul(factor),
+        Some(factor) => divide_half_away(mantissa, factor),
+        None if shift >= 0 => value as i128,
+        None => 0,
+    }
 }
 
 fn pow10(digits: u8) -> i64 {
@@ -169,12 +175,10 @@ mod tests {
             (1e-7, 2, 0),
             (1e20, 1, 1_000_000_000_000_000_000_000),
         ] {
-            assert_eq!(store_half_away(value, digits), Some(expected), "{value} at {digits}");
+            assert_eq!(store_half_away(value, digits), expected, "{value} at {digits}");
         }
-        for value in [f64::NAN, f64::INFINITY, f64::MAX] {
-            assert_eq!(store_half_away(value, 2), None, "{value}");
-        }
-        assert_eq!(store_half_away(f64::MIN_POSITIVE, 2), Some(0));
+        assert_eq!([f64::MAX, f64::MIN].map(|value| store_half_away(value, 2)), [i128::MAX, i128::MIN]);
+        assert_eq!(store_half_away(f64::MIN_POSITIVE, 2), 0);
     }
 
     #[test]

@@ -12,8 +12,11 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, Date32Type};
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::overflow::NumericColumn;
 use crate::catalog::Table;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::numerics::decimal::Numeric;
+use crate::numerics::rounding::f64_to_decimal;
 
 /// Collects the columns of an output table; columns not given are NULL, or empty lists.
 #[derive(Debug)]
@@ -21,17 +24,19 @@ pub struct ColumnSet {
     table: Table,
     rows: usize,
     columns: HashMap<&'static str, ArrayRef>,
+    /// The first value that its NUMERIC column cannot hold, in words.
+    too_large: Option<String>,
 }
 
 impl ColumnSet {
     pub fn new(table: Table, rows: usize) -> Self {
-        Self { table, rows, columns: HashMap::new() }
+        Self { table, rows, columns: HashMap::new(), too_large: None }
     }
 
     pub fn set(&mut self, name: &'static str, array: ArrayRef) {
-        debug_assert_eq!(array.len(), self.rows, "{name}");
+        assert_eq!(array.len(), self.rows, "{name}");
         let previous = self.columns.insert(name, array);
-        debug_assert!(previous.is_none(), "{name} is set twice");
+        assert!(previous.is_none(), "{name} is set twice");
     }
 
     pub fn int(&mut self, name: &'static str, values: impl IntoIterator<Item = Option<i64>>) {
@@ -85,40 +90,38 @@ impl ColumnSet {
 
     /// Rounded doubles as the NUMERIC of the column.
     pub fn decimal(&mut self, name: &'static str, values: impl IntoIterator<Item = Option<f64>>) {
-        let (_, scale) = self.numeric(name);
-        let digits = scale.unsigned_abs();
-        let scaled =
-            values.into_iter().map(|value| value.map(|value| crate::numerics::rounding::f64_to_decimal(value, digits)));
-        self.scaled(name, scaled);
+        let Numeric { scale, .. } = NumericColumn::of(self.table, name).numeric;
+        self.scaled(name, values.into_iter().map(|value| value.map(|value| f64_to_decimal(value, scale))));
     }
 
-    /// Scaled integers as the NUMERIC of the column.
+    /// Values of a NUMERIC column in units of its last digit. A value that the column cannot hold is refused by
+    /// [`ColumnSet::finish`]: a processor leaves it out before ([`NumericColumn::overflow`]).
     pub fn scaled(&mut self, name: &'static str, values: impl IntoIterator<Item = Option<i128>>) {
-        let (precision, scale) = self.numeric(name);
-        let array = values.into_iter().collect::<Decimal128Array>().with_precision_and_scale(precision, scale);
-        self.set(name, Arc::new(array.expect("the schema's own precision and scale")));
-    }
-
-    fn numeric(&self, name: &str) -> (u8, i8) {
-        let field = self.table.schema().arrow().field_with_name(name).expect("a column of the table");
-        match *field.data_type() {
-            DataType::Decimal128(precision, scale) => (precision, scale),
-            _ => panic!("{name} is not NUMERIC"),
+        let Numeric { precision, scale } = NumericColumn::of(self.table, name).numeric;
+        let array: Decimal128Array = values.into_iter().collect();
+        if let Some(scaled) = array.iter().flatten().find(|&scaled| !Numeric { precision, scale }.holds(scaled)) {
+            let text = format!("{scaled} units of the last digit of {name}, {}", Numeric { precision, scale });
+            self.too_large.get_or_insert(text);
         }
+        let array = array.with_precision_and_scale(precision, scale.cast_signed());
+        self.set(name, Arc::new(array.expect("the schema's own precision and scale")));
     }
 
     /// The same columns with the rows at `positions`.
     pub fn take(self, positions: &UInt32Array) -> Result<Self> {
         let taken = |(name, array): (&'static str, ArrayRef)| Ok((name, take(&array, positions, None)?));
         let columns = self.columns.into_iter().map(taken).collect::<Result<_>>()?;
-        Ok(Self { table: self.table, rows: positions.len(), columns })
+        Ok(Self { table: self.table, rows: positions.len(), columns, too_large: self.too_large })
     }
 
     /// The batch with every column of the table in order.
     ///
     /// # Errors
-    /// Only for a NULL in a required column, which is a defect.
+    /// Only for a NULL in a required column or a value that is too large for its column, which are defects.
     pub fn finish(mut self) -> Result<RecordBatch> {
+        if let Some(value) = &self.too_large {
+            return Err(Error::new(ErrorKind::Unexpected, format!("{} cannot hold {value}", self.table)));
+        }
         let schema = self.table.schema().arrow();
         let rows = self.rows;
         let columns = schema
@@ -140,7 +143,7 @@ impl ColumnSet {
                 },
             })
             .collect();
-        debug_assert!(self.columns.is_empty(), "{:?} are not columns of {}", self.columns.keys(), self.table);
+        assert!(self.columns.is_empty(), "{:?} are not columns of {}", self.columns.keys(), self.table);
         Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
     }
 }

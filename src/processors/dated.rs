@@ -72,10 +72,13 @@ impl<'a> CircuitBreakers<'a> {
     pub fn failure(&self, row: usize, player: &str) -> Option<Failure> {
         self.tripped.at(row).filter(|&tripped| tripped)?;
         let until = DateTime::from_timestamp_micros(self.until_us.at(row)?).filter(|&until| until > self.now)?;
+        // Six digits of microseconds, or none.
+        let format =
+            if until.timestamp_subsec_micros() == 0 { "%Y-%m-%d %H:%M:%S%:z" } else { "%Y-%m-%d %H:%M:%S%.6f%:z" };
         Some(Failure {
             entity_id: player.to_owned(),
             category: "CIRCUIT_BREAKER_ACTIVE",
-            reason: format!("Circuit breaker active until {}", until.format("%Y-%m-%d %H:%M:%S%:z")),
+            reason: format!("Circuit breaker active until {}", until.format(format)),
             can_retry: false,
         })
     }

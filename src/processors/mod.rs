@@ -14,7 +14,7 @@ mod dated;
 mod facts;
 mod months;
 mod output;
-mod overflow;
+pub mod overflow;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +25,6 @@ use chrono::{DateTime, Days, Months, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use output::{DateOutput, Failure, ProcessorOutput};
-pub use overflow::{DATE_LEVEL, VALUE_OUT_OF_RANGE};
 
 use crate::calendar::{Month, Season};
 use crate::catalog::Table;

@@ -1,65 +1,70 @@
-//! Values that the NUMERIC of their column cannot hold.
+//! Values that the NUMERIC type of their column cannot hold.
+//!
+//! The reference's load of such a date is refused as a whole and the error swallowed
+//! (`player_shot_zone_analysis` Q18, `player_daily_cache` §7.2). The rows are as there: none. But the date
+//! fails, and its state and a failure of [`DATE_LEVEL`] name the value.
 
 use std::fmt;
 
-use crate::catalog::{ColumnType, Table};
-use crate::numerics::rounding::store_half_away;
+use super::Failure;
+use crate::catalog::Table;
+use crate::numerics::decimal::Numeric;
+use crate::numerics::text::f64_text;
+use crate::store::{DateState, FailureKind};
 
-/// Who stands for a whole date in `precompute_failures`.
+/// `entity_id` of a failure of a whole date (`tables.md` §7.2).
 pub const DATE_LEVEL: &str = "DATE_LEVEL";
 
-/// The failure category of an entity, or of a date as a whole, with a value that its column cannot hold.
-pub const VALUE_OUT_OF_RANGE: &str = "VALUE_OUT_OF_RANGE";
+/// `failure_category` of a value that is too large for its column.
+pub const NUMERIC_OVERFLOW: &str = "NUMERIC_OVERFLOW";
 
-/// A computed value beyond the precision of its column.
-#[derive(Debug, Clone, PartialEq)]
+/// A NUMERIC column of an output.
+#[derive(Debug, Clone, Copy)]
+pub struct NumericColumn {
+    pub name: &'static str,
+    pub numeric: Numeric,
+}
+
+impl NumericColumn {
+    /// The column as the table's schema has it. Panics unless it is NUMERIC there.
+    pub fn of(table: Table, name: &'static str) -> Self {
+        let numeric = table.schema().column(name).and_then(|column| column.ty.numeric());
+        Self { name, numeric: numeric.unwrap_or_else(|| panic!("{name} is a NUMERIC column of {table}")) }
+    }
+
+    /// The value, unless the column holds it; it is stored as `scaled` units of its last digit.
+    pub fn overflow(self, value: f64, scaled: i128) -> Option<Overflow> {
+        (!self.numeric.holds(scaled)).then_some(Overflow { column: self, value })
+    }
+}
+
+/// A value that is too large for its column.
+#[derive(Debug, Clone, Copy)]
 pub struct Overflow {
-    pub entity_id: String,
-    pub column: &'static str,
-    pub value: f64,
-    ty: ColumnType,
+    column: NumericColumn,
+    value: f64,
 }
 
 impl fmt::Display for Overflow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { entity_id, column, value, ty } = self;
-        write!(f, "{column} {value:?} of {entity_id} does not fit {ty}")
+        let NumericColumn { name, numeric } = self.column;
+        write!(f, "{name} is {}, too large for {numeric}", f64_text(self.value))
     }
 }
 
-/// The NUMERIC columns of a table by name, with what they hold.
-#[derive(Debug, Clone, Copy)]
-pub struct NumericColumn {
-    name: &'static str,
-    precision: u8,
-    scale: u8,
-}
-
-impl NumericColumn {
-    /// # Panics
-    /// When the table has no NUMERIC column of that name, which is a defect.
-    pub fn of(table: Table, name: &'static str) -> Self {
-        match table.schema().column(name).map(|column| column.ty) {
-            Some(ColumnType::Numeric { precision, scale }) => Self { name, precision, scale: scale.unsigned_abs() },
-            other => panic!("{table}.{name} is no NUMERIC but {other:?}"),
-        }
-    }
-
-    /// The value as stored, a scaled integer; NaN and NULL are NULL (`player_daily_cache` §3.0, ST).
-    ///
-    /// # Errors
-    /// When the rounded value has more digits than the column.
-    pub fn store(self, entity_id: &str, value: Option<f64>) -> Result<Option<i128>, Overflow> {
-        let Some(value) = value.filter(|value| !value.is_nan()) else { return Ok(None) };
-        let stored = store_half_away(value, self.scale);
-        match stored.filter(|stored| stored.unsigned_abs() < 10_u128.pow(u32::from(self.precision))) {
-            Some(stored) => Ok(Some(stored)),
-            None => Err(Overflow {
-                entity_id: entity_id.to_owned(),
-                column: self.name,
-                value,
-                ty: ColumnType::Numeric { precision: self.precision, scale: self.scale as i8 },
-            }),
-        }
-    }
+/// How a date ends of which some entities have such a value: without rows. `entities` is not empty.
+pub fn overflowed_date(entities: &[(&str, Overflow)]) -> (DateState, Failure) {
+    let (entity, overflow) = entities[0];
+    let more = match entities.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let reason = format!("{entity}: {overflow}{more}; as in the reference, the date has no rows");
+    let failure = Failure {
+        entity_id: DATE_LEVEL.to_owned(),
+        category: NUMERIC_OVERFLOW,
+        reason: reason.clone(),
+        can_retry: false,
+    };
+    (DateState::Failed { reason, kind: FailureKind::Overflow }, failure)
 }

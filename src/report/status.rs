@@ -217,7 +217,7 @@ impl StatusReport {
                         row.skipped += 1;
                         by_rule.entry((id, reason.clone())).or_default().push(date);
                     }
-                    DateState::Failed { reason } => {
+                    DateState::Failed { reason, .. } => {
                         row.failed += 1;
                         not_done.push(NotDone { processor: id, date, failed: Some(reason.clone()) });
                     }

@@ -17,6 +17,7 @@ use parquet::schema::types::ColumnPath;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::precision;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::numerics::hash::hex;
@@ -79,8 +80,23 @@ impl ParquetFile {
         Self::create_with(path, rows.schema(), properties_for(rows))
     }
 
+    /// Into a new, empty file, which errors call `path`.
+    pub(super) fn into_file(path: &Path, file: File, schema: SchemaRef) -> Result<Self> {
+        let properties = properties(&schema).build();
+        Self::open(path, file, schema, properties)
+    }
+
+    /// As [`ParquetFile::into_file`], of just these rows: each column is encoded as suits its values.
+    pub(super) fn into_file_for(path: &Path, file: File, rows: &RecordBatch) -> Result<Self> {
+        Self::open(path, file, rows.schema(), properties_for(rows))
+    }
+
     fn create_with(path: &Path, schema: SchemaRef, properties: WriterProperties) -> Result<Self> {
         let file = File::create(path).map_err(|error| Error::io("create", path, error))?;
+        Self::open(path, file, schema, properties)
+    }
+
+    fn open(path: &Path, file: File, schema: SchemaRef, properties: WriterProperties) -> Result<Self> {
         let hashing = HashingWriter { file, digest: Sha256::new(), size_bytes: 0 };
         let writer = ArrowWriter::try_new(hashing, schema, Some(properties));
         let writer = writer.map_err(|error| cannot_write(path).because(error))?;
@@ -88,7 +104,11 @@ impl ParquetFile {
     }
 
     /// Adds rows after those that are there.
+    ///
+    /// # Errors
+    /// Also for a decimal that has more digits than its column's type: other readers cannot open such a file.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        precision::check(batch).map_err(|error| cannot_write(&self.path).because(error))?;
         let mut start = 0;
         while start < batch.num_rows() {
             let length = (batch.num_rows() - start).min(Self::SLICE_ROWS - self.waiting_rows);

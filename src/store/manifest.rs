@@ -109,9 +109,32 @@ pub enum DateState {
     /// No row is possible, by the named rule.
     Empty { rule: String },
     /// Nothing could be computed.
-    Failed { reason: String },
+    Failed {
+        reason: String,
+        #[serde(default, skip_serializing_if = "FailureKind::is_default")]
+        kind: FailureKind,
+    },
     /// Not attempted, by the named rule.
     Skipped { reason: String },
+}
+
+/// What made a date fail, as far as others act on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FailureKind {
+    /// Its own inputs.
+    #[default]
+    Inputs,
+    /// An upstream that failed, was skipped or was not computed.
+    Upstream,
+    /// A value that is too large for its column. The reference loses the rows without a word, and goes on.
+    Overflow,
+}
+
+impl FailureKind {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -119,6 +142,11 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl DateState {
+    /// Failed because of the date's own inputs.
+    pub fn failed(reason: impl Into<String>) -> Self {
+        Self::Failed { reason: reason.into(), kind: FailureKind::Inputs }
+    }
+
     /// The word for it, as in the manifest.
     pub fn name(&self) -> &'static str {
         match self {
@@ -133,7 +161,7 @@ impl DateState {
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Done => None,
-            Self::Empty { rule: reason } | Self::Failed { reason } | Self::Skipped { reason } => Some(reason),
+            Self::Empty { rule: reason } | Self::Failed { reason, .. } | Self::Skipped { reason } => Some(reason),
         }
     }
 
@@ -142,9 +170,14 @@ impl DateState {
         rule.split(" (most").next().unwrap_or(rule)
     }
 
-    /// Whether a processor further down may run on this date.
+    /// Whether the date has what it can have: its rows, or none by a rule.
     pub fn is_settled(&self) -> bool {
         matches!(self, Self::Done | Self::Empty { .. })
+    }
+
+    /// Whether a processor further down may run on this date.
+    pub fn lets_others_run(&self) -> bool {
+        self.is_settled() || matches!(self, Self::Failed { kind: FailureKind::Overflow, .. })
     }
 }
 

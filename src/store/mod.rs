@@ -10,10 +10,12 @@
 //! just before it; a month file that is not the one its manifest recorded counts as absent, so a
 //! process killed anywhere leaves a store that the next run completes to the same bytes.
 
+pub mod commit;
 mod content;
 mod files;
 pub(crate) mod lock;
 mod manifest;
+mod precision;
 pub(crate) mod publish;
 
 use std::path::{Path, PathBuf};
@@ -22,7 +24,8 @@ pub use content::{date_slices, partition_hash, sort_by_key};
 pub use files::{FileEntry, ParquetFile, read_columns, read_month_file, sha256_of_file, write_parquet};
 pub use lock::{Owner, WriteLock};
 pub use manifest::{
-    DateRecord, DateState, InputTable, Partition, Phase3Manifest, Phase4Manifest, SourceVersion, TableFiles,
+    DateRecord, DateState, FailureKind, InputTable, Partition, Phase3Manifest, Phase4Manifest, SourceVersion,
+    TableFiles,
 };
 pub use publish::{MonthFile, Publication, StagedMonth};
 

@@ -1,13 +1,12 @@
 //! Replacing month files and committing them with the manifest.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use serde::Serialize;
 
+pub(crate) use super::commit::staged::{remove_if_present, replace_file, sync_dir};
 use super::files::{FileEntry, ParquetFile};
 use super::lock::WriteLock;
 use super::{Layer, Store, manifest};
@@ -144,21 +143,6 @@ pub(crate) fn stage_file(path: &Path, batch: &RecordBatch) -> Result<FileEntry> 
     file.finish()
 }
 
-/// Writes `bytes` beside `path`, syncs, and renames over it.
-pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let dir = path.parent().expect("the file lies in a directory");
-    std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
-    let staged = staged_path(path);
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(&staged)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(|error| Error::io("write", &staged, error))?;
-    rename(&staged, path)?;
-    sync_dir(dir)
-}
-
 pub(crate) fn staged_path(path: &Path) -> PathBuf {
     let mut name = path.file_name().expect("a file name").to_owned();
     name.push(".");
@@ -168,18 +152,6 @@ pub(crate) fn staged_path(path: &Path) -> PathBuf {
 
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(|error| Error::io("replace", to, error))
-}
-
-/// Makes renames in `dir` durable.
-pub(crate) fn sync_dir(dir: &Path) -> Result<()> {
-    File::open(dir).and_then(|handle| handle.sync_all()).map_err(|error| Error::io("sync", dir, error))
-}
-
-pub(crate) fn remove_if_present(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path, error)),
-        _ => Ok(()),
-    }
 }
 
 /// Removes staged files and month files that no manifest records: leftovers of a killed writer.

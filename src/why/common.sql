@@ -102,19 +102,19 @@ adjusted AS (
 SELECT *, greatest(-3::DOUBLE, least(3::DOUBLE, difference * 0.3::DOUBLE * boost)) AS usage,
     fatigue_adjustment + mismatch + pace + greatest(-3::DOUBLE, least(3::DOUBLE, difference * 0.3::DOUBLE * boost)) AS total
 FROM adjusted;
--- The player's row on the date: of several the first, which §8.3 leaves open. `copies` multiplies read I (§2.2).
+-- The player's row on the date: of several the first, which MLFS §8.3 leaves open. `copies` multiplies read I (MLFS §2.2).
 CREATE OR REPLACE TEMP TABLE roster AS
 SELECT *, row_number() OVER newest AS choice, count(*) OVER () * count(*) OVER (PARTITION BY opponent_team_abbr) AS copies
 FROM games WHERE game_date = {date} AND player_lookup = '{key}'
 WINDOW newest AS (
     ORDER BY game_id DESC, opponent_team_abbr NULLS LAST, team_abbr NULLS LAST, universal_player_id NULLS LAST,
         processed_at NULLS LAST, points NULLS LAST, minutes_played NULLS LAST, ft_makes NULLS LAST, season_year NULLS LAST);
--- Earlier games of the player, newest first, and which reads of §2.3 they belong to.
+-- Earlier games of the player, newest first, and which reads of MLFS §2.3 they belong to.
 CREATE OR REPLACE TEMP TABLE earlier AS
 SELECT *,
     CASE WHEN game_date >= {date} - 60 AND game_number <= 10 THEN game_number END AS read_f,
     season_year = {season_year} AND game_date >= {season_start} AS read_g,
-    opponent_team_abbr IS NOT DISTINCT FROM (SELECT opponent_team_abbr FROM roster WHERE choice = 1) AND EXISTS (FROM roster) AS read_i,
+    opponent_team_abbr IS NOT DISTINCT FROM (SELECT opponent_team_abbr FROM roster WHERE choice = 1) AND EXISTS (FROM roster WHERE choice = 1 AND opponent_team_abbr <> '') AS read_i,
     game_date >= {date} - 30 AND minutes_played > 0 AS read_j
 FROM (
     SELECT *, row_number() OVER (

@@ -50,6 +50,7 @@ facts AS (
     SELECT f.n AS f_n, f.points_5, f.points AS f_points, f.newer, f.older, f.minutes AS f_minutes, f.free_throws,
         g.n AS g_n, g.points AS g_points, g.with_points AS g_with_points, g.minutes AS g_minutes, g.with_minutes AS g_with_minutes,
         i.n AS i_n, i.points AS i_points, i.with_points AS i_with_points, (SELECT copies FROM roster WHERE choice = 1) AS copies,
+        coalesce((SELECT opponent_team_abbr <> '' FROM roster WHERE choice = 1), false) AS names_opponent,
         j.n AS j_n, j.with_points AS j_with_points, j.minutes AS j_minutes, h.n AS h_n, h.openings, h.opening,
         cache.cache_date IS NOT NULL AS has_cache, cache.points_avg_last_5, cache.points_avg_last_10, cache.points_avg_season, cache.points_std_last_10,
         cache.games_in_last_7_days, cache.minutes_avg_last_10, cache.team_pace_last_10, cache.team_off_rating_last_10,
@@ -110,8 +111,8 @@ source AS (
         {'n': 26, 'label': CASE WHEN h_n > 0 THEN 'vegas' ELSE 'fallback' END, 'source': CASE WHEN h_n = 0 THEN no_line WHEN openings = 0 THEN 'lines without opening: NaN stored as 0' ELSE concat('mean of ', openings, ' opening lines') END, 'rule': '§3.4: lines, daily cache, season, 15'},
         {'n': 27, 'label': CASE WHEN h_n > 0 THEN 'vegas' ELSE 'fallback' END, 'source': CASE WHEN h_n = 0 THEN 'no line: 0' WHEN openings = 0 THEN 'lines without opening: NaN stored as 0' WHEN opening = 0 THEN 'opening is 0: line minus itself' ELSE 'line minus opening line' END, 'rule': '§3.4'},
         {'n': 28, 'label': CASE WHEN h_n > 0 THEN 'vegas' ELSE 'fallback' END, 'source': CASE WHEN h_n > 0 THEN 'there is a line' ELSE 'no line: 0' END, 'rule': '§3.4'},
-        {'n': 29, 'label': 'opponent_history', 'source': CASE WHEN i_with_points > 0 THEN concat(i_points, ' points / ', i_with_points, ' games') WHEN i_n > 0 THEN 'games without points: NaN stored as 0' ELSE 'no game: NaN stored as 0' END, 'rule': '§3.5'},
-        {'n': 30, 'label': 'opponent_history', 'source': CASE WHEN copies > 1 THEN concat(i_n, ' games x ', copies, ' joined rows of the date') ELSE concat(i_n, ' games') END, 'rule': '§2.2, §3.5'},
+        {'n': 29, 'label': 'opponent_history', 'source': CASE WHEN NOT names_opponent THEN concat('no opponent; ', no_line) WHEN i_with_points > 0 THEN concat(i_points, ' points / ', i_with_points, ' games') WHEN i_n > 0 THEN 'games without points: NaN stored as 0' ELSE 'no game: NaN stored as 0' END, 'rule': '§3.5'},
+        {'n': 30, 'label': 'opponent_history', 'source': CASE WHEN NOT names_opponent THEN 'no opponent: 0' WHEN copies > 1 THEN concat(i_n, ' games x ', copies, ' joined rows of the date') ELSE concat(i_n, ' games') END, 'rule': '§2.2, §3.5'},
         {'n': 31, 'label': CASE WHEN j_n > 0 THEN 'minutes_ppm' ELSE 'fallback' END, 'source': CASE WHEN j_n > 0 THEN concat(j_minutes, ' minutes / ', j_n, ' games') ELSE 'no game: 28' END, 'rule': '§3.6: 30 days, 28'},
         {'n': 32, 'label': CASE WHEN j_n > 0 THEN 'minutes_ppm' ELSE 'fallback' END, 'source': CASE WHEN j_n = 0 THEN 'no game: 0.4' WHEN j_with_points = 0 THEN 'games without points: 0.4' ELSE concat('mean of points / minutes of ', j_with_points, ' games') END, 'rule': '§3.6: 30 days, 0.4'}], recursive := true)
     FROM texts)

@@ -219,7 +219,7 @@ fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, 
     let first = |sql: &str| Ok::<_, Error>(texts(&session.query(&fill(sql, question))?)?.into_iter().flatten().next());
     let failure = first(&format!(
         "SELECT concat(failure_category, ': ', failure_reason, \
-             CASE WHEN failure_category = 'calculation_error' THEN ' (§3.4: no line, and NULL as season mean of the daily cache)' END) \
+             CASE WHEN failure_category = 'calculation_error' THEN ' (MLFS §3.4: no line, and the season mean of the daily cache is NULL)' END) \
          FROM precompute_failures \
          WHERE processor_name = '{class}' AND analysis_date = {{date}} AND entity_id = '{{key}}' ORDER BY ALL"
     ))?;
@@ -240,12 +240,12 @@ fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, 
         }
         None => because("the date was not computed; run `putback compute` for it".to_owned()),
         Some(DateState::Empty { rule }) => because(format!("no row is possible on the date: {rule}")),
-        Some(DateState::Skipped { reason } | DateState::Failed { reason }) => because(reason),
+        Some(DateState::Skipped { reason } | DateState::Failed { reason, .. }) => because(reason),
         Some(DateState::Done) => {
             let rule = match id {
-                ProcessorId::Tdza => Some("the team has no game this season so far (§2.2)".to_owned()),
+                ProcessorId::Tdza => Some("the team has no game this season so far (TDZA §2.2)".to_owned()),
                 ProcessorId::Psza => Some(
-                    "the player has no qualifying game this season so far: active, and minutes or a shot (§2.2)"
+                    "the player has no qualifying game this season so far: active, and minutes or a shot (PSZA §2.2)"
                         .to_owned(),
                 ),
                 ProcessorId::Pcf => first(NOT_IN_CONTEXT)?,
@@ -253,8 +253,7 @@ fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, 
                 ProcessorId::Mlfs => first(LEFT_OUT_OF_ROSTER)?,
             };
             because(rule.unwrap_or_else(|| {
-                "the player has no row in player_game_summary on the date: the roster is those who are there (§2.2)"
-                    .to_owned()
+                "the player is not on the roster: no row in player_game_summary on the date (MLFS §2.2)".to_owned()
             }))
         }
     }
@@ -278,7 +277,7 @@ const NOT_IN_CONTEXT: &str = "
     ELSE
         concat('the date takes upcoming_player_game_context, and the player has no row in it',
             CASE WHEN EXISTS (FROM games WHERE game_date = {date} AND player_lookup = '{key}') THEN '; the row in player_game_summary counts for the synthetic context only' END)
-    END || ' (§2.2)'
+    END || ' (PCF §2.2)'
     FROM context_taken";
 
 /// Why a player has no row of PDC on a date that was computed.

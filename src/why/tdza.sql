@@ -30,7 +30,7 @@ FROM (
     GROUP BY defending_team_abbr HAVING count(*) >= 10)
 WHERE paint IS NOT NULL AND mid IS NOT NULL AND three IS NOT NULL
 
--- ## Stored row: pct = made / attempts, NULL without attempts; per game = sum / 15; versus league = (pct - league) x 100 points, unrounded; zones by the smallest and greatest difference (§3.1, §3.4 to §3.6, §4.2)
+-- ## Stored row: pct = made / attempts, NULL where those are not above 0; per game = sum / 15; versus league = (pct - league) x 100 points, unrounded; zones by the smallest and greatest difference (§3.1, §3.4 to §3.6, §4.2)
 SELECT name, value FROM (SELECT COLUMNS(* EXCLUDE (data_quality_issues))::VARCHAR FROM team_defense_zone_analysis WHERE analysis_date = {date} AND team_abbr = '{key}')
     UNPIVOT INCLUDE NULLS (value FOR name IN (COLUMNS(*)))
 WHERE name SIMILAR TO '.*(last_15|per_game|vs_league|pace|sample|zone|notes|hash).*'

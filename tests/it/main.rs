@@ -3,6 +3,7 @@
 mod bad_input;
 mod bench;
 mod commands;
+mod documents;
 mod fixture;
 mod incidents;
 mod inspection;

@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Date32Type;
 use chrono::{Months, NaiveDate};
 
-use super::score::{MonthMeans, RecentGame, SeasonMeans};
+use super::score::{AgainstOpponent, MonthMeans, RecentGame, SeasonMeans};
 use crate::calendar::Season;
 use crate::numerics::rounding::numeric_mean;
 use crate::processors::facts::{Facts, Nullable, columns};
@@ -43,7 +43,12 @@ columns! {
     }
 }
 
-impl GameColumns<'_> {
+impl<'a> GameColumns<'a> {
+    /// §3.5: an empty text is no opponent.
+    fn opponent(&self, row: usize) -> Option<&'a str> {
+        self.opponent_team_abbr.at(row).filter(|opponent| !opponent.is_empty())
+    }
+
     /// The order in which the reads see the games of one date; the roster takes the first (§8.3).
     fn in_order(&self, group: Range<usize>) -> Vec<usize> {
         let mut rows: Vec<usize> = group.collect();
@@ -69,9 +74,8 @@ pub struct History {
     pub season: Option<SeasonMeans>,
     /// Read J.
     pub month: Option<MonthMeans>,
-    /// Read I: games against the opponent, and their mean points.
-    pub opponent_games: i64,
-    pub opponent_points: Option<f64>,
+    /// Read I; `None` when the player's row on the date names no opponent (§3.5).
+    pub against: Option<AgainstOpponent>,
 }
 
 /// All players so far.
@@ -112,10 +116,10 @@ impl League {
         let known = self.players.get_mut(player).expect("entered above");
         let rows = if group.len() == 1 { vec![group.start] } else { columns.in_order(group) };
         if let Some(each) = each {
-            let opponent = columns.opponent_team_abbr.at(rows[0]);
+            let opponent = columns.opponent(rows[0]);
             // §2.2: a self-join multiplies the roster rows of a player who has several on the date, and
             // each of them counts the games against its opponent again.
-            let same = rows.iter().filter(|&&row| columns.opponent_team_abbr.at(row) == opponent).count();
+            let same = rows.iter().filter(|&&row| columns.opponent(row) == opponent).count();
             each(known.before(date, opponent, (rows.len() * same) as i64));
         }
         rows.into_iter().for_each(|row| known.add(columns, row));
@@ -130,7 +134,7 @@ struct PlayerHistory {
     month: VecDeque<MonthGame>,
     seasons: Vec<SeasonSums>,
     /// By opponent, the day and points of each game.
-    opponents: Vec<(Option<String>, DaysAndPoints)>,
+    opponents: Vec<(String, DaysAndPoints)>,
 }
 
 /// A game with minutes.
@@ -152,14 +156,11 @@ struct SeasonSums {
 impl PlayerHistory {
     fn before(&mut self, date: NaiveDate, opponent: Option<&str>, repeats: i64) -> History {
         let day = Date32Type::from_naive_date(date);
-        let (opponent_games, opponent_points) = self.against(opponent, date);
-        History {
-            recent: self.recent(day),
-            season: self.season(date),
-            month: self.month(day),
-            opponent_games: opponent_games * repeats,
-            opponent_points,
-        }
+        let against = opponent.map(|opponent| {
+            let against = self.against(opponent, date);
+            AgainstOpponent { games: against.games * repeats, ..against }
+        });
+        History { recent: self.recent(day), season: self.season(date), month: self.month(day), against }
     }
 
     fn recent(&self, day: i32) -> Vec<RecentGame> {
@@ -191,9 +192,9 @@ impl PlayerHistory {
     }
 
     /// Games against an opponent, and their mean points where any is known.
-    fn against(&mut self, opponent: Option<&str>, date: NaiveDate) -> (i64, Option<f64>) {
-        let Some((_, games)) = self.opponents.iter_mut().find(|(of, _)| of.as_deref() == opponent) else {
-            return (0, None);
+    fn against(&mut self, opponent: &str, date: NaiveDate) -> AgainstOpponent {
+        let Some((_, games)) = self.opponents.iter_mut().find(|(of, _)| of == opponent) else {
+            return AgainstOpponent::default();
         };
         let first = Date32Type::from_naive_date(date - Months::new(OPPONENT_MONTHS));
         while games.front().is_some_and(|(day, _)| *day < first) {
@@ -201,7 +202,8 @@ impl PlayerHistory {
         }
         let points = || games.iter().filter_map(|(_, points)| *points);
         let count = points().count();
-        (games.len() as i64, (count > 0).then(|| points().sum::<i64>() as f64 / count as f64))
+        let mean = (count > 0).then(|| points().sum::<i64>() as f64 / count as f64);
+        AgainstOpponent { games: games.len() as i64, points: mean }
     }
 
     fn add(&mut self, columns: &GameColumns<'_>, row: usize) {
@@ -217,10 +219,10 @@ impl PlayerHistory {
         if let Some(season_year) = columns.season_year.at(row) {
             self.add_to_season(season_year, day, points, minutes_10);
         }
-        let opponent = columns.opponent_team_abbr.at(row);
-        match self.opponents.iter_mut().find(|(of, _)| of.as_deref() == opponent) {
+        let Some(opponent) = columns.opponent(row) else { return };
+        match self.opponents.iter_mut().find(|(of, _)| of == opponent) {
             Some((_, games)) => games.push_back((day, points)),
-            None => self.opponents.push((opponent.map(str::to_owned), VecDeque::from([(day, points)]))),
+            None => self.opponents.push((opponent.to_owned(), VecDeque::from([(day, points)]))),
         }
     }
 

@@ -53,7 +53,7 @@ impl Processor for Mlfs {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [Input] {
@@ -250,7 +250,7 @@ impl<'a> FactColumns<'a> {
         } else if had_roster {
             DateState::Empty { rule: "every player of the date failed".to_owned() }
         } else {
-            DateState::Failed { reason: format!("No players found with games on {date}") }
+            DateState::failed(format!("No players found with games on {date}"))
         };
         DateOutput { date, state, rows: first..rows.len(), failures }
     }
@@ -369,8 +369,7 @@ impl<'a> FactColumns<'a> {
             }),
             context: (self.has_context.at(row) == Some(true)).then(|| self.context(row)),
             line: self.line(row),
-            opponent_games: history.opponent_games,
-            opponent_points: history.opponent_points,
+            against: history.against,
             month: history.month,
         }
     }

@@ -120,6 +120,13 @@ pub struct MonthMeans {
     pub points_per_minute: Option<f64>,
 }
 
+/// Read I: games against the opponent, and their mean points (NaN without any).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AgainstOpponent {
+    pub games: i64,
+    pub points: Option<f64>,
+}
+
 /// Everything a feature vector is computed from. Absent rows are `None`, defaults leave all absent.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs<'a> {
@@ -132,9 +139,8 @@ pub struct Inputs<'a> {
     pub defense: Option<OpponentDefense>,
     pub context: Option<GameContext<'a>>,
     pub line: Option<BettingLine>,
-    /// Read I: games against the opponent, and their mean points (NaN without any).
-    pub opponent_games: i64,
-    pub opponent_points: Option<f64>,
+    /// Read I; `None` when the roster row names no opponent.
+    pub against: Option<AgainstOpponent>,
     pub month: Option<MonthMeans>,
 }
 
@@ -153,7 +159,7 @@ pub struct FeatureVector {
     pub quality_score: f64,
 }
 
-/// §3.4: a PDC row without season mean and no betting line leaves nothing to convert; the player
+/// §3.4: a PDC row without season mean leaves nothing to convert where the fallback line is taken; the player
 /// fails with the reference's own text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoFallbackLine;
@@ -208,8 +214,7 @@ impl FeatureVector {
         matchup(inputs, &mut labels, &mut values);
         shot_zones(inputs, &mut labels, &mut values);
         vegas(inputs, &mut values)?;
-        values[29] = inputs.opponent_points.unwrap_or(f64::NAN);
-        values[30] = inputs.opponent_games as f64;
+        opponent_history(inputs, &mut values)?;
         values[31] = inputs.month.map_or(28.0, |month| month.minutes);
         values[32] = inputs.month.and_then(|month| month.points_per_minute).unwrap_or(0.4);
         Ok(Self { values, quality_score: labels.quality_score() })
@@ -301,14 +306,28 @@ fn vegas(inputs: &Inputs<'_>, values: &mut [f64; 33]) -> Result<(), NoFallbackLi
         values[28] = 1.0;
         return Ok(());
     }
-    let fallback = match (&inputs.cache, &inputs.season) {
-        (Some(cache), _) => cache.points_avg_season.ok_or(NoFallbackLine)?,
-        (None, Some(season)) => season.points,
-        (None, None) => 15.0,
-    };
+    let fallback = fallback_line(inputs)?;
     values[25] = fallback;
     values[26] = fallback;
     Ok(())
+}
+
+/// Features 29 and 30 (§3.5): without an opponent the fallback line and no games.
+fn opponent_history(inputs: &Inputs<'_>, values: &mut [f64; 33]) -> Result<(), NoFallbackLine> {
+    (values[29], values[30]) = match inputs.against {
+        Some(AgainstOpponent { games, points }) => (points.unwrap_or(f64::NAN), games as f64),
+        None => (fallback_line(inputs)?, 0.0),
+    };
+    Ok(())
+}
+
+/// §3.4: L.
+fn fallback_line(inputs: &Inputs<'_>) -> Result<f64, NoFallbackLine> {
+    match (&inputs.cache, &inputs.season) {
+        (Some(cache), _) => cache.points_avg_season.ok_or(NoFallbackLine),
+        (None, Some(season)) => Ok(season.points),
+        (None, None) => Ok(15.0),
+    }
 }
 
 fn flag(holds: bool) -> f64 {
@@ -383,7 +402,8 @@ fn pct_free_throw(recent: &[RecentGame]) -> f64 {
         return 0.15;
     }
     let makes: i64 = recent.iter().map(|game| game.ft_makes.unwrap_or(0)).sum();
-    round_correct_half_even((makes as f64 / total as f64).clamp(0.0, 0.5), 9)
+    // Adding 0.0 turns -0.0 into 0.0, as the reference's clamp does.
+    round_correct_half_even((makes as f64 / total as f64).clamp(0.0, 0.5) + 0.0, 9)
 }
 
 /// What the hash covers besides the features.

@@ -33,7 +33,7 @@ impl Processor for Pcf {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [Input] {
@@ -166,10 +166,9 @@ impl<'a> FactColumns<'a> {
         } else if had_context {
             DateState::Empty { rule: "every player of the date has an active circuit breaker".to_owned() }
         } else {
-            DateState::Failed {
-                reason: "No data extracted: neither upcoming_player_game_context nor player_game_summary has a row"
-                    .to_owned(),
-            }
+            DateState::failed(
+                "No data extracted: neither upcoming_player_game_context nor player_game_summary has a row",
+            )
         };
         DateOutput { date, state, rows: first..rows.len(), failures }
     }

@@ -11,7 +11,7 @@ mod score;
 mod teams;
 
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
@@ -29,13 +29,14 @@ use super::columns::ColumnSet;
 use super::dated::by_date;
 use super::facts::{Decimal, Facts, Nullable, columns};
 use super::months::{MonthReader, by_month, groups, groups_in, nulls_last, score_in_runs};
-use super::overflow::{DATE_LEVEL, NumericColumn, Overflow, VALUE_OUT_OF_RANGE};
+use super::overflow::{NUMERIC_OVERFLOW, NumericColumn, Overflow, overflowed_date};
 use super::{
     DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext,
 };
 use crate::catalog::Table;
 use crate::engine::Session;
 use crate::error::Result;
+use crate::numerics::rounding::store_half_away;
 use crate::store::DateState;
 
 /// The first day of which the queries read every player game.
@@ -232,7 +233,7 @@ impl<'a> FactColumns<'a> {
         facts: Range<usize>,
         standings: &mut impl Iterator<Item = Standing>,
         rows: &mut Vec<Row<'a>>,
-    ) -> Scored {
+    ) -> Scored<'a> {
         let mut of_date = Scored::default();
         let mut text = String::new();
         for group in groups_in(self.player_lookup, facts) {
@@ -242,8 +243,8 @@ impl<'a> FactColumns<'a> {
             let player = self.player_lookup.value(row);
             match Cache::of(&self.inputs(row, standing)) {
                 Err(no_row) => of_date.failures.push(failure(player, no_row)),
-                Ok(cache) => match stored(player, &cache) {
-                    Err(overflow) => of_date.overflows.push(overflow),
+                Ok(cache) => match stored(&cache) {
+                    Err(overflow) => of_date.overflows.push((player, overflow)),
                     Ok(stored) => {
                         let key = HashedKey { date, player, universal_id: self.universal_player_id.at(row) };
                         let data_hash = cache.data_hash(&key, &mut text);
@@ -317,20 +318,20 @@ fn failure(player: &str, no_row: NoRow) -> Failure {
 
 /// What became of a date's candidates, besides rows.
 #[derive(Default)]
-struct Scored {
+struct Scored<'a> {
     failures: Vec<Failure>,
-    overflows: Vec<Overflow>,
+    overflows: Vec<(&'a str, Overflow)>,
     /// Of any candidate; `None` without one.
     most_games: Option<i64>,
 }
 
-impl Scored {
+impl Scored<'_> {
     /// Leaves the players of values out of range out, each with a failure.
     fn quarantine(&mut self) {
-        let left_out = self.overflows.drain(..).map(|overflow| Failure {
+        let left_out = self.overflows.drain(..).map(|(player, overflow)| Failure {
+            entity_id: player.to_owned(),
+            category: NUMERIC_OVERFLOW,
             reason: overflow.to_string(),
-            entity_id: overflow.entity_id,
-            category: VALUE_OUT_OF_RANGE,
             can_retry: false,
         });
         self.failures.extend(left_out);
@@ -340,30 +341,22 @@ impl Scored {
     /// How the date ended (§1.6). A value out of range loses it, and leaves the failures (§7.2).
     fn end(self, rows: usize) -> (DateState, Vec<Failure>) {
         let Self { mut failures, overflows, most_games } = self;
-        let state = match (overflows.as_slice(), most_games) {
-            ([first, others @ ..], _) => {
-                let more = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };
-                let reason =
-                    format!("{first}{more}: the date is lost as a whole (--quarantine leaves only the player out)");
-                failures.push(Failure {
-                    entity_id: DATE_LEVEL.to_owned(),
-                    category: VALUE_OUT_OF_RANGE,
-                    reason: reason.clone(),
-                    can_retry: false,
-                });
-                failures.sort();
-                DateState::Failed { reason }
-            }
-            ([], None) => DateState::Failed {
-                reason: "No upcoming player context data extracted: neither upcoming_player_game_context nor \
-                         player_game_summary has a row"
-                    .to_owned(),
-            },
-            ([], Some(most)) if rows == 0 && most < score::GAMES_NEEDED => DateState::Empty {
+        if !overflows.is_empty() {
+            let (state, failure) = overflowed_date(&overflows);
+            failures.push(failure);
+            failures.sort();
+            return (state, failures);
+        }
+        let state = match most_games {
+            None => DateState::failed(
+                "No upcoming player context data extracted: neither upcoming_player_game_context nor player_game_summary \
+                 has a row",
+            ),
+            Some(most) if rows == 0 && most < score::GAMES_NEEDED => DateState::Empty {
                 rule: format!("no player in context has {} games this season (most: {most})", score::GAMES_NEEDED),
             },
-            ([], Some(_)) if rows == 0 => DateState::Empty { rule: "every player of the date failed".to_owned() },
-            ([], Some(_)) => DateState::Done,
+            Some(_) if rows == 0 => DateState::Empty { rule: "every player of the date failed".to_owned() },
+            Some(_) => DateState::Done,
         };
         (state, failures)
     }
@@ -387,9 +380,9 @@ const NUMERIC_COLUMNS: [&str; 14] = [
 ];
 
 /// The values of [`NUMERIC_COLUMNS`] as their columns hold them.
-fn stored(player: &str, cache: &Cache<'_>) -> Result<[Option<i128>; NUMERIC_COLUMNS.len()], Overflow> {
-    static COLUMNS: OnceLock<[NumericColumn; NUMERIC_COLUMNS.len()]> = OnceLock::new();
-    let columns = COLUMNS.get_or_init(|| NUMERIC_COLUMNS.map(|name| NumericColumn::of(Table::PlayerDailyCache, name)));
+fn stored(cache: &Cache<'_>) -> Result<[Option<i128>; NUMERIC_COLUMNS.len()], Overflow> {
+    static COLUMNS: LazyLock<[NumericColumn; NUMERIC_COLUMNS.len()]> =
+        LazyLock::new(|| NUMERIC_COLUMNS.map(|name| NumericColumn::of(Table::PlayerDailyCache, name)));
     let values = [
         Some(cache.points_avg_last_5),
         Some(cache.points_avg_last_10),
@@ -407,8 +400,13 @@ fn stored(player: &str, cache: &Cache<'_>) -> Result<[Option<i128>; NUMERIC_COLU
         cache.assisted_rate_last_10,
     ];
     let mut stored = [None; NUMERIC_COLUMNS.len()];
-    for (index, (column, value)) in columns.iter().zip(values).enumerate() {
-        stored[index] = column.store(player, value)?;
+    for (index, (column, value)) in COLUMNS.iter().zip(values).enumerate() {
+        let Some(value) = value.filter(|value| !value.is_nan()) else { continue };
+        let scaled = store_half_away(value, column.numeric.scale);
+        if let Some(overflow) = column.overflow(value, scaled) {
+            return Err(overflow);
+        }
+        stored[index] = Some(scaled);
     }
     Ok(stored)
 }

@@ -7,7 +7,7 @@ mod score;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use chrono::{NaiveDate, NaiveTime};
@@ -18,6 +18,7 @@ use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::Lineage;
 use super::facts::Facts;
 use super::months::{MonthReader, RUN_ROWS, by_month};
+use super::overflow::{NumericColumn, Overflow, overflowed_date};
 use super::{
     DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext, Sink,
 };
@@ -25,6 +26,7 @@ use crate::calendar::Season;
 use crate::catalog::Table;
 use crate::engine::Session;
 use crate::error::Result;
+use crate::numerics::rounding::f64_to_decimal;
 use crate::store::DateState;
 
 /// Games in the window; a player with fewer gets no row (§3).
@@ -43,7 +45,7 @@ impl Processor for Psza {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [Input] {
@@ -113,6 +115,8 @@ struct ScoredWindow {
     score: ZoneScore,
     /// §5.1 without its first field, `analysis_date`.
     hash_text: String,
+    /// Q18: the date has no rows while such a window stands.
+    overflow: Option<Overflow>,
 }
 
 /// The dates that are scored together, and the windows that stand on them.
@@ -142,10 +146,14 @@ impl Run {
         self.windows.push(Rc::new(window));
     }
 
-    /// Takes a date's rows and says how it ended (§1.6). Failures of a date without rows are lost,
+    /// Takes a date's rows and says how it ended (§1.6). Failures of players on a date without rows are lost,
     /// as in the reference (§6, Q12).
     fn end_date(&mut self, date: NaiveDate) {
         let first = self.rows.len();
+        if let Some((state, failure)) = self.overflowed() {
+            self.dates.push(DateOutput { date, state, rows: first..first, failures: vec![failure] });
+            return;
+        }
         let is_scored = |window: &&usize| self.windows[**window].scored.is_some();
         self.rows.extend(self.standing.values().filter(is_scored).map(|&window| Row { date, window }));
         let rows = first..self.rows.len();
@@ -159,14 +167,21 @@ impl Run {
         self.dates.push(DateOutput { date, state, rows, failures });
     }
 
+    /// Q18: one value too large for its column loses the date.
+    fn overflowed(&self) -> Option<(DateState, Failure)> {
+        let standing = self.standing.iter();
+        let overflows: Vec<(&str, Overflow)> = standing
+            .filter_map(|(player, &window)| Some((player.as_str(), self.windows[window].scored.as_ref()?.overflow?)))
+            .collect();
+        (!overflows.is_empty()).then(|| overflowed_date(&overflows))
+    }
+
     fn why_empty(&self) -> DateState {
         match self.standing.values().map(|&window| self.windows[window].games).max() {
             Some(most) => {
                 DateState::Empty { rule: format!("no player has {GAMES_NEEDED} games this season (most: {most})") }
             }
-            None => DateState::Failed {
-                reason: "No data extracted: player_game_summary has no qualifying game this season".to_owned(),
-            },
+            None => DateState::failed("No data extracted: player_game_summary has no qualifying game this season"),
         }
     }
 
@@ -187,6 +202,7 @@ impl Run {
             .iter()
             .enumerate()
             .filter_map(|(index, window)| Some((index, &**window, window.scored.as_ref()?)))
+            .filter(|(_, _, scored)| scored.overflow.is_none())
             .enumerate()
             .map(|(position, (index, window, scored))| {
                 of_window[index] = Some(position as u32);
@@ -229,25 +245,43 @@ impl Run {
     }
 }
 
+type Metric = (&'static str, fn(&ZoneScore) -> Option<f64>);
+
+/// The NUMERIC columns of a row (§4).
+const METRICS: [Metric; 13] = [
+    ("paint_rate_last_10", |score| score.rates_10[0]),
+    ("mid_range_rate_last_10", |score| score.rates_10[1]),
+    ("three_pt_rate_last_10", |score| score.rates_10[2]),
+    ("paint_pct_last_10", |score| score.pcts_10[0]),
+    ("mid_range_pct_last_10", |score| score.pcts_10[1]),
+    ("three_pt_pct_last_10", |score| score.pcts_10[2]),
+    ("paint_attempts_per_game", |score| Some(score.attempts_per_game[0])),
+    ("mid_range_attempts_per_game", |score| Some(score.attempts_per_game[1])),
+    ("three_pt_attempts_per_game", |score| Some(score.attempts_per_game[2])),
+    ("paint_rate_last_20", |score| score.paint_rate_20),
+    ("paint_pct_last_20", |score| score.paint_pct_20),
+    ("assisted_rate_last_10", |score| score.assisted_rate),
+    ("unassisted_rate_last_10", |score| score.unassisted_rate),
+];
+
+/// The first value of a score, in the order of [`METRICS`], that is too large for its column.
+fn overflow_of(score: &ZoneScore) -> Option<Overflow> {
+    static COLUMNS: LazyLock<[NumericColumn; METRICS.len()]> =
+        LazyLock::new(|| METRICS.map(|(name, _)| NumericColumn::of(Table::PlayerShotZoneAnalysis, name)));
+    COLUMNS.iter().zip(METRICS).find_map(|(column, (_, value))| {
+        let value = value(score)?;
+        column.overflow(value, f64_to_decimal(value, column.numeric.scale))
+    })
+}
+
 fn window_columns(windows: &[(&Window, &ScoredWindow)]) -> ColumnSet {
     let mut set = ColumnSet::new(Table::PlayerShotZoneAnalysis, windows.len());
     let scores = || windows.iter().map(|(_, scored)| &scored.score);
     set.str("player_lookup", windows.iter().map(|(window, _)| Some(&window.player)));
     set.str("universal_player_id", windows.iter().map(|(window, _)| window.universal_id.as_deref()));
-    let mut metric = |name, value: fn(&ZoneScore) -> Option<f64>| set.decimal(name, scores().map(value));
-    metric("paint_rate_last_10", |score| score.rates_10[0]);
-    metric("mid_range_rate_last_10", |score| score.rates_10[1]);
-    metric("three_pt_rate_last_10", |score| score.rates_10[2]);
-    metric("paint_pct_last_10", |score| score.pcts_10[0]);
-    metric("mid_range_pct_last_10", |score| score.pcts_10[1]);
-    metric("three_pt_pct_last_10", |score| score.pcts_10[2]);
-    metric("paint_attempts_per_game", |score| Some(score.attempts_per_game[0]));
-    metric("mid_range_attempts_per_game", |score| Some(score.attempts_per_game[1]));
-    metric("three_pt_attempts_per_game", |score| Some(score.attempts_per_game[2]));
-    metric("paint_rate_last_20", |score| score.paint_rate_20);
-    metric("paint_pct_last_20", |score| score.paint_pct_20);
-    metric("assisted_rate_last_10", |score| score.assisted_rate);
-    metric("unassisted_rate_last_10", |score| score.unassisted_rate);
+    for (name, value) in METRICS {
+        set.decimal(name, scores().map(value));
+    }
     set.int("total_shots_last_10", scores().map(|score| score.total_shots));
     for name in ["games_in_sample_20", "expected_games_count", "actual_games_count"] {
         set.int(name, scores().map(|score| Some(score.games_20)));
@@ -263,7 +297,8 @@ impl From<GameWindow> for Window {
         let scored = (games >= GAMES_NEEDED).then(|| {
             let score = ZoneScore::of(&sums);
             let hash_text = score.hash_text(&player, universal_id.as_deref());
-            ScoredWindow { score, hash_text }
+            let overflow = overflow_of(&score);
+            ScoredWindow { score, hash_text, overflow }
         });
         Self { player, universal_id, games, scored }
     }

@@ -36,14 +36,14 @@ impl ZoneScore {
     pub fn of(window: &ShotWindow) -> Self {
         let shots: i64 = window.attempts_10.iter().sum();
         let shots_20: i64 = window.attempts_20.iter().sum();
-        let fg_makes = if shots == 0 { 0 } else { window.fg_makes_10 };
+        let fg_makes = if shots > 0 { window.fg_makes_10 } else { 0 };
         let has_trend = window.games_20 >= 15;
         let zone = |zone: usize| pct(window.makes_10[zone], window.attempts_10[zone]);
         Self {
             rates_10: window.attempts_10.map(|attempts| rate(attempts, shots)),
             pcts_10: [zone(0), zone(1), zone(2)],
             attempts_per_game: window.attempts_10.map(|attempts| round_scaled_half_even(attempts as f64 / 10.0, 1)),
-            total_shots: (shots != 0).then_some(shots),
+            total_shots: (shots > 0).then_some(shots),
             assisted_rate: rate(window.assisted_10, fg_makes),
             unassisted_rate: rate(window.unassisted_10, fg_makes),
             paint_rate_20: if has_trend { rate(window.attempts_20[0], shots_20) } else { None },
@@ -108,14 +108,14 @@ impl ZoneScore {
     }
 }
 
-/// Percent with two decimals: divide first, then multiply.
+/// Percent with two decimals: divide first, then multiply. A sum below 0 counts as none (§3.2).
 fn rate(part: i64, whole: i64) -> Option<f64> {
-    (whole != 0).then(|| round_scaled_half_even(part as f64 / whole as f64 * 100.0, 2))
+    (whole > 0).then(|| round_scaled_half_even(part as f64 / whole as f64 * 100.0, 2))
 }
 
 /// Fraction with three decimals; not capped at 1 (Q13).
 fn pct(makes: i64, attempts: i64) -> Option<f64> {
-    (attempts != 0).then(|| round_scaled_half_even(makes as f64 / attempts as f64, 3))
+    (attempts > 0).then(|| round_scaled_half_even(makes as f64 / attempts as f64, 3))
 }
 
 #[cfg(test)]

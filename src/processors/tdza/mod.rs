@@ -32,7 +32,7 @@ impl Processor for Tdza {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [Input] {
@@ -137,9 +137,7 @@ impl<'a> FactColumns<'a> {
         } else if most_games > 0 {
             DateState::Empty { rule: format!("no team has {GAMES_NEEDED} games this season (most: {most_games})") }
         } else {
-            DateState::Failed {
-                reason: "No data extracted: team_defense_game_summary has no game this season".to_owned(),
-            }
+            DateState::failed("No data extracted: team_defense_game_summary has no game this season")
         };
         DateOutput { date, state, rows: first..rows.len(), failures }
     }

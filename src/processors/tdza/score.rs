@@ -104,7 +104,8 @@ impl TeamScore {
         let mut pct = [None; 3];
         let mut vs_league = [None; 3];
         for zone in 0..3 {
-            if window.attempts[zone] != 0 {
+            // §3.1: a sum below 0 counts as none.
+            if window.attempts[zone] > 0 {
                 let allowed = window.makes[zone] as f64 / window.attempts[zone] as f64;
                 pct[zone] = Some(allowed);
                 vs_league[zone] = Some((allowed - averages.0[zone]) * 100.0);

@@ -5,9 +5,9 @@ use putback::calendar::{DateRange, DateRanges, Month, Season, SeasonCalendar};
 use putback::catalog::{Role, Table};
 use putback::compute::{ComputeRequest, DailyCache};
 use putback::engine::EngineSettings;
-use putback::processors::RunContext;
+use putback::processors::{ProcessorId, RunContext};
 use putback::progress::Silent;
-use putback::store::{Owner, Store, WriteLock, read_month_file};
+use putback::store::{DateState, Owner, Store, WriteLock, read_month_file};
 use putback::warehouse::dir::DirWarehouse;
 use putback::windows::WindowEnd;
 use tempfile::TempDir;
@@ -43,12 +43,17 @@ impl Backfill {
         let request = ComputeRequest {
             ranges,
             daily_cache: DailyCache::Synced,
-            processors: putback::processors::ProcessorId::ALL.to_vec(),
+            processors: ProcessorId::ALL.to_vec(),
             force: false,
             engine: engine_settings(self.dir.path()),
             context: run_context(),
         };
         putback::compute::compute(&lock, &request, &Silent).expect("a computation");
+    }
+
+    /// How a date ended.
+    pub fn state(&self, id: ProcessorId, date: NaiveDate) -> DateState {
+        self.store.phase4().expect("a manifest").record(id, date).expect("a record").state.clone()
     }
 
     /// All stored rows of an output.

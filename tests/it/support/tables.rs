@@ -168,6 +168,6 @@ fn array(column: &Column, field: &Field, cells: &[Value]) -> ArrayRef {
 }
 
 fn timestamp_micros(text: &str) -> i64 {
-    let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S");
+    let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f");
     time.unwrap_or_else(|_| panic!("{text:?} is not a timestamp")).and_utc().timestamp_micros()
 }

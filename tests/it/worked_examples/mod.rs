@@ -1,6 +1,8 @@
 //! The worked examples of the specifications, typed in, from input rows to stored columns.
 
+mod corners;
 mod mlfs;
 mod pcf;
+mod pdc;
 mod psza;
 mod tdza;

@@ -63,8 +63,7 @@ fn alphaone() -> Inputs<'static> {
             opponent_days_rest: Some(0),
         }),
         line: Some(BettingLine { points: 80.0 / 3.0, opening: 51.5 / 2.0 }),
-        opponent_games: 3,
-        opponent_points: Some(70.0 / 3.0),
+        against: Some(AgainstOpponent { games: 3, points: Some(70.0 / 3.0) }),
         month: Some(MonthMeans { minutes: 35.363_636_364, points_per_minute: Some(0.708_952_793) }),
         ..Inputs::default()
     }
@@ -103,8 +102,8 @@ fn betatwo() -> Inputs<'static> {
             ..GameContext::default()
         }),
         line: Some(BettingLine { points: 13.0, opening: f64::NAN }),
+        against: Some(AgainstOpponent::default()),
         month: Some(MonthMeans { minutes: 28.333_333_333, points_per_minute: Some(0.503_787_879) }),
-        ..Inputs::default()
     }
 }
 
@@ -120,7 +119,8 @@ fn everything() -> Inputs<'static> {
 
 #[test]
 fn a_player_of_whom_nothing_is_known_takes_the_defaults_3_2() {
-    let vector = FeatureVector::of(&Inputs::default()).unwrap();
+    let nothing = Inputs { against: Some(AgainstOpponent::default()), ..Inputs::default() };
+    let vector = FeatureVector::of(&nothing).unwrap();
     assert_eq!(
         vector.stored(),
         [
@@ -335,16 +335,41 @@ fn a_pdc_row_without_season_mean_fails_a_player_without_a_line_3_4() {
     let season = Some(SeasonMeans { points: 8.0, minutes: None });
     let inputs = Inputs { season, cache: Some(DailyCache::default()), ..Inputs::default() };
     assert_eq!(FeatureVector::of(&inputs), Err(NoFallbackLine));
-    let with_line = Inputs { line: Some(BettingLine { points: 9.5, opening: 9.5 }), ..inputs };
+    let line = Some(BettingLine { points: 9.5, opening: 9.5 });
+    let without_opponent = Inputs { line, ..inputs.clone() };
+    assert_eq!(FeatureVector::of(&without_opponent), Err(NoFallbackLine));
+    let with_line = Inputs { line, against: Some(AgainstOpponent::default()), ..inputs };
     assert_eq!(vegas_of(&with_line), [9.5, 9.5, 0.0, 1.0]);
     assert_eq!(NoFallbackLine::REASON, "float() argument must be a string or a real number, not 'NoneType'");
 }
 
 #[test]
 fn opponent_history_without_points_is_nan_and_stored_as_zero_3_5() {
-    let vector = FeatureVector::of(&Inputs { opponent_games: 2, ..Inputs::default() }).unwrap();
+    let against = Some(AgainstOpponent { games: 2, points: None });
+    let vector = FeatureVector::of(&Inputs { against, ..Inputs::default() }).unwrap();
     assert!(vector.values[29].is_nan());
     assert_eq!(vector.stored()[29..31], [0.0, 2.0]);
+}
+
+#[test]
+fn corners_of_the_reference_without_an_opponent_the_fallback_line_3_5() {
+    let of = |inputs: &Inputs<'_>| features(inputs)[29..31].to_vec();
+    let season = Some(SeasonMeans { points: 8.0, minutes: None });
+    assert_eq!(of(&Inputs::default()), [15.0, 0.0]);
+    assert_eq!(of(&Inputs { season, ..Inputs::default() }), [8.0, 0.0]);
+    assert_eq!(of(&Inputs { season, cache: Some(cache()), ..Inputs::default() }), [16.2, 0.0]);
+    // A line is no fallback line.
+    assert_eq!(
+        of(&Inputs { season, line: Some(BettingLine { points: 9.5, opening: 9.5 }), ..Inputs::default() }),
+        [8.0, 0.0]
+    );
+}
+
+#[test]
+fn corners_of_the_reference_a_clamp_never_leaves_a_negative_zero_3_3() {
+    let recent = vec![RecentGame { points: Some(-1), minutes_10: Some(300), ft_makes: Some(0) }; 5];
+    let pct = features(&Inputs { recent, ..Inputs::default() })[21];
+    assert_eq!(pct.to_bits(), 0.0_f64.to_bits());
 }
 
 #[test]

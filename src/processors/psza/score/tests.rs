@@ -52,6 +52,19 @@ fn percentages_round_the_scaled_value_half_to_even_3_0() {
 }
 
 #[test]
+fn corners_of_the_reference_sums_below_zero_count_as_none_3_2() {
+    let negative = ShotWindow { attempts_10: [-9, 4, 3], attempts_20: [-9, 4, 3], games_20: 15, ..example_a() };
+    let score = ZoneScore::of(&negative);
+    assert_eq!((score.rates_10, score.total_shots), ([None; 3], None));
+    assert_eq!((score.assisted_rate, score.unassisted_rate), (None, None));
+    assert_eq!((score.pcts_10[0], score.paint_rate_20, score.paint_pct_20), (None, None, None));
+    assert_eq!(score.pcts_10[1], Some(3.5));
+    assert_eq!(score.attempts_per_game[0], -0.9);
+    let no_makes = ZoneScore::of(&ShotWindow { fg_makes_10: -1, ..example_a() });
+    assert_eq!((no_makes.assisted_rate, no_makes.unassisted_rate), (None, None));
+}
+
+#[test]
 fn rates_divide_first_and_then_multiply_3_0() {
     for (part, whole, expected) in
         [(1, 32, 3.12), (3, 32, 9.38), (43, 160, 26.88), (23, 160, 14.37), (49, 160, 30.63), (51, 160, 31.87)]

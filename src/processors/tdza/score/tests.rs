@@ -89,6 +89,17 @@ fn a_zone_without_attempts_has_no_percentage_and_no_difference_3_1() {
 }
 
 #[test]
+fn corners_of_the_reference_a_sum_of_attempts_below_zero_counts_as_none_3_1() {
+    let score = scored(&shooting([3, 10, 10], [-5, 30, 20]));
+    assert_eq!((score.pct[0], score.vs_league[0]), (None, None));
+    assert_eq!(score.attempts_per_game[0], -5.0 / 15.0);
+    // With attempts of -5 the share of -0.6 would make paint the strongest zone.
+    assert_eq!((score.strongest, score.weakest), (Some(Zone::MidRange), Some(Zone::ThreePoint)));
+    // §3.6: the note is for a sum of 0.
+    assert_eq!(score.notes(), None);
+}
+
+#[test]
 fn missing_makes_with_attempts_present_are_zero_percent_3_1() {
     assert_eq!(scored(&shooting([0, 0, 0], [10, 0, 0])).pct[0], Some(0.0));
 }

@@ -42,7 +42,7 @@ pub use exit::ExitCode;
 
 /// Recompute a year of NBA features in seconds, offline, and publish it once.
 ///
-/// putback pulls Phase 3 tables into local Parquet, runs the four Phase 4 processors over every
+/// putback pulls Phase 3 tables into local Parquet, runs the five Phase 4 processors over every
 /// date at once in an embedded database, and publishes the finished tables.
 #[derive(Debug, Parser)]
 #[command(name = "putback", version, max_term_width = 100, after_help = after_help())]

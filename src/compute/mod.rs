@@ -210,6 +210,7 @@ impl<'a> Run<'a> {
         if plans.iter().all(ProcessorPlan::is_idle) {
             return Ok(reports);
         }
+        self.note_without_box_scores(&plans);
         self.prepare_session(&plans)?;
         let mut writer = OutputWriter::new(self.lock, &mut self.phase4, self.request);
         let scored = Scoring { plans: &plans, session: self.session.as_ref(), request: self.request, writer: &writer }
@@ -225,6 +226,17 @@ impl<'a> Run<'a> {
         writer.commit()?;
         plans.iter().zip(done).for_each(|(plan, done)| self.announce(plan, done));
         Ok(reports)
+    }
+
+    /// Of an optional input nothing else would say so.
+    fn note_without_box_scores(&self, plans: &[ProcessorPlan]) {
+        let reads = plans.iter().any(|plan| plan.id == ProcessorId::Pdc && !plan.to_run.is_empty());
+        if reads && !self.phase3.tables.contains_key(&Table::PlayerBoxScores) {
+            self.observer.on(Event::Note(format!(
+                "PDC: {} is not in the store: nobody counts as having sat out, as in the reference without it",
+                Table::PlayerBoxScores
+            )));
+        }
     }
 
     fn plan(&self, processor: &'static dyn Processor) -> Result<ProcessorPlan> {

@@ -3,6 +3,8 @@
 mod bad_input;
 mod bench;
 mod commands;
+mod daily_cache;
+mod day_before;
 mod documents;
 mod fixture;
 mod incidents;

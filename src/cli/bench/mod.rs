@@ -21,7 +21,7 @@ use crate::warehouse::Location;
 
 /// Measure the processors on this machine, beside the floor of reading and writing
 ///
-/// Runs every processor alone, the four together, a run with nothing changed, the status, the start-up and
+/// Runs every processor alone, all together, a run with nothing changed, the status, the start-up and
 /// the floor: the embedded database's own COPY of the same input columns and output rows, Parquet to
 /// Parquet. Each run is a process of its own, as users start it; the subjects take turns. Nothing in the
 /// store or the warehouse is changed: everything happens in a scratch directory.

@@ -267,3 +267,6 @@ fn scheduled(rows: &RecordBatch) -> Result<Vec<(String, String)>> {
         .collect();
     Ok(dates.into_iter().map(|(team, _)| (team, "game".to_owned())).collect())
 }
+
+#[cfg(test)]
+mod tests;

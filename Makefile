@@ -1,6 +1,6 @@
 # Two commands do all the set-up: `make demo` and `make test`.
 
-.PHONY: demo test test-faults setup build fmt reference test-bundled
+.PHONY: demo test test-faults setup build fmt reference install test-bundled
 
 # One profile for everything: a second one would build every dependency again.
 CARGO := cargo
@@ -26,6 +26,17 @@ setup:
 
 build: setup
 	$(CARGO) build $(RELEASE)
+
+# The binary, manual pages and completions of bash, zsh and fish below PREFIX.
+PREFIX ?= $(HOME)/.local
+install: build
+	install -D -m 755 "$${CARGO_TARGET_DIR:-target}/release/putback" "$(DESTDIR)$(PREFIX)/bin/putback"
+	$(CARGO) run --quiet $(RELEASE) -- man --out "$(DESTDIR)$(PREFIX)/share/man/man1"
+	mkdir -p "$(DESTDIR)$(PREFIX)/share/bash-completion/completions" "$(DESTDIR)$(PREFIX)/share/zsh/site-functions" \
+		"$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d"
+	$(CARGO) run --quiet $(RELEASE) -- completions bash > "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/putback"
+	$(CARGO) run --quiet $(RELEASE) -- completions zsh > "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_putback"
+	$(CARGO) run --quiet $(RELEASE) -- completions fish > "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/putback.fish"
 
 # Renews docs/reference.md after a change of options, settings, statuses or checks.
 reference: build

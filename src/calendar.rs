@@ -60,7 +60,7 @@ impl FromStr for Season {
         match season {
             Some(season) if season.to_string() == text => Ok(season),
             _ => {
-                Err(Error::new(ErrorKind::Usage, format!("{text:?} is not a season"))
+                Err(Error::new(ErrorKind::Usage, format!("\"{text}\" is not a season"))
                     .hint("write a season like 2023-24"))
             }
         }
@@ -283,13 +283,12 @@ impl SeasonCalendar {
     /// a season start is never estimated.
     pub fn opening_night(&self, season: Season) -> Result<NaiveDate> {
         self.opening_nights.get(&season).copied().ok_or_else(|| {
-            Error::new(ErrorKind::UnknownSeason, format!("season {season} is unknown: no opening night for it")).hint(
-                format!(
+            Error::new(ErrorKind::UnknownSeason, format!("unknown season {season}: its opening night is not known"))
+                .hint(format!(
                     "sync a schedule with finished regular-season games of {season}, or add the season to \
                      data/seasons.toml (year = {}, opening_night = its first regular-season game) and rebuild",
                     season.start_year()
-                ),
-            )
+                ))
         })
     }
 

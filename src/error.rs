@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::file_system;
+
 /// What went wrong, coarse enough to decide an exit status (see [`crate::cli::ExitCode`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -21,9 +23,9 @@ pub enum ErrorKind {
     Store,
     /// Another process writes the store.
     Locked,
-    /// The target of an upload is not what it was when the upload was planned.
+    /// Only a person can decide: something is in the way that putback did not put there.
     Conflict,
-    /// The target changed between plan and execution.
+    /// Something changed since it was looked at: the same command again looks anew.
     StalePlan,
     /// No credentials, or not enough rights.
     Auth,
@@ -51,9 +53,16 @@ impl Error {
         Self { kind, message: message.into(), hint: None, source: None }
     }
 
-    /// A file-system error on `path`.
-    pub fn io(action: &str, path: &Path, source: std::io::Error) -> Self {
-        Self::new(ErrorKind::Unexpected, format!("cannot {action} {}", path.display())).because(source)
+    /// A file-system error on `path`. A full disk is named with its file system.
+    pub fn io(
+        action: &str,
+        path: &Path,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
+    ) -> Self {
+        let source = source.into();
+        let hint = file_system::hint(path, &*source);
+        let message = format!("cannot {action} {}", path.display());
+        Self { kind: ErrorKind::Unexpected, message, hint, source: Some(source) }
     }
 
     #[must_use]

@@ -1,4 +1,4 @@
-//! What the library tells while it works. The command line decides how to show it.
+//! Events that the library reports while it works. The command line decides how to show them.
 
 use chrono::NaiveDate;
 
@@ -7,20 +7,20 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::store::DateRecord;
 
-/// Something that happened.
+/// An event.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// A table is being pulled.
     TableStarted { table: Table, index: usize, total: usize },
     /// A table was pulled, or found unchanged.
     TableFinished { table: Table, index: usize, total: usize, rows: u64, changed_dates: usize, outcome: TableOutcome },
-    /// So many rows of the partitions to pull have arrived, of so many that the warehouse counts.
+    /// Rows pulled so far, of the rows that the warehouse counts in the partitions.
     RowsPulled { table: Table, rows: u64, total_rows: u64, total_bytes: u64 },
-    /// A processor starts on so many dates.
+    /// A processor starts on a number of dates.
     ProcessorStarted { processor: ProcessorId, dates: usize },
     /// Dates that are done under the same inputs and version.
     DatesUnchanged { processor: ProcessorId, dates: Vec<NaiveDate> },
-    /// So many more dates are computed, and not committed yet.
+    /// More dates are computed, but not committed yet.
     DatesScored { processor: ProcessorId, dates: usize },
     /// A date was scored and is committed.
     DateFinished { processor: ProcessorId, date: NaiveDate, index: usize, total: usize, record: DateRecord },
@@ -28,9 +28,9 @@ pub enum Event {
     ProcessorFinished { processor: ProcessorId },
     /// A month of a table is in the target.
     MonthPublished { table: Table, index: usize, total: usize },
-    /// So much of what is published has arrived in staging.
+    /// Bytes that have arrived in staging.
     BytesStaged { bytes: u64, total_bytes: u64 },
-    /// Something the user should know that does not stop the work.
+    /// A note for the user; the work continues.
     Note(String),
 }
 
@@ -52,7 +52,7 @@ pub trait Observer: Sync {
     }
 }
 
-/// Hears nothing, stops nothing.
+/// Ignores events and never cancels.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
@@ -60,14 +60,14 @@ impl Observer for Silent {
     fn on(&self, _event: Event) {}
 }
 
-/// Turns a wish to stop into an error.
+/// Turns a cancellation into an error.
 ///
 /// # Errors
 /// [`ErrorKind::Interrupted`] when the observer is cancelled.
 pub fn check_cancelled(observer: &dyn Observer) -> Result<()> {
     if observer.is_cancelled() {
-        return Err(Error::new(ErrorKind::Interrupted, "interrupted; what was committed stays")
-            .hint("run the same command again: it continues where it stopped"));
+        return Err(Error::new(ErrorKind::Interrupted, "interrupted; committed work is kept")
+            .hint("run the same command again to resume"));
     }
     Ok(())
 }

@@ -9,22 +9,29 @@ use chrono::NaiveDate;
 use crate::calendar::{DateRanges, Month, date_of_day};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::RowsByDate;
 use crate::processors::ProcessorId;
 use crate::progress::Observer;
-use crate::store::{Phase4Manifest, Store, date_slices, read_month_file};
+use crate::store::{Phase4Manifest, Store, date_slices, hash_of_no_rows, read_month_file};
 
-/// What of the store is to be in the target: whole dates, nothing else.
+/// The whole dates of the store that are to be in the target.
 #[derive(Debug)]
 pub struct PublishSet<'a> {
     store: &'a Store,
     manifest: Phase4Manifest,
     pub parts: Vec<MonthPart>,
-    /// Dates of the ranges that are failed, and so stay in the target as they are.
+    /// Failed dates of the ranges; they stay unchanged in the target.
     pub held_back: BTreeMap<ProcessorId, Vec<NaiveDate>>,
+    /// Remove rows that the target holds on dates that have none here; otherwise they stay.
+    pub removes_vanished: bool,
+    /// Write damaged months of the target again.
+    pub repairs: bool,
+    /// Processors whose rows and failures are not published.
+    left_out: Vec<ProcessorId>,
 }
 
 /// The dates of one table and month.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct MonthPart {
     pub table: Table,
     pub month: Month,
@@ -36,8 +43,12 @@ pub struct MonthPart {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DateToken {
     pub content: String,
-    /// The processors whose rows are replaced; others' failures on the date are not ours to touch.
+    /// Output rows; 0 for the failures table.
+    pub rows: u64,
+    /// The processors whose rows are replaced; failures of others on the date stay.
     pub processors: Vec<ProcessorId>,
+    /// The content of the failures of each, in that order.
+    failures: Vec<String>,
 }
 
 /// What an upload did.
@@ -57,12 +68,31 @@ pub struct TableUpload {
     pub rows: u64,
     /// Rows of those dates that the target no longer has.
     pub removed_rows: u64,
+    /// Rows that stay in the target, by date: it holds them, and the store has none.
+    pub vanished: BTreeMap<NaiveDate, u64>,
+    /// Dates that were published once, are none of the set, and hold something else now.
+    pub changed_by_others: BTreeSet<NaiveDate>,
+}
+
+/// What an upload would do.
+#[derive(Debug, Default)]
+pub struct Rehearsal {
+    /// What would run, in words to read; none: nothing to do.
+    pub lines: Vec<String>,
+    /// Rows that would stay in the target, as in [`TableUpload::vanished`].
+    pub vanished: RowsByDate,
 }
 
 impl UploadReport {
     /// Whether the target was already what it should be.
     pub fn is_nothing(&self) -> bool {
         self.tables.values().all(|table| table.dates.is_empty())
+    }
+
+    /// Rows that stay in the target although the store has none.
+    pub fn vanished(&self) -> RowsByDate {
+        let tables = self.tables.iter().filter(|(_, upload)| !upload.vanished.is_empty());
+        tables.map(|(table, upload)| (*table, upload.vanished.clone())).collect()
     }
 }
 
@@ -72,38 +102,44 @@ pub trait Target {
     fn name(&self) -> String;
 
     /// Replaces exactly the dates of the set: stage, verify, publish, verify. A second call does
-    /// nothing; a killed one is completed by the next.
+    /// nothing; a killed one is completed by the next. Rows of dates that have none in the set stay, and are reported,
+    /// unless the set removes them.
     fn publish(&self, set: &PublishSet<'_>, observer: &dyn Observer) -> Result<UploadReport>;
 
-    /// What [`Target::publish`] would run, in words to read; nothing is sent. Empty: nothing to do.
-    fn rehearse(&self, set: &PublishSet<'_>) -> Result<Vec<String>>;
+    /// What [`Target::publish`] would run; nothing is sent.
+    fn rehearse(&self, set: &PublishSet<'_>) -> Result<Rehearsal>;
 
     /// Dates of the set whose content is not what this store last published there, by its receipts alone.
     fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>>;
 
-    /// What the user should know of the work so far, said once.
+    /// Notes for the user since the last call.
     fn take_notes(&self) -> Vec<String> {
         Vec::new()
     }
 }
 
 impl<'a> PublishSet<'a> {
-    /// Collects the settled dates of the ranges: done ones with their rows, empty ones as no rows. `processors` are
-    /// those whose rows and failures are to be published.
+    /// Collects the settled dates of the ranges: done ones with their rows, empty and vanished ones as no rows.
     ///
     /// # Errors
     /// [`ErrorKind::Upstream`] when nothing was computed in the ranges.
-    pub fn collect(store: &'a Store, ranges: &DateRanges, processors: &[ProcessorId]) -> Result<Self> {
+    pub fn collect(store: &'a Store, ranges: &DateRanges, vanished: &RowsByDate) -> Result<Self> {
         let manifest = store.phase4()?;
         let mut tokens: BTreeMap<(Table, Month), BTreeMap<NaiveDate, DateToken>> = BTreeMap::new();
         let mut held_back: BTreeMap<ProcessorId, Vec<NaiveDate>> = BTreeMap::new();
         let mut computed = false;
-        for (&id, records) in manifest.processors.iter().filter(|(id, _)| processors.contains(id)) {
+        for (&id, records) in &manifest.processors {
             for (&date, record) in records.iter().filter(|(date, _)| ranges.contains(**date)) {
                 computed = true;
                 if record.state.is_settled() {
                     let month = Month::of(date);
-                    tokens.entry((id.output(), month)).or_default().insert(date, DateToken::rows(id, &record.hash));
+                    let table = id.output();
+                    let is_vanished = vanished.get(&table).is_some_and(|dates| dates.contains_key(&date));
+                    let token = match is_vanished {
+                        true => DateToken::rows(id, 0, &hash_of_no_rows(table)),
+                        false => DateToken::rows(id, record.rows, &record.hash),
+                    };
+                    tokens.entry((table, month)).or_default().insert(date, token);
                     let failures = tokens.entry((Table::PrecomputeFailures, month)).or_default();
                     failures.entry(date).or_default().add(id, &record.failures_hash);
                 } else if matches!(record.state, crate::store::DateState::Failed { .. }) {
@@ -112,11 +148,45 @@ impl<'a> PublishSet<'a> {
             }
         }
         if !computed {
-            return Err(Error::new(ErrorKind::Upstream, format!("nothing is computed for {ranges}"))
+            return Err(Error::new(ErrorKind::Upstream, format!("nothing has been computed for {ranges}"))
                 .hint("run `putback compute` for the range first"));
         }
         let parts = tokens.into_iter().map(|((table, month), dates)| MonthPart { table, month, dates }).collect();
-        Ok(Self { store, manifest, parts, held_back })
+        Ok(Self { store, manifest, parts, held_back, removes_vanished: false, repairs: false, left_out: Vec::new() })
+    }
+
+    /// Every settled date of a month that the store has, whatever the ranges are.
+    pub(crate) fn whole_month(&self, table: Table, month: Month) -> MonthPart {
+        let mut part = MonthPart { table, month, dates: BTreeMap::new() };
+        for (&id, records) in self.manifest.processors.iter().filter(|(id, _)| !self.left_out.contains(id)) {
+            let settled =
+                records.range(month.first_day()..=month.last_day()).filter(|(_, record)| record.state.is_settled());
+            for (&date, record) in settled {
+                match table {
+                    Table::PrecomputeFailures => {
+                        part.dates.entry(date).or_default().add(id, &record.failures_hash);
+                    }
+                    _ if id.output() == table => {
+                        part.dates.insert(date, DateToken::rows(id, record.rows, &record.hash));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        part
+    }
+
+    /// Leaves out rows and failures of processors that have to be asked for; the target keeps what it has of them.
+    pub fn leave_out_unasked(&mut self) {
+        self.left_out = ProcessorId::ALL.into_iter().filter(|id| !id.is_published_unasked()).collect();
+        let left_out = &self.left_out;
+        self.held_back.retain(|id, _| !left_out.contains(id));
+        self.parts.retain(|part| !left_out.iter().any(|id| id.output() == part.table));
+        for part in self.parts.iter_mut().filter(|part| part.table == Table::PrecomputeFailures) {
+            part.dates.values_mut().for_each(|token| left_out.iter().for_each(|id| token.leave_out(*id)));
+            part.dates.retain(|_, token| !token.processors.is_empty());
+        }
+        self.parts.retain(|part| !part.dates.is_empty());
     }
 
     /// Leaves dates out; the target keeps what it has of them.
@@ -147,7 +217,8 @@ impl<'a> PublishSet<'a> {
         for path in self.store.recorded_files(part.table, files, |month| month == part.month)? {
             let batch = read_month_file(part.table, &path)?;
             let slices = date_slices(part.table, &batch).into_iter();
-            let published = slices.filter(|(date, _)| part.dates.contains_key(date));
+            let has_rows = |token: &DateToken| part.table == Table::PrecomputeFailures || token.rows > 0;
+            let published = slices.filter(|(date, _)| part.dates.get(date).is_some_and(has_rows));
             wanted.extend(published.map(|(_, rows)| batch.slice(rows.start, rows.len())));
         }
         let rows = arrow::compute::concat_batches(schema, &wanted)?;
@@ -174,12 +245,27 @@ impl MonthPart {
 }
 
 impl DateToken {
-    fn rows(id: ProcessorId, hash: &str) -> Self {
-        Self { content: hash.to_owned(), processors: vec![id] }
+    fn rows(id: ProcessorId, rows: u64, hash: &str) -> Self {
+        Self { content: hash.to_owned(), rows, processors: vec![id], failures: Vec::new() }
     }
 
     fn add(&mut self, id: ProcessorId, failures_hash: &str) {
-        self.content.push_str(&format!("{id}:{failures_hash};"));
         self.processors.push(id);
+        self.failures.push(failures_hash.to_owned());
+        self.name_failures();
+    }
+
+    /// Takes the failures of a processor out.
+    pub(crate) fn leave_out(&mut self, id: ProcessorId) {
+        if let Some(index) = self.processors.iter().position(|known| *known == id) {
+            self.processors.remove(index);
+            self.failures.remove(index);
+            self.name_failures();
+        }
+    }
+
+    fn name_failures(&mut self) {
+        let each = self.processors.iter().zip(&self.failures);
+        self.content = each.map(|(id, hash)| format!("{id}:{hash};")).collect();
     }
 }

@@ -201,7 +201,7 @@ impl FromStr for Table {
         Self::ALL
             .into_iter()
             .find(|table| table.full_name() == text || table.name() == text)
-            .ok_or_else(|| Error::new(ErrorKind::Usage, format!("{text:?} is not a table putback knows")))
+            .ok_or_else(|| Error::new(ErrorKind::Usage, format!("\"{text}\" is not a table of putback")))
     }
 }
 

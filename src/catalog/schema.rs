@@ -128,6 +128,11 @@ impl TableSchema {
         self.roles.needs(column)
     }
 
+    /// Days after which the warehouse itself removes rows of this table; `None`: it keeps them.
+    pub fn purged_after_days(&self) -> Option<u64> {
+        self.roles.purged_after_days
+    }
+
     pub fn arrow(&self) -> &SchemaRef {
         &self.arrow
     }
@@ -169,6 +174,7 @@ struct Roles {
     partition_column: String,
     key_columns: Vec<String>,
     columns_read: Vec<String>,
+    purged_after_days: Option<u64>,
 }
 
 impl Roles {

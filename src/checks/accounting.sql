@@ -146,11 +146,11 @@ of_windows AS (
     FROM team_games LEFT JOIN players USING (game_date, team_abbr)
     WINDOW of_team AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
     UNION ALL
-    SELECT 'PDC', season_year, game_date, lead(game_date, 10) OVER of_team, appearances.team_abbr IS NOT NULL AND offense.team_abbr IS NOT NULL,
+    SELECT 'PDC', season_year, game_date, lead(game_date, 10) OVER of_ten, appearances.team_abbr IS NOT NULL AND offense.team_abbr IS NOT NULL,
         coalesce(appearances.is_clean AND offense.is_clean, false),
         avg(coalesce(appearances.is_clean AND offense.is_clean, false)::BIGINT) OVER (PARTITION BY game_date) < 0.5
     FROM team_games LEFT JOIN appearances USING (game_date, team_abbr) LEFT JOIN offense USING (game_date, team_abbr)
-    WINDOW of_team AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
+    WINDOW of_ten AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
 ),
 parts AS (
     SELECT processor, plan.game_date, is_found, is_clean, is_contaminated FROM plan

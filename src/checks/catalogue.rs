@@ -119,16 +119,24 @@ impl Check {
     /// The query, with its thresholds filled in.
     pub fn query(&self) -> Query {
         match (&self.rows, &self.sql) {
-            (Some(rows), None) => Query::Rows(self.filled(rows)),
-            (None, Some(sql)) => Query::Dates(self.filled(sql)),
+            (Some(rows), None) => Query::Rows(self.filled_sql(rows)),
+            (None, Some(sql)) => Query::Dates(self.filled_sql(sql)),
             _ => panic!("check {} has neither `rows` nor `sql`, or both", self.id),
         }
     }
 
     fn filled(&self, text: &str) -> String {
-        self.thresholds
-            .iter()
-            .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), &value.to_string()))
+        self.with_thresholds(text, |value| value.to_string())
+    }
+
+    /// Thresholds are numbers; one below 0 after a minus sign would begin a comment.
+    fn filled_sql(&self, sql: &str) -> String {
+        self.with_thresholds(sql, |value| if value < 0.0 { format!("({value})") } else { value.to_string() })
+    }
+
+    fn with_thresholds(&self, text: &str, shown: impl Fn(f64) -> String) -> String {
+        let fill = |text: String, (name, value): (&String, &f64)| text.replace(&format!("{{{name}}}"), &shown(*value));
+        self.thresholds.iter().fold(text.to_owned(), fill)
     }
 
     fn set(&mut self, name: &str, value: f64) -> Result<()> {
@@ -140,6 +148,10 @@ impl Check {
             };
             return Err(Error::new(ErrorKind::Usage, format!("check {} has no threshold {name}", self.id)).hint(hint));
         };
+        if !value.is_finite() {
+            return Err(Error::new(ErrorKind::Usage, format!("check {}: {name} is {value}", self.id))
+                .hint("a threshold is a number"));
+        }
         if *threshold != value {
             self.built_in.insert(name.to_owned(), std::mem::replace(threshold, value));
         }
@@ -155,6 +167,9 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
+    /// The check that a date is done: such a date says so itself.
+    pub const NOT_DONE: &str = "A2";
+
     /// The checks with their own thresholds.
     pub fn built_in() -> Self {
         #[derive(Deserialize)]
@@ -216,6 +231,7 @@ mod tests {
         let catalogue = Catalogue::built_in();
         let ids: BTreeSet<&str> = catalogue.checks().iter().map(|check| check.id.as_str()).collect();
         assert_eq!(ids.len(), catalogue.checks().len());
+        assert!(catalogue.has(Catalogue::NOT_DONE));
         for check in catalogue.checks() {
             let (Query::Rows(sql) | Query::Dates(sql)) = check.query();
             assert!(!sql.contains('{') && !check.title().contains('{'), "{}", check.id);

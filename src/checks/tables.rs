@@ -1,5 +1,9 @@
-//! What the queries of the catalogue read (`data/checks/README.md`).
+//! Tables that the queries of the catalogue read (`data/checks/README.md`).
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::Date32Type;
 use chrono::{Days, NaiveDate};
 
 use super::{CheckRequest, Phase};
@@ -58,7 +62,7 @@ fn view_tables(
             None => Vec::new(),
         };
         let name = if table == Table::SyncedDailyCache { "synced_cache" } else { table.name() };
-        session.view_whole_as(name, table, &files, range)
+        session.view_whole_as(name, table, &files, (range, &phase4.vanished_dates(table)))
     };
     // Rows on days without games belong to the range as well.
     let last = request.ranges.span().map_or(last, |span| last.max(span.to));
@@ -122,7 +126,7 @@ fn set_state(
     phase4: &Phase4Manifest,
 ) -> Result<()> {
     let stale = stale_dates(phase3, phase4, request.dates);
-    let mut rows = Vec::new();
+    let mut rows: Vec<StateRow> = Vec::new();
     for id in ProcessorId::ALL {
         for &date in request.dates {
             let left_out = id == ProcessorId::Pdc && phase4.is_daily_cache_left_out(date);
@@ -131,20 +135,51 @@ fn set_state(
                 None => ("pending", String::new(), 0, 0),
                 Some(record) => {
                     let reason = DateState::family(record.state.reason().unwrap_or_default());
-                    let reason = reason.replace(&date.to_string(), "the date").replace('\'', "''");
-                    (record.state.name(), reason, record.rows, record.fewer_rows)
+                    let reason = reason.replace(&date.to_string(), "the date");
+                    match record.state {
+                        // Its rows are those of before, and none of the date's results.
+                        DateState::Vanished { .. } => ("empty", reason, 0, record.rows),
+                        _ => (record.state.name(), reason, record.rows, record.fewer_rows),
+                    }
                 }
             };
             let is_stale = stale.get(&id).is_some_and(|dates| dates.contains(&date));
-            rows.push(format!("('{id}', DATE '{date}', '{state}', '{reason}', {count}, {fewer}, {is_stale})"));
+            let (rows_of_date, fewer_rows) = (count.cast_signed(), fewer.cast_signed());
+            rows.push(StateRow { id, date, state, reason, rows: rows_of_date, fewer_rows, is_stale });
         }
     }
     session.execute(
         "CREATE TABLE state (processor VARCHAR, game_date DATE, state VARCHAR, reason VARCHAR, rows BIGINT, \
          fewer_rows BIGINT, is_stale BOOLEAN)",
     )?;
-    for some in rows.chunks(1000) {
-        session.execute(&format!("INSERT INTO state VALUES {}", some.join(", ")))?;
-    }
-    Ok(())
+    session.append("state", &state_batch(&rows)?)
+}
+
+/// A row of the table `state`.
+struct StateRow {
+    id: ProcessorId,
+    date: NaiveDate,
+    state: &'static str,
+    reason: String,
+    rows: i64,
+    fewer_rows: i64,
+    is_stale: bool,
+}
+
+fn state_batch(rows: &[StateRow]) -> Result<RecordBatch> {
+    let text =
+        |of: &dyn Fn(&StateRow) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(of))) };
+    let number =
+        |of: &dyn Fn(&StateRow) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(rows.iter().map(of))) };
+    let days = Date32Array::from_iter_values(rows.iter().map(|row| Date32Type::from_naive_date(row.date)));
+    let is_stale: BooleanArray = rows.iter().map(|row| Some(row.is_stale)).collect();
+    Ok(RecordBatch::try_from_iter([
+        ("processor", text(&|row| row.id.to_string())),
+        ("game_date", Arc::new(days) as ArrayRef),
+        ("state", text(&|row| row.state.to_owned())),
+        ("reason", text(&|row| row.reason.clone())),
+        ("rows", number(&|row| row.rows)),
+        ("fewer_rows", number(&|row| row.fewer_rows)),
+        ("is_stale", Arc::new(is_stale) as ArrayRef),
+    ])?)
 }

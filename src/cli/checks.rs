@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::dates;
 use super::exit::ExitCode;
-use super::output::{Printer, counted, text_table, thousands};
+use super::output::{Printer, counted, text_table, thousands, warn};
 use super::range::RangeArgs;
-use super::recorder::recorded;
+use super::recorder::{cannot_be_written, recorded};
 use super::settings::{GlobalArgs, Settings};
 use crate::calendar::DateRanges;
 use crate::checks::Outcomes;
@@ -28,14 +28,15 @@ use crate::store::Store;
 const LISTED: usize = 6;
 
 /// What the last columns of the accounting say.
-const INPUTS: &str = "Complete: written, of those that no rule skips. Inputs: what Phase 3 has of what the rows rest on (TDZA: the last 15 games of every team by the \
-    schedule; PSZA: the last 20; PCF: the players' contexts; PDC: the last 10; MLFS: the season's games of the date's teams); Clean: \
-    what is filled and there once. completeness_percentage is 100 in every row, as in the reference, and in PDC compares the whole season with 5 games.";
+const INPUTS: &str = "Complete: share of the entities that have a row, without those that a rule skips. Inputs: share of the games or \
+    contexts behind the rows that Phase 3 has (TDZA: the last 15 games of every team by the schedule; PSZA: the last 20; \
+    PCF: the players' contexts; PDC: the last 10; MLFS: the season's games of the date's teams). Clean: share that is filled and not \
+    repeated. completeness_percentage is 100 in every row, as in the reference; that of PDC compares the whole season with 5 games.";
 
-/// Check the synced inputs of a range and of its history before computing
+/// Check the synced inputs of a range and its look-back
 ///
-/// Coverage against the schedule, teams per game, players per team, NULL shares, duplicates,
-/// contamination, contexts. Ends with status 4 when a check of severity error fails.
+/// Checks coverage against the schedule, teams per game, players per team, NULL shares, duplicates, contamination and
+/// contexts. Ends with status 4 when a check of severity error fails.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback check --year 2024\n  putback check --season 2023-24 --format json")]
 pub struct CheckArgs {
@@ -45,7 +46,7 @@ pub struct CheckArgs {
     options: CheckOptions,
 }
 
-/// Validate what was computed: the catalogue of checks on the outputs, and where every player ended
+/// Check the outputs, and account for every player and team
 ///
 /// Ends with status 4 when a check of severity error fails.
 #[derive(Debug, Args)]
@@ -62,10 +63,10 @@ pub struct ValidateArgs {
 
 #[derive(Debug, Clone, Default, Args)]
 pub struct CheckOptions {
-    /// Failed warnings count as errors
+    /// Count failed warnings as errors
     #[arg(long)]
     strict: bool,
-    /// Show checks that passed as well
+    /// Show passed checks as well
     #[arg(long)]
     all: bool,
 }
@@ -144,7 +145,12 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Ph
     if phase == Phase::Outputs {
         let mut validations = Validations::load(store, &settings.catalogue);
         validations.take_in(&report, &dates, &Seen::new(&phase3, &phase4));
-        validations.save(store)?;
+        match validations.save(store) {
+            Err(error) if cannot_be_written(&error) => {
+                warn(format!("note: `status` and `upload` will not know of this validation: {error}"));
+            }
+            saved => saved?,
+        }
     }
     Ok(report)
 }
@@ -153,7 +159,7 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Ph
 pub fn failed_dates(report: &CheckReport, accepted: &[String]) -> BTreeMap<NaiveDate, BTreeSet<String>> {
     let mut dates: BTreeMap<NaiveDate, BTreeSet<String>> = BTreeMap::new();
     // A date that is not done is held back by its state already.
-    let checks = report.errors().filter(|result| result.id != "A2" && !accepted.contains(&result.id));
+    let checks = report.errors().filter(|result| result.id != Catalogue::NOT_DONE && !accepted.contains(&result.id));
     for result in checks {
         for finding in &result.findings {
             dates.entry(finding.date).or_default().insert(result.id.clone());
@@ -186,7 +192,7 @@ fn lines(report: &CheckReport, catalogue: &Catalogue, all: bool) -> Vec<String> 
         lines.extend(explanation(result, &report.scope));
     }
     let overridden = overridden_thresholds(catalogue).into_iter();
-    lines.extend(overridden.map(|line| format!("judged by another threshold than the catalogue's: {line}")));
+    lines.extend(overridden.map(|line| format!("threshold overridden: {line}")));
     lines.extend(accounting_lines(report));
     let (errors, warnings) = (report.errors().count(), report.failed(Severity::Warning).count());
     let infos = report.failed(Severity::Info).count();
@@ -238,7 +244,7 @@ fn explanation(result: &CheckResult, scope: &[NaiveDate]) -> Vec<String> {
 /// Says that judgements are by other thresholds.
 pub fn say_overridden(catalogue: &Catalogue, printer: Printer) {
     for line in overridden_thresholds(catalogue) {
-        printer.warn(format!("note: judged by another threshold than the catalogue's: {line}"));
+        printer.warn(format!("note: threshold overridden: {line}"));
     }
 }
 
@@ -246,7 +252,7 @@ pub fn say_overridden(catalogue: &Catalogue, printer: Printer) {
 pub fn overridden_thresholds(catalogue: &Catalogue) -> Vec<String> {
     let of_check = |check: &Check| {
         let line = |(name, built_in): (&String, &f64)| {
-            format!("{}.{name} = {} (else {built_in})", check.id, check.thresholds[name])
+            format!("{}.{name} = {} (default {built_in})", check.id, check.thresholds[name])
         };
         check.built_in.iter().map(line).collect::<Vec<_>>()
     };

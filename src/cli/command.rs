@@ -5,7 +5,9 @@ use clap::Subcommand;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::GlobalArgs;
-use super::{bench, checks, compute, config, demo, diff, impact, reference, run, runs, status, sync, upload, why};
+use super::{
+    bench, checks, compute, config, demo, diff, impact, reference, run, runs, shell, status, sync, upload, why,
+};
 use crate::error::Result;
 
 #[derive(Debug, Subcommand)]
@@ -24,6 +26,8 @@ pub enum Command {
     Demo(demo::DemoArgs),
     Bench(bench::BenchArgs),
     Config(config::ConfigArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
     /// Print docs/reference.md
     #[command(hide = true)]
     Reference,
@@ -52,6 +56,8 @@ impl Command {
             Self::BenchGenerate(args) => bench::generate(args),
             Self::BenchFloor(args) => bench::floor(args, global, *printer),
             Self::Reference => reference::run(*printer),
+            Self::Completions(args) => shell::completions(args, *printer),
+            Self::Man(args) => shell::man(args, *printer),
             Self::Config(args) => config::run(args, global, *printer),
         }
     }

@@ -23,9 +23,9 @@ use crate::windows::WindowEnd;
 
 /// Run the five processors over every game date of a range
 ///
-/// Works offline on the store. Dates that were computed from the same inputs by the same processor
-/// version are left alone; a date that failed is computed again when its inputs have changed. The inputs
-/// are checked first, once for each version of them; what is found is said, and stops nothing.
+/// Works offline on the store. Dates that were computed from the same inputs by the same processor version are
+/// skipped; a failed date is computed again when its inputs have changed. The inputs are checked first, once for
+/// each version of them. Findings are reported and stop nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback compute --year 2024")]
 pub struct ComputeArgs {
@@ -41,18 +41,17 @@ pub struct ComputeOptions {
     /// The player_daily_cache that MLFS reads. Another choice than before computes MLFS again
     #[arg(long, value_enum, default_value_t)]
     daily_cache: DailyCacheArg,
-    /// The last games that the windows of TDZA, PSZA and PDC hold: those of the date itself, as in the reference, or of
-    /// the day before, so that no row has seen the results of its date
+    /// Last day of the windows of TDZA, PSZA and PDC. `day-before` excludes same-day games (no leakage)
     #[arg(long, value_enum, default_value_t)]
     windows: WindowsArg,
-    /// Compute every date again
+    /// Recompute every date
     #[arg(long)]
-    force: bool,
-    /// Leave out only the player whose value its column cannot hold, with a failure, and keep the rest of the date. Without
-    /// it the date is lost as a whole, as in the reference
+    pub force: bool,
+    /// Leave out only a player whose value does not fit its column, and keep the rest of the date of PDC; by default
+    /// the date is lost, as in the reference
     #[arg(long)]
-    quarantine: bool,
-    /// Leave out the checks of the inputs, and say so in the run's record
+    pub quarantine: bool,
+    /// Skip the checks of the inputs; the run's record says so
     #[arg(long)]
     skip_validation: bool,
     /// Only these processors, on what the store has of the others
@@ -97,22 +96,22 @@ impl ComputeOptions {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum WindowsArg {
-    /// Up to the date, as in the reference
+    /// The date itself, as in the reference
     #[default]
     Date,
-    /// Up to the day before
+    /// The day before
     DayBefore,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum DailyCacheArg {
-    /// Computed by PDC, from the same inputs as everything else
+    /// Read the rows that PDC computes from the same inputs
     #[default]
     Computed,
     /// As the warehouse has it, where it does
     Synced,
-    /// None at all, as in the reference's year run
+    /// Read none, as in the reference's yearly run
     None,
 }
 
@@ -132,7 +131,7 @@ pub fn run(args: &ComputeArgs, global: &GlobalArgs, printer: Printer) -> Result<
     recorder.end(outcome)
 }
 
-/// Computes and says how long each processor took.
+/// Computes, and tells how long each processor took.
 pub fn process(
     settings: &Settings,
     lock: &WriteLock,
@@ -170,7 +169,7 @@ pub fn process(
     Ok(report)
 }
 
-/// What each processor did now and how long it took: a pass covers all years at once.
+/// Dates computed and time taken, per processor; a pass covers all years at once.
 pub fn print_times(report: &ComputeReport, printer: Printer) {
     if printer.is_json() {
         return;
@@ -202,7 +201,7 @@ fn summary(report: &ComputeReport, elapsed: std::time::Duration) -> String {
     format!("computed in {:.2} s: {}", elapsed.as_secs_f64(), each.join(", "))
 }
 
-/// A run that leaves a date failed or pending, or that the schedule does not know, does not exit 0.
+/// Not 0 when a date is failed, pending or missing from the schedule.
 pub fn exit_code(status: &StatusReport) -> ExitCode {
     if status.failed() + status.pending() + status.unscheduled.len() > 0 {
         ExitCode::FailedDates

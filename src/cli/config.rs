@@ -9,7 +9,7 @@ use crate::error::Result;
 
 /// Show the settings and where each comes from
 ///
-/// Flags win over the environment, the environment over putback.toml, putback.toml over defaults.
+/// Flags override environment variables, those override putback.toml, that overrides defaults.
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
     #[command(subcommand)]

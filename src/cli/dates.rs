@@ -17,7 +17,7 @@ pub fn runs(dates: &[NaiveDate], scope: &[NaiveDate]) -> Vec<(usize, usize)> {
     runs
 }
 
-/// Dates as intervals, the rest counted beyond `listed` of them. A single interval needs no number of dates.
+/// Dates as intervals, of which `listed` are shown. A single interval has no count of dates.
 pub fn folded(dates: &[NaiveDate], scope: &[NaiveDate], listed: usize) -> String {
     let runs = runs(dates, scope);
     let text = |&(first, last): &(usize, usize)| match last - first {

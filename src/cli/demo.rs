@@ -8,23 +8,25 @@ use super::compute::ComputeOptions;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::Printer;
-use super::run::whole_path;
-use super::settings::{GlobalArgs, Settings};
+use super::run::{Steps, whole_path};
+use super::settings::{GlobalArgs, Settings, parse_path};
+use super::sync::SyncOptions;
 use super::upload::UploadOptions;
 use crate::calendar::Season;
-use crate::error::{Error, ErrorKind, Result};
-use crate::synth::{self, SeasonSpec};
+use crate::error::Result;
+use crate::synth::{DemoDir, SeasonSpec};
 use crate::warehouse::Location;
 
 /// Run the whole path on a generated season, with no account and no data of your own
 ///
-/// Generates a seeded, real-shaped Phase 3 season as a directory warehouse, then syncs, computes and
-/// publishes it. The same seed gives the same files.
+/// Generates a realistic Phase 3 season as a directory warehouse, then syncs, computes and publishes it. The same
+/// seed gives the same files. A rerun in the same place replaces what the demo wrote there, and nothing else without
+/// --force.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback demo\n  putback demo --dir /tmp/demo --seed 7 --season 2024-25")]
 pub struct DemoArgs {
     /// Directory for the generated warehouse, the store and the published tables
-    #[arg(long, value_name = "DIR", default_value = "putback-demo")]
+    #[arg(long, value_name = "DIR", default_value = "putback-demo", value_parser = parse_path)]
     dir: PathBuf,
     /// Seed of the generator
     #[arg(long, default_value_t = 1)]
@@ -40,20 +42,16 @@ pub struct DemoArgs {
 }
 
 pub fn run(args: &DemoArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
-    let warehouse = args.dir.join("warehouse");
+    let demo = DemoDir::at(&args.dir);
+    let warehouse = demo.warehouse();
     let spec = SeasonSpec {
         seed: args.seed,
         seasons: vec![args.season],
         players_per_team: usize::from(args.players),
         ..SeasonSpec::default()
     };
-    std::fs::create_dir_all(&warehouse).map_err(|error| {
-        Error::new(ErrorKind::Usage, format!("cannot create {}", warehouse.display()))
-            .hint("name a writable --dir")
-            .because(error)
-    })?;
     printer.note(format!("generating season {} (seed {}) into {}", args.season, args.seed, warehouse.display()));
-    synth::write_warehouse(&spec, &warehouse)?;
+    demo.write(&spec, args.options.force)?;
     let store = global.store.clone().unwrap_or_else(|| args.dir.join("store"));
     let global = GlobalArgs { store: Some(store), ..global.clone() };
     let (from, to) = (Location::Dir(warehouse), Location::Dir(args.dir.join("published")));
@@ -61,8 +59,7 @@ pub fn run(args: &DemoArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let code = whole_path(
         &settings,
         &[args.season.range()].into_iter().collect(),
-        &args.options,
-        &UploadOptions::default(),
+        Steps { sync: SyncOptions::accepting_shorter(), compute: &args.options, upload: &UploadOptions::default() },
         printer,
     )?;
     if !printer.is_json() {

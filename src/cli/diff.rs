@@ -12,38 +12,44 @@ use super::exit::ExitCode;
 use super::output::{Printer, counted, text_table, thousands};
 use super::range::RangeArgs;
 use super::recorder::recorded;
-use super::settings::{GlobalArgs, Settings};
+use super::settings::{GlobalArgs, Settings, check_store, parse_path};
 use super::upload::stale_in;
+use super::vanished;
 use crate::calendar::DateRanges;
+use crate::destination::Destination;
 use crate::diff::{Closeness, Other, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::store::Store;
 use crate::warehouse::Location;
 
-/// Dates and columns that are listed before the rest is counted.
+/// Dates and columns shown before "and N more".
 const LISTED: usize = 12;
 
-/// Compare the computed outputs with what a warehouse or another store holds, to the cell
+/// Compare the outputs with a warehouse or another store, to the cell
 ///
-/// Dates are compared by content first, then rows and columns of those that differ. BigQuery is asked for rows,
-/// keys and hashes of each date first, and sends only the dates that differ. Rows that differ only in hashes of what
-/// they were made from (lineage), in noise of doubles or in volatile columns are counted apart. Ends with status 9 when
-/// anything but noise and volatile columns differs.
+/// Dates are compared by content first, then rows and columns of those that differ. BigQuery sends only dates
+/// that differ. Rows that differ only in lineage hashes, in the last digits of doubles or in volatile columns are
+/// counted separately. Ends with status 9 when anything else differs, and with 3 when the only difference is dates that
+/// vanished upstream.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  putback diff --year 2024 --with dir:published\n  \
     putback diff --with store:other-store --cells cells.parquet")]
 pub struct DiffArgs {
     #[command(flatten)]
     range: RangeArgs,
-    /// The other side: dir:PATH, bigquery:PROJECT or store:PATH [default: the setting `to`]
+    /// What to compare with: dir:PATH, bigquery:PROJECT or store:PATH [default: the setting `to`]
     #[arg(long = "with", value_name = "OTHER")]
     other: Option<OtherSide>,
-    /// Read every row from BigQuery: columns that no hash covers are compared as well
+    /// Read every row from BigQuery, to compare columns that no hash covers as well
     #[arg(long)]
     full: bool,
     /// Write every differing cell to this Parquet file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = parse_path)]
     cells: Option<PathBuf>,
+    /// Replace FILE where it is there already
+    #[arg(long, requires = "cells")]
+    force: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -81,33 +87,53 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     };
     let settings = Settings::resolve(global, None, to)?;
     let ranges = args.range.without_target()?.or_everything()?;
+    let cells = args.cells.as_deref().map(|path| Destination::new(path, args.force)).transpose()?;
     let with = args.other.as_ref().map(OtherSide::to_string);
     let options = serde_json::json!({ "with": with, "full": args.full, "cells": args.cells });
     recorded(&settings, &ranges, options, printer, |recorder| {
-        let tables = compare(&settings, &ranges, args)?;
+        let tables = compare(&settings, &ranges, args, cells.as_ref())?;
         if let Some(recorder) = recorder {
             tables.iter().for_each(|table| recorder.summarize(&table.table, summary(table)));
         }
         note_stale(&settings.store(), &ranges, printer)?;
+        let vanished = open_vanished(&settings.store(), &ranges)?;
+        vanished::warn(&vanished, "the store", printer);
         if printer.is_json() {
             printer.json(&tables);
         } else {
             lines(&tables).into_iter().for_each(|line| printer.line(line));
         }
-        Ok(if tables.iter().all(TableDiff::is_equal) { ExitCode::Done } else { ExitCode::Conflict })
+        Ok(match (tables.iter().all(TableDiff::is_equal), vanished.is_empty()) {
+            (true, true) => ExitCode::Done,
+            (true, false) => ExitCode::FailedDates,
+            (false, _) => ExitCode::Conflict,
+        })
     })
 }
 
-fn compare(settings: &Settings, ranges: &DateRanges, args: &DiffArgs) -> Result<Vec<TableDiff>> {
+fn compare(
+    settings: &Settings,
+    ranges: &DateRanges,
+    args: &DiffArgs,
+    cells: Option<&Destination>,
+) -> Result<Vec<TableDiff>> {
     let (store, engine) = (settings.store(), settings.engine());
-    let closeness = Closeness { full: args.full, cells: args.cells.as_deref() };
+    let closeness = Closeness { full: args.full, cells };
     match &args.other {
-        Some(OtherSide::Store(path)) => diff(&store, &Other::Store(&Store::at(path)), ranges, &engine, closeness),
+        Some(OtherSide::Store(path)) => {
+            check_store(path)?;
+            diff(&store, &Other::Store(&Store::at(path)), ranges, &engine, closeness)
+        }
         _ => {
             let source = settings.open_published()?;
             diff(&store, &Other::Warehouse(&*source), ranges, &engine, closeness)
         }
     }
+}
+
+/// Rows on dates that vanished, unless they were accepted.
+fn open_vanished(store: &Store, ranges: &DateRanges) -> Result<RowsByDate> {
+    Ok(AcceptedVanished::load(store)?.open(&vanished::in_store(store, ranges)?, ranges))
 }
 
 /// For the run's record.
@@ -118,7 +144,7 @@ fn summary(table: &TableDiff) -> serde_json::Value {
     })
 }
 
-/// Rows of stale dates are compared as they are, which need not be what `compute` would make of them now.
+/// Rows of stale dates are compared as stored; `compute` may produce others now.
 fn note_stale(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<()> {
     let stale: BTreeSet<_> = stale_in(store, ranges)?.into_values().flatten().collect();
     if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
@@ -154,7 +180,7 @@ fn lines(tables: &[TableDiff]) -> Vec<String> {
     let mut lines = vec![text_table(&header, rows.collect(), 1)];
     let trusted: usize = tables.iter().map(|table| table.trusted_dates).sum();
     if trusted > 0 {
-        lines.push(format!("{trusted} equal dates by rows, keys and hashes; --full compares every column"));
+        lines.push(format!("{trusted} dates are equal by rows, keys and hashes; --full compares every column"));
     }
     let absent = tables.iter().filter(|table| table.is_absent_there && !table.is_equal());
     lines.extend(absent.map(|table| format!("{} does not exist on the other side", table.table)));
@@ -183,7 +209,7 @@ fn lines(tables: &[TableDiff]) -> Vec<String> {
     lines
 }
 
-/// Items, but no more than a reader takes in.
+/// The first items, and how many more there are.
 pub(super) fn listed(items: Vec<String>) -> String {
     let rest = items.len().saturating_sub(LISTED);
     let shown = items[..items.len().min(LISTED)].join(", ");

@@ -1,4 +1,4 @@
-//! Everything the process takes from its surroundings: variables, clock, host.
+//! Everything the process reads from outside: environment variables, clock, host.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -54,6 +54,20 @@ variables! {
     EMULATOR_GRPC_HOST = "BIGQUERY_EMULATOR_GRPC_HOST";
 }
 
+/// # Errors
+/// [`ErrorKind::Usage`] naming a variable that is set to something that is no text: it would count as not set.
+pub fn check() -> Result<()> {
+    let is_no_text = |name: &str| std::env::var_os(name).is_some_and(|value| value.to_str().is_none());
+    // A home directory may have any name.
+    let mut texts = VARIABLES.iter().filter(|(name, _)| *name != HOME);
+    match texts.find(|(name, _)| is_no_text(name)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            Err(Error::new(ErrorKind::Usage, format!("{name} is not UTF-8")).hint(format!("set {name} to plain text")))
+        }
+    }
+}
+
 /// A variable that is set and not empty.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -68,7 +82,7 @@ pub fn config_path() -> PathBuf {
 pub fn timestamp() -> Result<DateTime<Utc>> {
     let Some(text) = variable(SOURCE_DATE_EPOCH) else { return Ok(Utc::now()) };
     text.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0)).ok_or_else(|| {
-        Error::new(ErrorKind::Usage, format!("{SOURCE_DATE_EPOCH} is {text:?}, not Unix seconds"))
+        Error::new(ErrorKind::Usage, format!("{SOURCE_DATE_EPOCH} is \"{text}\", not Unix seconds"))
             .hint(format!("unset {SOURCE_DATE_EPOCH} or give it a whole number"))
     })
 }
@@ -123,27 +137,38 @@ fn with_scheme(host: &str) -> String {
 fn number(name: &str) -> Result<Option<u64>> {
     let Some(text) = variable(name) else { return Ok(None) };
     let number =
-        text.parse().map_err(|_| Error::new(ErrorKind::Usage, format!("{name} is {text:?}, not a whole number")))?;
+        text.parse().map_err(|_| Error::new(ErrorKind::Usage, format!("{name} is \"{text}\", not a whole number")))?;
     Ok(Some(number))
 }
 
-/// The last day that is over. Eastern standard time all year round: in summer the day turns an hour
-/// late, never early.
+/// Yesterday in Eastern standard time, all year round: in summer the day changes an hour late, never early.
 pub fn yesterday() -> NaiveDate {
     let eastern = FixedOffset::west_opt(5 * 3600).expect("an offset of hours");
     Utc::now().with_timezone(&eastern).date_naive() - Days::new(1)
 }
 
+/// Where the database spills: in the store, or where other programs keep what is temporary if that cannot be written.
+pub fn temp_dir(store: &Path) -> PathBuf {
+    use std::io::ErrorKind as Io;
+    match tempfile::tempfile_in(store).map_err(|error| error.kind()) {
+        Err(Io::PermissionDenied | Io::ReadOnlyFilesystem | Io::StorageFull) => {
+            std::env::temp_dir().join("putback-spill")
+        }
+        _ => store.join("spill"),
+    }
+}
+
 /// Who writes a store.
 pub fn owner() -> Owner {
     let host = hostname::get().map_or_else(|_| "this host".to_owned(), |name| name.to_string_lossy().into_owned());
-    let command: Vec<String> = std::env::args().skip(1).collect();
-    Owner { pid: std::process::id(), host, command: format!("putback {}", command.join(" ")) }
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let command = std::iter::once("putback".to_owned()).chain(words).collect::<Vec<_>>().join(" ");
+    Owner { pid: std::process::id(), host, command }
 }
 
-/// The binary as it was called, for commands to copy.
+/// The path by which the binary was called, for commands that users copy.
 pub fn program() -> String {
-    std::env::args().next().unwrap_or_else(|| "putback".to_owned())
+    std::env::args_os().next().map_or_else(|| "putback".to_owned(), |word| word.to_string_lossy().into_owned())
 }
 
 /// Threads the machine can run at once.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind};
 
-/// What the process tells its caller; [`Self::meaning`] says it in words.
+/// The exit status of the process; [`Self::meaning`] explains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
@@ -44,7 +44,7 @@ impl ExitCode {
         Self::Interrupted,
     ];
 
-    /// A word or two, and what they stand for.
+    /// A short name, and its meaning.
     pub fn meaning(self) -> (&'static str, &'static str) {
         match self {
             Self::Done => ("done", "everything asked for is done or empty by rule"),

@@ -11,20 +11,22 @@ use super::output::{Printer, text_table};
 use super::range::RangeArgs;
 use super::settings::{GlobalArgs, Settings};
 use super::upload::stale_in;
+use super::vanished;
 use crate::calendar::{DateRange, DateRanges, Season};
 use crate::catalog::{Role, Table};
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::keep_vanished;
 use crate::processors::{self, Input, ProcessorId};
 use crate::progress::Silent;
 use crate::schedule::Schedule;
 use crate::store::Store;
 use crate::upload::PublishSet;
 
-/// What must be computed and published again when Phase 3 of some dates changes
+/// List the dates that a change of Phase 3 invalidates
 ///
-/// By the look-back of each processor, and from each processor to those that read it; of these, the dates with values
-/// that can be others, by the games in the windows. With --since-publish: what did change since this store last
-/// published.
+/// Follows the look-back of each processor, and the processors that read its output. Also lists on which of these
+/// dates values may change, by the games in the windows. With --since-publish: lists what has changed since the last
+/// upload.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  putback impact --date 2024-01-15\n  \
     putback impact --date 2024-01-15 --table team_defense_game_summary\n  \
@@ -32,10 +34,10 @@ use crate::upload::PublishSet;
 pub struct ImpactArgs {
     #[command(flatten)]
     range: RangeArgs,
-    /// Only this Phase 3 table changes
+    /// Assume that only this Phase 3 table changes
     #[arg(long, value_name = "TABLE")]
     table: Option<Table>,
-    /// What differs from what was last published into --to
+    /// List what differs from what was last published into --to
     #[arg(long)]
     since_publish: bool,
 }
@@ -73,16 +75,18 @@ pub fn run(args: &ImpactArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     Ok(ExitCode::Done)
 }
 
-/// What the target lacks: dates that were not published as they are, and dates to compute again first.
+/// Unpublished dates, and dates that must be computed again before.
 fn since_publish(settings: &Settings, store: &Store, ranges: &DateRanges, table: Option<Table>) -> Result<Dates> {
     if table.is_some() {
         return Err(Error::new(ErrorKind::Usage, "--table and --since-publish do not go together")
             .hint("leave --table out: what changed since the last publication is known for all of them"));
     }
-    let published = ProcessorId::ALL.into_iter().filter(|id| id.is_published_unasked()).collect::<Vec<_>>();
-    let set = PublishSet::collect(store, ranges, &published)?;
+    let vanished = vanished::in_store(store, ranges)?;
+    let mut set = PublishSet::collect(store, ranges, &vanished)?;
+    set.leave_out_unasked();
+    set.parts = keep_vanished(&set.parts, &vanished);
     let mut open = settings.open_target()?.unpublished(&set)?;
-    for (id, stale) in stale_in(store, ranges)?.into_iter().filter(|(id, _)| published.contains(id)) {
+    for (id, stale) in stale_in(store, ranges)?.into_iter().filter(|(id, _)| id.is_published_unasked()) {
         open.entry(id.output()).or_default().extend(stale);
     }
     let outputs = Table::outputs().filter_map(|table| Some((table.full_name().to_owned(), open.remove(&table)?)));
@@ -94,7 +98,7 @@ fn since_publish(settings: &Settings, store: &Store, ranges: &DateRanges, table:
 struct Reach {
     /// Dates whose look-back holds the change, and what reads them.
     again: BTreeSet<NaiveDate>,
-    /// Of these, dates with a row whose values can be others.
+    /// Of these, dates on which values may change.
     values: BTreeSet<NaiveDate>,
 }
 
@@ -118,7 +122,7 @@ fn looking_back(store: &Store, ranges: &DateRanges, table: Option<Table>) -> Res
     if only_without_games(table, &game_dates, ranges) {
         return Err(Error::new(
             ErrorKind::Upstream,
-            format!("the schedule has no games in {ranges}: no window holds it"),
+            format!("the schedule has no games in {ranges}: no window includes it"),
         )
         .hint("name a date with games"));
     }

@@ -1,7 +1,7 @@
-//! The command line: arguments to plain settings to a library call to an exit status.
+//! The command line turns arguments into settings, calls the library and returns an exit status.
 //!
 //! Printing, the environment, the clock and signals live here and nowhere else. Standard output is
-//! data, standard error is talk.
+//! data, standard error is for messages.
 
 mod bench;
 mod checks;
@@ -26,9 +26,12 @@ mod run_log;
 mod runs;
 mod runs_diff;
 mod settings;
+mod shell;
+mod shown;
 mod status;
 mod sync;
 mod upload;
+mod vanished;
 mod why;
 
 use std::process::ExitCode as ProcessExitCode;
@@ -37,13 +40,15 @@ use clap::Parser;
 
 use self::command::Command;
 use self::output::Printer;
-use self::settings::GlobalArgs;
+use self::settings::{Format, GlobalArgs};
+use self::shown::shown;
+use crate::error::Error;
 pub use exit::ExitCode;
 
 /// Recompute a year of NBA features in seconds, offline, and publish it once.
 ///
-/// putback pulls Phase 3 tables into local Parquet, runs the five Phase 4 processors over every
-/// date at once in an embedded database, and publishes the finished tables.
+/// putback pulls Phase 3 tables into local Parquet, computes the Phase 4 tables for every date at once in an embedded
+/// database, and publishes finished dates.
 #[derive(Debug, Parser)]
 #[command(name = "putback", version, max_term_width = 100, after_help = after_help())]
 struct Cli {
@@ -68,19 +73,46 @@ fn after_help() -> String {
 
 /// Parses the process's arguments, runs the command and returns its exit status.
 pub fn main() -> ProcessExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done }.into();
-        }
+        Err(message) => return explain(&message).into(),
     };
     let printer = Printer::new(cli.global.format, cli.global.quiet);
-    match cli.command.run(&cli.global, &printer) {
-        Ok(code) => code.into(),
-        Err(error) => {
+    let outcome = environment::check().and_then(|()| cli.command.run(&cli.global, &printer));
+    let code = outcome.unwrap_or_else(|error| failed(printer, &error));
+    match (printer.finish(), code) {
+        (Err(error), ExitCode::Done) => failed(printer, &error),
+        (Err(error), code) => {
             printer.error(&error);
-            ExitCode::of(&error).into()
+            code
         }
+        (Ok(()), code) => code,
     }
+    .into()
+}
+
+/// The parser drops what looks like an escape sequence of a terminal from its messages: it is given words as they are
+/// shown to make one.
+fn parse() -> std::result::Result<Cli, clap::Error> {
+    Cli::try_parse().map_err(|error| {
+        let words = std::env::args_os().map(|word| shown(&word.to_string_lossy()).into_owned());
+        let again = Cli::try_parse_from(words).err();
+        again.filter(|again| again.kind() == error.kind()).unwrap_or(error)
+    })
+}
+
+fn failed(printer: Printer, error: &Error) -> ExitCode {
+    printer.error(error);
+    ExitCode::of(error)
+}
+
+/// Help, the version, or what is wrong with the arguments.
+fn explain(message: &clap::Error) -> ExitCode {
+    let printer = Printer::new(Format::Text, false);
+    if message.use_stderr() {
+        printer.usage(&message.render().to_string());
+        return ExitCode::Usage;
+    }
+    let written = message.print().or_else(|error| printer.lost(error));
+    written.map_or_else(|error| failed(printer, &error), |()| ExitCode::Done)
 }

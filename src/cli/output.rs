@@ -1,8 +1,9 @@
-//! Results on standard output, errors and notes on standard error.
+//! Prints results to standard output, errors and notes to standard error.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io::Write;
+use std::sync::OnceLock;
 
 use chrono::NaiveDate;
 use comfy_table::presets::NOTHING;
@@ -11,14 +12,31 @@ use serde::Serialize;
 
 use super::dates::folded;
 use super::settings::Format;
+use super::shown::{shown, shown_json, shown_lines};
 use crate::daily_cache::DailyCache;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Result};
 use crate::report::{ByRule, FailureShare, NotDone, OpenDates, StatusReport, Verdict};
 
-/// How many intervals of dates of one kind are listed before the rest is counted.
+/// Intervals of dates of one kind shown before "and N more".
 const LISTED_DATES: usize = 8;
 
-/// Writes what a command has to say.
+/// The first error of standard output.
+static LOST: OnceLock<(std::io::ErrorKind, String)> = OnceLock::new();
+
+/// [`Printer::warn`], which no option changes.
+pub fn warn(text: impl AsRef<str>) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", shown_lines(text.as_ref()));
+}
+
+fn write_data(text: &str) {
+    if LOST.get().is_none()
+        && let Err(error) = writeln!(std::io::stdout().lock(), "{text}")
+    {
+        let _ = LOST.set((error.kind(), error.to_string()));
+    }
+}
+
+/// Prints the results, notes and errors of a command.
 #[derive(Debug, Clone, Copy)]
 pub struct Printer {
     format: Format,
@@ -38,43 +56,93 @@ impl Printer {
         self.format == Format::Json
     }
 
-    /// A line of data; a closed pipe is not an error.
+    /// A line of data, or several. [`Printer::finish`] tells whether it arrived.
     pub fn line(self, text: impl AsRef<str>) {
-        let _ = writeln!(std::io::stdout().lock(), "{}", text.as_ref());
+        write_data(&shown_lines(text.as_ref()));
     }
 
     /// The result as one JSON document.
     pub fn json(self, value: &impl Serialize) {
-        self.line(serde_json::to_string_pretty(value).expect("results serialize"));
+        write_data(&shown_json(&serde_json::to_string_pretty(value).expect("results serialize")));
     }
 
-    /// What stands against success: said even when talk is not wanted.
+    /// Text for a program, with none but our own words in it.
+    pub fn verbatim(self, text: &str) {
+        write_data(text);
+    }
+
+    /// Goes to the top of a terminal, and everything below goes.
+    pub fn clear(self) {
+        write_data("\x1b[H\x1b[J");
+    }
+
+    /// Whether standard output takes no more.
+    pub fn is_lost(self) -> bool {
+        LOST.get().is_some()
+    }
+
+    /// What becomes of the data that was printed.
+    ///
+    /// # Errors
+    /// When not all of it could be written. That somebody reads no further is no error.
+    pub fn finish(self) -> Result<()> {
+        if let Err(error) = std::io::stdout().flush() {
+            let _ = LOST.set((error.kind(), error.to_string()));
+        }
+        match LOST.get() {
+            Some((kind, text)) => self.lost(std::io::Error::new(*kind, text.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// What an error of standard output means.
+    ///
+    /// # Errors
+    /// Unless somebody reads no further.
+    pub fn lost(self, error: std::io::Error) -> Result<()> {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Ok(());
+        }
+        let what = "the result could not be written to standard output";
+        Err(Error::new(ErrorKind::Unexpected, what)
+            .hint("what the command did stays; print the result again where there is room for it")
+            .because(error))
+    }
+
+    /// A warning; printed even with `--quiet`.
     pub fn warn(self, text: impl AsRef<str>) {
-        let _ = writeln!(std::io::stderr().lock(), "{}", text.as_ref());
+        warn(text);
     }
 
-    /// A line of talk.
+    /// A note; not printed with `--quiet`.
     pub fn note(self, text: impl AsRef<str>) {
         if !self.quiet {
-            let _ = writeln!(std::io::stderr().lock(), "{}", text.as_ref());
+            self.warn(text);
         }
+    }
+
+    /// What is wrong with the arguments, as the parser says it.
+    pub fn usage(self, message: &str) {
+        let _ = write!(std::io::stderr().lock(), "{}", shown_lines(message));
     }
 
     /// What happened, why, and what to do.
     pub fn error(self, error: &Error) {
         let mut out = std::io::stderr().lock();
-        let _ = writeln!(out, "error: {error}");
+        let _ = writeln!(out, "error: {}", shown(&error.to_string()));
         let mut cause = error.source();
         while let Some(source) = cause {
-            let _ = writeln!(out, "  because: {source}");
+            // Others' errors may have several lines.
+            let text: Vec<String> = source.to_string().lines().map(|line| shown(line).into_owned()).collect();
+            let _ = writeln!(out, "  because: {}", text.join("\n    "));
             cause = source.source();
         }
         if let Some(hint) = error.hint_text() {
-            let _ = writeln!(out, "  hint: {hint}");
+            let _ = writeln!(out, "  hint: {}", shown(hint));
         }
     }
 
-    /// The status table and what is behind its figures.
+    /// The status table and its explanations.
     pub fn status(self, report: &StatusReport) {
         if self.is_json() {
             return self.json(report);
@@ -91,7 +159,7 @@ pub fn text_table(header: &[&str], rows: Vec<Vec<String>>, first_number: usize) 
     let mut table = TextTable::new();
     table.load_preset(NOTHING).set_header(header);
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| shown(cell)).collect::<Vec<_>>());
     }
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
@@ -151,7 +219,7 @@ fn explanations(report: &StatusReport) -> Vec<String> {
         let dates: Vec<NaiveDate> = dates.iter().copied().collect();
         if !dates.is_empty() {
             lines.push(format!(
-                "{processor}: {} stale, {}: inputs changed since; `putback compute` renews them",
+                "{processor}: {} stale, {}: inputs changed; `putback compute` recomputes them",
                 counted(dates.len(), "date"),
                 folded(&dates, &report.game_dates, LISTED_DATES)
             ));
@@ -175,15 +243,24 @@ fn explanations(report: &StatusReport) -> Vec<String> {
             DailyCache::default(),
         ));
     }
+    for (table, dates) in &report.vanished {
+        let rows = counted(dates.values().sum::<u64>() as usize, "row");
+        let dates: Vec<NaiveDate> = dates.keys().copied().collect();
+        lines.push(format!(
+            "{table}: {rows} kept on {} that vanished upstream or became empty: {}",
+            counted(dates.len(), "date"),
+            folded(&dates, &report.game_dates, LISTED_DATES)
+        ));
+    }
     lines.push(String::new());
     lines.extend(report.last_computed_at.map(|at| format!("last computed at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))));
     let thresholds = report.thresholds.iter();
-    lines.extend(thresholds.map(|line| format!("judged by another threshold than the catalogue's: {line}")));
+    lines.extend(thresholds.map(|line| format!("threshold overridden: {line}")));
     lines.extend(report.verdicts.iter().flat_map(|verdict| verdict_lines(verdict, &report.game_dates)));
     lines
 }
 
-/// The verdict of a year, then what stands against it, with its dates. A part of a year is never called the year.
+/// The verdict of a year, then the reasons against "complete", with their dates. Part of a year is never called the year.
 fn verdict_lines(verdict: &Verdict, game_dates: &[NaiveDate]) -> Vec<String> {
     let Verdict { year, dates, dates_of_year, known_from, known_until, complete, open } = verdict;
     let is_whole = dates >= dates_of_year;
@@ -205,8 +282,8 @@ fn verdict_lines(verdict: &Verdict, game_dates: &[NaiveDate]) -> Vec<String> {
 fn share_line(share: &FailureShare) -> String {
     let FailureShare { processor, category, failed, entities, share, expected_low, expected_high, above } = share;
     let expected = match *expected_high {
-        0.0 => "none is expected".to_owned(),
-        high => format!("{expected_low:.0} to {high:.0} % are expected by season time"),
+        0.0 => "none expected".to_owned(),
+        high => format!("expected at this time of the season: {expected_low:.0} to {high:.0} %"),
     };
     let above = match (above.first(), above.last()) {
         (Some(first), Some(last)) => {
@@ -224,7 +301,7 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{} {noun}{plural}", thousands(count as u64))
 }
 
-/// Rounded down, so that only what is whole says 100.
+/// Rounded down, so that only the whole is 100.
 fn percent(share: f64, of: usize) -> String {
     if of == 0 { String::new() } else { format!("{:.1}", (share * 10.0).floor() / 10.0) }
 }

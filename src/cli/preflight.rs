@@ -14,7 +14,7 @@ use crate::error::{ErrorKind, Result};
 use crate::store::Store;
 use crate::store::publish::replace_file;
 
-/// Intervals of dates that are named before the rest is counted.
+/// Intervals of dates shown before "and N more".
 const LISTED: usize = 3;
 
 /// What was found for a version of the inputs.
@@ -26,9 +26,9 @@ struct Findings {
     warnings: Vec<String>,
 }
 
-/// Says what the inputs suffer from. Dates are computed all the same: it costs nothing, and the rows can be
-/// looked at. What cannot be computed fails by name; dates that are computed from missing or contaminated inputs
-/// are held back from publishing (`holds_back` in the catalogue), and so are dates whose windows lack a game.
+/// Reports faults of the inputs. Dates are computed all the same, so that the rows can be inspected. Dates that are
+/// computed from missing or contaminated inputs are held back from publishing (`holds_back` in the catalogue), and so
+/// are dates whose windows lack a game.
 pub fn run(
     settings: &Settings,
     store: &Store,
@@ -53,7 +53,7 @@ pub fn run(
     if !findings.warnings.is_empty() {
         let ids: Vec<&str> = findings.warnings.iter().filter_map(|line| line.split(' ').next()).collect();
         let (count, ids) = (counted(ids.len(), "warning"), ids.join(", "));
-        printer.note(format!("preflight: {count}, {ids}; `putback check` explains them"));
+        printer.note(format!("preflight: {count}, {ids}; run `putback check` for details"));
     }
     Ok(())
 }
@@ -74,7 +74,7 @@ fn findings(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<F
         let dates: Vec<_> = result.findings.iter().map(|finding| finding.date).collect();
         let (id, title, spans) = (&result.id, &result.title, folded(&dates, &report.scope, LISTED));
         let consequence = result.consequence.as_deref().unwrap_or_default();
-        format!("{id} {title}: not so on {}, {spans}: {consequence}", counted(dates.len(), "date"))
+        format!("{id} failed on {}, {spans}; rule: {title}; consequence: {consequence}", counted(dates.len(), "date"))
     };
     let lines = |severity| report.failed(severity).map(line).collect::<Vec<String>>();
     let findings = Findings { key, errors: lines(Severity::Error), warnings: lines(Severity::Warning) };

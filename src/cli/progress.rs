@@ -1,4 +1,4 @@
-//! Progress: bars on a terminal, lines otherwise. The words are the ones operators grep for.
+//! Progress: bars on a terminal, lines elsewhere. The wording is what operators grep for.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::output::Printer;
+use super::shown::shown;
 use crate::processors::ProcessorId;
 use crate::progress::{Event, Observer, TableOutcome};
 use crate::store::DateState;
@@ -21,7 +22,7 @@ const NAMED_FAILURES: usize = 5;
 
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 
-/// Makes Ctrl-C a wish to stop between steps; a second one ends the process at once.
+/// Ctrl-C stops the work at the next step; a second one ends the process at once.
 pub fn catch_interrupts() {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
@@ -70,7 +71,7 @@ impl Progress {
     fn say(&self, line: String) {
         match &self.bars {
             Some(bars) => {
-                let _ = bars.println(line);
+                let _ = bars.println(shown(&line));
             }
             None => self.printer.note(line),
         }
@@ -89,7 +90,7 @@ impl Progress {
         }
     }
 
-    /// A line, unless there was one just now.
+    /// A line, unless one was printed just before.
     fn line(&self, state: &mut State, line: String) {
         if state.last_line.is_none_or(|last| last.elapsed() >= LINE_EVERY) {
             state.last_line = Some(Instant::now());
@@ -121,7 +122,7 @@ impl Progress {
         }
     }
 
-    /// Dates are committed together at the end of a step: until then this is what moves.
+    /// Dates are committed together at the end of a step; until then, computed dates are the progress.
     fn scored(&self, state: &mut State, processor: ProcessorId, dates: usize) {
         let Some((scored, total)) = state.scored.get_mut(&processor) else { return };
         *scored += dates;
@@ -142,7 +143,7 @@ impl Progress {
         let counts = state.counts.entry(processor).or_default();
         match outcome {
             DateState::Done => counts.success += 1,
-            DateState::Empty { .. } => counts.empty += 1,
+            DateState::Empty { .. } | DateState::Vanished { .. } => counts.empty += 1,
             DateState::Skipped { .. } => counts.skipped += 1,
             DateState::Failed { reason, .. } => {
                 counts.failed += 1;
@@ -162,7 +163,7 @@ impl Progress {
     }
 }
 
-/// How much of so many bytes is across, and how long the rest will take at this rate.
+/// Megabytes transferred, and the time left at this rate.
 fn transferred(started: Instant, share: f64, total_bytes: u64) -> String {
     let seconds = started.elapsed().as_secs_f64();
     let left = if share > 0.0 { format!(", {:.0} s left", seconds / share - seconds) } else { String::new() };

@@ -9,23 +9,23 @@ use crate::calendar::{DateRange, DateRanges, Season};
 use crate::error::{Error, ErrorKind, Result};
 use crate::warehouse::Location;
 
-/// Which dates. Several options add up.
+/// Which dates. Several options are combined.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Range")]
 pub struct RangeArgs {
-    /// Calendar year, or years like 2021..2025; repeatable
+    /// Calendar year, or years like 2021..2025 (repeatable)
     #[arg(long, value_name = "YEAR", value_parser = parse_years)]
     year: Vec<DateRange>,
-    /// Season, like 2023-24; repeatable
+    /// Season, like 2023-24 (repeatable)
     #[arg(long, value_name = "SEASON", value_parser = parse_season)]
     season: Vec<Season>,
-    /// First date; needs --to DATE
+    /// First date; requires --to DATE
     #[arg(long, value_name = "DATE")]
     from: Option<NaiveDate>,
-    /// Last date, with --from; where a command publishes, also the warehouse to publish into (dir:PATH, bigquery:PROJECT)
+    /// Last date, with --from; for commands that publish also the target: dir:PATH or bigquery:PROJECT
     #[arg(long, value_name = "DATE|WAREHOUSE")]
     to: Vec<To>,
-    /// A single date; repeatable
+    /// Single date (repeatable)
     #[arg(long, value_name = "DATE")]
     date: Vec<NaiveDate>,
 }
@@ -50,16 +50,16 @@ impl FromStr for To {
     }
 }
 
-/// What is asked for, and what of it lies in the past.
+/// The requested dates, clipped to the past.
 #[derive(Debug, Clone)]
 pub struct RequestedRange {
     pub ranges: DateRanges,
-    /// The range as asked for, when it had to be clipped.
+    /// The range as requested, if it was clipped.
     pub clipped_from: Option<DateRanges>,
 }
 
 impl RangeArgs {
-    /// The dates asked for; empty when no option was given.
+    /// The requested dates; empty when no option was given.
     pub fn ranges(&self) -> Result<DateRanges> {
         let explicit = self.explicit()?;
         let years = self.year.iter().copied();
@@ -68,7 +68,7 @@ impl RangeArgs {
         Ok(years.chain(seasons).chain(explicit).chain(dates).collect())
     }
 
-    /// The dates asked for, or every date when no option was given.
+    /// The requested dates, or every date when no option was given.
     pub fn or_everything(&self) -> Result<DateRanges> {
         let ranges = self.ranges()?;
         Ok(if ranges.is_empty() { DateRanges::everything() } else { ranges })
@@ -80,7 +80,7 @@ impl RangeArgs {
         match (self.from, ends.as_slice()) {
             (None, []) => Ok(None),
             (Some(from), [to]) => DateRange::new(from, *to).map(Some),
-            _ => Err(Error::new(ErrorKind::Usage, "--from and --to DATE go together, once each")
+            _ => Err(Error::new(ErrorKind::Usage, "--from and --to DATE are given together, once each")
                 .hint("write --from 2024-01-01 --to 2024-03-31")),
         }
     }
@@ -95,7 +95,10 @@ impl RangeArgs {
         match named.as_slice() {
             [] => Ok(None),
             [one] => Ok(Some(one)),
-            _ => Err(Error::new(ErrorKind::Usage, "--to names two warehouses").hint("publish into one at a time")),
+            _ => {
+                Err(Error::new(ErrorKind::Usage, "--to names more than one warehouse")
+                    .hint("publish into one at a time"))
+            }
         }
     }
 
@@ -103,15 +106,17 @@ impl RangeArgs {
     pub fn without_target(&self) -> Result<&Self> {
         match self.target()? {
             None => Ok(self),
-            Some(location) => Err(Error::new(ErrorKind::Usage, format!("--to {location} is for upload and run"))
-                .hint("here --to takes the last date of --from")),
+            Some(location) => {
+                Err(Error::new(ErrorKind::Usage, format!("--to {location} is for commands that publish"))
+                    .hint("here, --to takes the last date of the range"))
+            }
         }
     }
 
     /// [`RangeArgs::ranges`], clipped to `last_day`.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] when nothing was asked for or all of it lies in the future.
+    /// [`ErrorKind::Usage`] when no range was given or all of it is in the future.
     pub fn required(&self, last_day: NaiveDate) -> Result<RequestedRange> {
         let asked = self.ranges()?;
         if asked.is_empty() {
@@ -122,7 +127,7 @@ impl RangeArgs {
         if ranges.is_empty() {
             return Err(Error::new(
                 ErrorKind::Usage,
-                format!("{asked} lies in the future; the last day over is {last_day}"),
+                format!("{asked} is in the future; the last completed day is {last_day}"),
             )
             .hint("choose a range in the past"));
         }
@@ -136,7 +141,7 @@ fn parse_years(text: &str) -> Result<DateRange, String> {
         text.parse::<i32>()
             .ok()
             .filter(|year| (1946..=2200).contains(year))
-            .ok_or_else(|| format!("{text:?} is not a year; write 2024 or 2021..2025"))
+            .ok_or_else(|| format!("\"{text}\" is not a year; write 2024 or 2021..2025"))
     };
     match text.split_once("..") {
         None => Ok(DateRange::year(year(text)?)),

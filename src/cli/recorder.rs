@@ -3,6 +3,7 @@
 //! `runs/<id>/run.json` holds the command, settings, versions, input fingerprint, outcome and a summary;
 //! `runs/<id>/log.jsonl` a line for every table, processor and date ([`super::run_log`]).
 
+use std::error::Error as _;
 use std::fs::File;
 use std::io::{LineWriter, Write};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ use crate::progress::{Event, Observer};
 use crate::store::Store;
 use crate::store::commit::staged::{create_private, replace_private_file, sweep_abandoned};
 
-/// Older records go.
+/// Older records are deleted.
 const KEPT_RUNS: usize = 50;
 
 /// `run.json`.
@@ -35,7 +36,7 @@ pub struct RunRecord {
     pub id: String,
     pub command: String,
     pub started_at: DateTime<Utc>,
-    /// Absent while it runs, and for ever when it was killed.
+    /// Absent while the command runs, and after it was killed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,16 +46,16 @@ pub struct RunRecord {
     pub version: String,
     pub processors: Value,
     pub settings: Value,
-    /// What was asked for: the range, and the command's own options.
+    /// The request: the range and the command's own options.
     #[serde(default)]
     pub options: Value,
     /// Digest of the store's Phase 3 manifest when the run ended.
     #[serde(default)]
     pub inputs: String,
-    /// What the command had to say of itself: preflight, what was accepted, figures.
+    /// Facts of the run: preflight, accepted checks, figures.
     #[serde(default)]
     pub facts: Value,
-    /// What came of it, in figures.
+    /// The result in figures.
     #[serde(default)]
     pub summary: Value,
 }
@@ -73,7 +74,7 @@ struct State {
 }
 
 impl Recorder {
-    /// Begins a record of a command with its range and options; older ones beyond the last 50 go.
+    /// Begins the record of a command with its range and options; keeps the last 50 records.
     pub fn begin(settings: &Settings, ranges: &DateRanges, options: Value, printer: Printer) -> Result<Self> {
         let store = settings.store();
         let now = Utc::now();
@@ -115,7 +116,7 @@ impl Recorder {
         Ok(recorder)
     }
 
-    /// Adds something that the record should say.
+    /// Adds a fact.
     pub fn fact(&self, name: &str, value: Value) {
         self.state.lock().expect("no thread panicked").record.facts[name] = value;
     }
@@ -125,8 +126,14 @@ impl Recorder {
         self.state.lock().expect("no thread panicked").record.summary[name] = value;
     }
 
-    /// Ends the record with the outcome, and hands the outcome on.
+    /// Ends the record with the outcome, and returns the outcome.
     pub fn end(self, outcome: Result<ExitCode>) -> Result<ExitCode> {
+        let (outcome, written) = self.close(outcome);
+        outcome.and_then(|code| written.map(|()| code))
+    }
+
+    /// Ends the record, and hands on the outcome and whether the record could be written.
+    fn close(self, outcome: Result<ExitCode>) -> (Result<ExitCode>, Result<()>) {
         {
             let mut state = self.state.lock().expect("no thread panicked");
             let record = &mut state.record;
@@ -143,7 +150,7 @@ impl Recorder {
             let _ = state.log.flush();
         }
         let written = self.write();
-        outcome.and_then(|code| written.map(|()| code))
+        (outcome, written)
     }
 
     fn write(&self) -> Result<()> {
@@ -164,9 +171,28 @@ pub fn recorded(
     if !settings.store().root().is_dir() {
         return act(None);
     }
-    let recorder = Recorder::begin(settings, ranges, options, printer)?;
+    let not_recorded = |error: &Error| printer.warn(format!("note: this run is not recorded: {error}"));
+    let recorder = match Recorder::begin(settings, ranges, options, printer) {
+        Err(error) if cannot_be_written(&error) => {
+            not_recorded(&error);
+            return act(None);
+        }
+        recorder => recorder?,
+    };
     let outcome = act(Some(&recorder));
-    recorder.end(outcome)
+    let (outcome, written) = recorder.close(outcome);
+    match written {
+        Err(error) if cannot_be_written(&error) => not_recorded(&error),
+        written => written?,
+    }
+    outcome
+}
+
+/// Whether the place is read-only, full, or somebody else's: no reason for a command that only reads to fail.
+pub fn cannot_be_written(error: &Error) -> bool {
+    use std::io::ErrorKind as Io;
+    let kind = error.source().and_then(crate::file_system::io_kind);
+    matches!(kind, Some(Io::PermissionDenied | Io::ReadOnlyFilesystem | Io::StorageFull | Io::QuotaExceeded))
 }
 
 fn asked(ranges: &DateRanges, mut options: Value) -> Value {
@@ -178,7 +204,7 @@ fn asked(ranges: &DateRanges, mut options: Value) -> Value {
     options
 }
 
-/// A digest of what was pulled, as the manifest says.
+/// A digest of the Phase 3 manifest.
 pub fn inputs_digest(store: &Store) -> String {
     let manifest = std::fs::read(store.layer_dir(crate::store::Layer::Phase3).join("manifest.json"));
     manifest.map(|bytes| crate::numerics::hash::data_hash(&[&bytes])).unwrap_or_default()
@@ -238,7 +264,7 @@ fn prune(store: &Store) -> Result<()> {
 /// # Errors
 /// [`ErrorKind::Usage`] when there is no such run.
 pub fn run_dir(store: &Store, id: &str) -> Result<PathBuf> {
-    let is_plain = id.chars().all(|unit| unit.is_ascii_alphanumeric() || unit == '-');
+    let is_plain = !id.is_empty() && id.chars().all(|unit| unit.is_ascii_alphanumeric() || unit == '-');
     let dir = store.root().join("runs").join(id);
     if is_plain && Path::new(&dir).is_dir() {
         return Ok(dir);

@@ -1,4 +1,4 @@
-//! `putback reference`: what commands, settings and checks there are, as `docs/reference.md` has them.
+//! `putback reference`: prints `docs/reference.md` from commands, settings and checks.
 
 use std::fmt::Write as _;
 

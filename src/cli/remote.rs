@@ -16,7 +16,7 @@ use crate::store::{DateState, Phase4Manifest, Store};
 use crate::warehouse::bigquery::BigQuery;
 use crate::warehouse::{Location, Selection, Source};
 
-/// Rows per date of the outputs, there.
+/// Rows per date of the outputs in the target.
 type Counts = BTreeMap<ProcessorId, BTreeMap<NaiveDate, u64>>;
 
 /// Compares rows per date with the target, and writes the progress table if asked.
@@ -37,7 +37,7 @@ pub fn run(settings: &Settings, store: &Store, ranges: &DateRanges, write: bool,
         compare(&counts, &phase4, &dates, printer);
         bigquery
             .execute(&merge(project, &phase3, &phase4, &counts, &dates), "writing nba_backfill.backfill_progress")?;
-        printer.note(format!("nba_backfill.backfill_progress says how {} game dates stand", dates.len()));
+        printer.note(format!("nba_backfill.backfill_progress has the state of {} game dates", dates.len()));
         return Ok(());
     }
     let source = settings.open_published()?;
@@ -88,9 +88,9 @@ fn compare(counts: &Counts, phase4: &Phase4Manifest, dates: &[NaiveDate], printe
     printer.line(text_table(&["Remote", "Rows here", "Rows there", "Dates that differ", "Between"], rows, 1));
 }
 
-/// One merge for all dates. A flag means complete: as many rows as here, or empty by rule
-/// (`orchestration.md` §10.3); `phase4_complete` is about the tables that are published without being asked for. Phase 3
-/// flags: the table has rows of the date here.
+/// One merge for all dates. A flag means complete: as many rows as in the store, or empty by rule
+/// (`orchestration.md` §10.3); `phase4_complete` is about the tables that are published by default. Phase 3 flags: the
+/// table has rows of the date here.
 fn merge(
     project: &str,
     phase3: &crate::store::Phase3Manifest,

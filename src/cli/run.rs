@@ -11,7 +11,7 @@ use super::range::RangeArgs;
 use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::status::Asked;
-use super::sync::announce_clipping;
+use super::sync::{SyncOptions, announce_clipping};
 use super::upload::UploadOptions;
 use super::{status, sync, upload};
 use crate::calendar::DateRanges;
@@ -21,8 +21,8 @@ use crate::warehouse::Location;
 
 /// Sync, check, compute, validate and upload
 ///
-/// Ends with the status of every processor and year. Dates that fail, or whose rows fail a check of
-/// severity error, are named and stay as the target has them; all others are published.
+/// Prints the status of every processor and year at the end. Failed and held-back dates are listed and stay
+/// unchanged in the target; all others are published.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback run --year 2021..2025 --warehouse dir:exports --to dir:published")]
 pub struct RunArgs {
@@ -32,9 +32,19 @@ pub struct RunArgs {
     #[arg(long, value_name = "WAREHOUSE")]
     warehouse: Option<Location>,
     #[command(flatten)]
+    sync: SyncOptions,
+    #[command(flatten)]
     options: ComputeOptions,
     #[command(flatten)]
     upload: UploadOptions,
+}
+
+/// The options of each step.
+#[derive(Debug, Clone, Copy)]
+pub struct Steps<'a> {
+    pub sync: SyncOptions,
+    pub compute: &'a ComputeOptions,
+    pub upload: &'a UploadOptions,
 }
 
 pub fn run(args: &RunArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
@@ -43,22 +53,18 @@ pub fn run(args: &RunArgs, global: &GlobalArgs, printer: Printer) -> Result<Exit
     settings.required_to()?;
     let range = args.range.required(environment::yesterday())?;
     announce_clipping(&range, printer);
-    whole_path(&settings, &range.ranges, &args.options, &args.upload, printer)
+    let steps = Steps { sync: args.sync, compute: &args.options, upload: &args.upload };
+    whole_path(&settings, &range.ranges, steps, printer)
 }
 
 /// The whole path, under one lock.
-pub fn whole_path(
-    settings: &Settings,
-    ranges: &DateRanges,
-    options: &ComputeOptions,
-    upload: &UploadOptions,
-    printer: Printer,
-) -> Result<ExitCode> {
-    let to_publish = upload::publishable(settings, ranges, upload, printer)?;
+pub fn whole_path(settings: &Settings, ranges: &DateRanges, options: Steps<'_>, printer: Printer) -> Result<ExitCode> {
+    let to_publish = upload::publishable(settings, ranges, options.upload, printer)?;
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let asked = serde_json::json!({ "compute": options.json(), "upload": upload.json() });
+    let Steps { sync, compute, upload } = options;
+    let asked = serde_json::json!({ "sync": sync.json(), "compute": compute.json(), "upload": upload.json() });
     let recorder = Recorder::begin(settings, ranges, asked, printer)?;
-    let outcome = steps(settings, &lock, (ranges, &to_publish), (options, upload), &recorder, printer);
+    let outcome = steps(settings, &lock, (ranges, &to_publish), options, &recorder, printer);
     recorder.end(outcome)
 }
 
@@ -67,14 +73,14 @@ fn steps(
     settings: &Settings,
     lock: &WriteLock,
     (ranges, to_publish): (&DateRanges, &DateRanges),
-    (options, upload): (&ComputeOptions, &UploadOptions),
+    options: Steps<'_>,
     recorder: &Recorder,
     printer: Printer,
 ) -> Result<ExitCode> {
-    sync::pull(settings, lock, ranges, recorder, printer)?;
-    let computed = compute::process(settings, lock, ranges, options, recorder, printer)?;
-    let (uploaded, held_back, accounting) =
-        upload::publish(settings, lock.store(), to_publish, upload, recorder, printer)?;
+    let Steps { sync, compute, upload } = options;
+    sync::pull(settings, lock, ranges, sync, (recorder, printer))?;
+    let computed = compute::process(settings, lock, ranges, compute, recorder, printer)?;
+    let (uploaded, held_back, accounting) = upload::publish(settings, lock, to_publish, upload, recorder, printer)?;
     upload::note_not_computed(lock.store(), to_publish, printer)?;
     let status = status::report(settings, lock.store(), Asked { ranges, dates: &computed.dates })?;
     recorder.summarize("dates", status::summary(&status));

@@ -1,4 +1,4 @@
-//! The log of a run: a line for every table, processor and date, written by the recorder and read by `runs` and
+//! The log of a run: a line per table, processor and date. The recorder writes it; it is read by `runs` and
 //! `status --watch`.
 
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ pub enum Entry {
     },
 }
 
-/// What became of a date: equal outcomes mean equal rows, volatile columns left out, and the same reason.
+/// The outcome of a date. Equal outcomes mean the same reason and equal rows, except for volatile columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DateOutcome {
     pub state: String,
@@ -157,10 +157,10 @@ mod tests {
 {"event":"scored","processor":"PSZA","dates":1}
 {"event":"of another putback"}
 {"event":"da"#;
-        assert_eq!(progress(&parse(log)), (2, 10 + 20 + 2 * 20));
+        assert_eq!(progress(&parse(log)), (2, 10 + 20 + 3 * 20));
         assert_eq!(progress(&[]), (0, 0));
         let unchanged = r#"{"event":"unchanged","processor":"TDZA","dates":["2024-01-02"]}"#;
-        assert_eq!(progress(&parse(&format!("{log}\n{unchanged}"))), (2, 10 + 20 + 2 * 20));
+        assert_eq!(progress(&parse(&format!("{log}\n{unchanged}"))), (2, 10 + 20 + 3 * 20));
         assert_eq!(ended(&parse(unchanged))[&ProcessorId::Tdza]["unchanged"], 1);
     }
 

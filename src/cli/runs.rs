@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 
 /// List the runs of the store, show one, or compare two
 ///
-/// Every sync, compute, upload, run, check, validate and diff leaves a record: command, settings, versions, inputs,
-/// outcome, a summary, and a line for every date and processor. The last 50 are kept.
+/// Every sync, compute, upload, run, check, validate and diff is recorded: command, settings, versions, inputs,
+/// outcome, a summary, and the outcome of every date and processor. The last 50 records are kept.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  putback runs\n  putback runs show 20260117T101500123-4711\n  putback runs diff 20260117T101500123-4711"
@@ -27,25 +27,25 @@ pub struct RunsArgs {
 
 #[derive(Debug, Subcommand)]
 enum RunsAction {
-    /// Print the record of a run and how its dates ended
+    /// Print the record of a run and the outcome of its dates
     Show {
         id: String,
         /// Print the log as well, one JSON object per line
         #[arg(long)]
         log: bool,
     },
-    /// Compare what two runs made of their dates, or a run with the store as it is
+    /// Compare the dates of two runs, or of a run and the present store
     ///
-    /// By state, number of rows and content of each date, volatile columns left out. The store keeps the rows
+    /// Compares state, number of rows and content of each date, without volatile columns. The store keeps the rows
     /// of the last run only: to compare cells, keep a copy of the store and use `putback diff --with store:PATH`.
-    /// Ends with status 9 when a date changed.
+    /// Ends with status 9 when a date differs.
     #[command(
         after_help = "Examples:\n  putback runs diff 20260117T101500123-4711\n  putback runs diff 20260117T101500123-4711 20260118T090000456-815"
     )]
     Diff {
         /// The earlier run
         id: String,
-        /// The later run [default: the store as it is]
+        /// The later run [default: the present store]
         other: Option<String>,
     },
 }

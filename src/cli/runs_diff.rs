@@ -1,4 +1,4 @@
-//! `putback runs diff`: what two computations made of the same dates.
+//! `putback runs diff`: compares the dates of two computations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,7 +76,7 @@ fn outcomes_of(store: &Store, id: &str) -> Result<Outcomes> {
         }
     }
     if outcomes.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, format!("run {id} computed no dates, or is of an older putback"))
+        return Err(Error::new(ErrorKind::Usage, format!("run {id} computed no dates, or an older putback wrote it"))
             .hint("`putback runs` lists the runs; compare those of `compute` and `run`"));
     }
     Ok(outcomes)
@@ -125,7 +125,7 @@ fn said(before: &DateOutcome, after: &DateOutcome) -> String {
     } else if before.rows != after.rows {
         format!("({} to {} rows)", rows(before), rows(after))
     } else if before.hash != after.hash {
-        format!("({} rows, other values)", rows(after))
+        format!("({} rows, different values)", rows(after))
     } else if before.failures_hash != after.failures_hash {
         "(other failures)".to_owned()
     } else {

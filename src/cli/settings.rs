@@ -20,21 +20,21 @@ use crate::warehouse::{self, Location, Source};
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
     /// Directory of the local store [default: putback-store]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", value_parser = parse_path)]
     pub store: Option<PathBuf>,
-    /// Threads of the embedded database [default: all cores]; results do not depend on it
+    /// Threads of the embedded database; results do not depend on it [default: all cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// Memory of the embedded database, like 4GB; it spills beyond [default: 80% of the machine]
+    /// Memory of the embedded database, like 4GB; beyond it, data spill to disk [default: 80% of the machine]
     #[arg(long, global = true, value_name = "SIZE")]
     pub memory_limit: Option<String>,
-    /// Where the datasets of a BigQuery project lie, like us-west2 [default: where they are]
+    /// Location of the BigQuery datasets, like us-west2 [default: that of the datasets]
     #[arg(long, global = true, value_name = "LOCATION")]
     pub location: Option<String>,
-    /// What standard output carries
+    /// Form of the result on standard output
     #[arg(long, global = true, value_enum, default_value_t)]
     pub format: Format,
-    /// No progress on standard error
+    /// Print no progress and no notes
     #[arg(long, short, global = true)]
     pub quiet: bool,
 }
@@ -111,7 +111,12 @@ impl Settings {
     pub fn resolve(global: &GlobalArgs, warehouse: Option<&Location>, to: Option<&Location>) -> Result<Self> {
         let path = environment::config_path();
         let file = load_file(&path)?;
-        let store = pick(global.store.clone(), environment::STORE, file.store, &path, |text| Ok(PathBuf::from(text)))?;
+        let store = pick(global.store.clone(), environment::STORE, file.store, &path, |text| {
+            parse_path(text).map_err(|_| "a path".to_owned())
+        })?;
+        if let Some(store) = &store {
+            check_store(&store.value)?;
+        }
         let threads = pick(global.threads, environment::THREADS, file.threads.map(|n| n.to_string()), &path, |text| {
             text.parse().ok().filter(|&n| n >= 1).ok_or("a number of threads, 1 or more".to_owned())
         })?;
@@ -151,7 +156,7 @@ impl Settings {
         EngineSettings {
             threads: self.threads.value,
             memory_limit: self.memory_limit.as_ref().map(|limit| limit.value.clone()),
-            temp_dir: self.store.value.join("spill"),
+            temp_dir: environment::temp_dir(&self.store.value),
         }
     }
 
@@ -191,6 +196,33 @@ impl Settings {
     }
 }
 
+/// A path that an option or a setting names.
+pub fn parse_path(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" => Err("a path cannot be empty".to_owned()),
+        text if text.contains('\0') => Err("a path cannot have a NUL character".to_owned()),
+        text => Ok(PathBuf::from(text)),
+    }
+}
+
+/// A store is a directory, or will be one.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] when something else is there.
+pub fn check_store(path: &Path) -> Result<()> {
+    use std::io::ErrorKind::{NotFound, PermissionDenied};
+    let refused = |what: &str| {
+        Error::new(ErrorKind::Usage, format!("the store {} {what}", path.display()))
+            .hint("name a directory with --store")
+    };
+    match std::fs::metadata(path) {
+        Ok(meta) if !meta.is_dir() => Err(refused("is not a directory")),
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.kind(), NotFound | PermissionDenied) => Ok(()),
+        Err(error) => Err(refused("cannot be used").because(error)),
+    }
+}
+
 fn required<'a>(setting: Option<&'a Setting<Location>>, what: &str, flag: &str, key: &str) -> Result<&'a Location> {
     setting
         .map(|setting| &setting.value)
@@ -198,12 +230,22 @@ fn required<'a>(setting: Option<&'a Setting<Location>>, what: &str, flag: &str, 
 }
 
 fn load_file(path: &Path) -> Result<SettingsFile> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(SettingsFile::default()),
-        Err(error) => return Err(Error::io("read", path, error)),
+    let unusable = |error: std::io::Error| {
+        Error::new(ErrorKind::Usage, format!("{} cannot be read as settings", path.display()))
+            .hint("name a file of settings, or none")
+            .because(error)
     };
-    toml::from_str(&text).map_err(|error| {
+    let text = match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(SettingsFile::default()),
+        Err(error) => return Err(unusable(error)),
+        // Nothing may ever come out of a pipe.
+        Ok(meta) if !meta.is_file() && path != Path::new("/dev/null") => {
+            return Err(unusable(std::io::Error::other("it is not a file")));
+        }
+        Ok(_) => std::fs::read_to_string(path).map_err(unusable)?,
+    };
+    let text = text.trim_start_matches('\u{feff}');
+    toml::from_str(text).map_err(|error| {
         Error::new(ErrorKind::Usage, format!("{} cannot be used: {}", path.display(), error.message()))
             .hint(format!("known keys: {}; [checks.ID] has thresholds", keys().join(", ")))
     })
@@ -233,6 +275,6 @@ fn pick<T>(
         (None, None) => return Ok(None),
     };
     let value = parse(&text)
-        .map_err(|expected| Error::new(ErrorKind::Usage, format!("{origin}: {text:?} is not {expected}")))?;
+        .map_err(|expected| Error::new(ErrorKind::Usage, format!("{origin}: \"{text}\" is not {expected}")))?;
     Ok(Some(Setting { value, origin }))
 }

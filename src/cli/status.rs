@@ -14,40 +14,41 @@ use super::output::Printer;
 use super::range::RangeArgs;
 use super::recorder::{RunRecord, records, run_dir};
 use super::settings::{GlobalArgs, Settings};
-use super::{remote, run_log};
+use super::{remote, run_log, vanished};
 use crate::calendar::{DateRange, DateRanges, Month, Season};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::{AcceptedVanished, vanished_rows};
 use crate::processors::ProcessorId;
 use crate::progress::Silent;
 use crate::report::{ByRule, Evidence, Seen, StatusReport, StatusRow, Validations, Verdict};
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, DateState, FileEntry, Owner, Phase3Manifest, Phase4Manifest, Store, WriteLock};
 
-/// Show how the dates of the store stand, per year and processor
+/// Show the state of every date of the store, per year and processor
 ///
-/// Reads the store only, and works while another process writes it.
+/// Reads the store only, also while another process writes it.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback status --year 2024\n  putback status --dates --processor mlfs")]
 pub struct StatusArgs {
     #[command(flatten)]
     range: RangeArgs,
-    /// List every date that is failed, pending, stale, not validated or fails a check, one per line
+    /// List dates that failed, are pending, stale or unvalidated, or fail a check, one per line
     #[arg(long)]
     dates: bool,
-    /// With --dates: those without rows by rule as well, with the rule
+    /// With --dates: list dates that are empty by rule as well, with the rule
     #[arg(long, requires = "dates")]
     empty: bool,
-    /// Only this processor, without verdicts: tdza, psza, pcf, pdc, mlfs
+    /// Show only this processor, without verdicts: tdza, psza, pcf, pdc or mlfs
     #[arg(long, value_name = "PROCESSOR")]
     processor: Option<ProcessorId>,
-    /// Refresh until the process that writes the store has ended
+    /// Refresh until the process that writes the store ends
     #[arg(long)]
     watch: bool,
-    /// Compare with what the warehouse of --to holds: rows per date and table; as JSON, only that
+    /// Compare rows per date and table with the warehouse of --to; as JSON, print only that
     #[arg(long)]
     remote: bool,
-    /// Write nba_backfill.backfill_progress of the BigQuery project of --to: one merge, flags both ways
+    /// Set and clear the flags of nba_backfill.backfill_progress in the project of --to, in one merge
     #[arg(long)]
     write_progress: bool,
 }
@@ -73,7 +74,7 @@ fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer)
     let schedule = load_schedule(store)?;
     let ranges = args.range.or_everything()?;
     let dates = schedule.game_dates(&ranges);
-    if dates.is_empty() {
+    if dates.is_empty() && vanished::in_store(store, &ranges)?.is_empty() {
         return Err(no_game_dates(store, &schedule, &ranges)?);
     }
     let mut report = judged(settings, store, &schedule, Asked { ranges: &ranges, dates: &dates })?;
@@ -102,7 +103,7 @@ fn no_game_dates(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Res
     Ok(match unscheduled.first() {
         Some(date) => error(format!("{date} has rows, but no final game in the synced schedule"))
             .hint("sync a schedule that has its games as final"),
-        None => error(format!("the store {} has no game dates here", store.root().display()))
+        None => error(format!("the store {} has no game dates in the range", store.root().display()))
             .hint("run `putback sync` first, or name another --store or range"),
     })
 }
@@ -147,6 +148,9 @@ fn judged(settings: &Settings, store: &Store, schedule: &Schedule, asked: Asked<
         validations: &Validations::load(store, &settings.catalogue),
         seen: &Seen::new(&phase3, &phase4),
         unscheduled: unscheduled(&phase3, &phase4, schedule, asked.ranges),
+        vanished: vanished_rows(&phase3, &phase4, schedule, asked.ranges),
+        accepted: &AcceptedVanished::load(store)?,
+        ranges: asked.ranges,
         damaged: damaged(store, &phase4),
         calendar: &calendar,
         schedule,
@@ -175,7 +179,12 @@ pub fn unscheduled(
 ) -> BTreeSet<NaiveDate> {
     let last = schedule.game_dates(&DateRanges::everything()).last().copied();
     let days_of = |table: Table| phase3.tables.get(&table).into_iter().flat_map(|table| table.partitions.keys());
-    let contexts = days_of(Table::UpcomingPlayerGameContext).filter(|date| last.is_some_and(|last| **date < last));
+    let purged = |date: &NaiveDate| {
+        let contexts = phase3.tables.get(&Table::UpcomingPlayerGameContext);
+        contexts.is_some_and(|contexts| contexts.only_here.contains(date))
+    };
+    let contexts = days_of(Table::UpcomingPlayerGameContext)
+        .filter(|date| last.is_some_and(|last| **date < last) && !purged(date));
     let played = days_of(Table::PlayerGameSummary).chain(days_of(Table::TeamDefenseGameSummary)).chain(contexts);
     let is_done = |record: &DateRecord| record.state == DateState::Done;
     let done = phase4.processors.values().flatten().filter(|(_, record)| is_done(record)).map(|(date, _)| date);
@@ -185,6 +194,8 @@ pub fn unscheduled(
         .collect();
     let in_look_back = played.copied().filter(|date| seasons.contains(*date));
     let days = in_look_back.chain(done.copied().filter(|date| ranges.contains(*date)));
+    let vanished = vanished::dates(&vanished_rows(phase3, phase4, schedule, ranges));
+    let days = days.filter(|date| !vanished.contains(date));
     days.filter(|date| !schedule.has_games_on(*date) && !schedule.has_other_games_on(*date)).collect()
 }
 
@@ -206,12 +217,14 @@ fn watch(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer
     loop {
         let holder = WriteLock::holder(store)?;
         if is_terminal {
-            // Home, and everything below goes.
-            printer.line("\x1b[H\x1b[J");
+            printer.clear();
         }
         show(args, settings, store, printer)?;
+        if printer.is_lost() {
+            return Ok(ExitCode::Done);
+        }
         let Some(holder) = holder else {
-            printer.note("nobody writes the store");
+            printer.note("no process is writing the store");
             return Ok(ExitCode::Done);
         };
         let progress = run_progress(store, &holder)?;
@@ -258,7 +271,7 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
         return printer.json(&json!({
             "not_done": report.not_done, "stale": report.stale, "failing_checks": report.failing,
             "not_validated": report.not_validated, "by_rule": report.by_rule,
-            "unscheduled": report.unscheduled,
+            "unscheduled": report.unscheduled, "vanished": report.vanished,
         }));
     }
     for date in &report.not_done {
@@ -266,7 +279,7 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
         printer.line(format!("{} {} {what}", date.date, date.processor));
     }
     for (processor, dates) in &report.stale {
-        dates.iter().for_each(|date| printer.line(format!("{date} {processor} stale: inputs changed since")));
+        dates.iter().for_each(|date| printer.line(format!("{date} {processor} stale: inputs changed")));
     }
     for (date, ids) in &report.failing {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
@@ -274,8 +287,14 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
     }
     report.not_validated.iter().for_each(|date| printer.line(format!("{date} not validated")));
     let unscheduled = report.unscheduled.iter();
-    unscheduled.for_each(|date| printer.line(format!("{date} rows but no final game in the schedule")));
+    unscheduled.for_each(|date| printer.line(format!("{date} has rows, but no final game in the schedule")));
+    for (table, dates) in &report.vanished {
+        let line = |(date, rows)| {
+            printer.line(format!("{date} vanished upstream or became empty: rows of {table} kept: {rows}"))
+        };
+        dates.iter().for_each(line);
+    }
     for ByRule { processor, rule, dates } in report.by_rule.iter().filter(|_| with_empty) {
-        dates.iter().for_each(|date| printer.line(format!("{date} {processor} no rows by rule: {rule}")));
+        dates.iter().for_each(|date| printer.line(format!("{date} {processor} no row is possible: {rule}")));
     }
 }

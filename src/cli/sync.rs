@@ -1,5 +1,6 @@
 //! `putback sync`
 
+use chrono::Days;
 use clap::Args;
 
 use super::environment;
@@ -8,17 +9,17 @@ use super::output::{Printer, counted, text_table, thousands};
 use super::range::{RangeArgs, RequestedRange};
 use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
+use super::vanished;
 use crate::calendar::DateRanges;
 use crate::error::Result;
 use crate::store::WriteLock;
-use crate::sync::{SyncReport, TableReport};
+use crate::sync::{SyncReport, SyncRequest, TableReport};
 use crate::warehouse::{ColumnNote, Location};
 
-/// Pull Phase 3 into the store: the range and the look-back it needs
+/// Pull Phase 3 of a range and its look-back into the store
 ///
-/// Tables that have not changed since are left alone; of a BigQuery table only the partitions travel that
-/// changed. Schemas are compared before any row is read;
-/// the store changes only when everything has arrived.
+/// Tables that have not changed since the last sync are skipped; of a BigQuery table, only changed partitions
+/// are read. Schemas are compared before any row is read. The store changes only when everything has arrived.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback sync --year 2024 --warehouse dir:exports")]
 pub struct SyncArgs {
@@ -27,9 +28,32 @@ pub struct SyncArgs {
     /// Warehouse to read: dir:PATH or bigquery:PROJECT
     #[arg(long, value_name = "WAREHOUSE")]
     warehouse: Option<Location>,
-    /// Only say what would be pulled and what it costs, from metadata
+    #[command(flatten)]
+    options: SyncOptions,
+    /// Print what would be pulled and what it would cost; reads metadata only
     #[arg(long)]
     dry_run: bool,
+}
+
+/// Options of every command that syncs.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct SyncOptions {
+    /// Continue although the warehouse lacks dates that the store has; they are removed from the store, and the run
+    /// records it
+    #[arg(long)]
+    accept_shorter: bool,
+}
+
+impl SyncOptions {
+    /// Of a warehouse that the command itself made.
+    pub fn accepting_shorter() -> Self {
+        Self { accept_shorter: true }
+    }
+
+    /// For the run's record.
+    pub fn json(self) -> serde_json::Value {
+        serde_json::json!({ "accept_shorter": self.accept_shorter })
+    }
 }
 
 pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
@@ -40,14 +64,18 @@ pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
         return rehearse(&settings, &range.ranges, printer);
     }
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let recorder = Recorder::begin(&settings, &range.ranges, serde_json::json!({}), printer)?;
-    let outcome = pull(&settings, &lock, &range.ranges, &recorder, printer).map(|report| {
+    let recorder = Recorder::begin(&settings, &range.ranges, args.options.json(), printer)?;
+    let pulled = pull(&settings, &lock, &range.ranges, args.options, (&recorder, printer));
+    let outcome = pulled.and_then(|report| {
+        let vanished = vanished::in_store(lock.store(), &range.ranges)?;
         if printer.is_json() {
-            printer.json(&serde_json::json!({ "tables": report.tables.iter().map(json).collect::<Vec<_>>() }));
+            let tables: Vec<_> = report.tables.iter().map(json).collect();
+            printer.json(&serde_json::json!({ "tables": tables, "vanished": vanished::json(&vanished) }));
         } else {
             printer.line(table(&report));
         }
-        ExitCode::Done
+        vanished::warn(&vanished, "the store", printer);
+        Ok(ExitCode::Done)
     });
     recorder.end(outcome)
 }
@@ -94,11 +122,18 @@ pub fn pull(
     settings: &Settings,
     lock: &WriteLock,
     ranges: &DateRanges,
-    recorder: &Recorder,
-    printer: Printer,
+    options: SyncOptions,
+    (recorder, printer): (&Recorder, Printer),
 ) -> Result<SyncReport> {
     let source = settings.open_source()?;
-    let report = crate::sync::sync(&*source, lock, ranges, recorder)?;
+    let today = environment::yesterday() + Days::new(1);
+    let request = SyncRequest { ranges: ranges.clone(), today, accept_shorter: options.accept_shorter };
+    let report = crate::sync::sync(&*source, lock, &request, recorder)?;
+    let accepted = report
+        .accepted
+        .iter()
+        .map(|lost| serde_json::json!({ "table": lost.table.full_name(), "dates": lost.dates, "rows": lost.rows }));
+    recorder.fact("accepted_shorter", accepted.collect());
     for table in &report.tables {
         recorder.summarize(table.table.full_name(), json(table));
         for note in notes(table) {
@@ -108,24 +143,27 @@ pub fn pull(
     Ok(report)
 }
 
-/// Says that a range was cut at the last day that is over.
+/// Tells that a range was clipped to yesterday.
 pub fn announce_clipping(range: &RequestedRange, printer: Printer) {
     if let Some(asked) = &range.clipped_from {
-        printer.note(format!("note: {asked} reaches into the future; taken: {}", range.ranges));
+        printer.note(format!("note: {asked} is clipped to yesterday (US Eastern): {}", range.ranges));
     }
 }
 
 fn notes(table: &TableReport) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
     if table.rows == 0 && !table.absent {
-        notes.push("no rows in the range; what is read from it takes its defaults".to_owned());
+        notes.push("no rows in the range; values that depend on it are defaults".to_owned());
     }
     if !table.unchanged {
         notes.extend(column_notes(&table.notes));
     }
     if table.duplicate_keys > 0 {
         let key = table.table.schema().key_columns().join(", ");
-        notes.push(format!("{} rows repeat a key ({key}); kept, as the reference counts them", table.duplicate_keys));
+        notes.push(format!(
+            "{} rows repeat a key ({key}); they are kept, as the reference counts them",
+            table.duplicate_keys
+        ));
     }
     if !table.foreign_teams.is_empty() {
         let codes: Vec<String> = table.foreign_teams.iter().map(|(code, rows)| format!("{code} ({rows})")).collect();
@@ -134,7 +172,12 @@ fn notes(table: &TableReport) -> Vec<String> {
     if !table.vanished_dates.is_empty() {
         let (first, last) = (table.vanished_dates[0], table.vanished_dates[table.vanished_dates.len() - 1]);
         let count = counted(table.vanished_dates.len(), "date");
-        notes.push(format!("no longer in the warehouse, and gone from the store: {count}, {first} to {last}"));
+        notes.push(format!("vanished from the warehouse, and removed from the store: {count}, {first} to {last}"));
+    }
+    if let (Some(first), Some(last)) = (table.only_here.first(), table.only_here.last()) {
+        let (rows, count) = (thousands(table.only_here_rows), counted(table.only_here.len(), "date"));
+        notes
+            .push(format!("only in this store, no longer in the warehouse: {rows} rows on {count}, {first} to {last}"));
     }
     notes
 }
@@ -151,10 +194,10 @@ fn column_notes(notes: &[ColumnNote]) -> Vec<String> {
         .collect();
     let mut lines = Vec::new();
     if !extra.is_empty() {
-        lines.push(format!("columns not in putback's schema, not pulled: {}", extra.join(", ")));
+        lines.push(format!("columns unknown to putback, not pulled: {}", extra.join(", ")));
     }
     if !absent.is_empty() {
-        lines.push(format!("columns absent, read by nothing, stored as NULL: {}", absent.join(", ")));
+        lines.push(format!("unused columns that are absent, stored as NULL: {}", absent.join(", ")));
     }
     lines.extend(notes.iter().filter(|note| matches!(note, ColumnNote::Retyped { .. })).map(ToString::to_string));
     lines
@@ -177,6 +220,8 @@ fn json(table: &TableReport) -> serde_json::Value {
         "rows": table.rows,
         "changed_dates": table.changed_dates,
         "vanished_dates": table.vanished_dates,
+        "only_here": table.only_here,
+        "only_here_rows": table.only_here_rows,
         "duplicate_keys": table.duplicate_keys,
         "foreign_teams": table.foreign_teams,
         "notes": table.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),

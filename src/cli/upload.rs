@@ -14,21 +14,26 @@ use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::status;
 use super::sync::announce_clipping;
+use super::vanished;
 use crate::calendar::DateRanges;
+use crate::catalog::Table;
 use crate::checks::{Accounting, Phase};
 use crate::error::{Error, ErrorKind, Result};
-use crate::processors::ProcessorId;
+use crate::judge::{AcceptedVanished, RowsByDate};
+use crate::processors::{ProcessorId, RunContext};
 use crate::report::StatusReport;
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, DateState, Store, WriteLock};
-use crate::upload::{PublishSet, UploadReport};
+use crate::upload::{PublishSet, Rehearsal, UploadReport};
 use crate::warehouse::Location;
+use crate::windows::WindowEnd;
 
 /// Publish finished dates into a warehouse
 ///
-/// Whole dates only. Into a directory, rows are staged, read back, and put in place by rename; into BigQuery,
-/// they are loaded into a staging table and put in place by one transaction. Dates that failed, are stale or fail
-/// a check of severity error stay as the target has them. A second upload does nothing.
+/// Publishes whole dates. In a directory, rows are staged, read back and renamed into place; in BigQuery, they are
+/// loaded into a staging table and put in place by one transaction. Failed, stale and held-back dates stay unchanged in
+/// the target. So do rows of dates that vanished upstream; the command then ends with status 3 until --remove-vanished
+/// or --accept vanished is given. A second upload does nothing.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  putback upload --year 2024 --to dir:published\n  putback upload --year 2024 --to bigquery:my-project --dry-run"
@@ -38,7 +43,7 @@ pub struct UploadArgs {
     range: RangeArgs,
     #[command(flatten)]
     options: UploadOptions,
-    /// Only print the statements and jobs that would run
+    /// Print the statements and jobs that would run
     #[arg(long)]
     dry_run: bool,
 }
@@ -46,28 +51,35 @@ pub struct UploadArgs {
 /// Options of every command that publishes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct UploadOptions {
-    /// Publish today's and yesterday's dates (Eastern) into BigQuery as well: the daily pipeline writes them
+    /// Publish today's and yesterday's dates (US Eastern) into BigQuery, which the daily pipeline normally writes
     #[arg(long)]
     include_recent: bool,
-    /// Publish player_daily_cache as well, which is none of the four tables of the year run
+    /// Publish player_daily_cache as well, which is not one of the four tables of the reference's yearly run
     #[arg(long)]
     with_daily_cache: bool,
-    /// Publish dates although this check fails on them; recorded; repeatable
+    /// Publish dates although this check fails on them; `vanished` keeps published rows of dates that vanished
+    /// upstream; the run records it (repeatable)
     #[arg(long, value_name = "CHECK_ID")]
     accept: Vec<String>,
+    /// Remove rows of dates that vanished upstream or became empty, from target and store
+    #[arg(long)]
+    remove_vanished: bool,
+    /// Write month files of a target directory again that cannot be read
+    #[arg(long)]
+    repair: bool,
 }
 
 impl UploadOptions {
     /// For the run's record.
     pub fn json(&self) -> serde_json::Value {
         serde_json::json!({
-            "accept": self.accept, "include_recent": self.include_recent, "with_daily_cache": self.with_daily_cache,
+            "accept": self.accept, "include_recent": self.include_recent, "remove_vanished": self.remove_vanished,
+            "repair": self.repair, "with_daily_cache": self.with_daily_cache,
         })
     }
 
-    /// Whose rows are published.
-    fn processors(&self) -> Vec<ProcessorId> {
-        ProcessorId::ALL.into_iter().filter(|id| self.with_daily_cache || id.is_published_unasked()).collect()
+    fn accepts_vanished(&self) -> bool {
+        self.accept.iter().any(|id| id == vanished::ACCEPT)
     }
 }
 
@@ -82,7 +94,7 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
         return rehearse(&settings, lock.store(), &ranges, &args.options, printer);
     }
     let recorder = Recorder::begin(&settings, &ranges, args.options.json(), printer)?;
-    let published = publish(&settings, lock.store(), &ranges, &args.options, &recorder, printer);
+    let published = publish(&settings, &lock, &ranges, &args.options, &recorder, printer);
     let outcome = published.and_then(|(report, held_back, _)| {
         if printer.is_json() {
             printer.json(&json(&report));
@@ -102,13 +114,15 @@ pub struct HeldBack {
     failed: usize,
     /// Dates whose rows fail a check of severity error.
     invalid: usize,
+    /// Dates that vanished upstream and whose rows the target holds, without a decision.
+    vanished: usize,
 }
 
 impl HeldBack {
     pub fn exit_code(self, pending: usize) -> ExitCode {
         match self {
             Self { invalid: 1.., .. } => ExitCode::FailedValidation,
-            _ if self.failed + pending > 0 => ExitCode::FailedDates,
+            _ if self.failed + self.vanished + pending > 0 => ExitCode::FailedDates,
             _ => ExitCode::Done,
         }
     }
@@ -124,9 +138,17 @@ pub fn publishable(
     options: &UploadOptions,
     printer: Printer,
 ) -> Result<DateRanges> {
-    if let Some(unknown) = options.accept.iter().find(|id| !settings.catalogue.has(id)) {
+    if let Some(unknown) = options.accept.iter().find(|id| *id != vanished::ACCEPT && !settings.catalogue.has(id)) {
         return Err(Error::new(ErrorKind::Usage, format!("there is no check {unknown}"))
             .hint("`putback validate --all` lists the checks"));
+    }
+    if options.remove_vanished && options.accepts_vanished() {
+        return Err(Error::new(ErrorKind::Usage, "--remove-vanished and --accept vanished contradict each other")
+            .hint("give one of the two"));
+    }
+    if options.repair && !matches!(settings.required_to()?, Location::Dir(_)) {
+        return Err(Error::new(ErrorKind::Usage, "--repair is for target directories")
+            .hint("leave it out: an upload into BigQuery compares by content"));
     }
     if options.include_recent || matches!(settings.required_to()?, Location::Dir(_)) {
         return Ok(ranges.clone());
@@ -155,8 +177,11 @@ fn rehearse(
     printer: Printer,
 ) -> Result<ExitCode> {
     let target = settings.open_target()?;
-    let Selected { set, held_back, .. } = select(settings, store, ranges, options, printer)?;
-    let lines = target.rehearse(&set)?;
+    let Selected { set, mut held_back, .. } = select(settings, store, ranges, options, printer)?;
+    let Rehearsal { lines, vanished } = target.rehearse(&set)?;
+    let open = AcceptedVanished::load(store)?.open_of(&target.name(), &vanished);
+    held_back.vanished = vanished::dates(&open).len();
+    vanished::warn(&open, &target.name(), printer);
     if printer.is_json() {
         printer.json(&lines);
     } else if lines.is_empty() {
@@ -183,6 +208,8 @@ struct Selected<'s> {
     /// Those that fail accepted checks only, likewise.
     accepted: BTreeMap<NaiveDate, BTreeSet<String>>,
     accounting: BTreeMap<ProcessorId, Accounting>,
+    /// Rows of the store on dates that vanished.
+    vanished: RowsByDate,
 }
 
 fn select<'s>(
@@ -192,9 +219,18 @@ fn select<'s>(
     options: &UploadOptions,
     printer: Printer,
 ) -> Result<Selected<'s>> {
-    let mut set = PublishSet::collect(store, ranges, &options.processors())?;
-    let stale: BTreeSet<NaiveDate> = stale_in(store, ranges)?.into_values().flatten().collect();
+    let vanished = vanished::in_store(store, ranges)?;
+    let mut set = PublishSet::collect(store, ranges, &vanished)?;
+    if !options.with_daily_cache {
+        set.leave_out_unasked();
+    }
+    set.removes_vanished = options.remove_vanished;
+    set.repairs = options.repair;
     let schedule = Schedule::load(store, &store.phase3()?)?;
+    let mut stale: BTreeSet<NaiveDate> = stale_in(store, ranges)?.into_values().flatten().collect();
+    // Nothing will be computed for a date that has no games any more.
+    let vanished_dates = vanished::dates(&vanished);
+    stale.retain(|date| schedule.has_games_on(*date) || !vanished_dates.contains(date));
     // A date without a game is told by `note_not_computed`.
     let to_compute: BTreeSet<NaiveDate> = stale.iter().copied().filter(|date| schedule.has_games_on(*date)).collect();
     if let (Some(first), Some(last)) = (to_compute.first(), to_compute.last()) {
@@ -207,6 +243,10 @@ fn select<'s>(
     set.leave_out(&stale);
     set.leave_out(&unscheduled_in(store, &schedule, ranges)?);
     say_other_windows(store, ranges, printer)?;
+    if schedule.game_dates(ranges).is_empty() && !vanished.is_empty() {
+        let (invalid, accepted, accounting) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        return Ok(Selected { set, held_back: HeldBack::default(), invalid, accepted, accounting, vanished });
+    }
     let report = checks::report(settings, store, ranges, Phase::Outputs)?;
     let mut invalid = checks::failed_dates(&report, &options.accept);
     invalid.retain(|date, _| !stale.contains(date));
@@ -216,8 +256,8 @@ fn select<'s>(
     set.leave_out(&invalid.keys().copied().collect());
     // A date that failed is told as such, whatever else stands against it.
     let failed: BTreeSet<NaiveDate> = set.held_back.values().flatten().copied().collect();
-    let mut held_back =
-        HeldBack { failed: stale.len(), invalid: invalid.keys().filter(|date| !failed.contains(date)).count() };
+    let invalid_dates = invalid.keys().filter(|date| !failed.contains(date)).count();
+    let mut held_back = HeldBack { failed: stale.len(), invalid: invalid_dates, vanished: 0 };
     for (processor, dates) in &set.held_back {
         held_back.failed += dates.len();
         printer.warn(format!(
@@ -229,7 +269,7 @@ fn select<'s>(
     if !options.with_daily_cache {
         held_back.failed += say_lost_cache(store, ranges, printer)?;
     }
-    Ok(Selected { set, held_back, invalid, accepted, accounting: report.accounting })
+    Ok(Selected { set, held_back, invalid, accepted, accounting: report.accounting, vanished })
 }
 
 /// Game dates that were never computed are not published either, nor are days with rows that the schedule does not know,
@@ -247,7 +287,7 @@ pub fn note_not_computed(store: &Store, ranges: &DateRanges, printer: Printer) -
         dates.len()
     };
     Ok(say("not computed and not published", &pending)
-        + say("rows but no final game in the schedule, so neither computed nor published now", &unscheduled))
+        + say("has rows, but no final game in the schedule, so neither computed nor published now", &unscheduled))
 }
 
 fn unscheduled_in(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Result<BTreeSet<NaiveDate>> {
@@ -257,14 +297,16 @@ fn unscheduled_in(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Re
 /// Publishes what is done and passes the checks, and says what was held back.
 pub fn publish(
     settings: &Settings,
-    store: &Store,
+    lock: &WriteLock,
     ranges: &DateRanges,
     options: &UploadOptions,
     recorder: &Recorder,
     printer: Printer,
 ) -> Result<(UploadReport, HeldBack, BTreeMap<ProcessorId, Accounting>)> {
     let target = settings.open_target()?;
-    let Selected { set, held_back, invalid, accepted, accounting } = select(settings, store, ranges, options, printer)?;
+    let store = lock.store();
+    let selected = select(settings, store, ranges, options, printer)?;
+    let Selected { set, mut held_back, invalid, accepted, accounting, vanished } = selected;
     recorder.fact("held_back_by_checks", serde_json::json!(invalid));
     recorder.fact("published_although_checks_fail", serde_json::json!(accepted));
     let totals = accounting.iter().map(|(id, of)| (id.name().to_owned(), serde_json::json!(of.total)));
@@ -272,11 +314,72 @@ pub fn publish(
     recorder.summarize("held_back", serde_json::json!({ "failed": held_back.failed, "invalid": held_back.invalid }));
     let report = target.publish(&set, recorder)?;
     recorder.summarize("published", json(&report));
+    let decided = Decided { lock, ranges, options, target: target.name(), set: &set };
+    held_back.vanished = decided.take_in(&report, vanished, recorder, printer)?;
     target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
+    say_changed_by_others(&report, &target.name(), printer);
     if report.is_nothing() {
         printer.note(nothing_to_publish(&set, &target.name()));
     }
     Ok((report, held_back, accounting))
+}
+
+/// Names dates that somebody else changed beside those that were published now.
+fn say_changed_by_others(report: &UploadReport, target: &str, printer: Printer) {
+    for (table, upload) in &report.tables {
+        if let (Some(first), Some(last)) = (upload.changed_by_others.first(), upload.changed_by_others.last()) {
+            let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
+            let count = counted(upload.changed_by_others.len(), "date");
+            printer.warn(format!(
+                "note: somebody else changed {table} in {target} on {count}, {span}; the rows stay as they are: \
+                 `putback diff` shows them, an upload of these dates replaces them"
+            ));
+        }
+    }
+}
+
+/// What is decided of dates that vanished.
+struct Decided<'a> {
+    lock: &'a WriteLock,
+    ranges: &'a DateRanges,
+    options: &'a UploadOptions,
+    target: String,
+    set: &'a PublishSet<'a>,
+}
+
+impl Decided<'_> {
+    /// Records the decision, and removes from the store what was removed from the target. Returns how many dates are open.
+    fn take_in(
+        &self,
+        report: &UploadReport,
+        mut in_store: RowsByDate,
+        recorder: &Recorder,
+        printer: Printer,
+    ) -> Result<usize> {
+        let store = self.lock.store();
+        let found = report.vanished();
+        if self.options.remove_vanished {
+            let is_in_set = |table: Table, date: &NaiveDate| {
+                self.set.parts.iter().any(|part| part.table == table && part.dates.contains_key(date))
+            };
+            in_store.iter_mut().for_each(|(table, dates)| dates.retain(|date, _| is_in_set(*table, date)));
+            let context =
+                RunContext { timestamp: environment::timestamp()?, windows: WindowEnd::default(), quarantine: false };
+            crate::compute::remove_vanished(self.lock, &in_store, context)?;
+            recorder.fact("removed_vanished", vanished::json(&in_store));
+            in_store.clear();
+        }
+        let mut decisions = AcceptedVanished::load(store)?;
+        if !(decisions.is_empty() && found.is_empty() && in_store.is_empty()) {
+            let accept = self.options.accepts_vanished();
+            decisions.take_in(&self.target, self.ranges, (&found, &in_store), accept);
+            decisions.save(store)?;
+            recorder.fact(if accept { "accepted_vanished" } else { "vanished" }, vanished::json(&found));
+        }
+        let open = decisions.open_of(&self.target, &found);
+        vanished::warn(&open, &self.target, printer);
+        Ok(vanished::dates(&open).len())
+    }
 }
 
 /// Dates of the ranges that `compute` would compute again.
@@ -361,6 +464,8 @@ pub fn json(report: &UploadReport) -> serde_json::Value {
             "unchanged": upload.unchanged,
             "rows": upload.rows,
             "removed_rows": upload.removed_rows,
+            "vanished": upload.vanished,
+            "changed_by_others": upload.changed_by_others,
         })
     });
     serde_json::json!({ "tables": tables.collect::<Vec<_>>() })

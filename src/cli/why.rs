@@ -13,17 +13,19 @@ use crate::progress::Silent;
 use crate::schedule::Schedule;
 use crate::why::{Explanation, Question, recorded_windows, why};
 
-/// Explain a row of an output: the input rows behind it, sums, fallbacks, rules; or why there is none
+/// Explain a row, or why there is none
+///
+/// Prints the input rows behind it, their sums, the rules and the fallbacks.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  putback why psza lebronjames 2024-01-15\n  putback why ml_feature_store_v2 lebronjames 2024-01-15\n  \
+    after_help = "Examples:\n  putback why psza aldoingcombe 2024-01-15\n  putback why ml_feature_store_v2 aldoingcombe 2024-01-15\n  \
     putback why tdza BOS 2024-01-15"
 )]
 pub struct WhyArgs {
-    /// tdza, psza, pcf or mlfs, or the table's name
+    /// tdza, psza, pcf or mlfs, or the name of the table
     #[arg(value_name = "TABLE", value_parser = parse_processor)]
     table: ProcessorId,
-    /// Player lookup, or team abbreviation
+    /// player_lookup, or team abbreviation
     #[arg(value_name = "KEY")]
     key: String,
     #[arg(value_name = "DATE")]
@@ -35,10 +37,9 @@ fn parse_processor(text: &str) -> Result<ProcessorId> {
         return Ok(id);
     }
     let table: Option<Table> = text.parse().ok();
-    ProcessorId::ALL
-        .into_iter()
-        .find(|id| Some(id.output()) == table)
-        .ok_or_else(|| Error::new(ErrorKind::Usage, format!("{text:?} is not an output; use tdza, psza, pcf or mlfs")))
+    ProcessorId::ALL.into_iter().find(|id| Some(id.output()) == table).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("\"{text}\" is not an output; use tdza, psza, pcf or mlfs"))
+    })
 }
 
 pub fn run(args: &WhyArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {

@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::DailyCache;
 use crate::catalog::Table;
 use crate::processors::{LookBack, Processor, ProcessorId};
-use crate::store::{Phase3Manifest, Phase4Manifest};
+use crate::store::{DateState, Phase3Manifest, Phase4Manifest, hash_of_no_rows};
 use crate::windows::WindowEnd;
 
 /// Computes fingerprints from the partition hashes in the manifests; no row is read.
@@ -32,9 +32,10 @@ impl<'a> Fingerprints<'a> {
         Self { phase3, phase4, daily_cache }
     }
 
-    /// Whether anybody has a PGS row on the date.
-    pub fn has_player_rows(&self, date: NaiveDate) -> bool {
-        self.phase3.tables.get(&Table::PlayerGameSummary).is_some_and(|table| table.partitions.contains_key(&date))
+    /// Whether the date was pulled, and nobody has a PGS row on it.
+    pub fn lacks_player_rows(&self, date: NaiveDate) -> bool {
+        let games = self.phase3.tables.get(&Table::PlayerGameSummary);
+        games.is_some_and(|games| games.synced.contains(date) && !games.partitions.contains_key(&date))
     }
 
     /// Changes when a partition in the look-back of an input, an upstream row of the date or the end of the windows
@@ -65,8 +66,13 @@ impl<'a> Fingerprints<'a> {
         }
         for &upstream in processor.upstream().iter().chain(optional_upstream(processor, self.daily_cache)) {
             hasher.update(upstream.name().as_bytes());
-            if let Some(record) = self.phase4.record(upstream, date) {
-                hasher.update(record.hash.as_bytes());
+            match self.phase4.record(upstream, date) {
+                // Its rows are there, and nobody reads them.
+                Some(record) if matches!(record.state, DateState::Vanished { .. }) => {
+                    hasher.update(hash_of_no_rows(upstream.output()).as_bytes());
+                }
+                Some(record) => hasher.update(record.hash.as_bytes()),
+                None => {}
             }
         }
         format!("{:032x}", hasher.digest128())

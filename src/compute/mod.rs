@@ -13,16 +13,17 @@ use chrono::NaiveDate;
 use self::fingerprint::{Fingerprints, optional_upstream};
 use self::plan::{ProcessorPlan, plan_processor};
 use self::scoring::Scoring;
-use self::writer::{OutputWriter, ProcessorDone};
+use self::writer::{MonthJob, OutputWriter, ProcessorDone};
 use crate::calendar::{DateRange, DateRanges, Month, SeasonCalendar};
 use crate::catalog::Table;
 pub use crate::daily_cache::DailyCache;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::RowsByDate;
 use crate::processors::{self, LookBack, Processor, ProcessorId, RunContext};
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::schedule::Schedule;
-use crate::store::{DateRecord, Phase3Manifest, Phase4Manifest, Store, WriteLock};
+use crate::store::{DateRecord, DateState, Phase3Manifest, Phase4Manifest, Store, WriteLock};
 
 /// What to compute, and with what.
 #[derive(Debug, Clone)]
@@ -160,6 +161,35 @@ fn note_unscheduled_dates(phase3: &Phase3Manifest, schedule: &Schedule, ranges: 
     }
 }
 
+/// Removes the rows of vanished dates from the store; the dates are empty then.
+///
+/// # Errors
+/// When a month cannot be read or written; nothing is removed then.
+pub fn remove_vanished(lock: &WriteLock, vanished: &RowsByDate, context: RunContext) -> Result<()> {
+    let mut phase4 = lock.store().phase4()?;
+    let empty = |(date, record): (&NaiveDate, &DateRecord)| {
+        let rule = record.state.reason().unwrap_or("no finished game in the schedule").to_owned();
+        (*date, DateState::Empty { rule })
+    };
+    let plan = |(id, records): (&ProcessorId, &BTreeMap<NaiveDate, DateRecord>)| {
+        let of_table = vanished.get(&id.output())?;
+        let settled: Vec<_> = records.iter().filter(|(date, _)| of_table.contains_key(date)).map(empty).collect();
+        (!settled.is_empty()).then(|| ProcessorPlan::settling(*id, settled))
+    };
+    let plans: Vec<ProcessorPlan> = phase4.processors.iter().filter_map(plan).collect();
+    if plans.is_empty() {
+        return Ok(());
+    }
+    let mut writer = OutputWriter::new(lock, &mut phase4, context, 1);
+    for (index, plan) in plans.iter().enumerate() {
+        let jobs = MonthJob::all_of(index, plan);
+        let months = jobs.iter().map(|job| Ok((job.month, writer.stage_month(job, None)?)));
+        let months = months.collect::<Result<Vec<_>>>()?;
+        writer.adopt_months(plan, months);
+    }
+    writer.commit()
+}
+
 /// The season table, overruled by the schedule.
 pub fn calendar(schedule: &Schedule, observer: &dyn Observer) -> SeasonCalendar {
     let mut calendar = SeasonCalendar::built_in();
@@ -212,7 +242,9 @@ impl<'a> Run<'a> {
         }
         self.note_without_box_scores(&plans);
         self.prepare_session(&plans)?;
-        let mut writer = OutputWriter::new(self.lock, &mut self.phase4, self.request);
+        let mut writer =
+            OutputWriter::new(self.lock, &mut self.phase4, self.request.context, self.request.engine.threads)
+                .reading(self.request.daily_cache);
         let scored = Scoring { plans: &plans, session: self.session.as_ref(), request: self.request, writer: &writer }
             .run(self.observer)?;
         let mut done = Vec::new();
@@ -272,7 +304,7 @@ impl<'a> Run<'a> {
                 Some(files) => self.lock.store().recorded_files(table, files, |month| months.contains(&month))?,
                 None => Vec::new(),
             };
-            session.view_output(table, &files)?;
+            session.view_output(table, &files, &self.phase4.vanished_dates(table))?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::calendar::{BOOTSTRAP_DAYS, DateRanges, Month, SeasonCalendar};
 use crate::catalog::Table;
 use crate::error::Result;
 use crate::processors::overflow::NUMERIC_OVERFLOW;
-use crate::processors::{Processor, ProcessorId};
+use crate::processors::{self, Processor, ProcessorId};
 use crate::progress::{Event, Observer};
 use crate::store::{DateRecord, DateState, FailureKind, Phase4Manifest, Store};
 
@@ -30,6 +30,12 @@ pub(super) struct ProcessorPlan {
 }
 
 impl ProcessorPlan {
+    /// A plan that computes nothing.
+    pub fn settling(id: ProcessorId, settled: Vec<(NaiveDate, DateState)>) -> Self {
+        let version = processors::get(id).version();
+        Self { id, version, to_run: Vec::new(), fingerprints: Vec::new(), settled, unchanged: Vec::new() }
+    }
+
     pub fn is_idle(&self) -> bool {
         self.to_run.is_empty() && self.settled.is_empty()
     }
@@ -96,8 +102,9 @@ fn is_as_asked(record: &DateRecord, request: &ComputeRequest) -> bool {
     !record.failures.contains_key(NUMERIC_OVERFLOW) || is_kept == request.context.quarantine
 }
 
-/// Dates computed once that neither the schedule nor the player rows have any more: their rows go, here
-/// and in the target. With player rows left, the schedule may be the one at fault, and nothing goes.
+/// Dates computed once that neither the schedule nor the player rows have any more. Their rows stay, and the date
+/// counts as vanished; without rows it is empty. With player rows left, the schedule may be the one at fault, and
+/// nothing changes.
 fn dates_without_games(
     id: ProcessorId,
     ranges: &DateRanges,
@@ -105,16 +112,20 @@ fn dates_without_games(
     phase4: &Phase4Manifest,
     fingerprints: &Fingerprints<'_>,
 ) -> Vec<(NaiveDate, DateState)> {
-    let state = DateState::Empty { rule: "no finished game in the schedule".to_owned() };
+    let rule = || "no finished game in the schedule".to_owned();
+    let state = |record: &DateRecord| match record.rows {
+        0 => DateState::Empty { rule: rule() },
+        _ => DateState::Vanished { rule: rule() },
+    };
     let records = phase4.processors.get(&id).into_iter().flatten();
     records
         .filter(|(date, record)| {
             ranges.contains(**date)
                 && dates.binary_search(date).is_err()
-                && !fingerprints.has_player_rows(**date)
-                && record.state != state
+                && fingerprints.lacks_player_rows(**date)
+                && record.state != state(record)
         })
-        .map(|(date, _)| (*date, state.clone()))
+        .map(|(date, record)| (*date, state(record)))
         .collect()
 }
 

@@ -8,16 +8,16 @@ use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::Date32Type;
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::DailyCache;
 use super::plan::ProcessorPlan;
-use super::{ComputeRequest, DailyCache};
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::Result;
 use crate::parallel;
-use crate::processors::{Failure, MonthWork, ProcessorId, ProcessorOutput, RunContext};
+use crate::processors::{DateOutput, Failure, MonthWork, ProcessorId, ProcessorOutput, RunContext};
 use crate::store::{
     DateRecord, DateState, Layer, MonthFile, Phase4Manifest, Publication, StagedMonth, Store, TableFiles, WriteLock,
-    date_slices, partition_hash, read_month_file, sort_by_key,
+    date_slices, hash_of_no_rows, partition_hash, read_month_file, sort_by_key,
 };
 use crate::windows::WindowEnd;
 
@@ -77,7 +77,7 @@ impl<'p> MonthJob<'p> {
             let month = Month::of(dates[0]);
             jobs.entry(month).or_insert_with(|| empty(month)).to_run = dates;
         }
-        for (date, _) in &plan.settled {
+        for (date, _) in plan.settled.iter().filter(|(_, state)| !is_vanished(state)) {
             let month = Month::of(*date);
             jobs.entry(month).or_insert_with(|| empty(month)).settled.insert(*date);
         }
@@ -90,16 +90,21 @@ impl<'p> MonthJob<'p> {
 }
 
 impl<'a> OutputWriter<'a> {
-    pub fn new(lock: &'a WriteLock, manifest: &'a mut Phase4Manifest, request: &ComputeRequest) -> Self {
+    pub fn new(lock: &'a WriteLock, manifest: &'a mut Phase4Manifest, context: RunContext, threads: usize) -> Self {
         Self {
             store: lock.store(),
             publication: Publication::new(lock, Layer::Phase4),
             manifest,
-            context: request.context,
-            daily_cache: request.daily_cache,
-            threads: request.engine.threads,
+            context,
+            daily_cache: DailyCache::default(),
+            threads,
             failures: Vec::new(),
         }
+    }
+
+    /// Records which `player_daily_cache` MLFS reads.
+    pub fn reading(self, daily_cache: DailyCache) -> Self {
+        Self { daily_cache, ..self }
     }
 
     /// Scores and stages a month, on any thread; the month's stored rows of other dates go in between.
@@ -109,14 +114,9 @@ impl<'a> OutputWriter<'a> {
         let mut kept = self.kept(job)?;
         let mut dates = Vec::with_capacity(job.to_run.len());
         let mut take = |output: ProcessorOutput| {
+            kept.extend(self.vanished(job, &output)?);
             write_in_between(&mut file, &mut kept, &output)?;
-            dates.extend(output.dates.into_iter().map(|date| DateDone {
-                date: date.date,
-                rows: date.rows.len() as u64,
-                hash: partition_hash(table, &output.rows, date.rows),
-                state: date.state,
-                failures: date.failures,
-            }));
+            dates.extend(output.dates.into_iter().map(|date| self.done(job, &output.rows, date)));
             Ok(())
         };
         work.map_or(Ok(()), |work| work.score(&mut take))?;
@@ -134,6 +134,46 @@ impl<'a> OutputWriter<'a> {
         let Some(stored) = self.stored(table, job.month)? else { return Ok(BTreeMap::new()) };
         let slices = date_slices(table, &stored).into_iter().filter(|(date, _)| !job.replaces(*date));
         Ok(slices.map(|(date, rows)| (date, stored.slice(rows.start, rows.len()))).collect())
+    }
+
+    /// The stored rows of dates on which no row is possible any more: they stay.
+    fn vanished(&self, job: &MonthJob<'_>, output: &ProcessorOutput) -> Result<BTreeMap<NaiveDate, RecordBatch>> {
+        let turned_empty = output.dates.iter().filter(|date| self.has_vanished(job.id, date)).map(|date| date.date);
+        let turned_empty: BTreeSet<NaiveDate> = turned_empty.collect();
+        if turned_empty.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let table = job.id.output();
+        let Some(stored) = self.stored(table, job.month)? else { return Ok(BTreeMap::new()) };
+        let slices = date_slices(table, &stored).into_iter().filter(|(date, _)| turned_empty.contains(date));
+        Ok(slices.map(|(date, rows)| (date, stored.slice(rows.start, rows.len()))).collect())
+    }
+
+    /// Whether a date that has rows in the store turned empty.
+    fn has_vanished(&self, id: ProcessorId, date: &DateOutput) -> bool {
+        matches!(date.state, DateState::Empty { .. })
+            && self.manifest.record(id, date.date).is_some_and(|record| record.rows > 0)
+    }
+
+    /// What became of a date. A vanished one keeps the rows of its record.
+    fn done(&self, job: &MonthJob<'_>, rows: &RecordBatch, date: DateOutput) -> DateDone {
+        let before = self.manifest.record(job.id, date.date).filter(|_| self.has_vanished(job.id, &date));
+        if let (Some(before), DateState::Empty { rule }) = (before, &date.state) {
+            return DateDone {
+                date: date.date,
+                rows: before.rows,
+                hash: before.hash.clone(),
+                state: DateState::Vanished { rule: rule.clone() },
+                failures: date.failures,
+            };
+        }
+        DateDone {
+            date: date.date,
+            rows: date.rows.len() as u64,
+            hash: partition_hash(job.id.output(), rows, date.rows),
+            state: date.state,
+            failures: date.failures,
+        }
     }
 
     /// Whether a date of the month that is not replaced has rows.
@@ -172,7 +212,8 @@ impl<'a> OutputWriter<'a> {
             }
         }
         self.settle(plan, &mut done);
-        failures.extend(plan.settled.iter().map(|(date, _)| (*date, Vec::new())));
+        let emptied = plan.settled.iter().filter(|(_, state)| !is_vanished(state));
+        failures.extend(emptied.map(|(date, _)| (*date, Vec::new())));
         self.failures.push((plan.id, failures));
         done
     }
@@ -181,8 +222,15 @@ impl<'a> OutputWriter<'a> {
     fn settle(&mut self, plan: &ProcessorPlan, done: &mut ProcessorDone) {
         let table = plan.id.output();
         let records = self.manifest.processors.entry(plan.id).or_default();
-        let no_rows = partition_hash(table, &RecordBatch::new_empty(table.schema().arrow().clone()), 0..0);
+        let no_rows = hash_of_no_rows(table);
         for (date, state) in &plan.settled {
+            if let (true, Some(record)) = (is_vanished(state), records.get_mut(date)) {
+                // Rows and failures stay as they are. Without a fingerprint the date runs as soon as it has games again.
+                record.state = state.clone();
+                record.inputs = String::new();
+                done.dates.insert(*date);
+                continue;
+            }
             let record = DateRecord {
                 state: state.clone(),
                 rows: 0,
@@ -268,6 +316,10 @@ impl<'a> OutputWriter<'a> {
         let (batch, _) = sort_by_key(table, &concat_batches(table.schema().arrow(), &parts)?)?;
         Ok(Some(batch))
     }
+}
+
+fn is_vanished(state: &DateState) -> bool {
+    matches!(state, DateState::Vanished { .. })
 }
 
 /// What a date loses against its record so far.

@@ -1,4 +1,4 @@
-//! Two versions of the outputs, compared to the cell.
+//! Compares two versions of the outputs, to the cell.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::calendar::{DateRange, DateRanges, Month, date_of_day};
 use crate::catalog::{Column, ColumnType, Table};
+use crate::destination::Destination;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
@@ -27,7 +28,7 @@ pub struct Closeness<'a> {
     /// Read every row of the other side, also where rows, keys and hashes of a date agree.
     pub full: bool,
     /// A Parquet file for every differing cell.
-    pub cells: Option<&'a Path>,
+    pub cells: Option<&'a Destination>,
 }
 
 /// What the store's outputs are compared with.
@@ -102,11 +103,11 @@ pub fn diff(
     // A processor whose rows have to be asked for may have published none: then that is no difference.
     let mut compared = ProcessorId::ALL.to_vec();
     for table in Table::outputs() {
-        let mut here = ours_only(table, rows_of_store(store, table, ranges)?, &compared)?;
+        let mut here = rows_of(table, rows_of_store(store, table, ranges)?, &compared)?;
         let mut trusted_dates = 0;
         let there = match other {
             Other::Store(other) if other.phase4()?.processors.is_empty() => None,
-            Other::Store(other) => Some(ours_only(table, rows_of_store(other, table, ranges)?, &compared)?),
+            Other::Store(other) => Some(rows_of(table, rows_of_store(other, table, ranges)?, &compared)?),
             Other::Warehouse(source) => {
                 let open = if closeness.full { None } else { differing_dates(*source, table, &here, ranges)? };
                 if let Some(open) = &open {
@@ -115,8 +116,7 @@ pub fn diff(
                     trusted_dates -= date_slices(table, &here).len();
                 }
                 let rows = rows_of_warehouse(*source, table, open.as_ref().unwrap_or(ranges))?;
-                rows.map(|rows| Ok::<_, Error>(sort_by_key(table, &ours_only(table, rows, &compared)?)?.0))
-                    .transpose()?
+                rows.map(|rows| Ok::<_, Error>(sort_by_key(table, &rows_of(table, rows, &compared)?)?.0)).transpose()?
             }
         };
         let asked_for = compared.iter().position(|id| id.output() == table && !id.is_published_unasked());
@@ -140,8 +140,9 @@ pub fn diff(
         return Err(Error::new(ErrorKind::Upstream, "the other side has none of the output tables")
             .hint("check --with: it names a warehouse or store that was published or computed into"));
     }
-    if let Some(path) = closeness.cells {
-        session.copy("SELECT * FROM cells ORDER BY ALL", path)?;
+    if let Some(cells) = closeness.cells {
+        let copy = |path: &Path| session.copy("SELECT * FROM cells ORDER BY ALL", path);
+        cells.write(copy)?;
     }
     Ok(tables)
 }
@@ -201,7 +202,12 @@ fn is_empty(rows: &RecordBatch) -> bool {
 }
 
 /// The failures table is shared: rows of other processors are nobody's difference.
-fn ours_only(table: Table, rows: RecordBatch, ours: &[ProcessorId]) -> Result<RecordBatch> {
+pub(crate) fn ours_only(table: Table, rows: RecordBatch) -> Result<RecordBatch> {
+    rows_of(table, rows, &ProcessorId::ALL)
+}
+
+/// The failures of some processors; the rows of any other table as they are.
+fn rows_of(table: Table, rows: RecordBatch, ours: &[ProcessorId]) -> Result<RecordBatch> {
     if table != Table::PrecomputeFailures {
         return Ok(rows);
     }

@@ -1,6 +1,6 @@
 //! An in-memory DuckDB session: Parquet and Arrow in, Arrow out.
 //!
-//! Nothing durable lives here; a session is built from the store's files and thrown away.
+//! Nothing here is durable: a session is built from the store's files and discarded.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -42,10 +42,10 @@ impl Session {
             .enable_autoload_extension(false)?
             .with("autoinstall_known_extensions", "false")?
             .with("preserve_insertion_order", "false")?
-            .with("temp_directory", settings.temp_dir.to_string_lossy())?;
+            .with("temp_directory", as_path(&settings.temp_dir).to_string_lossy())?;
         if let Some(limit) = &settings.memory_limit {
             config = config.max_memory(limit).map_err(|error| {
-                Error::new(ErrorKind::Usage, format!("{limit:?} is not a memory limit"))
+                Error::new(ErrorKind::Usage, format!("\"{limit}\" is not a memory limit"))
                     .hint("write it like 4GB or 512MB")
                     .because(error)
             })?;
@@ -80,20 +80,27 @@ impl Session {
     }
 
     /// Makes the files of an output readable under the table's name, with the columns that processors
-    /// read.
-    pub fn view_output(&self, table: Table, files: &[PathBuf]) -> Result<()> {
-        self.view(table, files, "true")
+    /// read, but for the rows of some dates.
+    pub fn view_output(&self, table: Table, files: &[PathBuf], left_out: &[NaiveDate]) -> Result<()> {
+        self.view(table, files, &not_on(table, left_out))
     }
 
     /// Makes every column and row of a table in `range` readable under its name.
     pub fn view_whole(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
-        self.view_whole_as(table.name(), table, files, range)
+        self.view_whole_as(table.name(), table, files, (range, &[]))
     }
 
-    /// [`Session::view_whole`] under another name.
-    pub fn view_whole_as(&self, name: &str, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
+    /// [`Session::view_whole`] under another name, and without the rows of some dates.
+    pub fn view_whole_as(
+        &self,
+        name: &str,
+        table: Table,
+        files: &[PathBuf],
+        (range, left_out): (DateRange, &[NaiveDate]),
+    ) -> Result<()> {
         let date = table.schema().partition_column();
-        let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to);
+        let others = not_on(table, left_out);
+        let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}' AND {others}", range.from, range.to);
         self.view_columns(name, files, &condition, table.schema().columns().iter().collect())
     }
 
@@ -157,12 +164,31 @@ impl Session {
         Ok(rows as u64)
     }
 
+    /// Sets a variable of the connection, which SQL reads as `getvariable('name')`.
+    pub fn set_text(&self, name: &str, value: &str) -> Result<()> {
+        self.connection.execute(&format!("SET VARIABLE {name} = ?"), [value])?;
+        Ok(())
+    }
+
+    /// As [`Session::set_text`], a DATE.
+    pub fn set_date(&self, name: &str, value: NaiveDate) -> Result<()> {
+        self.connection.execute(&format!("SET VARIABLE {name} = ?::DATE"), [value.to_string()])?;
+        Ok(())
+    }
+
+    /// As [`Session::set_text`], a BIGINT.
+    pub fn set_number(&self, name: &str, value: i64) -> Result<()> {
+        self.connection.execute(&format!("SET VARIABLE {name} = ?::BIGINT"), [value])?;
+        Ok(())
+    }
+
     /// Runs statements that return nothing.
     pub fn execute(&self, sql: &str) -> Result<()> {
         Ok(self.connection.execute_batch(sql)?)
     }
 
-    fn append(&self, table: &str, batch: &RecordBatch) -> Result<()> {
+    /// Appends rows to a table, column by column.
+    pub fn append(&self, table: &str, batch: &RecordBatch) -> Result<()> {
         const SLICE_ROWS: usize = 1 << 16;
         let mut appender = self.connection.appender(table)?;
         let mut start = 0;
@@ -190,6 +216,15 @@ impl Rows<'_> {
     pub fn fetch(&mut self) -> Result<Option<RecordBatch>> {
         Ok(self.statement.step()?.map(RecordBatch::from))
     }
+}
+
+/// A condition that holds on all dates but these.
+fn not_on(table: Table, dates: &[NaiveDate]) -> String {
+    if dates.is_empty() {
+        return "true".to_owned();
+    }
+    let dates: Vec<String> = dates.iter().map(|date| format!("DATE '{date}'")).collect();
+    format!("{} NOT IN ({})", table.schema().partition_column(), dates.join(", "))
 }
 
 /// Key, partition and everything a processor reads, in the order of the schema.
@@ -226,5 +261,10 @@ pub fn file_list(files: &[PathBuf]) -> String {
 
 /// A path as an SQL string.
 pub fn quote(path: &Path) -> String {
-    format!("'{}'", path.to_string_lossy().replace('\'', "''"))
+    format!("'{}'", as_path(path).to_string_lossy().replace('\'', "''"))
+}
+
+/// A path that the database takes for no address and no home directory, whatever it begins with.
+fn as_path(path: &Path) -> PathBuf {
+    if path.is_relative() { Path::new(".").join(path) } else { path.to_owned() }
 }

@@ -13,7 +13,7 @@ pub struct Numeric {
 
 impl Numeric {
     /// Whether a value, given in units of 10^-scale, has no more digits than the type: its magnitude is below
-    /// 10^(precision - scale) (`player_shot_zone_analysis` Q18, `player_daily_cache` §7.2).
+    /// 10^(precision - scale) (`player_shot_zone_analysis` §7, `player_daily_cache` §7.2).
     pub fn holds(self, scaled: i128) -> bool {
         scaled.unsigned_abs() < 10_u128.pow(u32::from(self.precision))
     }

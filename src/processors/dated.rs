@@ -1,4 +1,4 @@
-//! What processors share that read facts date by date.
+//! Shared by the processors that read facts date by date.
 
 use std::collections::HashMap;
 use std::ops::Range;

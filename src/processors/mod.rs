@@ -96,7 +96,7 @@ impl FromStr for ProcessorId {
 
     fn from_str(text: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|id| id.name().eq_ignore_ascii_case(text)).ok_or_else(|| {
-            Error::new(ErrorKind::Usage, format!("{text:?} is not a processor"))
+            Error::new(ErrorKind::Usage, format!("\"{text}\" is not a processor"))
                 .hint("use tdza, psza, pcf, pdc or mlfs")
         })
     }

@@ -1,4 +1,4 @@
-//! What a processor hands back: rows by date, failures, and how each date ended.
+//! The result of a processor: rows by date, failures, and the state of each date.
 
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! Values that the NUMERIC type of their column cannot hold.
 //!
 //! The reference's load of such a date is refused as a whole and the error swallowed
-//! (`player_shot_zone_analysis` Q18, `player_daily_cache` §7.2). The rows are as there: none. But the date
+//! (`player_shot_zone_analysis` §7, `player_daily_cache` §7.2). The rows are as there: none. But the date
 //! fails, and its state and a failure of [`DATE_LEVEL`] name the value.
 
 use std::fmt;

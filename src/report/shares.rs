@@ -1,4 +1,4 @@
-//! Shares of entities without a row by category, against those expected by season time (`orchestration.md` §8.2).
+//! Shares of entities without a row, by category, and the shares expected at that time of the season (`orchestration.md` §8.2).
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;

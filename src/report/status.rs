@@ -1,4 +1,4 @@
-//! Per year and processor: how its dates stand (`orchestration.md` §10.3).
+//! The state of dates, per year and processor (`orchestration.md` §10.3).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,14 +7,13 @@ use serde::Serialize;
 
 use super::{FailureShare, Seen, Validations, failure_shares};
 use crate::calendar::{DateRanges, Month, SeasonCalendar};
+use crate::checks::Catalogue;
 use crate::daily_cache::DailyCache;
+use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::processors::ProcessorId;
 use crate::schedule::Schedule;
 use crate::store::{DateState, Phase4Manifest};
 use crate::windows::WindowEnd;
-
-/// The check that a date is done.
-const NOT_DONE: &str = "A2";
 
 /// Why PDC has no record of a date that was computed before it could be.
 const LEFT_OUT: &str = "MLFS was computed without it";
@@ -42,6 +41,9 @@ pub struct StatusReport {
     /// Days with rows of players or of outputs that the schedule has no final game for: they are not computed.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub unscheduled: BTreeSet<NaiveDate>,
+    /// Rows by table on dates that vanished upstream: they stay until somebody decides.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub vanished: BTreeMap<String, BTreeMap<NaiveDate, u64>>,
     /// One per calendar year (`orchestration.md` §9); none where only counts were asked for.
     pub verdicts: Vec<Verdict>,
     /// Dates that fail checks of severity error, with the checks.
@@ -66,6 +68,10 @@ pub struct Evidence<'a> {
     pub seen: &'a Seen<'a>,
     /// Days with rows of players or of outputs, and without a final game in the schedule.
     pub unscheduled: BTreeSet<NaiveDate>,
+    /// Rows of the store on dates that vanished, and what was decided of them.
+    pub vanished: RowsByDate,
+    pub accepted: &'a AcceptedVanished,
+    pub ranges: &'a DateRanges,
     /// Months of outputs whose file is not the recorded one.
     pub damaged: BTreeSet<(ProcessorId, Month)>,
     pub calendar: &'a SeasonCalendar,
@@ -168,9 +174,12 @@ impl StatusReport {
         report.leave_out_impossible(&evidence);
         report.take_validations(manifest, dates, &evidence);
         let scheduled = evidence.schedule.game_dates(&DateRanges::everything());
-        report.verdicts = years(dates, &evidence.unscheduled)
-            .map(|year| report.verdict(year, dates, &scheduled, &evidence))
-            .collect();
+        let vanished = evidence.accepted.open(&evidence.vanished, evidence.ranges);
+        report.vanished = vanished.into_iter().map(|(table, dates)| (table.full_name().to_owned(), dates)).collect();
+        let others = evidence.unscheduled.iter().chain(report.vanished.values().flat_map(BTreeMap::keys));
+        let others: BTreeSet<NaiveDate> = others.copied().collect();
+        report.verdicts =
+            years(dates, &others).map(|year| report.verdict(year, dates, &scheduled, &evidence)).collect();
         report.shares = failure_shares(manifest, dates, evidence.calendar);
         report.stale = evidence.stale;
         report.other_daily_cache = evidence.other_daily_cache;
@@ -209,7 +218,7 @@ impl StatusReport {
                 }
                 match &record.state {
                     DateState::Done => row.done += 1,
-                    DateState::Empty { rule } => {
+                    DateState::Empty { rule } | DateState::Vanished { rule } => {
                         row.empty += 1;
                         by_rule.entry((id, DateState::family(rule).to_owned())).or_default().push(date);
                     }
@@ -236,6 +245,7 @@ impl StatusReport {
             other_daily_cache: BTreeMap::new(),
             thresholds: Vec::new(),
             unscheduled: BTreeSet::new(),
+            vanished: BTreeMap::new(),
             stale: BTreeMap::new(),
             game_dates: dates.to_vec(),
             rows,
@@ -298,7 +308,9 @@ impl StatusReport {
             add(format!("check {id} fails"), fails.map(|(date, _)| *date).collect());
         }
         add("not validated".to_owned(), self.not_validated.clone());
-        add("rows but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
+        add("has rows, but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
+        let vanished = self.vanished.values().flat_map(BTreeMap::keys).copied();
+        add("vanished upstream or became empty, rows kept".to_owned(), vanished.collect());
         open
     }
 
@@ -311,7 +323,7 @@ impl StatusReport {
                 continue;
             };
             // A date that is not done says so itself.
-            let ids: BTreeSet<String> = ids.iter().filter(|id| *id != NOT_DONE).cloned().collect();
+            let ids: BTreeSet<String> = ids.iter().filter(|id| **id != *Catalogue::NOT_DONE).cloned().collect();
             if !ids.is_empty() {
                 self.failing.insert(date, ids);
             }

@@ -1,4 +1,4 @@
-//! What the last validation of each date found, for as long as the date's outputs and inputs are the same.
+//! The last validation of each date; it counts while the date's outputs and inputs are unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

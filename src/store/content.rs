@@ -149,6 +149,11 @@ pub fn partition_hash(table: Table, batch: &RecordBatch, rows: Range<usize>) -> 
     format!("{:032x}", hasher.digest128())
 }
 
+/// The [`partition_hash`] of a date without rows.
+pub fn hash_of_no_rows(table: Table) -> String {
+    partition_hash(table, &RecordBatch::new_empty(table.schema().arrow().clone()), 0..0)
+}
+
 /// Appends a canonical form of some rows: a null marker per value, then the bytes of the values.
 fn encode(array: &dyn Array, rows: Range<usize>, out: &mut Vec<u8>) {
     let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);

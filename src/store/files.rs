@@ -99,7 +99,7 @@ impl ParquetFile {
     fn open(path: &Path, file: File, schema: SchemaRef, properties: WriterProperties) -> Result<Self> {
         let hashing = HashingWriter { file, digest: Sha256::new(), size_bytes: 0 };
         let writer = ArrowWriter::try_new(hashing, schema, Some(properties));
-        let writer = writer.map_err(|error| cannot_write(path).because(error))?;
+        let writer = writer.map_err(|error| Error::io("write", path, error))?;
         Ok(Self { path: path.to_owned(), writer, waiting: Vec::new(), waiting_rows: 0, rows: 0 })
     }
 
@@ -108,7 +108,7 @@ impl ParquetFile {
     /// # Errors
     /// Also for a decimal that has more digits than its column's type: other readers cannot open such a file.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        precision::check(batch).map_err(|error| cannot_write(&self.path).because(error))?;
+        precision::check(batch).map_err(|error| Error::io("write", &self.path, error))?;
         let mut start = 0;
         while start < batch.num_rows() {
             let length = (batch.num_rows() - start).min(Self::SLICE_ROWS - self.waiting_rows);
@@ -131,21 +131,17 @@ impl ParquetFile {
         self.rows += self.waiting_rows as u64;
         self.waiting.clear();
         self.waiting_rows = 0;
-        self.writer.write(&slice).map_err(|error| cannot_write(&self.path).because(error))
+        self.writer.write(&slice).map_err(|error| Error::io("write", &self.path, error))
     }
 
     /// Writes the rest and syncs the file to disk.
     pub fn finish(mut self) -> Result<FileEntry> {
         self.encode_waiting()?;
         let path = self.path;
-        let hashing = self.writer.into_inner().map_err(|error| cannot_write(&path).because(error))?;
+        let hashing = self.writer.into_inner().map_err(|error| Error::io("write", &path, error))?;
         hashing.file.sync_all().map_err(|error| Error::io("sync", &path, error))?;
         Ok(FileEntry { rows: self.rows, size_bytes: hashing.size_bytes, sha256: hex(&hashing.digest.finalize()) })
     }
-}
-
-fn cannot_write(path: &Path) -> Error {
-    Error::new(ErrorKind::Unexpected, format!("cannot write {}", path.display()))
 }
 
 fn properties(schema: &Schema) -> WriterPropertiesBuilder {

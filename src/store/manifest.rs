@@ -1,6 +1,6 @@
 //! What the store holds and in what state: the only thing a reader has to trust.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -44,6 +44,9 @@ pub struct InputTable {
     /// Versions of the warehouse's own partitions when their rows were pulled, where it keeps track.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub source_partitions: BTreeMap<String, String>,
+    /// Dates whose rows the warehouse no longer has and the store keeps.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub only_here: BTreeSet<NaiveDate>,
 }
 
 /// What a warehouse said of a table when it was pulled; equal values mean nothing has changed.
@@ -116,7 +119,13 @@ pub enum DateState {
     },
     /// Not attempted, by the named rule.
     Skipped { reason: String },
+    /// Rows were written once and no row is possible any more, by the named rule; the rows stay until somebody asks for
+    /// their removal.
+    Vanished { rule: String },
 }
+
+/// What the figure of a single date follows in a stored rule.
+const MOST: &str = " (most: ";
 
 /// What made a date fail, as far as others act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -154,6 +163,7 @@ impl DateState {
             Self::Empty { .. } => "empty",
             Self::Failed { .. } => "failed",
             Self::Skipped { .. } => "skipped",
+            Self::Vanished { .. } => "vanished",
         }
     }
 
@@ -161,18 +171,26 @@ impl DateState {
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Done => None,
-            Self::Empty { rule: reason } | Self::Failed { reason, .. } | Self::Skipped { reason } => Some(reason),
+            Self::Empty { rule: reason }
+            | Self::Vanished { rule: reason }
+            | Self::Failed { reason, .. }
+            | Self::Skipped { reason } => Some(reason),
         }
     }
 
-    /// A rule without the figures of a single date.
+    /// Empty because nobody has enough games; `most` is what anybody has.
+    pub fn too_few_games(rule: &str, most: i64) -> Self {
+        Self::Empty { rule: format!("{rule}{MOST}{most})") }
+    }
+
+    /// A rule without the figure of a single date.
     pub fn family(rule: &str) -> &str {
-        rule.split(" (most").next().unwrap_or(rule)
+        rule.split_once(MOST).map_or(rule, |(family, _)| family)
     }
 
     /// Whether the date has what it can have: its rows, or none by a rule.
     pub fn is_settled(&self) -> bool {
-        matches!(self, Self::Done | Self::Empty { .. })
+        matches!(self, Self::Done | Self::Empty { .. } | Self::Vanished { .. })
     }
 
     /// Whether a processor further down may run on this date.
@@ -195,6 +213,14 @@ impl Phase4Manifest {
 
     pub fn files_of(&self, table: Table) -> Option<&TableFiles> {
         self.files.get(&table)
+    }
+
+    /// Dates of an output whose rows are kept although no row is possible any more: readers of results leave them out.
+    pub fn vanished_dates(&self, table: Table) -> Vec<NaiveDate> {
+        let of_table = self.processors.iter().filter(|(id, _)| id.output() == table);
+        let is_vanished = |record: &DateRecord| matches!(record.state, DateState::Vanished { .. });
+        let records = of_table.flat_map(|(_, records)| records).filter(|(_, record)| is_vanished(record));
+        records.map(|(date, _)| *date).collect()
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) mod publish;
 
 use std::path::{Path, PathBuf};
 
-pub use content::{date_slices, partition_hash, sort_by_key};
+pub use content::{date_slices, hash_of_no_rows, partition_hash, sort_by_key};
 pub use files::{FileEntry, ParquetFile, read_columns, read_month_file, sha256_of_file, write_parquet};
 pub use lock::{Owner, WriteLock};
 pub use manifest::{

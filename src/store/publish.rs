@@ -136,13 +136,6 @@ fn create_staged(path: &Path, create: impl FnOnce(&Path) -> Result<ParquetFile>)
     create(&staged_path(path))
 }
 
-/// Writes a file beside its final name.
-pub(crate) fn stage_file(path: &Path, batch: &RecordBatch) -> Result<FileEntry> {
-    let mut file = create_staged(path, |staged| ParquetFile::create(staged, batch.schema()))?;
-    file.write(batch)?;
-    file.finish()
-}
-
 pub(crate) fn staged_path(path: &Path) -> PathBuf {
     let mut name = path.file_name().expect("a file name").to_owned();
     name.push(".");

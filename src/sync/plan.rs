@@ -1,4 +1,4 @@
-//! What a sync has to pull, from metadata alone.
+//! Plans a sync from metadata alone.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,8 @@ pub(super) struct Plan {
     pub synced: DateRanges,
     pub version: SourceVersion,
     pub source_partitions: BTreeMap<String, String>,
+    /// The range and the look-back of its first date: what must not get shorter.
+    pub needed: DateRange,
     /// Whether the store's copy is of this warehouse and version, and whole: rows that are not pulled stay.
     pub is_usable: bool,
     pub report: TableReport,
@@ -50,6 +52,7 @@ impl Plan {
             synced: DateRanges::default(),
             version: SourceVersion::default(),
             source_partitions: BTreeMap::new(),
+            needed: everything(),
             is_usable: false,
             report,
         }
@@ -86,8 +89,7 @@ fn plan_table(
     let wanted = wanted_range(table, span);
     let version = SourceVersion { warehouse: source.name(), version: description.version };
     let known = manifest.tables.get(&table);
-    let of_same_warehouse = known.filter(|known| known.source.warehouse == version.warehouse);
-    let synced = of_same_warehouse.map(|known| known.synced.clone()).unwrap_or_default();
+    let synced = known.map(|known| known.synced.clone()).unwrap_or_default();
     let synced = synced.union(&[wanted].into_iter().collect());
     // What was pulled before is looked at again, so that the store is one version of the warehouse.
     let range = if table == Table::Schedule { None } else { synced.span() };
@@ -108,7 +110,8 @@ fn plan_table(
         report.unchanged = true;
         report.rows = known.partitions.values().map(|partition| partition.rows).sum();
     }
-    Ok(Plan { table, pull, synced, version, source_partitions, is_usable: usable.is_some(), report })
+    let (needed, is_usable) = (needed_range(table, span), usable.is_some());
+    Ok(Plan { table, pull, synced, version, source_partitions, needed, is_usable, report })
 }
 
 fn missing_table(table: Table, source: &dyn Source) -> Error {
@@ -121,8 +124,13 @@ fn missing_table(table: Table, source: &dyn Source) -> Error {
     Error::new(ErrorKind::Upstream, format!("table {table} is not in the warehouse {warehouse}")).hint(hint)
 }
 
-/// The range with the longest look-back of any processor, in whole months.
+/// [`needed_range`] in whole months.
 fn wanted_range(table: Table, span: DateRange) -> DateRange {
+    needed_range(table, span).whole_months()
+}
+
+/// The range with the longest look-back of any processor.
+fn needed_range(table: Table, span: DateRange) -> DateRange {
     let from = processors::all()
         .iter()
         .flat_map(|processor| processor.inputs())
@@ -130,7 +138,12 @@ fn wanted_range(table: Table, span: DateRange) -> DateRange {
         .map(|input| input.look_back.first_day(span.from))
         .min()
         .unwrap_or(span.from);
-    DateRange { from, to: span.to }.whole_months()
+    DateRange { from, to: span.to }
+}
+
+/// A table that is gone has lost every date.
+fn everything() -> DateRange {
+    DateRanges::everything().span().expect("not empty")
 }
 
 fn files_are_present(store: &Store, table: Table, known: &InputTable) -> bool {

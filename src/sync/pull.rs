@@ -1,4 +1,4 @@
-//! Pulling the rows of a table and storing them as sorted month files.
+//! Pulls the rows of a table and stores them as sorted month files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +13,7 @@ use super::plan::{Plan, Wanted};
 use crate::calendar::{DateRange, DateRanges, Month, date_of_day};
 use crate::catalog::{Table, is_nba_team};
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::keeps;
 use crate::processors;
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::store::{
@@ -29,6 +30,7 @@ pub(super) struct Pull<'a, 'l> {
     pub source: &'a dyn Source,
     pub store: &'a Store,
     pub publication: &'a mut Publication<'l>,
+    pub today: NaiveDate,
     pub observer: &'a dyn Observer,
 }
 
@@ -44,8 +46,11 @@ impl Pull<'_, '_> {
         let table = plan.table;
         let known = manifest.tables.get(&table).cloned().unwrap_or_default();
         let mut input = known.clone();
+        let mut keeping = Keeping::new(&plan, self.today, &known);
         match &plan.pull {
-            Wanted::Whole(selection) => self.replace_whole(table, selection, &mut input, &mut plan.report)?,
+            Wanted::Whole(selection) => {
+                self.replace_whole((table, selection), &mut keeping, &mut input, &mut plan.report)?;
+            }
             Wanted::Partitions { ranges, rows, bytes, .. } => {
                 let expected = Expected { rows: *rows, bytes: *bytes };
                 if !plan.is_usable {
@@ -53,9 +58,10 @@ impl Pull<'_, '_> {
                     input.files.clear();
                     input.partitions.clear();
                 }
-                self.replace_partitions(table, ranges, &expected, &mut input, &mut plan.report)?;
+                self.replace_partitions((table, ranges), &expected, &mut keeping, &mut input, &mut plan.report)?;
             }
         }
+        input.only_here = keeping.only_here(&input);
         let gone: Vec<Month> = known.files.keys().filter(|month| !input.files.contains_key(month)).copied().collect();
         for month in gone {
             self.publication.stage(table, month, &no_rows(table))?;
@@ -86,32 +92,58 @@ impl Pull<'_, '_> {
 
     fn replace_whole(
         &mut self,
-        table: Table,
-        selection: &Selection,
+        (table, selection): (Table, &Selection),
+        keeping: &mut Keeping<'_>,
         input: &mut InputTable,
         report: &mut TableReport,
     ) -> Result<()> {
         let mut rows = self.read(table, selection, report)?;
-        let months = rows.months();
+        let mut months = rows.months();
+        months.extend(keeping.months());
         input.files.retain(|month, _| months.contains(month));
         input.partitions.retain(|date, _| months.contains(&Month::of(*date)));
         for month in months {
-            let batch = self.sorted(table, &rows.take(month)?, report)?;
+            let mut batches = rows.take(month)?;
+            batches.extend(self.kept((month, None), &batches, keeping)?);
+            let batch = self.sorted(table, &batches, report)?;
             self.store_month(table, month, batch, input)?;
         }
         Ok(())
     }
 
+    /// The stored rows of a month that stay although the warehouse does not have their dates; of these ranges only, if
+    /// any are given.
+    fn kept(
+        &self,
+        (month, within): (Month, Option<&DateRanges>),
+        pulled: &[RecordBatch],
+        keeping: &mut Keeping<'_>,
+    ) -> Result<Option<RecordBatch>> {
+        let table = keeping.table;
+        let dates = keeping.dates_of(month, within, pulled);
+        let path = self.store.month_file(table, month);
+        let Some(entry) = keeping.known.files.get(&month).filter(|_| !dates.is_empty()) else { return Ok(None) };
+        if !entry.matches(&path) {
+            return Ok(None);
+        }
+        let stored = read_month_file(table, &path)?;
+        let is_kept: BooleanArray = days(table, &stored).map(|day| Some(dates.contains(&day))).collect();
+        keeping.kept.extend(dates);
+        Ok(Some(filter_record_batch(&stored, &is_kept)?))
+    }
+
     /// A calendar year at a time.
     fn replace_partitions(
         &mut self,
-        table: Table,
-        ranges: &DateRanges,
+        (table, ranges): (Table, &DateRanges),
         expected: &Expected,
+        keeping: &mut Keeping<'_>,
         input: &mut InputTable,
         report: &mut TableReport,
     ) -> Result<()> {
         let mut pulled = 0;
+        let is_replaced = input.files.is_empty();
+        let mut left = if is_replaced { keeping.months() } else { BTreeSet::new() };
         for year in by_year(ranges) {
             check_cancelled(self.observer)?;
             let selection = Selection::Ranges(year.clone());
@@ -119,6 +151,9 @@ impl Pull<'_, '_> {
             pulled += rows.num_rows();
             for month in months_of(&year) {
                 let mut batches = rows.take(month)?;
+                left.remove(&month);
+                // Rows outside the ranges are there as they were, unless everything is replaced.
+                batches.extend(self.kept((month, Some(&year).filter(|_| !is_replaced)), &batches, keeping)?);
                 if input.files.contains_key(&month) {
                     let stored = read_month_file(table, &self.store.month_file(table, month))?;
                     batches.push(filter_record_batch(&stored, &outside(table, &stored, &year))?);
@@ -128,6 +163,11 @@ impl Pull<'_, '_> {
             }
             let (rows, total_rows, total_bytes) = (pulled, expected.rows, expected.bytes);
             self.observer.on(Event::RowsPulled { table, rows, total_rows, total_bytes });
+        }
+        for month in left {
+            let kept = self.kept((month, None), &[], keeping)?;
+            let batch = self.sorted(table, kept.as_slice(), report)?;
+            self.store_month(table, month, batch, input)?;
         }
         if pulled != expected.rows {
             return Err(Error::new(
@@ -199,6 +239,51 @@ impl Pull<'_, '_> {
     }
 }
 
+/// What stays of a table although the warehouse does not have it.
+struct Keeping<'k> {
+    table: Table,
+    needed: DateRange,
+    today: NaiveDate,
+    /// What the store has so far.
+    known: &'k InputTable,
+    kept: BTreeSet<NaiveDate>,
+    pulled: BTreeSet<NaiveDate>,
+}
+
+impl<'k> Keeping<'k> {
+    fn new(plan: &Plan, today: NaiveDate, known: &'k InputTable) -> Self {
+        let (kept, pulled) = (BTreeSet::new(), BTreeSet::new());
+        Self { table: plan.table, needed: plan.needed, today, known, kept, pulled }
+    }
+
+    fn is_kept(&self, date: NaiveDate) -> bool {
+        keeps(self.table, self.needed, self.today, date)
+    }
+
+    /// Months with a date that stays if the warehouse does not have it.
+    fn months(&self) -> BTreeSet<Month> {
+        let dates = self.known.partitions.keys().copied();
+        dates.filter(|date| self.is_kept(*date)).map(Month::of).collect()
+    }
+
+    /// The dates of a month that stay, given what was pulled of it.
+    fn dates_of(&mut self, month: Month, within: Option<&DateRanges>, pulled: &[RecordBatch]) -> BTreeSet<NaiveDate> {
+        for rows in pulled {
+            let mut last = None;
+            self.pulled.extend(days(self.table, rows).filter(|day| last.replace(*day) != Some(*day)));
+        }
+        let known = month_of(&self.known.partitions, month).map(|(&date, _)| date);
+        let is_asked = |date: NaiveDate| within.is_none_or(|ranges| ranges.contains(date));
+        known.filter(|&date| is_asked(date) && self.is_kept(date) && !self.pulled.contains(&date)).collect()
+    }
+
+    /// The dates that the store has and the warehouse does not.
+    fn only_here(&self, now: &InputTable) -> BTreeSet<NaiveDate> {
+        let dates = self.known.only_here.union(&self.kept).copied();
+        dates.filter(|date| now.partitions.contains_key(date) && !self.pulled.contains(date)).collect()
+    }
+}
+
 /// What the warehouse says of the partitions to pull.
 struct Expected {
     rows: u64,
@@ -233,8 +318,13 @@ fn months_of(ranges: &DateRanges) -> BTreeSet<Month> {
 }
 
 fn outside(table: Table, batch: &RecordBatch, ranges: &DateRanges) -> BooleanArray {
+    days(table, batch).map(|day| Some(!ranges.contains(day))).collect()
+}
+
+/// The date of each row.
+fn days(table: Table, batch: &RecordBatch) -> impl Iterator<Item = NaiveDate> {
     let dates = batch.column_by_name(table.schema().partition_column()).expect("partition column");
-    dates.as_primitive::<Date32Type>().values().iter().map(|&day| Some(!ranges.contains(date_of_day(day)))).collect()
+    dates.as_primitive::<Date32Type>().values().iter().map(|&day| date_of_day(day))
 }
 
 fn compare(before: &BTreeMap<NaiveDate, Partition>, now: &BTreeMap<NaiveDate, Partition>, report: &mut TableReport) {

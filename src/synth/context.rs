@@ -1,4 +1,4 @@
-//! What was known before a game: rows of the two upcoming-context tables.
+//! Rows of the two upcoming-context tables: what was known before a game.
 
 use chrono::Datelike;
 

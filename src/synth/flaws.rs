@@ -1,4 +1,4 @@
-//! What is wrong, missing or repeated in real rows (`tables.md` §3), dealt out at random.
+//! Flaws of real rows: wrong, missing and repeated values (`tables.md` §3), dealt out at random.
 
 use super::draws::Draws;
 use super::games::{Appearance, Game, Part};

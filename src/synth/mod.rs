@@ -8,6 +8,7 @@
 
 mod columns;
 mod context;
+mod demo_dir;
 mod draws;
 mod flaws;
 mod games;
@@ -25,6 +26,8 @@ mod tables;
 mod teams;
 
 use std::path::Path;
+
+pub use demo_dir::DemoDir;
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
@@ -75,6 +78,20 @@ fn unusable(message: &str) -> Error {
     Error::new(ErrorKind::Usage, message)
 }
 
+type Build = fn(&season::Record) -> Result<RecordBatch>;
+
+/// What is made up.
+const TABLES: [(Table, Build); 8] = [
+    (Table::PlayerGameSummary, tables::player_game_summary),
+    (Table::TeamDefenseGameSummary, tables::team_defense_game_summary),
+    (Table::TeamOffenseGameSummary, tables::team_offense_game_summary),
+    (Table::UpcomingPlayerGameContext, table_contexts::upcoming_player_game_context),
+    (Table::UpcomingTeamGameContext, table_contexts::upcoming_team_game_context),
+    (Table::Schedule, table_contexts::schedule),
+    (Table::PlayerPointsProps, table_contexts::player_points_props),
+    (Table::PlayerBoxScores, table_box_scores::player_box_scores),
+];
+
 /// Makes up every input table ([`crate::catalog::Role::Input`]) and raw box scores, with exactly the schema of the table.
 ///
 /// # Errors
@@ -86,18 +103,7 @@ pub fn generate(spec: &SeasonSpec) -> Result<Vec<(Table, RecordBatch)>> {
     if record.games.is_empty() {
         return Err(unusable("there is no game to make up").hint("choose a last day after opening night"));
     }
-    type Build = fn(&season::Record) -> Result<RecordBatch>;
-    let tables: [(Table, Build); 8] = [
-        (Table::PlayerGameSummary, tables::player_game_summary),
-        (Table::TeamDefenseGameSummary, tables::team_defense_game_summary),
-        (Table::TeamOffenseGameSummary, tables::team_offense_game_summary),
-        (Table::UpcomingPlayerGameContext, table_contexts::upcoming_player_game_context),
-        (Table::UpcomingTeamGameContext, table_contexts::upcoming_team_game_context),
-        (Table::Schedule, table_contexts::schedule),
-        (Table::PlayerPointsProps, table_contexts::player_points_props),
-        (Table::PlayerBoxScores, table_box_scores::player_box_scores),
-    ];
-    tables.into_iter().map(|(table, build)| Ok((table, build(&record)?))).collect()
+    TABLES.into_iter().map(|(table, build)| Ok((table, build(&record)?))).collect()
 }
 
 /// Writes the tables of [`generate`] into `dir`, which is created, as a directory warehouse:

@@ -1,4 +1,4 @@
-//! What the schedule says of the 30 teams besides their codes.
+//! Attributes of the 30 teams in the schedule.
 
 use crate::catalog::TEAMS;
 

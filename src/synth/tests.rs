@@ -11,6 +11,7 @@ use crate::engine::EngineSettings;
 use crate::processors::{ProcessorId, RunContext};
 use crate::progress::Silent;
 use crate::store::{DateState, Owner, Store, WriteLock};
+use crate::sync::SyncRequest;
 use crate::warehouse::dir::DirWarehouse;
 use crate::windows::WindowEnd;
 
@@ -253,11 +254,12 @@ fn a_season_can_be_synced_and_computed() {
     let owner = Owner { pid: 1, host: "host".to_owned(), command: "test".to_owned() };
     let lock = WriteLock::acquire(&store, &owner).unwrap();
     let ranges: DateRanges = [spec.seasons[0].range()].into_iter().collect();
-    let synced = crate::sync::sync(&source, &lock, &ranges, &Silent).unwrap();
+    let synced =
+        crate::sync::sync(&source, &lock, &SyncRequest::new(ranges.clone(), ymd(2026, 1, 1)), &Silent).unwrap();
     assert!(synced.tables.iter().all(|table| table.notes.is_empty()));
     let request = ComputeRequest {
         ranges,
-        daily_cache: DailyCache::None,
+        daily_cache: DailyCache::Computed,
         processors: crate::processors::ProcessorId::ALL.to_vec(),
         force: false,
         engine: EngineSettings { threads: 2, memory_limit: None, temp_dir: temp.path().join("spill") },

@@ -1,4 +1,4 @@
-//! Fitting rows of a warehouse to the schema of their table (`tables.md` T1, T2).
+//! Maps rows of a warehouse to the schema of their table (`tables.md` T1, T2).
 
 use std::fmt;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ fn compare_column(
         if needed {
             return Err(Error::new(
                 ErrorKind::Schema,
-                format!("{table}: column {} is missing in {place}, and it is read", column.name),
+                format!("{table}: column {} is required but missing in {place}", column.name),
             )
             .hint(format!("restore the column ({}) in the warehouse; nothing was pulled", column.ty)));
         }
@@ -86,7 +86,7 @@ fn compare_column(
     if needed {
         return Err(Error::new(
             ErrorKind::Schema,
-            format!("{table}: column {} is {found} in {place}, expected {}, and it is read", column.name, column.ty),
+            format!("{table}: column {} is {found} in {place}, expected {}", column.name, column.ty),
         )
         .hint("restore the column's type in the warehouse; nothing was pulled"));
     }

@@ -1,5 +1,5 @@
-//! What a date holds, told without its rows: their number, and a checksum over keys and hashes that a
-//! warehouse can compute where the rows are.
+//! The content of a date without its rows: their number, and a checksum over keys and hashes that a warehouse
+//! can compute itself.
 
 use std::collections::BTreeMap;
 

@@ -16,7 +16,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::conform::{SchemaMatch, conform};
 use super::{Selection, Source, TableDescription};
 use crate::calendar::DateRanges;
-use crate::catalog::Table;
+use crate::catalog::{Role, Table};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A directory that is read as a warehouse.
@@ -119,11 +119,14 @@ fn open_parquet(table: Table, path: &Path) -> Result<ParquetRecordBatchReaderBui
 }
 
 fn unreadable(table: Table, path: &Path) -> Error {
-    Error::new(ErrorKind::Corrupt, format!("{table}: {} cannot be read as Parquet", path.display()))
-        .hint("the file is truncated or damaged: export it again; nothing was pulled")
+    let hint = match table.role() {
+        Role::Output => "the file is truncated or damaged: `putback upload --repair` of its month writes it again",
+        _ => "the file is truncated or damaged: export it again; nothing was pulled",
+    };
+    Error::new(ErrorKind::Corrupt, format!("{table}: {} cannot be read as Parquet", path.display())).hint(hint)
 }
 
-fn read_file(
+pub(super) fn read_file(
     table: Table,
     path: &Path,
     selection: &Selection,

@@ -1,4 +1,4 @@
-//! Where Phase 3 comes from and Phase 4 goes to.
+//! Warehouses: sources of Phase 3 and targets of Phase 4.
 
 pub mod bigquery;
 mod conform;
@@ -16,7 +16,7 @@ use arrow::array::RecordBatch;
 
 pub use conform::{ColumnNote, SchemaMatch, conform};
 pub use content::{DateContent, date_contents};
-pub use dir_target::DirTarget;
+pub use dir_target::{DirTarget, PublishedDir};
 pub use partitions::{PartitionId, PartitionVersion, Partitions};
 
 use bigquery::{BigQuery, BigQuerySettings};
@@ -26,7 +26,7 @@ use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::upload::Target;
 
-/// A warehouse as the user names it.
+/// A warehouse, as users name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// `dir:PATH`: a folder of Parquet.
@@ -42,7 +42,7 @@ impl FromStr for Location {
         match text.split_once(':') {
             Some(("dir", path)) if !path.is_empty() => Ok(Self::Dir(PathBuf::from(path))),
             Some(("bigquery", project)) if is_project(project) => Ok(Self::BigQuery { project: project.to_owned() }),
-            _ => Err(Error::new(ErrorKind::Usage, format!("{text:?} does not name a warehouse"))
+            _ => Err(Error::new(ErrorKind::Usage, format!("\"{text}\" does not name a warehouse"))
                 .hint("write dir:PATH for a directory of Parquet files, or bigquery:PROJECT")),
         }
     }
@@ -119,7 +119,7 @@ pub trait Source: Sync {
         Ok(None)
     }
 
-    /// What the user should know of the reading so far, said once.
+    /// Notes for the user since the last call.
     fn take_notes(&self) -> Vec<String> {
         Vec::new()
     }
@@ -152,12 +152,12 @@ pub fn open_outputs(
     connect: &dyn Fn(&str) -> Result<BigQuerySettings>,
 ) -> Result<Box<dyn Source>> {
     match location {
-        Location::Dir(path) => Ok(Box::new(dir::DirWarehouse::open(path)?)),
+        Location::Dir(path) => Ok(Box::new(PublishedDir::open(path)?)),
         Location::BigQuery { project } => Ok(Box::new(BigQuery::open(connect(project)?, Table::outputs())?)),
     }
 }
 
-/// Opens a warehouse for publishing; a directory is created if needed.
+/// Opens a warehouse for publishing. A directory is created when something is published.
 pub fn open_target(location: &Location, connect: &dyn Fn(&str) -> Result<BigQuerySettings>) -> Result<Box<dyn Target>> {
     match location {
         Location::Dir(path) => Ok(Box::new(DirTarget::open(path)?)),

@@ -1,7 +1,7 @@
--- ## Row of player_game_summary on the date, which makes the roster: of several the first (§2.2, §8.3)
+-- ## Roster row: the player's row of player_game_summary on the date; of several, the first is used (§2.2, §8.3)
 SELECT CASE WHEN choice = 1 THEN 'taken' ELSE 'duplicate' END AS role, game_id, team_abbr AS team, opponent_team_abbr AS opponent, universal_player_id FROM roster ORDER BY choice
 
--- ## Upstream rows of the date: what the features can be taken from (§2.3, §2.5)
+-- ## Upstream rows of the date, from which features are taken (§2.3, §2.5)
 SELECT source, name AS "column", value FROM (
     SELECT 1 AS n, 'daily cache' AS source, name, value FROM (SELECT COLUMNS('(points|minutes|team_pace|team_off|games_in|paint|three_pt).*_(last|season|days).*')::VARCHAR FROM cache_row) UNPIVOT INCLUDE NULLS (value FOR name IN (COLUMNS(*)))
     UNION ALL
@@ -14,15 +14,15 @@ SELECT source, name AS "column", value FROM (
     SELECT 5, 'UPCG', name, value FROM (SELECT COLUMNS('^(home_game|back_to_back|season_phase|player_status|days_rest|opponent_days_rest)$')::VARCHAR FROM context_row) UNPIVOT INCLUDE NULLS (value FOR name IN (COLUMNS(*))))
 ORDER BY n, name
 
--- ## Betting lines of the date: active, over, with a line (read H, §2.3)
+-- ## Betting lines of the date: active, over side, line known (read H, §2.3)
 SELECT points_line, opening_line FROM line_rows ORDER BY ALL
 
--- ## Earlier games: which of the reads F (up to ten, 60 days), J (30 days, with minutes) and I (the opponent, 3 years) they are in (§2.3)
+-- ## Earlier games, and the reads that include them: F (last ten in 60 days), J (30 days, with minutes), I (same opponent, 3 years) (§2.3)
 SELECT read_f AS "#", concat_ws(', ', CASE WHEN read_f IS NOT NULL THEN 'recent' END, CASE WHEN read_j THEN '30 days' END, CASE WHEN read_i THEN 'opponent' END) AS role,
     game_date, game_id, opponent_team_abbr AS opponent, points, minutes_played AS minutes, ft_makes
 FROM earlier WHERE read_f IS NOT NULL OR read_j OR read_i ORDER BY game_number
 
--- ## Sums of the reads: means of points leave NULL out, but in read F it counts as 0 (§2.3, §2.4)
+-- ## Sums of the reads: means leave out NULL points, except that read F counts them as 0 (§2.3, §2.4)
 SELECT * FROM (
     SELECT 'F: newest 5' AS "read", count(*)::BIGINT AS games, sum(points)::BIGINT AS points, count(points)::BIGINT AS games_with_points, sum(minutes_played)::DOUBLE AS minutes, sum(ft_makes)::BIGINT AS ft_makes FROM earlier WHERE read_f <= 5
     UNION ALL
@@ -34,7 +34,7 @@ SELECT * FROM (
     UNION ALL
     SELECT 'J: 30 days', count(*), sum(points)::BIGINT, count(points), sum(minutes_played)::DOUBLE, NULL FROM earlier WHERE read_j)
 
--- ## Features: value, where it came from, and its label with the weight in the quality (§3, §4.1)
+-- ## Features: value, source, and label with its weight in the quality score (§3, §4.1)
 WITH row_of AS (SELECT * FROM ml_feature_store_v2 WHERE game_date = {date} AND player_lookup = '{key}'),
 one AS (SELECT 1),
 f AS (
@@ -120,7 +120,7 @@ SELECT n AS "#", feature_names[n + 1] AS feature, features[n + 1] AS value, sour
     CASE WHEN label IN ('phase4', 'calculated') THEN 100 WHEN label = 'phase3' THEN 75 ELSE 40 END AS weight, rule
 FROM source, row_of ORDER BY n
 
--- ## Stored row: quality = the 33 weights added / 33, to two decimals (§4.2)
+-- ## Stored row: quality = sum of the 33 weights / 33, rounded to two decimals (§4.2)
 SELECT name, value FROM (SELECT COLUMNS(* EXCLUDE (features, feature_names))::VARCHAR FROM ml_feature_store_v2 WHERE game_date = {date} AND player_lookup = '{key}')
     UNPIVOT INCLUDE NULLS (value FOR name IN (COLUMNS(*)))
 WHERE name IN ('feature_quality_score', 'quality_tier', 'is_production_ready', 'data_quality_issues', 'opponent_team_abbr', 'is_home', 'days_rest', 'actual_games_count', 'data_source', 'data_hash', 'game_id')

@@ -1,5 +1,5 @@
-//! Where a row of an output comes from: the input rows it rests on, intermediate sums, and the rule by which
-//! each value was taken; or the rule by which there is no row.
+//! Explains a row of an output: its input rows, intermediate sums, and the rule for each value; or the rule by
+//! which there is no row.
 
 use arrow::array::{Array, RecordBatch};
 use arrow::compute::cast;
@@ -70,7 +70,7 @@ pub fn why(question: &Question<'_>) -> Result<Explanation> {
     let session = open(question, &phase3, &phase4, way.flatten().unwrap_or_default())?;
     let sections = parts(question.processor)
         .iter()
-        .map(|(heading, sql)| section(&session, &said(heading, question), &fill(sql, question)))
+        .map(|(heading, sql)| section(&session, &said(heading, question), &with_variables(sql)))
         .collect::<Result<Vec<_>>>()?;
     let has_row = sections.last().is_some_and(|stored| !stored.rows.is_empty());
     let note = match way {
@@ -122,12 +122,23 @@ fn said(heading: &str, question: &Question<'_>) -> String {
     heading.replace("{window_end}", &question.last_day().to_string())
 }
 
-fn fill(sql: &str, question: &Question<'_>) -> String {
-    sql.replace("{key}", &question.key.replace('\'', "''"))
-        .replace("{date}", &format!("DATE '{}'", question.date))
-        .replace("{window_end}", &format!("DATE '{}'", question.last_day()))
-        .replace("{season_start}", &format!("DATE '{}'", Season::of(question.date).window_start()))
-        .replace("{season_year}", &Season::of(question.date).start_year().to_string())
+/// The question as variables of the connection: its values are bound, and never part of the text of SQL.
+fn set_variables(session: &Session, question: &Question<'_>) -> Result<()> {
+    let season = Season::of(question.date);
+    session.set_text("key", question.key)?;
+    session.set_date("date", question.date)?;
+    session.set_date("window_end", question.last_day())?;
+    session.set_date("season_start", season.window_start())?;
+    session.set_number("season_year", i64::from(season.start_year()))
+}
+
+/// The SQL of this module, with the variables where it names them.
+fn with_variables(sql: &str) -> String {
+    let mut sql = sql.replace("'{key}'", "getvariable('key')");
+    for name in ["date", "window_end", "season_start", "season_year"] {
+        sql = sql.replace(&format!("{{{name}}}"), &format!("getvariable('{name}')"));
+    }
+    sql
 }
 
 /// Every table over the longest look-back.
@@ -164,7 +175,8 @@ fn open(
     }
     let teams = TEAMS.map(|team| format!("('{team}')")).join(", ");
     session.execute(&format!("CREATE TEMP TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))?;
-    session.execute(&fill(include_str!("common.sql"), question))?;
+    set_variables(&session, question)?;
+    session.execute(&with_variables(include_str!("common.sql")))?;
     Ok(session)
 }
 
@@ -201,7 +213,7 @@ fn texts(rows: &RecordBatch) -> Result<Vec<Vec<String>>> {
 fn is_known(question: &Question<'_>, session: &Session) -> Result<bool> {
     match question.processor {
         ProcessorId::Tdza => Ok(is_nba_team(question.key)),
-        _ => Ok(session.query(&fill(UNKNOWN_PLAYER, question))?.num_rows() == 0),
+        _ => Ok(session.query(&with_variables(UNKNOWN_PLAYER))?.num_rows() == 0),
     }
 }
 
@@ -209,14 +221,14 @@ fn is_known(question: &Question<'_>, session: &Session) -> Result<bool> {
 fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, has_row: bool) -> Result<String> {
     let (id, key, date) = (question.processor, question.key, question.date);
     if has_row {
-        return Ok(format!("{id} has a row of {key} on {date}"));
+        return Ok(format!("{id} has a row for {key} on {date}"));
     }
-    let because = |reason: String| Ok(format!("{id} has no row of {key} on {date}: {reason}"));
+    let because = |reason: String| Ok(format!("{id} has no row for {key} on {date}: {reason}"));
     if id == ProcessorId::Tdza && !is_nba_team(key) {
         return because("that is not one of the 30 teams; a key is like BOS".to_owned());
     }
     let class = id.class_name();
-    let first = |sql: &str| Ok::<_, Error>(texts(&session.query(&fill(sql, question))?)?.into_iter().flatten().next());
+    let first = |sql: &str| Ok::<_, Error>(texts(&session.query(&with_variables(sql))?)?.into_iter().flatten().next());
     let failure = first(&format!(
         "SELECT concat(failure_category, ': ', failure_reason, \
              CASE WHEN failure_category = 'calculation_error' THEN ' (MLFS §3.4: no line, and the season mean of the daily cache is NULL)' END) \
@@ -230,7 +242,7 @@ fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, 
         return because(format!("bootstrap: the season's first {BOOTSTRAP_DAYS} days are skipped"));
     }
     if id != ProcessorId::Tdza
-        && let Some(unknown) = texts(&session.query(&fill(UNKNOWN_PLAYER, question))?)?.into_iter().flatten().next()
+        && let Some(unknown) = texts(&session.query(&with_variables(UNKNOWN_PLAYER))?)?.into_iter().flatten().next()
     {
         return because(unknown);
     }
@@ -240,6 +252,9 @@ fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, 
         }
         None => because("the date was not computed; run `putback compute` for it".to_owned()),
         Some(DateState::Empty { rule }) => because(format!("no row is possible on the date: {rule}")),
+        Some(DateState::Vanished { rule }) => {
+            because(format!("no row is possible on the date any more: {rule}; the rows of before are kept"))
+        }
         Some(DateState::Skipped { reason } | DateState::Failed { reason, .. }) => because(reason),
         Some(DateState::Done) => {
             let rule = match id {
@@ -263,8 +278,8 @@ fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, 
 const UNKNOWN_PLAYER: &str = "
     WITH known AS (
         SELECT player_lookup FROM player_game_summary UNION SELECT player_lookup FROM upcoming_player_game_context)
-    SELECT concat('no player of that key is in the synced inputs of three years',
-        (SELECT '; the nearest: ' || string_agg(player_lookup, ', ' ORDER BY near DESC, player_lookup) FROM (
+    SELECT concat('no player with that key is in the synced inputs of three years',
+        (SELECT '; closest: ' || string_agg(player_lookup, ', ' ORDER BY near DESC, player_lookup) FROM (
             SELECT player_lookup, jaro_winkler_similarity(player_lookup, '{key}') AS near
             FROM known WHERE near > 0.85 ORDER BY near DESC, player_lookup LIMIT 3)))
     WHERE NOT EXISTS (FROM known WHERE player_lookup = '{key}')";

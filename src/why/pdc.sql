@@ -23,7 +23,7 @@ FROM cache_team_games ORDER BY game_number
 SELECT sum(pace) AS pace, count(pace)::BIGINT AS of_pace, sum(offensive_rating) AS rating, count(offensive_rating)::BIGINT AS of_rating
 FROM cache_team_games HAVING count(*) > 0
 
--- ## Shot zones: the player's row of PSZA (§2.6)
+-- ## Shot zones: the player's row of shot zones (§2.6)
 SELECT primary_scoring_zone AS primary_zone, paint_rate_last_10 AS paint_rate, three_pt_rate_last_10 AS three_rate
 FROM player_shot_zone_analysis WHERE analysis_date = {date} AND player_lookup = '{key}'
 

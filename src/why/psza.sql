@@ -16,7 +16,7 @@ SELECT concat('last ', size) AS "window", concat(count(*), ' of ', size, ' games
 FROM player_window, (VALUES (10), (20)) AS sizes(size) WHERE game_number <= size
 GROUP BY size ORDER BY size
 
--- ## Stored row: rate = zone attempts / shots x 100, pct = makes / attempts, assisted rates = made / fg_made x 100, per game = attempts / 10; NULL where the divisor is not above 0, and over 20 games also with fewer than 15 (§3.2 to §3.5)
+-- ## Stored row: rate = zone attempts / shots x 100, pct = makes / attempts, assisted rate = assisted makes / makes x 100, per game = attempts / 10; NULL where the divisor is not above 0, and over 20 games also with fewer than 15 (§3.2 to §3.5)
 SELECT name, value FROM (SELECT COLUMNS(* EXCLUDE (data_quality_issues))::VARCHAR FROM player_shot_zone_analysis WHERE analysis_date = {date} AND player_lookup = '{key}')
     UNPIVOT INCLUDE NULLS (value FOR name IN (COLUMNS(*)))
 WHERE name SIMILAR TO '.*(last_10|last_20|sample|sample_quality|per_game|zone|hash|universal).*'

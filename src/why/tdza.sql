@@ -6,7 +6,7 @@ SELECT game_number AS "#", game_date, game_id, opponent_team_abbr AS opponent,
     points_allowed AS points, defensive_rating AS rating, opponent_pace AS pace
 FROM team_window WHERE game_number <= 15 ORDER BY game_number
 
--- ## Sums over the window, NULL as 0, and means of the games that have a rating or a pace; a row needs 15 games (§3.1, §3.3)
+-- ## Sums over the window (NULL counts as 0), and means of known ratings and paces; a row needs 15 games (§3.1, §3.3)
 SELECT concat(count(*), ' of 15 games') AS games, coalesce(sum(opp_paint_makes), 0)::BIGINT AS paint_made, coalesce(sum(opp_paint_attempts), 0)::BIGINT AS paint_att,
     coalesce(sum(opp_mid_range_makes), 0)::BIGINT AS mid_made, coalesce(sum(opp_mid_range_attempts), 0)::BIGINT AS mid_att,
     coalesce(sum(opp_three_pt_makes), 0)::BIGINT AS three_made, coalesce(sum(opp_three_pt_attempts), 0)::BIGINT AS three_att,
@@ -17,7 +17,7 @@ SELECT concat(count(*), ' of 15 games') AS games, coalesce(sum(opp_paint_makes),
     sum((opponent_pace * 10)::BIGINT)::DOUBLE / 10::DOUBLE / count(opponent_pace)::DOUBLE AS pace, count(opponent_pace)::BIGINT AS pace_games
 FROM team_window WHERE game_number <= 15 HAVING count(*) > 0
 
--- ## League averages: of the teams with 10 games in the 30 days before the date and up to {window_end}, and all three ratios; fewer than 10 such teams mean the defaults (§2.3, §3.2)
+-- ## League averages: means of the teams that have 10 games from 30 days before the date to {window_end} and all three ratios; defaults with fewer than 10 such teams (§2.3, §3.2)
 -- In whole numbers of 2^-57 the sum of the ratios is exact, as the processor's is.
 SELECT count(*)::BIGINT AS teams, CASE WHEN count(*) < 10 THEN 'defaults' ELSE 'averages of the teams' END AS taken,
     CASE WHEN count(*) < 10 THEN 0.580::DOUBLE ELSE sum((paint * 144115188075855872)::BIGINT)::BIGINT::DOUBLE / 144115188075855872 / count(*) END AS paint,
@@ -30,7 +30,7 @@ FROM (
     GROUP BY defending_team_abbr HAVING count(*) >= 10)
 WHERE paint IS NOT NULL AND mid IS NOT NULL AND three IS NOT NULL
 
--- ## Stored row: pct = made / attempts, NULL where those are not above 0; per game = sum / 15; versus league = (pct - league) x 100 points, unrounded; zones by the smallest and greatest difference (§3.1, §3.4 to §3.6, §4.2)
+-- ## Stored row: pct = makes / attempts, NULL where attempts are not above 0; per game = sum / 15; versus league = (pct - league) x 100 points, unrounded; zones by the smallest and greatest difference (§3.1, §3.4 to §3.6, §4.2)
 SELECT name, value FROM (SELECT COLUMNS(* EXCLUDE (data_quality_issues))::VARCHAR FROM team_defense_zone_analysis WHERE analysis_date = {date} AND team_abbr = '{key}')
     UNPIVOT INCLUDE NULLS (value FOR name IN (COLUMNS(*)))
 WHERE name SIMILAR TO '.*(last_15|per_game|vs_league|pace|sample|zone|notes|hash).*'

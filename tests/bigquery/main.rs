@@ -1,20 +1,25 @@
 //! Sync and upload against BigQuery's protocols, with the binary as a user runs it: against a fake of our
 //! own, which is strict and breaks on demand, and against an emulator made by others.
 //!
+//! Every statement that the fake got goes through Google's SQL analyzer at the end, which `scripts/analyzer` installs.
+//!
 //! The emulator is installed by `scripts/emulator`. Where no Python can run it, its tests are reported as
 //! ignored.
 
+mod analyzer;
 mod client;
 mod desk;
 mod fake;
 mod faults;
 mod incidents;
 mod proxy;
+mod publishers;
 mod rerun;
 mod service;
 mod strict;
 mod sync;
 mod upload;
+mod vanished;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -34,7 +39,7 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 43] = [
+const TESTS: [(&str, Where, Test); 51] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_sees_partitions_replaced_by_their_decorators", FakeByGoogle, sync::decorated_partitions),
@@ -62,8 +67,16 @@ const TESTS: [(&str, Where, Test); 43] = [
     ("upload_renews_a_staging_table_of_before", Fake, rerun::old_staging),
     ("upload_removes_without_loading", Fake, rerun::only_removals),
     ("upload_notices_values_that_a_load_lost", Fake, rerun::lost_values),
+    ("upload_keeps_rows_of_vanished_dates", Fake, vanished::dates),
+    ("sync_keeps_what_the_warehouse_purges", Fake, vanished::purged),
+    ("upload_drops_staging_that_differs_every_time", Fake, rerun::lost_values_again_and_again),
     ("upload_remembers_only_what_nobody_changed", Fake, rerun::changed_meanwhile),
     ("upload_needs_no_more_than_partitions", Fake, strict::partition_filters),
+    ("two_publishers_of_new_dates_do_not_both_commit", Fake, publishers::of_new_dates),
+    ("two_publishers_create_the_head_of_a_ledger_once", Fake, publishers::of_an_older_ledger),
+    ("fake_transactions_conflict_over_common_rows", Fake, publishers::the_fake_conflicts_over_common_rows_only),
+    ("upload_keeps_its_ledger_for_ever", Fake, publishers::the_ledger_inherits_no_expiration),
+    ("upload_refuses_a_doubled_head", Fake, publishers::a_doubled_head_is_refused),
     ("diff_reads_only_dates_that_differ", Fake, strict::diff_by_dates),
     ("status_writes_progress_both_ways", Emulator, upload::progress),
     ("faults_of_an_upload_leave_rows_exactly_once", Both, faults::uploads),
@@ -102,7 +115,10 @@ fn main() {
     if let Some(emulator) = emulator {
         emulator.stop();
     }
-    conclusion.exit();
+    // What all the tests before have sent.
+    let analyzed = libtest_mimic::run(&args, fake.map(analyzer::trials).unwrap_or_default());
+    conclusion.exit_if_failed();
+    analyzed.exit();
 }
 
 fn started(service: Result<Service, String>) -> Option<&'static Service> {

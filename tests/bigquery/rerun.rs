@@ -95,25 +95,49 @@ pub fn only_removals(service: &'static Service) -> Result<(), Failed> {
     ensure(left == [["0".to_owned()]], format!("{left:?}"))
 }
 
-/// A load that drops the values of a column is noticed although keys and hashes arrived.
+/// A load that drops the values of a column is noticed although keys and hashes arrived, and loaded again.
 pub fn lost_values(service: &'static Service) -> Result<(), Failed> {
     for (column, loss) in [("features", "[]"), ("feature_quality_score", "NULL")] {
         let (mut desk, project) = with_target(service)?;
         let theirs = project.clone();
-        let _proxy = meanwhile(service, &mut desk, move || {
-            let table = staging(service, &theirs).expect("a staging table");
-            let column = format!("ml_feature_store_v2__{column}");
-            let sql = format!("UPDATE `{theirs}.nba_backfill.{table}` SET {column} = {loss} WHERE true");
-            service.as_fake().expect("the fake").execute(&sql).expect("an update");
-        })?;
+        let proxy = meanwhile(service, &mut desk, move || lose(service, &theirs, column, loss))?;
         let outcome = desk.run(&["upload", "--to", &format!("bigquery:{project}")])?;
-        ensure(
-            outcome.code == 1 && outcome.stderr.contains("a column lost values"),
-            format!("{}: {}", outcome.code, outcome.stderr),
-        )?;
-        nothing_is_published(service, &project)?;
+        ensure(outcome.code == 0, format!("{}: {}", outcome.code, outcome.stderr))?;
+        drop(proxy);
+        service.holds(&project, &desk.path("putback-store"))?;
     }
     Ok(())
+}
+
+/// Staging that differs every time is told, and no later upload adopts it.
+pub fn lost_values_again_and_again(service: &'static Service) -> Result<(), Failed> {
+    let (mut desk, project) = with_target(service)?;
+    let address = desk.rest.clone();
+    let proxy = Proxy::before(&service.rest)?;
+    let theirs = project.clone();
+    proxy.on_request(move |request| {
+        if request.contains("BEGIN TRANSACTION") {
+            lose(service, &theirs, "feature_quality_score", "NULL");
+        }
+    });
+    desk.rest.clone_from(&proxy.address);
+    let to = format!("bigquery:{project}");
+    let outcome = desk.run(&["upload", "--to", &to])?;
+    ensure(
+        outcome.code == 1 && outcome.stderr.contains("a column lost values"),
+        format!("{}: {}", outcome.code, outcome.stderr),
+    )?;
+    nothing_is_published(service, &project)?;
+    desk.rest = address;
+    desk.done(&["upload", "--to", &to])?;
+    service.holds(&project, &desk.path("putback-store"))
+}
+
+fn lose(service: &'static Service, project: &str, column: &str, loss: &str) {
+    let table = staging(service, project).expect("a staging table");
+    let column = format!("ml_feature_store_v2__{column}");
+    let sql = format!("UPDATE `{project}.nba_backfill.{table}` SET {column} = {loss} WHERE true");
+    service.as_fake().expect("the fake").execute(&sql).expect("an update");
 }
 
 /// What somebody changes while rows are on their way is seen by the next upload, also on other dates.

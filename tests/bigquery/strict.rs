@@ -89,7 +89,7 @@ pub fn too_many_bytes(service: &'static Service) -> Result<(), Failed> {
     ensure(
         outcome.code == 8
             && outcome.stderr.contains("bytesBilledLimitExceeded")
-            && outcome.stderr.contains("--maximum-bytes-billed"),
+            && outcome.stderr.contains("PUTBACK_MAXIMUM_BYTES_BILLED"),
         format!("{}: {}", outcome.code, outcome.stderr),
     )
 }
@@ -251,8 +251,8 @@ pub fn partition_filters(service: &'static Service) -> Result<(), Failed> {
     desk.done(&["upload", "--to", &to])?;
     desk.done(&["status", "--remote", "--to", &to])?;
     service.holds(&project, &desk.path("putback-store"))?;
-    // An upload's; and a count for each of four tables.
-    ensure(job_ids(service, &project)?.len() == UPLOAD_JOBS + 4, "too many jobs")
+    // An upload's, with the head of the ledger; and a count for each of four tables.
+    ensure(job_ids(service, &project)?.len() == UPLOAD_JOBS + 1 + 4, "too many jobs")
 }
 
 pub fn filtered_sync(service: &'static Service) -> Result<(), Failed> {
@@ -274,7 +274,7 @@ pub fn diff_by_dates(service: &'static Service) -> Result<(), Failed> {
     let target = format!("bigquery:{project}");
     desk.done(&["upload", "--to", &target])?;
     let equal = desk.done(&["diff", "--with", &target])?;
-    ensure(equal.stdout.contains("equal dates by rows, keys and hashes"), &equal.stdout)?;
+    ensure(equal.stdout.contains("dates are equal by rows, keys and hashes"), &equal.stdout)?;
     // A column that no hash covers.
     let sql =
         format!("UPDATE `{project}.{FEATURES}` SET universal_player_id = 'x' WHERE game_date = DATE '2023-11-30'");

@@ -25,17 +25,18 @@ pub fn read_back(service: &'static Service) -> Result<(), Failed> {
     desk.done(&["upload", "--to", &to])?;
     service.holds(&project, &desk.path("putback-store"))?;
     let jobs = job_ids(service, &project)?;
-    ensure(jobs.len() == UPLOAD_JOBS, format!("{jobs:?}"))?;
+    // The first upload into a project creates the head of the ledger as well.
+    ensure(jobs.len() == UPLOAD_JOBS + 1, format!("{jobs:?}"))?;
     desk.done(&["upload", "--to", &to])?;
-    ensure(job_ids(service, &project)?.len() == UPLOAD_JOBS, "a second upload started jobs")?;
+    ensure(job_ids(service, &project)?.len() == UPLOAD_JOBS + 1, "a second upload started jobs")?;
     let left = query(
         service,
         &project,
         &format!(
-            "SELECT table_name FROM `{project}.nba_backfill.INFORMATION_SCHEMA.TABLES` WHERE table_name LIKE 'putback%'"
+            "SELECT table_name FROM `{project}.nba_backfill.INFORMATION_SCHEMA.TABLES` WHERE table_name LIKE 'putback%' ORDER BY 1"
         ),
     )?;
-    ensure(left == [["putback_ledger".to_owned()]], format!("{left:?}"))?;
+    ensure(left == [["putback_ledger".to_owned()], ["putback_ledger_head".to_owned()]], format!("{left:?}"))?;
     let ledger = query(service, &project, &format!("SELECT parent_id FROM `{project}.nba_backfill.putback_ledger`"))?;
     ensure(ledger == [[String::new()]], format!("{ledger:?}"))
 }

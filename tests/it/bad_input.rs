@@ -57,7 +57,7 @@ fn a_missing_column_that_is_read() {
 exit status: 12
 --- stdout
 --- stderr
-error: nba_analytics.player_game_summary: column paint_makes is missing in [DIR]/warehouse/nba_analytics.player_game_summary.parquet, and it is read
+error: nba_analytics.player_game_summary: column paint_makes is required but missing in [DIR]/warehouse/nba_analytics.player_game_summary.parquet
   hint: restore the column (INT64) in the warehouse; nothing was pulled
 ");
 }
@@ -74,7 +74,7 @@ fn a_retyped_column_that_is_read() {
 exit status: 12
 --- stdout
 --- stderr
-error: nba_analytics.team_defense_game_summary: column defensive_rating is Utf8 in [DIR]/warehouse/nba_analytics.team_defense_game_summary.parquet, expected NUMERIC(6,2), and it is read
+error: nba_analytics.team_defense_game_summary: column defensive_rating is Utf8 in [DIR]/warehouse/nba_analytics.team_defense_game_summary.parquet, expected NUMERIC(6,2)
   hint: restore the column's type in the warehouse; nothing was pulled
 ");
 }
@@ -90,16 +90,14 @@ fn an_extra_column_and_an_absent_one_that_nothing_reads_are_notes() {
     let outcome = desk.run(&["sync", "--warehouse", "dir:warehouse"], &RANGE);
     assert_eq!(outcome.code, 0);
     assert!(
-        outcome
-            .stderr
-            .contains("nba_analytics.player_game_summary: columns not in putback's schema, not pulled: shoe_size"),
+        outcome.stderr.contains("nba_analytics.player_game_summary: columns unknown to putback, not pulled: shoe_size"),
         "{}",
         outcome.stderr
     );
     assert!(
         outcome
             .stderr
-            .contains("nba_analytics.player_game_summary: columns absent, read by nothing, stored as NULL: steals"),
+            .contains("nba_analytics.player_game_summary: unused columns that are absent, stored as NULL: steals"),
         "{}",
         outcome.stderr
     );
@@ -187,7 +185,7 @@ fn a_range_in_the_future() {
     let desk = Desk::new();
     let outcome = desk.run(&["compute", "--year", "2199"], &[]);
     assert_eq!(outcome.code, 2);
-    assert!(outcome.stderr.contains("2199-01-01 to 2199-12-31 lies in the future"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("2199-01-01 to 2199-12-31 is in the future"), "{}", outcome.stderr);
 }
 
 #[test]
@@ -195,7 +193,9 @@ fn a_range_that_reaches_into_the_future_is_clipped_and_says_so() {
     let desk = Desk::new();
     let outcome = desk.run(&["sync", "--warehouse", "dir:warehouse"], &["--from", "2023-11-07", "--to", "2199-12-31"]);
     assert_eq!(outcome.code, 0);
-    assert!(outcome.stderr.contains("note: 2023-11-07 to 2199-12-31 reaches into the future; taken: 2023-11-07 to "));
+    assert!(
+        outcome.stderr.contains("note: 2023-11-07 to 2199-12-31 is clipped to yesterday (US Eastern): 2023-11-07 to ")
+    );
 }
 
 /// Four years earlier, with a schedule that has no regular-season game to open the season.
@@ -222,9 +222,9 @@ fn an_unknown_season() {
     exit status: 14
     --- stdout
     --- stderr
-    preflight error: I24 the season's history before the range is complete: not so on 1 date, 2019-10-14: windows that should hold the missing date are shorter
-    preflight error: I30 season_year is that of the date: not so on 36 dates, 2019-10-24 to 2019-11-30: season averages of MLFS leave the games out, or take those of another season
-    error: season 2019-20 is unknown: no opening night for it
+    preflight error: I24 failed on 1 date, 2019-10-14; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
+    preflight error: I30 failed on 36 dates, 2019-10-24 to 2019-11-30; rule: season_year agrees with the date; consequence: season averages of MLFS leave out the games, or include those of another season
+    error: unknown season 2019-20: its opening night is not known
       hint: sync a schedule with finished regular-season games of 2019-20, or add the season to data/seasons.toml (year = 2019, opening_night = its first regular-season game) and rebuild
     ");
     assert!(before == desk.files("putback-store"));
@@ -240,7 +240,7 @@ fn repeated_keys_are_counted_kept_and_reported() {
     desk.put(table, &arrow::compute::concat_batches(&batch.schema(), [&batch, &last]).expect("equal schemas"));
     let outcome = desk.run(&["sync", "--warehouse", "dir:warehouse"], &RANGE);
     assert_eq!(outcome.code, 0);
-    let says = "note: nba_analytics.player_game_summary: 3 rows repeat a key (game_id, player_lookup); kept, as the \
+    let says = "note: nba_analytics.player_game_summary: 3 rows repeat a key (game_id, player_lookup); they are kept, as the \
                 reference counts them";
     assert!(outcome.stderr.contains(says), "{}", outcome.stderr);
 }
@@ -297,14 +297,14 @@ error: nba_raw.nbac_schedule was never synced
 exit status: 5
 --- stdout
 --- stderr
-error: nothing is computed for 2023-11-07 to 2023-12-10
+error: nothing has been computed for 2023-11-07 to 2023-12-10
   hint: run `putback compute` for the range first
 ");
     assert_snapshot!(desk.run(&["status"], &[]).shown(), @r"
 exit status: 5
 --- stdout
 --- stderr
-error: the store putback-store has no game dates here
+error: the store putback-store has no game dates in the range
   hint: run `putback sync` first, or name another --store or range
 ");
 }
@@ -369,9 +369,9 @@ fn command_lines_that_cannot_be_meant() {
     let desk = Desk::new();
     for (args, says) in [
         (&["compute"][..], "no range is given"),
-        (&["compute", "--from", "2024-01-02"], "--from and --to DATE go together"),
+        (&["compute", "--from", "2024-01-02"], "--from and --to DATE are given together"),
         (&["compute", "--from", "2024-01-02", "--to", "2024-01-01"], "ends (2024-01-01) before it starts"),
-        (&["compute", "--year", "2024", "--to", "dir:x"], "--to dir:x is for upload and run"),
+        (&["compute", "--year", "2024", "--to", "dir:x"], "--to dir:x is for commands that publish"),
         (&["compute", "--year", "2025..2021"], "2025 is after 2021"),
         (&["compute", "--season", "2023-25"], "write a season like 2023-24"),
         (&["sync", "--year", "2023"], "no warehouse to read from is given"),

@@ -18,8 +18,8 @@ fn status_explains_every_figure() {
 
     TDZA: 12 dates without rows by rule: no team has 15 games this season
     PSZA: 3 dates without rows by rule: no player has 10 games this season
-    TDZA: 435 of 960 entities without a row (45.3 %): INSUFFICIENT_DATA; 0 to 59 % are expected by season time
-    PSZA: 865 of 7,734 entities without a row (11.2 %): EXPECTED_INCOMPLETE; 25 to 50 % are expected by season time
+    TDZA: 435 of 960 entities without a row (45.3 %): INSUFFICIENT_DATA; expected at this time of the season: 0 to 59 %
+    PSZA: 865 of 7,734 entities without a row (11.2 %): EXPECTED_INCOMPLETE; expected at this time of the season: 25 to 50 %
 
     last computed at 2023-11-14 22:13:20 UTC
     2023, 32 of 46 game dates: complete
@@ -117,7 +117,7 @@ fn demo_runs_the_whole_path_and_says_how_to_look_further() {
 fn other_thresholds_are_said_and_recorded() {
     let desk = Desk::computed();
     std::fs::write(desk.path("putback.toml"), "[checks.I15]\nshare = 101\n").expect("a file");
-    let line = "judged by another threshold than the catalogue's: I15.share = 101 (else 50)";
+    let line = "threshold overridden: I15.share = 101 (default 50)";
     for args in [&["check"][..], &["validate"], &["status"]] {
         let outcome = desk.run(args, &RANGE);
         assert!(outcome.stdout.contains(line), "{args:?}: {}", outcome.stdout);
@@ -135,7 +135,7 @@ fn other_thresholds_are_said_and_recorded() {
     std::fs::remove_file(desk.path("putback.toml")).expect("a file");
     assert!(desk.run(&["status"], &RANGE).stdout.contains("not validated on 32 dates"));
     let runs = desk.run(&["runs", "--format", "json"], &[]).stdout;
-    assert!(runs.contains("I15.share = 101 (else 50)"), "{runs}");
+    assert!(runs.contains("I15.share = 101 (default 50)"), "{runs}");
     for (text, says) in [
         ("[checks.I99]\nshare = 1\n", "there is no check I99"),
         ("[checks.I15]\nparts = 1\n", "check I15 has no threshold parts"),

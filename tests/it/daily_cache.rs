@@ -98,7 +98,11 @@ fn a_store_computed_before_the_choice_counts_as_it_was() {
 
     let told = desk.run(&["status"], &RANGE);
     assert!(told.stdout.contains("MLFS: computed with --daily-cache none on 32 dates"), "{}", told.stdout);
-    assert!(told.stdout.contains("PDC: 32 dates without rows by rule: MLFS was computed without it"), "{}", told.stdout);
+    assert!(
+        told.stdout.contains("PDC: 32 dates without rows by rule: MLFS was computed without it"),
+        "{}",
+        told.stdout
+    );
     assert!(!told.stdout.contains("pending"), "{}", told.stdout);
     let published = desk.run(&["upload", "--to", "dir:published"], &RANGE);
     assert_eq!(published.code, 0, "{}", published.shown());
@@ -145,7 +149,8 @@ fn a_value_that_does_not_fit_loses_the_date_or_with_quarantine_the_player() {
     let healthy = synced();
     compute(&healthy, &[]);
     let file = "putback-store/phase4/nba_precompute.player_daily_cache/2023-12.parquet";
-    let stored = |desk: &Desk| read_month_file(Table::PlayerDailyCache, &desk.path(file)).map_or(0, |batch| batch.num_rows());
+    let stored =
+        |desk: &Desk| read_month_file(Table::PlayerDailyCache, &desk.path(file)).map_or(0, |batch| batch.num_rows());
     let all = read_month_file(Table::PlayerDailyCache, &healthy.path(file)).expect("a month");
     let player = all.column_by_name("player_lookup").expect("a column").as_string::<i32>().value(0).to_owned();
     let of_player = all.column_by_name("player_lookup").expect("a column").as_string::<i32>();

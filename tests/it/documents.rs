@@ -73,6 +73,19 @@ fn the_reference_is_what_the_code_says() {
 }
 
 #[test]
+fn the_readme_is_short_and_has_every_command() {
+    let readme = read("README.md");
+    let words = readme.split_whitespace().count();
+    assert!(words <= 800, "README.md has {words} words; move details to docs/");
+    let reference = read("docs/reference.md");
+    let commands =
+        reference.lines().filter_map(|line| line.strip_prefix("### putback ")).filter(|name| !name.contains(' '));
+    for command in commands.filter(|name| *name != "config") {
+        assert!(readme.contains(&format!("| `{command}` |")), "README.md does not list `{command}`");
+    }
+}
+
+#[test]
 fn every_link_between_documents_leads_to_a_file() {
     let mut broken = Vec::new();
     for document in documents() {
@@ -132,8 +145,8 @@ fn references(line: &str, page_of_file: Option<&'static str>) -> Vec<(Option<&'s
 fn page_named_at_the_end(text: &str) -> Option<&'static str> {
     let text = text.trim_end_matches([' ', '`', '(']);
     let text = text.strip_suffix(".md").unwrap_or(text);
-    let start = text.rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).map_or(0, |at| at + 1);
-    page_named(&text[start..])
+    let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    page_named(&text[text.trim_end_matches(is_of_a_name).len()..])
 }
 
 fn page_named(name: &str) -> Option<&'static str> {

@@ -90,6 +90,17 @@ impl Desk {
         Outcome::new(self.command(args, range).output().expect("the binary runs"), self.dir.path())
     }
 
+    /// The binary and its arguments, for a command that starts it.
+    pub fn words(&self, args: &[&str], range: &[&str]) -> (&'static str, Vec<String>) {
+        (env!("CARGO_BIN_EXE_putback"), args.iter().chain(range).map(|word| (*word).to_owned()).collect())
+    }
+
+    /// Runs any command as the binary is run.
+    pub fn outcome(&self, command: &mut Command) -> Outcome {
+        command.env("SOURCE_DATE_EPOCH", "1700000000").env("COLUMNS", "100");
+        Outcome::new(command.output().expect("the command runs"), self.dir.path())
+    }
+
     pub fn command(&self, args: &[&str], range: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_putback"));
         command.args(args).args(range).current_dir(self.dir.path());

@@ -30,7 +30,7 @@ fn why_explains_a_row_of_each_processor() {
         ("tdza", "BOS", ["Window: the last 15 games", "15 of 15 games", "paint_defense_vs_league_avg"]),
         ("psza", &player, ["Window: the last 20 qualifying games", "last 10 and 20", "paint_rate_last_10"]),
         ("player_composite_factors", &player, ["Context of the date", "fatigue_score", "total_composite_adjustment"]),
-        ("mlfs", &player, ["Features: value, where it came from", "vegas_points_line", "feature_quality_score"]),
+        ("mlfs", &player, ["Features: value, source", "vegas_points_line", "feature_quality_score"]),
     ] {
         let outcome = desk.run(&["why", table, key, "2023-12-10"], &[]);
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
@@ -44,11 +44,11 @@ fn why_explains_a_row_of_each_processor() {
 fn why_knows_who_is_meant() {
     let desk = Desk::computed();
     let team = desk.run(&["why", "tdza", "bos", "2023-12-10"], &[]);
-    assert!(team.stdout.starts_with("TDZA has a row of BOS on 2023-12-10"), "{}", team.stdout);
+    assert!(team.stdout.starts_with("TDZA has a row for BOS on 2023-12-10"), "{}", team.stdout);
     let player = player(&desk);
     let misspelt = format!("{}x", player.to_uppercase());
     let outcome = desk.run(&["why", "psza", &misspelt, "2023-12-10"], &[]);
-    let expected = "no player of that key is in the synced inputs of three years; the nearest: ";
+    let expected = "no player with that key is in the synced inputs of three years; closest: ";
     assert!(outcome.stdout.contains(expected) && outcome.stdout.contains(&player), "{}", outcome.stdout);
 }
 
@@ -125,10 +125,10 @@ fn why_explains_the_absence_of_a_row() {
     let desk = Desk::computed();
     let why = |table: &str, key: &str, date: &str| desk.run(&["why", table, key, date], &[]).stdout;
     let tdza = why("tdza", "BOS", "2023-11-10");
-    let expected = "TDZA has no row of BOS on 2023-11-10: INSUFFICIENT_DATA: Only 9 games, need 15";
+    let expected = "TDZA has no row for BOS on 2023-11-10: INSUFFICIENT_DATA: Only 9 games, need 15";
     assert!(tdza.starts_with(expected) && tdza.contains("9 of 15 games"), "{tdza}");
     let mlfs = why("mlfs", "nobody", "2023-12-10");
-    assert!(mlfs.contains("no player of that key is in the synced inputs of three years"), "{mlfs}");
+    assert!(mlfs.contains("no player with that key is in the synced inputs of three years"), "{mlfs}");
     let bootstrap = why("psza", "nobody", "2023-10-30");
     assert!(bootstrap.contains("bootstrap: the season's first 14 days are skipped"), "{bootstrap}");
     let outcome = desk.run(&["why", "nothing", "BOS", "2023-12-10"], &[]);
@@ -333,7 +333,7 @@ fn runs_are_compared_date_by_date() {
     PSZA                0        1                 31                   0
     PCF                 1        0                 31                   0
     MLFS                0        1                 31                   0
-    PSZA: 2023-12-10 (263 rows, other values)
+    PSZA: 2023-12-10 (263 rows, different values)
     MLFS: 2023-12-10 (136 to 135 rows)
     ");
     // The store is as the second run left it.
@@ -359,7 +359,7 @@ fn status_tells_who_writes() {
     let seen = lines.next().expect("a line");
     assert!(seen.contains("process 4711 (`putback compute`) is writing"), "{seen}");
     drop(lock);
-    assert_eq!(lines.last().as_deref(), Some("nobody writes the store"));
+    assert_eq!(lines.last().as_deref(), Some("no process is writing the store"));
     assert!(watching.wait().expect("it ends").success());
 }
 

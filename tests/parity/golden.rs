@@ -14,7 +14,7 @@ use putback::engine::EngineSettings;
 use putback::processors::RunContext;
 use putback::progress::Silent;
 use putback::store::{Owner, Store, WriteLock, read_month_file};
-use putback::sync::sync;
+use putback::sync::{SyncRequest, sync};
 use putback::warehouse::dir::DirWarehouse;
 use putback::windows::WindowEnd;
 
@@ -124,7 +124,8 @@ fn run_everything(warehouse: &Path, store: &Store, daily_cache: compute::DailyCa
     let source = DirWarehouse::open(warehouse).map_err(text)?;
     let ranges: DateRanges =
         [DateRange { from: DateRange::year(2021).from, to: DateRange::year(2026).to }].into_iter().collect();
-    sync(&source, &lock, &ranges, &Silent).map_err(text)?;
+    let today = "2026-06-30".parse().expect("a date");
+    sync(&source, &lock, &SyncRequest::new(ranges.clone(), today), &Silent).map_err(text)?;
     let request = ComputeRequest {
         ranges,
         daily_cache,

@@ -1,4 +1,4 @@
-//! What the benchmark runs in processes of its own besides the ordinary commands.
+//! Hidden commands that the benchmark runs as separate processes.
 
 use std::path::PathBuf;
 

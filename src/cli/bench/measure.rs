@@ -1,4 +1,4 @@
-//! What is measured, and measuring it.
+//! The subjects of the benchmark, and how they are measured.
 
 use chrono::NaiveDate;
 

@@ -15,18 +15,18 @@ use self::workspace::Workspace;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::range::RangeArgs;
-use super::settings::{GlobalArgs, Settings};
+use super::settings::{GlobalArgs, Settings, parse_path};
 use crate::error::{Error, ErrorKind, Result};
 use crate::warehouse::Location;
 
-/// Measure the processors on this machine, beside the floor of reading and writing
+/// Measure the processors on this machine, and the floor of reading and writing
 ///
-/// Runs every processor alone, all together, a run with nothing changed, the status, the start-up and
-/// the floor: the embedded database's own COPY of the same input columns and output rows, Parquet to
-/// Parquet. Each run is a process of its own, as users start it; the subjects take turns. Nothing in the
-/// store or the warehouse is changed: everything happens in a scratch directory.
+/// Measures every processor alone, all together, a run with nothing changed, status, start-up, and the floor:
+/// the embedded database's own COPY of the same input columns and output rows, Parquet to Parquet. Each run is a
+/// process of its own; the subjects take turns. Everything happens in a scratch directory: store and warehouse stay
+/// unchanged.
 ///
-/// Without --warehouse or --scale it measures the dates that the store has computed.
+/// Without --warehouse or --scale it measures the computed dates of the store.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  putback bench --scale 1\n  putback bench --year 2024 --format json")]
 pub struct BenchArgs {
@@ -35,7 +35,7 @@ pub struct BenchArgs {
     /// Measure on a directory warehouse: dir:PATH
     #[arg(long, value_name = "WAREHOUSE", conflicts_with = "scale")]
     warehouse: Option<Location>,
-    /// Measure on a generated season with so many copies of the league, 1 to 100
+    /// Measure on a generated season with K copies of the league, 1 to 100
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..=100))]
     scale: Option<u16>,
     /// Seed of the generator
@@ -44,11 +44,11 @@ pub struct BenchArgs {
     /// Measured runs of each subject
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     runs: u16,
-    /// Runs before the first that counts
+    /// Unmeasured runs before the first measured one
     #[arg(long, default_value_t = 1, value_name = "N")]
     warm_up: u16,
-    /// Where the scratch directory is made [default: the system's directory for temporary files]
-    #[arg(long, value_name = "DIR")]
+    /// Parent of the scratch directory [default: the system's directory for temporary files]
+    #[arg(long, value_name = "DIR", value_parser = parse_path)]
     scratch: Option<PathBuf>,
 }
 

@@ -1,4 +1,4 @@
-//! What every player has done before a date: reads F, G, I and J (§2.3), kept while the games are read
+//! The earlier games of every player: reads F, G, I and J (§2.3), kept while the games are read
 //! in the order of dates.
 
 use std::cmp::Reverse;
@@ -66,8 +66,10 @@ impl<'a> GameColumns<'a> {
 }
 
 /// The reads of a roster player, before the date.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct History {
+    pub date: NaiveDate,
+    pub player: String,
     /// Read F, newest first.
     pub recent: Vec<RecentGame>,
     /// Read G.
@@ -120,10 +122,16 @@ impl League {
             // §2.2: a self-join multiplies the roster rows of a player who has several on the date, and
             // each of them counts the games against its opponent again.
             let same = rows.iter().filter(|&&row| columns.opponent(row) == opponent).count();
-            each(known.before(date, opponent, (rows.len() * same) as i64));
+            each(known.before(date, player, Against { opponent, repeats: (rows.len() * same) as i64 }));
         }
         rows.into_iter().for_each(|row| known.add(columns, row));
     }
+}
+
+/// The opponent of the date, and how often each game against it counts.
+struct Against<'a> {
+    opponent: Option<&'a str>,
+    repeats: i64,
 }
 
 type DaysAndPoints = VecDeque<(i32, Option<i64>)>;
@@ -154,13 +162,14 @@ struct SeasonSums {
 }
 
 impl PlayerHistory {
-    fn before(&mut self, date: NaiveDate, opponent: Option<&str>, repeats: i64) -> History {
+    fn before(&mut self, date: NaiveDate, player: &str, Against { opponent, repeats }: Against<'_>) -> History {
         let day = Date32Type::from_naive_date(date);
         let against = opponent.map(|opponent| {
             let against = self.against(opponent, date);
             AgainstOpponent { games: against.games * repeats, ..against }
         });
-        History { recent: self.recent(day), season: self.season(date), month: self.month(day), against }
+        let (recent, season, month) = (self.recent(day), self.season(date), self.month(day));
+        History { date, player: player.to_owned(), recent, season, month, against }
     }
 
     fn recent(&self, day: i32) -> Vec<RecentGame> {

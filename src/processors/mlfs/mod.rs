@@ -108,14 +108,17 @@ impl Processor for Mlfs {
                 let mut histories = histories.into_iter();
                 let score =
                     |facts: &RecordBatch, dates: &[NaiveDate]| score(facts, dates, &mut histories, &lineage, &context);
-                score_in_runs(&dates, &facts, "game_date", sink, score)
+                score_in_runs(&dates, &facts, "game_date", sink, score)?;
+                assert!(histories.next().is_none(), "a history without facts");
+                Ok(())
             }))?;
         }
         Ok(())
     }
 }
 
-/// `histories` has one element for each player of each date, in the order of the facts.
+/// `histories` has one element for each player of each date, in the order of the facts: two queries, which must not
+/// come apart.
 fn score(
     facts: &RecordBatch,
     dates: &[NaiveDate],
@@ -240,6 +243,7 @@ impl<'a> FactColumns<'a> {
         let mut text = HashText::default();
         for row in self.one_per_player(facts) {
             let history = histories.next().expect("one for each player of the date");
+            assert_eq!((history.date, Some(history.player.as_str())), (date, self.player_lookup.at(row)));
             match self.score_row(date, row, history, breakers, &mut text) {
                 Ok(scored) => rows.push(scored),
                 Err(failure) => failures.push(failure),

@@ -45,7 +45,7 @@ impl PlayerContext {
         let minutes = divide_half_away(i128::from(recent.combinations * minutes_10), 10) as f64;
         let has_minutes = recent.games > 0 && recent.minutes_10.is_some();
         Self {
-            days_rest: Some(if recent.played_yesterday { 0 } else { 1 }),
+            days_rest: Some(i64::from(!recent.played_yesterday)),
             back_to_back: Some(recent.played_yesterday),
             games_last_7: Some(recent.combinations * recent.games),
             minutes_last_7: Some(minutes),

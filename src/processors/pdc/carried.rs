@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
-use arrow::compute::concat_batches;
-use arrow::datatypes::Int64Type;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Int64Type};
 use arrow::util::display::array_value_to_string;
 use chrono::NaiveDate;
 use xxhash_rust::xxh3::xxh3_128;
@@ -180,7 +181,12 @@ impl Carry for Players {
             let (player, game) = (text(players, row), (text(games, row), text(teams, row)));
             newest.entry(player).and_modify(|known| *known = game.min(*known)).or_insert(game);
             if let Some(year) = season_years[row].filter(|year| *year > current) {
-                let cells = rows.columns().iter().map(|column| array_value_to_string(column, row));
+                // A timestamp by its number: a zone's name would need a table of zones.
+                let plain = |column: &ArrayRef| match column.data_type() {
+                    DataType::Timestamp(..) => cast(column, &DataType::Int64),
+                    _ => Ok(Arc::clone(column)),
+                };
+                let cells = rows.columns().iter().map(|column| array_value_to_string(&plain(column)?, row));
                 let cells = cells.collect::<Result<Vec<_>, _>>()?.join(" ");
                 self.early.entry(year).or_default().push((player.to_owned(), cells));
             }

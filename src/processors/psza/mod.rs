@@ -115,7 +115,7 @@ struct ScoredWindow {
     score: ZoneScore,
     /// §5.1 without its first field, `analysis_date`.
     hash_text: String,
-    /// Q18: the date has no rows while such a window stands.
+    /// §7: the date has no rows while such a window stands.
     overflow: Option<Overflow>,
 }
 
@@ -147,7 +147,7 @@ impl Run {
     }
 
     /// Takes a date's rows and says how it ended (§1.6). Failures of players on a date without rows are lost,
-    /// as in the reference (§6, Q12).
+    /// as in the reference (§6).
     fn end_date(&mut self, date: NaiveDate) {
         let first = self.rows.len();
         if let Some((state, failure)) = self.overflowed() {
@@ -167,7 +167,7 @@ impl Run {
         self.dates.push(DateOutput { date, state, rows, failures });
     }
 
-    /// Q18: one value too large for its column loses the date.
+    /// §7: one value too large for its column loses the date.
     fn overflowed(&self) -> Option<(DateState, Failure)> {
         let standing = self.standing.iter();
         let overflows: Vec<(&str, Overflow)> = standing
@@ -178,9 +178,7 @@ impl Run {
 
     fn why_empty(&self) -> DateState {
         match self.standing.values().map(|&window| self.windows[window].games).max() {
-            Some(most) => {
-                DateState::Empty { rule: format!("no player has {GAMES_NEEDED} games this season (most: {most})") }
-            }
+            Some(most) => DateState::too_few_games(&format!("no player has {GAMES_NEEDED} games this season"), most),
             None => DateState::failed("No data extracted: player_game_summary has no qualifying game this season"),
         }
     }

@@ -33,7 +33,7 @@ columns! {
     }
 }
 
-impl<'a> GameColumns<'a> {
+impl GameColumns<'_> {
     fn counts(&self, row: usize) -> [Option<i64>; 9] {
         [
             self.paint_attempts,

@@ -113,7 +113,7 @@ fn rate(part: i64, whole: i64) -> Option<f64> {
     (whole > 0).then(|| round_scaled_half_even(part as f64 / whole as f64 * 100.0, 2))
 }
 
-/// Fraction with three decimals; not capped at 1 (Q13).
+/// Fraction with three decimals; not capped at 1 (§3.2).
 fn pct(makes: i64, attempts: i64) -> Option<f64> {
     (attempts > 0).then(|| round_scaled_half_even(makes as f64 / attempts as f64, 3))
 }

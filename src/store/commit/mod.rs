@@ -29,7 +29,7 @@ mod plain;
 mod record;
 pub(crate) mod staged;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -178,10 +178,14 @@ impl Place {
     }
 
     fn refuse_what_is_in_the_way<R: Record>(&self, old: &R, new: &R) -> Result<()> {
-        let recorded: BTreeSet<(Table, Month)> =
-            old.month_files().into_iter().map(|(table, month, _)| (table, month)).collect();
+        let recorded: BTreeMap<(Table, Month), &FileEntry> =
+            old.month_files().into_iter().map(|(table, month, entry)| ((table, month), entry)).collect();
         for (table, month, entry) in new.month_files() {
-            let is_recorded = self.ownership == Ownership::Sole && recorded.contains(&(table, month));
+            let is_recorded = match (self.ownership, recorded.get(&(table, month))) {
+                (Ownership::Sole, known) => known.is_some(),
+                // What others made of a month that does not change stays as it is.
+                (Ownership::Shared, known) => known == Some(&entry),
+            };
             let path = self.plain_path(table, month);
             if is_recorded || !exists(&path)? || self.is_settled(table, month, entry)? || self.is_ours(&path)? {
                 continue;

@@ -1,4 +1,4 @@
-//! Who we are to the service.
+//! Credentials and access tokens.
 
 use google_cloud_auth::credentials::{AccessTokenCredentials, Builder};
 

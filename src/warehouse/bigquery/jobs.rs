@@ -1,11 +1,12 @@
-//! Jobs with ids of our own, so that a lost answer never runs anything twice.
+//! Jobs with client-generated ids, so that a lost answer never runs anything twice.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::rest::{ApiError, Rest, error_kind};
+use super::fault::Fault;
+use super::rest::{ApiError, Rest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::numerics::hash::hex;
 use crate::progress::{Observer, Silent, check_cancelled};
@@ -80,13 +81,14 @@ impl JobFailure {
         REASONS.contains(&self.reason.as_str())
             || message.contains("could not serialize")
             || message.contains("aborted due to concurrent update")
+            || message.contains("too many dml statements outstanding")
     }
 
     pub fn describe(&self, what: &str, job_id: &str) -> Error {
-        let kind = error_kind(None, &self.reason);
+        let kind = Fault::of_http(None, &self.reason).kind();
         let hint = match kind {
             ErrorKind::Quota => {
-                "wait for the quota to recover or raise --maximum-bytes-billed, and run the command again"
+                "wait for the quota to recover, or raise PUTBACK_MAXIMUM_BYTES_BILLED, and run the command again"
             }
             ErrorKind::Auth => "grant the roles that the README lists under BigQuery",
             _ => "look the job up in the BigQuery console for more",
@@ -138,14 +140,28 @@ impl JobSite {
             Ok(_) => Ok(Some(self.wait(rest, &id, &Silent).await?)),
             Err(error) if error.is(409) => match self.standing(rest, resource, &Silent).await? {
                 Standing::Ours(job) => Ok(Some(job)),
-                Standing::Foreign | Standing::Free => Ok(None),
+                Standing::Foreign => Ok(None),
+                Standing::Free => self.find_taken(rest, resource).await,
             },
             Err(error) => Err(error.describe(&what)),
         }
     }
 
-    /// Looks what stands under the id of a job that is to be started, and waits for its end if it is the same
-    /// work.
+    /// An id that is taken although no job shows under it yet: looked for again for some seconds, because the service
+    /// may accept a job a moment before it finds it.
+    async fn find_taken(&self, rest: &Rest, resource: &Value) -> Result<Option<Job>> {
+        for look in 1..rest.attempts() {
+            rest.pause(look).await;
+            match self.standing(rest, resource, &Silent).await? {
+                Standing::Ours(job) => return Ok(Some(job)),
+                Standing::Foreign => return Ok(None),
+                Standing::Free => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Looks up the id of a job before it is started, and waits for the end of a job with the same work.
     pub async fn standing(&self, rest: &Rest, resource: &Value, observer: &dyn Observer) -> Result<Standing> {
         let id = resource["jobReference"]["jobId"].as_str().expect("jobs have ids of ours");
         let ours = &resource["configuration"]["labels"][CONTENT_LABEL];
@@ -161,7 +177,7 @@ impl JobSite {
         }
     }
 
-    /// Polls until the job has ended, or the observer is cancelled: the job goes on then.
+    /// Polls until the job has ended or the observer is cancelled; a job continues after that.
     pub async fn wait(&self, rest: &Rest, id: &str, observer: &dyn Observer) -> Result<Job> {
         let mut pause = Duration::from_millis(50);
         loop {
@@ -228,6 +244,8 @@ mod tests {
         let failure = |reason: &str, message: &str| JobFailure { reason: reason.into(), message: message.into() };
         assert!(failure("invalidQuery", "Transaction is aborted due to concurrent update").is_transient());
         assert!(failure("backendError", "").is_transient());
+        let queued = "Resources exceeded: Too many DML statements outstanding against table p:d.t, limit is 20.";
+        assert!(failure("quotaExceeded", queued).is_transient());
         assert!(!failure("invalidQuery", "putback: stale plan").is_transient());
     }
 }

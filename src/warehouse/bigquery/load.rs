@@ -12,13 +12,13 @@ use super::rest::{ApiError, Body, Call, Reply, Rest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Event, Observer, check_cancelled};
 
-/// How an upload stands.
+/// The state of an upload.
 enum Progress {
     /// So many bytes have arrived.
     At(u64),
     /// The job was started.
     Done,
-    /// The session is gone; begin anew.
+    /// The session has expired; a new one is needed.
     Gone,
 }
 
@@ -117,7 +117,7 @@ async fn send_file(
             Progress::At(arrived) if arrived > total => {
                 return Err(Error::new(
                     ErrorKind::Unexpected,
-                    format!("{arrived} of {total} bytes arrived, says the service"),
+                    format!("the service received {arrived} of {total} bytes"),
                 ));
             }
             Progress::At(arrived) if arrived > offset && arrived < total => {
@@ -128,7 +128,7 @@ async fn send_file(
             Progress::At(arrived) => {
                 failures += 1;
                 if failures >= rest.attempts() {
-                    let message = format!("{arrived} of {total} bytes arrived, and no more");
+                    let message = format!("the service received {arrived} of {total} bytes and no more");
                     return Ok(Err(ApiError { status: None, reason: "stalled".to_owned(), message }));
                 }
                 rest.pause(failures).await;
@@ -157,8 +157,8 @@ async fn open_session(rest: &Rest, site: &JobSite, resource: &Value, total: u64)
     })
 }
 
-/// Sends bytes, or with none asks how far the upload is. Not repeated here: after a failure it must
-/// first be asked what arrived.
+/// Sends bytes, or without any asks for the state of the upload. Not retried here: after a failure the state must be
+/// asked first.
 async fn put(rest: &Rest, session: &str, chunk: Vec<u8>, offset: u64, total: u64) -> Result<Reply, ApiError> {
     let range = match chunk.len() as u64 {
         0 => format!("bytes */{total}"),

@@ -86,7 +86,7 @@ impl BigQuery {
         }
     }
 
-    /// Where a dataset lies; `None`: there is no such dataset.
+    /// The location of a dataset; `None` when it does not exist.
     pub(super) fn dataset_location(&self, dataset: &str) -> Result<Option<String>> {
         let project = &self.settings.project;
         let url = self.rest.url(&format!("projects/{project}/datasets/{dataset}"));
@@ -128,7 +128,7 @@ impl BigQuery {
     /// The common location of the datasets; jobs run there.
     ///
     /// # Errors
-    /// [`ErrorKind::Upstream`] when a dataset is missing or lies elsewhere than the others or than was asked.
+    /// [`ErrorKind::Upstream`] when a dataset is missing, or is not in the common or requested location.
     pub(super) fn verify_location(&self, datasets: BTreeSet<&str>) -> Result<String> {
         let project = &self.settings.project;
         let mut known = self.settings.location.clone().map(|location| (location, "--location".to_owned()));

@@ -6,6 +6,7 @@
 
 mod auth;
 mod cells;
+mod fault;
 mod jobs;
 mod load;
 mod metadata;
@@ -252,11 +253,11 @@ fn dataset_of(table: Table) -> &'static str {
 }
 
 fn taken(id: &str) -> Error {
-    Error::new(ErrorKind::Conflict, format!("job id {id} is taken by a job that putback did not start"))
+    Error::new(ErrorKind::StalePlan, format!("job id {id} belongs to a job that putback did not start"))
         .hint("run the same command again")
 }
 
-/// Whether a call may succeed a moment later, after so many failures in a row. A connection that is cut shows
+/// Whether a call may succeed if it is retried, after this many consecutive failures. A connection that is cut shows
 /// as unknown or internal; a token that was just refused is asked for once more.
 fn retry_later(code: Code, failures: u32) -> bool {
     let is_first_refusal = code == Code::Unauthenticated && failures == 1;
@@ -273,7 +274,7 @@ fn retry_later(code: Code, failures: u32) -> bool {
         )
 }
 
-/// Waits before repetitions as the service's documentation advises.
+/// Waits before retries as the service's documentation advises.
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self { attempts: 7, first_delay: Duration::from_millis(500), longest_delay: Duration::from_secs(32), seed: 0 }
@@ -295,7 +296,7 @@ impl BigQuery {
                 Some(failure) => return Err(failure.describe(what, &job.id)),
             }
         }
-        Err(Error::new(ErrorKind::Conflict, format!("{what}: somebody else keeps writing"))
+        Err(Error::new(ErrorKind::StalePlan, format!("{what}: another writer keeps changing it"))
             .hint("stop the other writer and run the same command again"))
     }
 }

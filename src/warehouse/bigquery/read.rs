@@ -1,5 +1,5 @@
-//! Rows by the Storage Read API, as Arrow over several streams; by query results where it is not to
-//! be had.
+//! Reads rows through the Storage Read API, as Arrow over several streams, or as query results where that is
+//! not available.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +18,12 @@ use tonic::{Code, Status};
 
 use super::auth::Tokens;
 use super::cells::batch_of;
+use super::fault::Fault;
 use super::rest::RetryPolicy;
 use super::{BigQuery, retry_later};
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::warehouse::Selection;
 use crate::warehouse::conform::conform;
 
@@ -59,22 +60,20 @@ impl BigQuery {
             Selection::Everything => None,
             Selection::Ranges(ranges) => Some(restriction(table, ranges)),
         };
-        let session = match &self.settings.endpoint.storage {
-            Some(endpoint) => {
-                self.runtime.block_on(self.open_session(endpoint, table, &columns, restriction.as_deref()))
-            }
-            None => Err(Status::unavailable("no address of the Storage Read API is given")),
+        let by_query = |why: &str, sink: &mut dyn FnMut(RecordBatch) -> Result<()>| {
+            self.note(format!(
+                "{place}: the Storage Read API is not available ({why}); rows come as query results, which are slower \
+                 and billed by the bytes they scan"
+            ));
+            self.read_by_query(&place, table, &columns, restriction.as_deref(), sink)
         };
-        match session {
+        let Some(endpoint) = &self.settings.endpoint.storage else {
+            return by_query("no address of it is given", sink);
+        };
+        let session = self.open_session(endpoint, table, &columns, restriction.as_deref());
+        match self.runtime.block_on(session) {
             Ok((reader, session)) => self.drain(&place, table, reader, session, sink),
-            Err(status) if is_out_of_reach(&status) => {
-                self.note(format!(
-                    "{place}: the Storage Read API is not available ({}); rows come as query results, which are \
-                     slower and billed by the bytes they scan",
-                    status.message()
-                ));
-                self.read_by_query(&place, table, &columns, restriction.as_deref(), sink)
-            }
+            Err(status) if is_out_of_reach(&status) => by_query(status.message(), sink),
             Err(status) => Err(describe(&status, &format!("opening a read session on {place}"))),
         }
     }
@@ -264,24 +263,14 @@ async fn connect(endpoint: &str) -> Result<Channel, tonic::transport::Error> {
     target.connect().await
 }
 
-/// The Read API itself is missing, switched off or not ours to use: another way may work.
+/// The Read API is missing, disabled or forbidden: query results may work.
 fn is_out_of_reach(status: &Status) -> bool {
-    match status.code() {
-        Code::Unimplemented | Code::PermissionDenied => true,
-        Code::Unavailable => status.message().contains("no address"),
-        _ => false,
-    }
+    matches!(status.code(), Code::Unimplemented | Code::PermissionDenied)
 }
 
 fn describe(status: &Status, what: &str) -> Error {
-    let kind = match status.code() {
-        Code::Unauthenticated | Code::PermissionDenied => ErrorKind::Auth,
-        Code::ResourceExhausted => ErrorKind::Quota,
-        Code::NotFound => ErrorKind::Upstream,
-        _ => ErrorKind::Unexpected,
-    };
-    Error::new(kind, format!("{what}: {} ({:?})", status.message(), status.code()))
-        .hint("run the same command again: nothing was changed")
+    let fault = Fault::of_grpc(status.code());
+    Error::new(fault.kind(), format!("{what}: {} ({:?})", status.message(), status.code())).hint(fault.hint())
 }
 
 /// The predicate on the partition column, in the words of both SQL and row restrictions.

@@ -1,5 +1,5 @@
-//! Requests to the service's REST interface: authorised, retried where a repetition is harmless, and
-//! with the HTTP status of every failure.
+//! Authorised requests to the REST interface. They are retried where repetition is harmless, and errors keep
+//! their HTTP status.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,18 +9,19 @@ use reqwest::header::{HeaderMap, HeaderName};
 use serde_json::Value;
 
 use super::auth::Tokens;
+use super::fault::Fault;
 use crate::error::{Error, ErrorKind, Result};
 
-/// When a request is repeated: so often, and after waits that double and are cut at random.
+/// Retries of a request: how many, with exponential backoff and jitter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Tries in all, the first included.
+    /// Attempts, including the first.
     pub attempts: u32,
-    /// The wait before the first repetition is up to this.
+    /// Longest delay before the first retry.
     pub first_delay: Duration,
-    /// No wait is longer.
+    /// Longest delay.
     pub longest_delay: Duration,
-    /// Where the random cuts start.
+    /// Seed of the jitter.
     pub seed: u64,
 }
 
@@ -92,7 +93,7 @@ impl ApiError {
         Self { status: Some(status), reason, message }
     }
 
-    /// Whether the same request may succeed a moment later.
+    /// Whether a retry may succeed.
     pub fn is_transient(&self) -> bool {
         match self.status {
             None => true,
@@ -106,42 +107,15 @@ impl ApiError {
         self.status == Some(status)
     }
 
-    /// As an error of the library; `what` says what was tried.
+    /// An error of the library; `what` names the attempt.
     pub fn describe(self, what: &str) -> Error {
-        let kind = error_kind(self.status, &self.reason);
+        let fault = Fault::of_http(self.status, &self.reason);
         let place = match (self.status, self.reason.as_str()) {
             (None, _) => "no answer".to_owned(),
             (Some(status), "") => format!("HTTP {status}"),
             (Some(status), reason) => format!("HTTP {status}, {reason}"),
         };
-        let hint = match kind {
-            _ if self.status.is_none() => {
-                "check the network (BIGQUERY_EMULATOR_HOST is for an emulator only), and run the same command again: \
-                 it continues where it stopped"
-            }
-            ErrorKind::Upstream if self.is_transient() => {
-                "the service fails; run the same command again later: it continues where it stopped"
-            }
-            ErrorKind::Auth => "check the credentials and the roles of the account; see the README, BigQuery",
-            ErrorKind::Quota => "wait for the quota to recover, or raise it, and run the same command again",
-            ErrorKind::Upstream => "check the names of project, dataset and table, and the location",
-            _ => "run the same command again: it continues where it stopped",
-        };
-        Error::new(kind, format!("{what}: {} ({place})", self.message)).hint(hint)
-    }
-}
-
-/// What a status and the service's reason mean for the user.
-pub(super) fn error_kind(status: Option<u16>, reason: &str) -> ErrorKind {
-    match (status, reason) {
-        (_, "quotaExceeded" | "rateLimitExceeded" | "jobRateLimitExceeded" | "bytesBilledLimitExceeded") => {
-            ErrorKind::Quota
-        }
-        (Some(429), _) => ErrorKind::Quota,
-        (Some(401 | 403), _) | (_, "accessDenied") => ErrorKind::Auth,
-        (Some(404 | 500..), _) | (None, "") | (_, "notFound") => ErrorKind::Upstream,
-        (Some(409 | 412), _) => ErrorKind::Conflict,
-        _ => ErrorKind::Unexpected,
+        Error::new(fault.kind(), format!("{what}: {} ({place})", self.message)).hint(fault.hint())
     }
 }
 
@@ -200,7 +174,7 @@ impl Rest {
         self.send(&Call { method: Method::DELETE, url, headers: Vec::new(), body: Body::Empty }).await
     }
 
-    /// Sends, and repeats what is transient; a refused token is asked for once more.
+    /// Sends, and retries transient failures; a refused token is renewed once.
     pub async fn send(&self, call: &Call) -> Result<Reply, ApiError> {
         let (mut failures, mut reauthorized) = (0, false);
         loop {
@@ -219,7 +193,7 @@ impl Rest {
         }
     }
 
-    /// Waits before another try.
+    /// Waits before a retry.
     pub async fn pause(&self, failures: u32) {
         let draw = self.draws.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(self.retry.delay(failures, draw)).await;
@@ -229,7 +203,7 @@ impl Rest {
         self.retry.attempts
     }
 
-    /// One try.
+    /// One attempt.
     pub async fn once(&self, call: &Call) -> Result<Reply, ApiError> {
         let mut request = self.client.request(call.method.clone(), &call.url);
         for (name, value) in &call.headers {

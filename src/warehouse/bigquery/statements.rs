@@ -14,6 +14,17 @@ use crate::warehouse::content::token_columns;
 /// Where publications are recorded.
 pub(super) const LEDGER: (&str, &str) = ("nba_backfill", "putback_ledger");
 
+/// The table of one row that names the latest publication. Every publication updates that row: two transactions
+/// that touch no other common row would both commit under snapshot isolation.
+pub(super) const HEAD: (&str, &str) = (LEDGER.0, "putback_ledger_head");
+
+/// Quoted references of the ledger and of its head.
+#[derive(Debug, Clone)]
+pub(super) struct Ledger {
+    pub rows: String,
+    pub head: String,
+}
+
 /// The dates of a table that a publication replaces, by whose rows on them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Scope {
@@ -110,7 +121,7 @@ pub(super) struct TableStatement {
     pub staging: String,
     /// Columns of the target that we fill.
     pub columns: Vec<String>,
-    /// What of the staged rows goes into them.
+    /// Expressions over the staged rows that fill them.
     pub values: Vec<String>,
     /// Values of [`content`]: what is in the target now, and what we send.
     pub planned: String,
@@ -145,6 +156,8 @@ impl StagedValues {
 pub(super) struct LedgerRow {
     pub publication_id: String,
     pub parent_id: String,
+    /// What the head named when the publication was planned.
+    pub head: String,
     pub version: String,
     pub first_date: NaiveDate,
     pub last_date: NaiveDate,
@@ -152,16 +165,22 @@ pub(super) struct LedgerRow {
     pub summary: String,
 }
 
-/// The marks by which a failed script says what it found.
+/// Markers in the messages of a failed script.
 pub(super) const STALE_PLAN: &str = "putback stale plan";
 pub(super) const BAD_STAGING: &str = "putback staging differs";
 pub(super) const BAD_TARGET: &str = "putback target differs";
 
 /// Everything of a publication, in one transaction: readers see all of it or nothing.
-pub(super) fn transaction(ledger: &str, tables: &[TableStatement], values: &StagedValues, row: &LedgerRow) -> String {
+pub(super) fn transaction(
+    ledger: &Ledger,
+    tables: &[TableStatement],
+    values: &StagedValues,
+    row: &LedgerRow,
+) -> String {
     let mut sql = String::from("BEGIN TRANSACTION;\n");
+    sql.push_str(&move_head(&ledger.head, row));
     let came_between = format!("{STALE_PLAN}: another publication came in between");
-    sql.push_str(&must_hold(&format!("{} = '{}'", latest_sql(ledger), row.parent_id), &came_between));
+    sql.push_str(&must_hold(&format!("{} = '{}'", latest_sql(&ledger.rows), row.parent_id), &came_between));
     let all =
         |part: &dyn Fn(&TableStatement) -> String, joint: &str| tables.iter().map(part).collect::<Vec<_>>().join(joint);
     let sent = all(&|table| table.sent.clone(), "");
@@ -184,12 +203,35 @@ pub(super) fn transaction(ledger: &str, tables: &[TableStatement], values: &Stag
     }
     sql.push_str(&must_hold(&format!("CONCAT({target}) = '{sent}'"), &format!("{BAD_TARGET} {what}")));
     sql.push_str(&format!(
-        "INSERT INTO {ledger} (publication_id, parent_id, version, published_at, first_date, last_date, row_count, summary) \
+        "INSERT INTO {} (publication_id, parent_id, version, published_at, first_date, last_date, row_count, summary) \
          VALUES ('{}', '{}', '{}', CURRENT_TIMESTAMP(), DATE '{}', DATE '{}', {}, '{}');\n",
-        row.publication_id, row.parent_id, row.version, row.first_date, row.last_date, row.row_count, row.summary
+        ledger.rows,
+        row.publication_id,
+        row.parent_id,
+        row.version,
+        row.first_date,
+        row.last_date,
+        row.row_count,
+        row.summary
     ));
     sql.push_str("COMMIT TRANSACTION;\n");
     sql
+}
+
+/// Takes the head over from the planned one. The row is changed by every publication, so the service lets only one
+/// of two that run at the same time commit.
+fn move_head(head: &str, row: &LedgerRow) -> String {
+    let LedgerRow { publication_id, head: planned, .. } = row;
+    let moved = format!(
+        "(SELECT COUNT(*) FROM {head}) = 1 AND (SELECT COUNT(*) FROM {head} WHERE publication_id = '{publication_id}') = 1"
+    );
+    format!("UPDATE {head} SET publication_id = '{publication_id}' WHERE publication_id = '{planned}';\n")
+        + &must_hold(&moved, &format!("{STALE_PLAN}: another publication came in between"))
+}
+
+/// Creates the head of a ledger that has none. Two publishers at once create it once, with the same row.
+pub(super) fn create_head_sql(ledger: &Ledger) -> String {
+    format!("CREATE TABLE IF NOT EXISTS {} AS SELECT {} AS publication_id", ledger.head, latest_sql(&ledger.rows))
 }
 
 /// A statement that ends the script with a message, and so rolls the transaction back, unless a condition
@@ -198,7 +240,7 @@ fn must_hold(condition: &str, message: &str) -> String {
     format!("IF NOT ({condition}) THEN RAISE USING MESSAGE = '{message}'; END IF;\n")
 }
 
-/// The publication that no other has for a parent; empty before the first.
+/// The head of the ledger; empty before the first publication.
 pub(super) fn latest_sql(ledger: &str) -> String {
     format!(
         "(SELECT IFNULL(MAX(publication_id), '') FROM {ledger} \

@@ -26,7 +26,7 @@ pub enum JobFault {
 }
 
 pub struct Job {
-    resource: Value,
+    pub resource: Value,
     rows: Option<Rows>,
     /// It is said to run for so many more looks.
     looks: u32,
@@ -64,11 +64,17 @@ impl Core {
         if let Some(JobFault::Refused { status, reason }) = fault {
             return Err(Reply::error(status, reason, &format!("Job is not accepted: {reason}")));
         }
+        if configuration["labels"]["tool"] == "putback" {
+            self.log(&sql);
+        }
         let mut statistics = json!({ "creationTime": self.tick().to_string() });
+        let is_transaction = sql.starts_with("BEGIN TRANSACTION");
+        let stays_open = is_transaction && self.overlapping.contains(project);
         let outcome = match fault {
             Some(JobFault::FailsBefore { reason, message }) => Err(Failure::new(reason, message)),
             _ => match file {
                 Some(file) => self.load(configuration, file).map(|()| None),
+                None if stays_open => self.begin_overlapping(project, &id, &sql).map(|()| None),
                 None => self.run_query(configuration, &sql, &mut statistics),
             },
         };
@@ -76,7 +82,8 @@ impl Core {
             (Some(JobFault::FailsAfter { reason, message }), Ok(_)) => Err(Failure::new(reason, message)),
             (_, outcome) => outcome,
         };
-        let mut status = json!({ "state": "DONE" });
+        let is_open = stays_open && outcome.is_ok();
+        let mut status = json!({ "state": if is_open { "RUNNING" } else { "DONE" } });
         let rows = outcome.unwrap_or_else(|failure| {
             status["errorResult"] = json!({ "reason": failure.reason, "message": failure.message });
             status["errors"] = json!([status["errorResult"]]);
@@ -91,6 +98,9 @@ impl Core {
         if configuration["dryRun"] != true {
             self.jobs.insert((project.to_owned(), id), Job { resource: job, rows, looks: 1, is_hidden: false });
             running["status"] = json!({ "state": "RUNNING" });
+        }
+        if is_transaction && !is_open {
+            self.end_overlapping(project);
         }
         Ok(running)
     }
@@ -213,7 +223,7 @@ impl Core {
         })
     }
 
-    fn columns_of(&self, source: &str) -> Result<BTreeMap<String, String>, String> {
+    pub fn columns_of(&self, source: &str) -> Result<BTreeMap<String, String>, String> {
         let mut statement =
             self.database.prepare(&format!("DESCRIBE SELECT * FROM {source}")).map_err(|error| error.to_string())?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(|error| error.to_string())?;

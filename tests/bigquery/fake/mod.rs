@@ -9,13 +9,14 @@ mod cells;
 mod decorators;
 mod http;
 mod jobs;
+mod overlap;
 mod rest;
 mod seed;
 mod sql;
 mod storage;
 mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use duckdb::Connection;
@@ -47,6 +48,11 @@ pub struct Core {
     sessions: storage::Sessions,
     /// By project and mark.
     faults: Vec<(String, String, JobFault)>,
+    /// Projects whose next transaction stays open until another one has ended.
+    overlapping: BTreeSet<String>,
+    open: Option<overlap::OpenTransaction>,
+    /// Every script that putback sent, with the columns of the tables that it names.
+    sent: Vec<Value>,
     /// Milliseconds that go on by one with every change.
     clock_ms: u64,
 }
@@ -54,7 +60,7 @@ pub struct Core {
 impl Fake {
     pub fn start() -> Result<Self, String> {
         let database = Connection::open_in_memory().map_err(|error| error.to_string())?;
-        database.execute_batch(sql::MACROS).map_err(|error| error.to_string())?;
+        database.execute_batch(&format!("{}{}", sql::SESSION, sql::MACROS)).map_err(|error| error.to_string())?;
         let core = Arc::new(Mutex::new(Core {
             database,
             datasets: BTreeMap::new(),
@@ -63,6 +69,9 @@ impl Fake {
             uploads: BTreeMap::new(),
             sessions: storage::Sessions::default(),
             faults: Vec::new(),
+            overlapping: BTreeSet::new(),
+            open: None,
+            sent: Vec::new(),
             clock_ms: 1_700_000_000_000,
         }));
         let rest = http::serve(Arc::clone(&core)).map_err(|error| error.to_string())?;
@@ -84,6 +93,17 @@ impl Fake {
         let mut core = self.core();
         let jobs = core.jobs.iter_mut().filter(|((of, _), _)| of == project);
         jobs.for_each(|(_, job)| job.is_hidden = true);
+    }
+
+    /// Every script that putback sent so far and whose tables existed: `{"sql", "tables": {name: fields}}`.
+    pub fn sent(&self) -> Vec<Value> {
+        self.core().sent.clone()
+    }
+
+    /// Changes the resource of a dataset as its owner would.
+    pub fn alter_dataset(&self, project: &str, dataset: &str, change: impl FnOnce(&mut Value)) {
+        let mut core = self.core();
+        change(core.datasets.get_mut(&(project.to_owned(), dataset.to_owned())).expect("a dataset"));
     }
 
     pub fn forget_faults(&self, project: &str) {

@@ -2,12 +2,16 @@
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
+use serde_json::json;
 
 use super::Core;
 use super::tables::Name;
 
+/// Settings of every connection.
+pub const SESSION: &str = "SET threads = 1; SET TimeZone = 'UTC';";
+
 /// Functions that the embedded database calls otherwise.
-pub const MACROS: &str = "SET threads = 1; SET TimeZone = 'UTC'; \
+pub const MACROS: &str = "\
     CREATE MACRO UNIX_MICROS(moment) AS epoch_us(moment); \
     CREATE MACRO COUNTIF(condition) AS count_if(condition); \
     CREATE MACRO PARSE_JSON(text, wide_number_mode := 'exact') AS \
@@ -48,6 +52,15 @@ impl Failure {
     fn invalid(message: impl Into<String>) -> Self {
         Self::new("invalidQuery", message)
     }
+
+    /// A conflict between transactions in the service's words.
+    pub fn of_database(error: &duckdb::Error) -> Self {
+        let message = error.to_string();
+        if message.to_ascii_lowercase().contains("conflict") {
+            return Self::invalid("Transaction is aborted due to concurrent update against table");
+        }
+        Self::invalid(message)
+    }
 }
 
 impl Core {
@@ -57,11 +70,28 @@ impl Core {
         for statement in statements(script) {
             if let Some((condition, _)) = assertion(statement) {
                 bytes += self.translate(condition)?.bytes;
+            } else if let Some((_, query)) = creation(statement) {
+                bytes += self.translate(query)?.bytes;
             } else if !is_bracket(statement) {
                 bytes += self.translate(statement)?.bytes;
             }
         }
         Ok(bytes)
+    }
+
+    /// Keeps a script for [`super::Fake::sent`]. A table that does not exist is an error of the script's own, but for the
+    /// one that it creates.
+    pub fn log(&mut self, script: &str) {
+        let created = statements(script).find_map(creation).map(|(name, _)| name);
+        let is_metadata = |name: &Name| name.table.starts_with("INFORMATION_SCHEMA.");
+        let mut tables = serde_json::Map::new();
+        for name in tables_of(script).into_iter().filter(|name| !is_metadata(name) && created.as_ref() != Some(name)) {
+            let Some(table) = self.tables.get(&name) else { return };
+            tables.insert(format!("{}.{}.{}", name.project, name.dataset, name.table), json!(table.fields()));
+        }
+        if !script.is_empty() {
+            self.sent.push(json!({ "sql": script, "tables": tables }));
+        }
     }
 
     /// Runs a script; the rows of its last statement that has any.
@@ -70,8 +100,7 @@ impl Core {
         let result = self.run_statements(script, &mut is_open);
         if is_open {
             self.database.execute_batch("ROLLBACK").expect("an open transaction");
-            let targets = references(script).into_iter().filter_map(|(text, _)| Name::parse(&text));
-            targets.for_each(|name| self.touch(&name));
+            tables_of(script).iter().for_each(|name| self.touch(name));
             // A script that ends in a transaction loses it.
             result?;
             return Err(Failure::invalid("Transaction was not committed"));
@@ -79,7 +108,7 @@ impl Core {
         result
     }
 
-    fn run_statements(&mut self, script: &str, is_open: &mut bool) -> Result<Option<Rows>, Failure> {
+    pub fn run_statements(&mut self, script: &str, is_open: &mut bool) -> Result<Option<Rows>, Failure> {
         let mut rows = None;
         for statement in statements(script) {
             if let Some((condition, message)) = assertion(statement) {
@@ -106,8 +135,11 @@ impl Core {
 
     fn run_one(&mut self, statement: &str) -> Result<Option<Rows>, Failure> {
         self.refuse_if_strict(statement)?;
+        if let Some((name, query)) = creation(statement) {
+            return self.create_by_query(&name, query).map(|()| None);
+        }
         let sql = self.translate(statement)?.sql;
-        let wrong = |error: duckdb::Error| Failure::invalid(error.to_string());
+        let wrong = |error: duckdb::Error| Failure::of_database(&error);
         if !statement.starts_with("SELECT") {
             let target = references(statement).first().and_then(|(text, _)| Name::parse(text));
             target.iter().for_each(|name| self.touch(name));
@@ -120,10 +152,33 @@ impl Core {
         Ok(Some(Rows { schema, batches: arrow.collect() }))
     }
 
+    /// A table of the rows of a query, unless there is one of that name.
+    fn create_by_query(&mut self, name: &Name, query: &str) -> Result<(), Failure> {
+        if self.tables.contains_key(name) {
+            return Ok(());
+        }
+        let sql = self.translate(query)?.sql;
+        let columns = self.columns_of(&format!("({sql})")).map_err(Failure::invalid)?;
+        let field = |(column, ty): (String, String)| match ty.as_str() {
+            "VARCHAR" => Ok(json!({ "name": column, "type": "STRING", "mode": "NULLABLE" })),
+            _ => Err(Failure::invalid(format!("the fake creates no column of type {ty}"))),
+        };
+        let fields = columns.into_iter().map(field).collect::<Result<Vec<_>, _>>()?;
+        let Name { project, dataset, table } = name;
+        let reference = json!({ "projectId": project, "datasetId": dataset, "tableId": table });
+        let reply = self.create_table(&json!({ "tableReference": reference, "schema": { "fields": fields } }));
+        if reply.status != 200 {
+            return Err(Failure::invalid(String::from_utf8_lossy(&reply.body)));
+        }
+        self.touch(name);
+        let filled = self.database.execute_batch(&format!("INSERT INTO {} {sql}", name.quoted()));
+        filled.map_err(|error| Failure::of_database(&error))
+    }
+
     /// What the service refuses whatever the rows are.
     fn refuse_if_strict(&self, statement: &str) -> Result<(), Failure> {
         let verb = statement.split_whitespace().next().unwrap_or_default();
-        if !["SELECT", "DELETE", "INSERT", "UPDATE", "MERGE"].contains(&verb) {
+        if !["SELECT", "DELETE", "INSERT", "UPDATE", "MERGE", "CREATE"].contains(&verb) {
             return Err(Failure::invalid(format!("Syntax error: the fake does not know {verb:?}")));
         }
         if matches!(verb, "DELETE" | "UPDATE") && !statement.contains(" WHERE ") {
@@ -226,6 +281,17 @@ fn statements(script: &str) -> impl Iterator<Item = &str> {
 
 fn is_bracket(statement: &str) -> bool {
     statement == "BEGIN TRANSACTION" || statement == "COMMIT TRANSACTION"
+}
+
+/// The table and the query of a statement that creates a table from rows.
+fn creation(statement: &str) -> Option<(Name, &str)> {
+    let (name, query) = statement.strip_prefix("CREATE TABLE IF NOT EXISTS `")?.split_once("` AS ")?;
+    Some((Name::parse(name)?, query))
+}
+
+/// The tables that a script names.
+pub fn tables_of(script: &str) -> Vec<Name> {
+    references(script).into_iter().filter_map(|(text, _)| Name::parse(&text)).collect()
 }
 
 /// Condition and message of a statement that raises.

@@ -133,6 +133,11 @@ impl Core {
             return Reply::error(400, "invalid", &error.to_string());
         }
         let mut resource = resource.clone();
+        let dataset = &self.datasets[&(name.project.clone(), name.dataset.clone())];
+        let lifetime = dataset["defaultTableExpirationMs"].as_str().and_then(|text| text.parse::<u64>().ok());
+        if let Some(lifetime) = lifetime.filter(|_| resource.get("expirationTime").is_none()) {
+            resource["expirationTime"] = json!((self.clock_ms + lifetime).to_string());
+        }
         resource["type"] = json!("TABLE");
         resource["id"] = json!(name.to_string());
         resource["creationTime"] = json!(self.tick().to_string());

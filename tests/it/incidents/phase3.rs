@@ -28,14 +28,14 @@ fn row_1_zone_columns_of_the_defense_are_null() {
     check: exit status 4
       error I15:
         2023-12-01: 18: ATL, BOS, CHA
-        consequence: TDZA of the date and of the next 15 games of each team, PCF and MLFS after it are contaminated
+        consequence: TDZA of the date and of each team's next 15 games is contaminated, and so are PCF and MLFS after it
     run: exit status 4
-      preflight error: I15 zone columns are filled: each NULL or 0 in less than 50 % of the rows of a date: not so on 1 date, 2023-12-01: TDZA of the date and of the next 15 games of each team, PCF and MLFS after it are contaminated
+      preflight error: I15 failed on 1 date, 2023-12-01; rule: zone columns are filled: each is NULL or 0 in less than 50 % of a date's rows; consequence: TDZA of the date and of each team's next 15 games is contaminated, and so are PCF and MLFS after it
       note: not published, because checks of severity error fail (I15, T2c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I15 --accept T2c` publishes them all the same
     validate: exit status 4
       error I15:
         2023-12-01: 18: ATL, BOS, CHA
-        consequence: TDZA of the date and of the next 15 games of each team, PCF and MLFS after it are contaminated
+        consequence: TDZA of the date and of each team's next 15 games is contaminated, and so are PCF and MLFS after it
       warning T2w:
         2023-11-20 to 2023-12-10 (20 dates): 312, on 2023-12-04: 425 of 450 games
       error T2c:
@@ -61,9 +61,9 @@ fn row_1_zone_columns_were_null_before_the_range() {
     check: exit status 4
       error I15:
         2023-10-24 to 2023-11-05 (13 dates): 186, on 2023-11-03: ATL, CHA, CHI
-        consequence: TDZA of the date and of the next 15 games of each team, PCF and MLFS after it are contaminated
+        consequence: TDZA of the date and of each team's next 15 games is contaminated, and so are PCF and MLFS after it
     run: exit status 4
-      preflight error: I15 zone columns are filled: each NULL or 0 in less than 50 % of the rows of a date: not so on 13 dates, 2023-10-24 to 2023-11-05: TDZA of the date and of the next 15 games of each team, PCF and MLFS after it are contaminated
+      preflight error: I15 failed on 13 dates, 2023-10-24 to 2023-11-05; rule: zone columns are filled: each is NULL or 0 in less than 50 % of a date's rows; consequence: TDZA of the date and of each team's next 15 games is contaminated, and so are PCF and MLFS after it
       note: not published, because checks of severity error fail (T2c): 15 dates, 2023-11-20 to 2023-12-05; `putback validate` explains, `--accept T2c` publishes them all the same
     validate: exit status 4
       I15 ok
@@ -88,7 +88,7 @@ fn row_2_zones_of_players_are_null() {
     check: exit status 0
       warning I9z:
         2023-10-24 to 2023-12-10 (46 dates): 5,896, on 2023-10-25: 20231025_CHA_ATL, 20231025_CHI_HOU, 20231025_CLE_ORL
-        consequence: paint rates sink and three-point rates rise: NULL is read as no attempt
+        consequence: paint rates are too low and three-point rates too high, as NULL counts as no attempt
     run: exit status 4
       note: not published, because checks of severity error fail (P12, P9c): 29 dates, 2023-11-11 to 2023-12-10; `putback validate` explains, `--accept P12 --accept P9c` publishes them all the same
     validate: exit status 4
@@ -112,7 +112,7 @@ fn row_2_zones_exceed_the_shots() {
     check: exit status 0
       warning I8:
         2023-12-01: 153: aldodunara 20231201_NYK_CHA, aldoingund 20231201_PHX_POR, aldoulvoviciii 20231201_CHI_MIL
-        consequence: shot zones of the player are unreliable
+        consequence: the player's shot zones are unreliable
     run: exit status 0
     validate: exit status 0
     2023, 32 of 46 game dates: complete
@@ -130,7 +130,7 @@ fn row_3_play_by_play_of_one_game_is_missing() {
       warning I9g:
         2023-11-11 to 2023-11-12 (2 dates): 2, on 2023-11-12: 20231112_MIA_BKN
         2023-12-01: 1: 20231201_BOS_TOR
-        consequence: the game counts with no paint or mid-range attempts: rates of its players lean to three-pointers
+        consequence: the game counts without paint and mid-range attempts: three-point rates of its players are too high
     run: exit status 0
     validate: exit status 0
       warning P9w:
@@ -158,7 +158,7 @@ fn row_4_teams_are_missing_from_a_date() {
         2023-12-01: 16
         consequence: windows of the missing teams lack the game
     run: exit status 4
-      preflight error: I16d both teams of every game of the schedule have a row: not so on 1 date, 2023-12-01: windows of the missing teams lack the game
+      preflight error: I16d failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
       note: not published, because checks of severity error fail (I16d, T2m): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I16d --accept T2m` publishes them all the same
     validate: exit status 4
       error I16d:
@@ -186,7 +186,7 @@ fn row_5_contexts_cover_one_player() {
         2023-11-21: 70: 70 of 102
         2023-12-01: 1: 1 of 155
         2023-12-05: 0: 0 of 102
-        consequence: below 90 % PCF takes the synthetic context for the whole date: fatigue comes from past games, pace is 0.0, projected usage and age are defaults; in MLFS the elements 9 (rest advantage), 10 (injury risk), 15 (home), 16 (back to back) and 17 (playoffs) are defaults for players without a context
+        consequence: below 90 % PCF uses a synthetic context for the whole date: fatigue comes from past games, pace is 0.0, projected usage and age are defaults. In MLFS, features 9 (rest advantage), 10 (injury risk), 15 (home), 16 (back-to-back) and 17 (playoffs) are defaults for players without a context
     run: exit status 0
     validate: exit status 0
       info C14s:
@@ -207,7 +207,7 @@ fn row_6_contexts_were_deleted() {
     check: exit status 0
       warning I19:
         2023-11-08 to 2023-12-05 (27 dates): 0, on 2023-12-05: 0 of 102
-        consequence: below 90 % PCF takes the synthetic context for the whole date: fatigue comes from past games, pace is 0.0, projected usage and age are defaults; in MLFS the elements 9 (rest advantage), 10 (injury risk), 15 (home), 16 (back to back) and 17 (playoffs) are defaults for players without a context
+        consequence: below 90 % PCF uses a synthetic context for the whole date: fatigue comes from past games, pace is 0.0, projected usage and age are defaults. In MLFS, features 9 (rest advantage), 10 (injury risk), 15 (home), 16 (back-to-back) and 17 (playoffs) are defaults for players without a context
     run: exit status 0
     validate: exit status 0
       info C14s:
@@ -226,7 +226,7 @@ fn row_7_the_roster_is_who_played() {
         2023-11-12: 0: 0 of 138
         2023-11-21: 66: 66 of 102
         2023-12-05: 0: 0 of 102
-        consequence: below 90 % PCF takes the synthetic context for the whole date: fatigue comes from past games, pace is 0.0, projected usage and age are defaults; in MLFS the elements 9 (rest advantage), 10 (injury risk), 15 (home), 16 (back to back) and 17 (playoffs) are defaults for players without a context
+        consequence: below 90 % PCF uses a synthetic context for the whole date: fatigue comes from past games, pace is 0.0, projected usage and age are defaults. In MLFS, features 9 (rest advantage), 10 (injury risk), 15 (home), 16 (back-to-back) and 17 (playoffs) are defaults for players without a context
     run: exit status 0
     validate: exit status 0
       M5 ok
@@ -247,7 +247,7 @@ fn row_8_players_are_twice_in_a_game() {
         2023-12-01: 3: darioeskeau 20231201_BOS_TOR, ezrajorstrom 20231201_BOS_TOR, ezratarnund 20231201_BOS_TOR
         consequence: the reference counts the game twice, and so does putback
     run: exit status 0
-      preflight error: I6 no player twice in a game: not so on 1 date, 2023-12-01: the reference counts the game twice, and so does putback
+      preflight error: I6 failed on 1 date, 2023-12-01; rule: no player has two rows in a game; consequence: the reference counts the game twice, and so does putback
     validate: exit status 0
       M16 ok
     2023, 32 of 46 game dates: complete
@@ -264,9 +264,9 @@ fn row_9_a_player_is_on_two_teams() {
     check: exit status 4
       warning I13:
         2023-12-01: 1: aldodunara
-        consequence: of several rows of a player on a date, MLFS takes the one with the greatest game id
+        consequence: of a player's rows on a date, MLFS takes the one with the greatest game id
     run: exit status 4
-      preflight error: I2 both teams of each game have players: not so on 1 date, 2023-12-01: players of a team get no row on the date
+      preflight error: I2 failed on 1 date, 2023-12-01; rule: both teams of each game have players; consequence: the missing team's players get no row on the date
       note: not published, because checks of severity error fail (I2): 1 date, 2023-12-01; `putback validate` explains, `--accept I2` publishes them all the same
     validate: exit status 4
       M16 ok
@@ -286,7 +286,7 @@ fn row_12_a_usage_rate_overflows() {
     check: exit status 0
       warning I7:
         2023-12-01: 1: aldodunara 20231201_NYK_CHA
-        consequence: windows take the value as it is; every output fits its column, or the computation fails
+        consequence: windows use the value as it is; a date fails when an output does not fit its column
     run: exit status 0
     validate: exit status 0
     2023, 32 of 46 game dates: complete
@@ -306,18 +306,18 @@ fn row_13_minutes_are_null() {
         2023-12-01: 152: aldodunara, aldoingund, aldoulvoviciii
         2023-12-03: 1: galenkestovic
         2023-12-06 to 2023-12-07 (2 dates): 2, on 2023-12-07: ramonulvara
-        consequence: NULL minutes leave rows out of averages
+        consequence: averages leave out rows without minutes
       error I9s:
         2023-12-01: 152: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
-        consequence: averages leave the rows out or read them as 0 all season
+        consequence: all season, averages leave out the rows or count them as 0
     run: exit status 4
-      preflight error: I9s active rows of the season, and no fewer of the date: points NULL in at most 0.5 %, field-goal and three-point attempts in 1 %, minutes in 1 %: not so on 1 date, 2023-12-01: averages leave the rows out or read them as 0 all season
-      preflight error: I9e active rows: minutes NULL or 0, points and shots NULL each in less than 50 %: not so on 1 date, 2023-12-01: averages of the players leave the games out or read them as 0
+      preflight error: I9s failed on 1 date, 2023-12-01; rule: over the season and on the date, at most 0.5 % of the active rows lack points, 1 % field-goal or three-point attempts, 1 % minutes; consequence: all season, averages leave out the rows or count them as 0
+      preflight error: I9e failed on 1 date, 2023-12-01; rule: less than 50 % of the active rows have NULL or 0 minutes; the same holds for NULL points and NULL shots; consequence: the players' averages leave out the games or count them as 0
       note: not published, because checks of severity error fail (I9e, I9s, P9c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I9e --accept I9s --accept P9c` publishes them all the same
     validate: exit status 4
       error I9s:
         2023-12-01: 152: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
-        consequence: averages leave the rows out or read them as 0 all season
+        consequence: all season, averages leave out the rows or count them as 0
       M5 ok
     2023, 32 of 46 game dates: partial
       check I9e fails on 1 date: 2023-12-01
@@ -333,7 +333,7 @@ fn row_14_usage_rates_are_null() {
     check: exit status 0
       warning I9u:
         2023-12-01: 152: aldodunara, aldoingund, aldoulvoviciii
-        consequence: usage scores come from few games or are 0
+        consequence: usage scores rest on few games or are 0
     run: exit status 0
     validate: exit status 0
     2023, 32 of 46 game dates: complete
@@ -355,17 +355,17 @@ fn row_15_players_who_did_not_play_count_nowhere() {
     check: exit status 4
       error I3:
         2023-12-01: 9: 20231201_BOS_TOR_X, 20231201_CHI_MIL_X, 20231201_DEN_PHI_X
-        consequence: the game counts for nobody
+        consequence: the game counts for no player
       warning I29:
         2023-12-01: 155: 20231201_BOS_TOR_X, 20231201_CHI_MIL_X, 20231201_DEN_PHI_X
-        consequence: whether a player was at home is read from the id
+        consequence: MLFS reads home or away from the id: is_home is wrong
     run: exit status 4
-      preflight error: I3 every game has active players: not so on 1 date, 2023-12-01: the game counts for nobody
+      preflight error: I3 failed on 1 date, 2023-12-01; rule: every game has active players; consequence: the game counts for no player
       note: not published, because checks of severity error fail (I3): 1 date, 2023-12-01; `putback validate` explains, `--accept I3` publishes them all the same
     validate: exit status 4
       error I3:
         2023-12-01: 9: 20231201_BOS_TOR_X, 20231201_CHI_MIL_X, 20231201_DEN_PHI_X
-        consequence: the game counts for nobody
+        consequence: the game counts for no player
     2023, 32 of 46 game dates: partial
       check I3 fails on 1 date: 2023-12-01
     ");
@@ -381,7 +381,7 @@ fn row_16_game_ids_are_malformed() {
     check: exit status 0
       warning I29:
         2023-12-01: 155: 0022320231201_BOS_TOR, 0022320231201_CHI_MIL, 0022320231201_DEN_PHI
-        consequence: whether a player was at home is read from the id
+        consequence: MLFS reads home or away from the id: is_home is wrong
     run: exit status 0
     validate: exit status 0
     2023, 32 of 46 game dates: complete
@@ -415,7 +415,7 @@ fn row_17_names_of_lines_have_suffixes() {
         2023-11-14 to 2023-11-15 (2 dates): 6, on 2023-11-14: jarekeskstrom, kelanquillara, pennzellins
         2023-11-17 to 2023-11-26 (9 dates): 30, on 2023-11-22: dariothornquist, lazargareau, silaszellund
         2023-11-28 to 2023-12-10 (13 dates): 180, on 2023-12-01: aldodunarajr, aldoingundjr, aldoulvoviciiijr
-        consequence: the line is not found: elements 25 to 28 of MLFS are fallbacks for the player
+        consequence: the line is not found: features 25 to 28 of MLFS are fallbacks for the player
     run: exit status 0
     validate: exit status 0
       info M21:
@@ -431,7 +431,7 @@ fn row_18_there_are_no_lines() {
     check: exit status 0
       info I22:
         2023-11-08 to 2023-12-01 (23 dates): 0, on 2023-12-01: no line at all
-        consequence: without a line, elements 25 to 28 of MLFS are fallbacks
+        consequence: without a line, features 25 to 28 of MLFS are fallbacks
     run: exit status 0
     validate: exit status 0
       info M21:
@@ -449,8 +449,8 @@ fn row_19_games_of_the_schedule_are_missing_from_phase_3() {
         2023-12-08 to 2023-12-10 (3 dates): 25
         consequence: PCF and MLFS fail on the date
     run: exit status 3
-      preflight error: I1 every game date has player rows: not so on 3 dates, 2023-12-08 to 2023-12-10: PCF and MLFS fail on the date
-      preflight error: I2g both teams of every game of the schedule have players: not so on 3 dates, 2023-12-08 to 2023-12-10: players of the missing teams get no row on the date, and their windows lack the game
+      preflight error: I1 failed on 3 dates, 2023-12-08 to 2023-12-10; rule: every game date has player rows; consequence: PCF and MLFS fail on the date
+      preflight error: I2g failed on 3 dates, 2023-12-08 to 2023-12-10; rule: both teams of every scheduled game have players; consequence: players of the missing teams get no row on the date, and their windows lack the game
       note: not published, because checks of severity error fail (I1, I2g, P9m): 3 dates, 2023-12-08 to 2023-12-10; `putback validate` explains, `--accept I1 --accept I2g --accept P9m` publishes them all the same
       note: MLFS: 3 dates failed and not published; dir:published keeps what it has
     validate: exit status 4
@@ -477,7 +477,7 @@ fn row_20_exhibition_teams() {
     check: exit status 0
       warning I28:
         2023-12-01: 1: RMD
-        consequence: rows of other teams are left out of every computation
+        consequence: computations leave out rows of other teams
     run: exit status 0
     validate: exit status 0
       T15 ok
@@ -495,21 +495,21 @@ fn row_31_one_row_is_not_a_date() {
     check: exit status 4
       error I2:
         2023-12-01: 1: 20231201_NYK_CHA
-        consequence: players of a team get no row on the date
+        consequence: the missing team's players get no row on the date
       error I2g:
         2023-12-01: 17
         consequence: players of the missing teams get no row on the date, and their windows lack the game
     run: exit status 4
-      preflight error: I2 both teams of each game have players: not so on 1 date, 2023-12-01: players of a team get no row on the date
-      preflight error: I2g both teams of every game of the schedule have players: not so on 1 date, 2023-12-01: players of the missing teams get no row on the date, and their windows lack the game
-      preflight error: I4e at most 50 % of the teams of a date have fewer than 8 active players: not so on 1 date, 2023-12-01: the date is there in part: players get no row on it, and their windows lack the game
-      preflight error: I5e points of a team's players are 70 to 130 % of the team's, and the team's within 2 for 50 % of the teams: not so on 1 date, 2023-12-01: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
-      preflight error: I5d points allowed are the opponent's points within 2 but for 50 % of the rows: not so on 1 date, 2023-12-01: rows are of the other team or of another game: TDZA of both is wrong for 15 games
+      preflight error: I2 failed on 1 date, 2023-12-01; rule: both teams of each game have players; consequence: the missing team's players get no row on the date
+      preflight error: I2g failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have players; consequence: players of the missing teams get no row on the date, and their windows lack the game
+      preflight error: I4e failed on 1 date, 2023-12-01; rule: at most 50 % of the teams of a date have fewer than 8 active players; consequence: the date is incomplete: players get no row on it, and their windows lack the game
+      preflight error: I5e failed on 1 date, 2023-12-01; rule: players score 70 to 130 % of their team's points, and within 2 of them for 50 % of the teams; consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
+      preflight error: I5d failed on 1 date, 2023-12-01; rule: points allowed differ from the opponent's points by more than 2 in at most 50 % of the rows; consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
       note: not published, because checks of severity error fail (I2, I2g, I4e, I5d, I5e, P9m): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I2 --accept I2g --accept I4e --accept I5d --accept I5e --accept P9m` publishes them all the same
     validate: exit status 4
       error I2:
         2023-12-01: 1: 20231201_NYK_CHA
-        consequence: players of a team get no row on the date
+        consequence: the missing team's players get no row on the date
       error I2g:
         2023-12-01: 17
         consequence: players of the missing teams get no row on the date, and their windows lack the game
@@ -539,8 +539,8 @@ fn row_32_upstream_games_stop_and_features_would_fall_back() {
         2023-12-02 to 2023-12-10 (9 dates): 138
         consequence: windows of the missing teams lack the game
     run: exit status 4
-      preflight error: I16d both teams of every game of the schedule have a row: not so on 31 dates, 2023-11-08 to 2023-11-30 (22 dates), 2023-12-02 to 2023-12-10 (9 dates): windows of the missing teams lack the game
-      preflight error: I24 the season's history before the range is complete: not so on 14 dates, 2023-10-24 to 2023-11-06: windows that should hold the missing date are shorter
+      preflight error: I16d failed on 31 dates, 2023-11-08 to 2023-11-30 (22 dates), 2023-12-02 to 2023-12-10 (9 dates); rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
+      preflight error: I24 failed on 14 dates, 2023-10-24 to 2023-11-06; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
       note: not published, because checks of severity error fail (I16d, T1e, T1s): 32 dates, 2023-11-08 to 2023-12-10; `putback validate` explains, `--accept I16d --accept T1e --accept T1s` publishes them all the same
       note: TDZA: 22 dates failed and not published; dir:published keeps what it has
       note: PCF: 22 dates failed and not published; dir:published keeps what it has
@@ -584,9 +584,9 @@ fn row_34_a_date_is_missing_from_the_history() {
     check: exit status 4
       error I24:
         2023-11-03: 10: no player
-        consequence: windows that should hold the missing date are shorter
+        consequence: windows that should include the missing date lack it
     run: exit status 4
-      preflight error: I24 the season's history before the range is complete: not so on 1 date, 2023-11-03: windows that should hold the missing date are shorter
+      preflight error: I24 failed on 1 date, 2023-11-03; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
       note: not published, because checks of severity error fail (P9m): 29 dates, 2023-11-11 to 2023-12-10; `putback validate` explains, `--accept P9m` publishes them all the same
     validate: exit status 4
       error P9m:
@@ -606,10 +606,10 @@ fn row_34_missing_history_is_no_rule() {
     check: exit status 4
       error I24:
         2023-10-24 to 2023-11-06 (14 dates): 101, on 2023-11-03: no team
-        consequence: windows that should hold the missing date are shorter
+        consequence: windows that should include the missing date lack it
     run: exit status 4
-      preflight error: I16d both teams of every game of the schedule have a row: not so on 3 dates, 2023-11-08 to 2023-11-10: windows of the missing teams lack the game
-      preflight error: I24 the season's history before the range is complete: not so on 14 dates, 2023-10-24 to 2023-11-06: windows that should hold the missing date are shorter
+      preflight error: I16d failed on 3 dates, 2023-11-08 to 2023-11-10; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
+      preflight error: I24 failed on 14 dates, 2023-10-24 to 2023-11-06; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
       note: not published, because checks of severity error fail (I16d, T1e, T1s, T2m): 23 dates, 2023-11-08 to 2023-12-10; `putback validate` explains, `--accept I16d --accept T1e --accept T1s --accept T2m` publishes them all the same
       note: TDZA: 3 dates failed and not published; dir:published keeps what it has
       note: PCF: 3 dates failed and not published; dir:published keeps what it has
@@ -640,14 +640,20 @@ fn row_37_the_daily_cache_lacks_players() {
          FROM player_game_summary WHERE game_date <> DATE '2023-12-08' OR hash(player_lookup) % 10 > 3",
     );
     desk.put(Table::SyncedDailyCache, &cache.expect("rows"));
+    // By default nobody reads it.
     assert_snapshot!(story(&desk, &["D7"]), @"
     check: exit status 0
-      warning D7:
-        2023-12-08: 60: 107 of 167
-        consequence: elements 3, 4, 22 and 23 of MLFS are defaults for the others
+      D7 ok
     run: exit status 0
     validate: exit status 0
     2023, 32 of 46 game dates: complete
+    ");
+    assert_eq!(desk.run(&["compute", "-q", "--daily-cache", "synced"], &RANGE).code, 0);
+    let check = desk.run(&["check", "--all"], &RANGE);
+    assert_snapshot!(said_of(&check.stdout, "D7").join("\n"), @"
+    warning D7:
+        2023-12-08: 60: 107 of 167
+        consequence: features 3, 4, 22 and 23 of MLFS are defaults for the others
     ");
 }
 
@@ -658,7 +664,7 @@ fn row_39_inactive_lines_are_no_lines() {
     check: exit status 0
       info I22:
         2023-11-08 to 2023-12-10 (32 dates): 0, on 2023-12-10: no line at all
-        consequence: without a line, elements 25 to 28 of MLFS are fallbacks
+        consequence: without a line, features 25 to 28 of MLFS are fallbacks
     run: exit status 0
     validate: exit status 0
       info M21:
@@ -682,25 +688,25 @@ fn row_13_points_and_minutes_are_null_for_a_week() {
     check: exit status 4
       error I9e:
         2023-12-01 to 2023-12-07 (7 dates): 887, on 2023-12-06: minutes 165, points 165, shots 0 of 165
-        consequence: averages of the players leave the games out or read them as 0
+        consequence: the players' averages leave out the games or count them as 0
       error I5e:
         2023-12-01 to 2023-12-07 (7 dates): 106, on 2023-12-06: ATL: 0 of 110, CHA: 0 of 98, CHI: 0 of 111
-        consequence: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
+        consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
       warning I10:
         2023-12-01 to 2023-12-07 (7 dates): 916, on 2023-12-06: average 0.0
-        consequence: point averages are off
+        consequence: point averages are wrong
     run: exit status 4
-      preflight error: I5e points of a team's players are 70 to 130 % of the team's, and the team's within 2 for 50 % of the teams: not so on 7 dates, 2023-12-01 to 2023-12-07: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
-      preflight error: I9s active rows of the season, and no fewer of the date: points NULL in at most 0.5 %, field-goal and three-point attempts in 1 %, minutes in 1 %: not so on 7 dates, 2023-12-01 to 2023-12-07: averages leave the rows out or read them as 0 all season
-      preflight error: I9e active rows: minutes NULL or 0, points and shots NULL each in less than 50 %: not so on 7 dates, 2023-12-01 to 2023-12-07: averages of the players leave the games out or read them as 0
+      preflight error: I5e failed on 7 dates, 2023-12-01 to 2023-12-07; rule: players score 70 to 130 % of their team's points, and within 2 of them for 50 % of the teams; consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
+      preflight error: I9s failed on 7 dates, 2023-12-01 to 2023-12-07; rule: over the season and on the date, at most 0.5 % of the active rows lack points, 1 % field-goal or three-point attempts, 1 % minutes; consequence: all season, averages leave out the rows or count them as 0
+      preflight error: I9e failed on 7 dates, 2023-12-01 to 2023-12-07; rule: less than 50 % of the active rows have NULL or 0 minutes; the same holds for NULL points and NULL shots; consequence: the players' averages leave out the games or count them as 0
       note: not published, because checks of severity error fail (I5e, I9e, I9s, P9c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I5e --accept I9e --accept I9s --accept P9c` publishes them all the same
     validate: exit status 4
       error I9e:
         2023-12-01 to 2023-12-07 (7 dates): 887, on 2023-12-06: minutes 165, points 165, shots 0 of 165
-        consequence: averages of the players leave the games out or read them as 0
+        consequence: the players' averages leave out the games or count them as 0
       error I5e:
         2023-12-01 to 2023-12-07 (7 dates): 106, on 2023-12-06: ATL: 0 of 110, CHA: 0 of 98, CHI: 0 of 111
-        consequence: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
+        consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
     2023, 32 of 46 game dates: partial
       check I5e fails on 7 dates: 2023-12-01 to 2023-12-07
       check I9e fails on 7 dates: 2023-12-01 to 2023-12-07
@@ -721,22 +727,22 @@ fn row_31_two_players_of_each_team() {
     check: exit status 4
       error I4e:
         2023-12-01: 18: ATL: 2, BOS: 2, CHA: 2
-        consequence: the date is there in part: players get no row on it, and their windows lack the game
+        consequence: the date is incomplete: players get no row on it, and their windows lack the game
       error I5e:
         2023-12-01: 18: ATL: 16 of 97, BOS: 17 of 116, CHA: 41 of 118
-        consequence: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
+        consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
     run: exit status 4
-      preflight error: I4e at most 50 % of the teams of a date have fewer than 8 active players: not so on 1 date, 2023-12-01: the date is there in part: players get no row on it, and their windows lack the game
-      preflight error: I5e points of a team's players are 70 to 130 % of the team's, and the team's within 2 for 50 % of the teams: not so on 1 date, 2023-12-01: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
-      preflight error: I5d points allowed are the opponent's points within 2 but for 50 % of the rows: not so on 1 date, 2023-12-01: rows are of the other team or of another game: TDZA of both is wrong for 15 games
+      preflight error: I4e failed on 1 date, 2023-12-01; rule: at most 50 % of the teams of a date have fewer than 8 active players; consequence: the date is incomplete: players get no row on it, and their windows lack the game
+      preflight error: I5e failed on 1 date, 2023-12-01; rule: players score 70 to 130 % of their team's points, and within 2 of them for 50 % of the teams; consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
+      preflight error: I5d failed on 1 date, 2023-12-01; rule: points allowed differ from the opponent's points by more than 2 in at most 50 % of the rows; consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
       note: not published, because checks of severity error fail (I4e, I5d, I5e, P9c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I4e --accept I5d --accept I5e --accept P9c` publishes them all the same
     validate: exit status 4
       error I4e:
         2023-12-01: 18: ATL: 2, BOS: 2, CHA: 2
-        consequence: the date is there in part: players get no row on it, and their windows lack the game
+        consequence: the date is incomplete: players get no row on it, and their windows lack the game
       error I5e:
         2023-12-01: 18: ATL: 16 of 97, BOS: 17 of 116, CHA: 41 of 118
-        consequence: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
+        consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
     2023, 32 of 46 game dates: partial
       check I4e fails on 1 date: 2023-12-01
       check I5d fails on 1 date: 2023-12-01
@@ -760,15 +766,15 @@ fn row_8_a_table_was_loaded_twice() {
         consequence: the game counts twice in the windows of the team
       error I16s:
         2023-12-01 to 2023-12-03 (3 dates): 50
-        consequence: windows of 15 rows hold half as many games
+        consequence: windows of 15 rows include half as many games
     run: exit status 4
-      preflight error: I16t no team twice on a date, in defense or in offense: not so on 3 dates, 2023-12-01 to 2023-12-03: the game counts twice in the windows of the team
-      preflight error: I16s less than 20 % of the rows of a date repeat a team: not so on 3 dates, 2023-12-01 to 2023-12-03: windows of 15 rows hold half as many games
+      preflight error: I16t failed on 3 dates, 2023-12-01 to 2023-12-03; rule: no team has two defense or offense rows on a date; consequence: the game counts twice in the windows of the team
+      preflight error: I16s failed on 3 dates, 2023-12-01 to 2023-12-03; rule: less than 20 % of a date's rows repeat a team; consequence: windows of 15 rows include half as many games
       note: not published, because checks of severity error fail (I16s, T2c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I16s --accept T2c` publishes them all the same
     validate: exit status 4
       error I16s:
         2023-12-01 to 2023-12-03 (3 dates): 50
-        consequence: windows of 15 rows hold half as many games
+        consequence: windows of 15 rows include half as many games
       error T2c:
         2023-12-01 to 2023-12-10 (10 dates): 452, on 2023-12-10: 400 of 450 games
     2023, 32 of 46 game dates: partial
@@ -786,15 +792,15 @@ fn row_1_makes_are_null_and_attempts_are_not() {
       I15 ok
       error I17e:
         2023-12-01: 18: 18 of 18
-        consequence: TDZA reads NULL as 0: percentages and points allowed sink for 15 games
+        consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games
     run: exit status 4
-      preflight error: I17e makes of counted attempts, points, rating and pace each NULL or 0 in less than 50 % of the rows of a date: not so on 1 date, 2023-12-01: TDZA reads NULL as 0: percentages and points allowed sink for 15 games
+      preflight error: I17e failed on 1 date, 2023-12-01; rule: makes where there are attempts, points, rating and pace are each NULL or 0 in less than 50 % of a date's rows; consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games
       note: not published, because checks of severity error fail (I17e, T2c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I17e --accept T2c` publishes them all the same
     validate: exit status 4
       I15 ok
       error I17e:
         2023-12-01: 18: 18 of 18
-        consequence: TDZA reads NULL as 0: percentages and points allowed sink for 15 games
+        consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games
       error T2c:
         2023-12-01 to 2023-12-10 (10 dates): 180, on 2023-12-10: 432 of 450 games
     2023, 32 of 46 game dates: partial
@@ -816,16 +822,16 @@ fn row_19_the_schedule_has_not_heard_of_a_date() {
     check: exit status 4
       error I1s:
         2023-12-01: 18: ATL, BOS, CHA
-        consequence: the date or game is not computed, or not complete: its game is not final, not of the season, or not in the schedule
+        consequence: the game is not computed: the schedule does not have it, or not as a final game of the season
     run: exit status 3
-      preflight error: I1s every team with rows has a final game in the schedule on the date: not so on 1 date, 2023-12-01: the date or game is not computed, or not complete: its game is not final, not of the season, or not in the schedule
-      preflight error: I23h of the past games of a date fewer than 3, and less than 50 %, are not final: not so on 1 date, 2023-12-01: games that were played are missing from the date, and from the windows after it
+      preflight error: I1s failed on 1 date, 2023-12-01; rule: every team with rows has a final game on the date in the schedule; consequence: the game is not computed: the schedule does not have it, or not as a final game of the season
+      preflight error: I23h failed on 1 date, 2023-12-01; rule: fewer than 3, and less than 50 %, of a date's past games are not final; consequence: games that were played are missing from the date and from later windows
       note: player rows, but no finished regular-season, play-in or playoff game in the schedule, so not computed: 2023-12-01
-      note: rows but no final game in the schedule, so neither computed nor published now: 1 date, 2023-12-01
+      note: has rows, but no final game in the schedule, so neither computed nor published now: 1 date, 2023-12-01
     validate: exit status 0
       I1s ok
     2023, 31 of 45 game dates: partial
-      rows but no final game in the schedule on 1 date: 2023-12-01
+      has rows, but no final game in the schedule on 1 date: 2023-12-01
     ");
 }
 
@@ -871,8 +877,8 @@ fn row_19_the_schedule_gains_a_game() {
         2023-12-01: 2
         consequence: windows of the missing teams lack the game
     run: exit status 4
-      preflight error: I2g both teams of every game of the schedule have players: not so on 1 date, 2023-12-01: players of the missing teams get no row on the date, and their windows lack the game
-      preflight error: I16d both teams of every game of the schedule have a row: not so on 1 date, 2023-12-01: windows of the missing teams lack the game
+      preflight error: I2g failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have players; consequence: players of the missing teams get no row on the date, and their windows lack the game
+      preflight error: I16d failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
       note: not published, because checks of severity error fail (I16d, I2g, P9m, T2m): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I16d --accept I2g --accept P9m --accept T2m` publishes them all the same
     validate: exit status 4
       error I2g:
@@ -901,15 +907,15 @@ fn row_1_zeros_and_the_other_team() {
     check: exit status 4
       error I17e:
         2023-12-01: 18: 18 of 18
-        consequence: TDZA reads NULL as 0: percentages and points allowed sink for 15 games
+        consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games
     run: exit status 4
-      preflight error: I5d points allowed are the opponent's points within 2 but for 50 % of the rows: not so on 1 date, 2023-12-01: rows are of the other team or of another game: TDZA of both is wrong for 15 games
-      preflight error: I17e makes of counted attempts, points, rating and pace each NULL or 0 in less than 50 % of the rows of a date: not so on 1 date, 2023-12-01: TDZA reads NULL as 0: percentages and points allowed sink for 15 games
+      preflight error: I5d failed on 1 date, 2023-12-01; rule: points allowed differ from the opponent's points by more than 2 in at most 50 % of the rows; consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
+      preflight error: I17e failed on 1 date, 2023-12-01; rule: makes where there are attempts, points, rating and pace are each NULL or 0 in less than 50 % of a date's rows; consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games
       note: not published, because checks of severity error fail (I17e, I5d): 1 date, 2023-12-01; `putback validate` explains, `--accept I17e --accept I5d` publishes them all the same
     validate: exit status 4
       error I17e:
         2023-12-01: 18: 18 of 18
-        consequence: TDZA reads NULL as 0: percentages and points allowed sink for 15 games
+        consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games
     2023, 32 of 46 game dates: partial
       check I17e fails on 1 date: 2023-12-01
       check I5d fails on 1 date: 2023-12-01
@@ -922,14 +928,14 @@ fn row_1_zeros_and_the_other_team() {
     check: exit status 4
       error I5d:
         2023-12-01: 12: CHA: 118 of 97, CHI: 107 of 99, CLE: 100 of 94
-        consequence: rows are of the other team or of another game: TDZA of both is wrong for 15 games
+        consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
     run: exit status 4
-      preflight error: I5d points allowed are the opponent's points within 2 but for 50 % of the rows: not so on 1 date, 2023-12-01: rows are of the other team or of another game: TDZA of both is wrong for 15 games
+      preflight error: I5d failed on 1 date, 2023-12-01; rule: points allowed differ from the opponent's points by more than 2 in at most 50 % of the rows; consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
       note: not published, because checks of severity error fail (I5d): 1 date, 2023-12-01; `putback validate` explains, `--accept I5d` publishes them all the same
     validate: exit status 4
       error I5d:
         2023-12-01: 12: CHA: 118 of 97, CHI: 107 of 99, CLE: 100 of 94
-        consequence: rows are of the other team or of another game: TDZA of both is wrong for 15 games
+        consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
     2023, 32 of 46 game dates: partial
       check I5d fails on 1 date: 2023-12-01
     ");
@@ -945,14 +951,14 @@ fn row_2_zones_are_0_in_place_of_null() {
     check: exit status 4
       error I8e:
         2023-12-01: 948: 606 of 1554 attempts
-        consequence: rates of PSZA lean to the zones that are there for 20 games
+        consequence: PSZA overstates the zones that are present, for 20 games
     run: exit status 4
-      preflight error: I8e where zones are known, they have at least 70 % of the field-goal attempts of a date: not so on 1 date, 2023-12-01: rates of PSZA lean to the zones that are there for 20 games
+      preflight error: I8e failed on 1 date, 2023-12-01; rule: where zones are known, they cover at least 70 % of a date's field-goal attempts; consequence: PSZA overstates the zones that are present, for 20 games
       note: not published, because checks of severity error fail (I8e): 1 date, 2023-12-01; `putback validate` explains, `--accept I8e` publishes them all the same
     validate: exit status 4
       error I8e:
         2023-12-01: 948: 606 of 1554 attempts
-        consequence: rates of PSZA lean to the zones that are there for 20 games
+        consequence: PSZA overstates the zones that are present, for 20 games
     2023, 32 of 46 game dates: partial
       check I8e fails on 1 date: 2023-12-01
     ");
@@ -965,14 +971,14 @@ fn row_5_contexts_are_of_the_other_team() {
     check: exit status 4
       error I19t:
         2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
-        consequence: PCF and MLFS look at the wrong team's defense
+        consequence: PCF and MLFS use the wrong team's defense
     run: exit status 4
-      preflight error: I19t opponents of the contexts are those of the game but for 20 % of the players: not so on 1 date, 2023-12-01: PCF and MLFS look at the wrong team's defense
+      preflight error: I19t failed on 1 date, 2023-12-01; rule: at most 20 % of the contexts name an opponent other than the game's; consequence: PCF and MLFS use the wrong team's defense
       note: not published, because checks of severity error fail (I19t): 1 date, 2023-12-01; `putback validate` explains, `--accept I19t` publishes them all the same
     validate: exit status 4
       error I19t:
         2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
-        consequence: PCF and MLFS look at the wrong team's defense
+        consequence: PCF and MLFS use the wrong team's defense
     2023, 32 of 46 game dates: partial
       check I19t fails on 1 date: 2023-12-01
     ");
@@ -985,19 +991,19 @@ fn row_12_values_are_ten_times_too_high() {
     check: exit status 4
       error I5e:
         2023-12-01: 18: ATL: 970 of 97, BOS: 1160 of 116, CHA: 1180 of 118
-        consequence: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
+        consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
       warning I7:
         2023-12-01: 99: aldodunara 20231201_NYK_CHA, aldoingund 20231201_PHX_POR, aldowexara 20231201_DET_ATL
-        consequence: windows take the value as it is; every output fits its column, or the computation fails
+        consequence: windows use the value as it is; a date fails when an output does not fit its column
     run: exit status 4
-      preflight error: I7e points, minutes, assists and usage lie within 80, 65, 30, 100 but for 10 % of the active rows: not so on 1 date, 2023-12-01: the values are of another unit or column: averages are wrong for every player
-      preflight error: I5e points of a team's players are 70 to 130 % of the team's, and the team's within 2 for 50 % of the teams: not so on 1 date, 2023-12-01: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
-      preflight error: I5d points allowed are the opponent's points within 2 but for 50 % of the rows: not so on 1 date, 2023-12-01: rows are of the other team or of another game: TDZA of both is wrong for 15 games
+      preflight error: I7e failed on 1 date, 2023-12-01; rule: points, minutes, assists and usage exceed 80, 65, 30 and 100 in at most 10 % of the active rows; consequence: the values have another unit or belong to another column: averages are wrong for every player
+      preflight error: I5e failed on 1 date, 2023-12-01; rule: players score 70 to 130 % of their team's points, and within 2 of them for 50 % of the teams; consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
+      preflight error: I5d failed on 1 date, 2023-12-01; rule: points allowed differ from the opponent's points by more than 2 in at most 50 % of the rows; consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
       note: not published, because checks of severity error fail (I5d, I5e, I7e): 1 date, 2023-12-01; `putback validate` explains, `--accept I5d --accept I5e --accept I7e` publishes them all the same
     validate: exit status 4
       error I5e:
         2023-12-01: 18: ATL: 970 of 97, BOS: 1160 of 116, CHA: 1180 of 118
-        consequence: players or their points are missing, counted twice or of another team: they get no row on the date, or a wrong one after it
+        consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
     2023, 32 of 46 game dates: partial
       check I5d fails on 1 date: 2023-12-01
       check I5e fails on 1 date: 2023-12-01
@@ -1012,14 +1018,14 @@ fn row_33_the_season_is_not_that_of_the_date() {
     check: exit status 4
       error I30:
         2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
-        consequence: season averages of MLFS leave the games out, or take those of another season
+        consequence: season averages of MLFS leave out the games, or include those of another season
     run: exit status 4
-      preflight error: I30 season_year is that of the date: not so on 1 date, 2023-12-01: season averages of MLFS leave the games out, or take those of another season
+      preflight error: I30 failed on 1 date, 2023-12-01; rule: season_year agrees with the date; consequence: season averages of MLFS leave out the games, or include those of another season
       note: not published, because checks of severity error fail (I30): 1 date, 2023-12-01; `putback validate` explains, `--accept I30` publishes them all the same
     validate: exit status 4
       error I30:
         2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
-        consequence: season averages of MLFS leave the games out, or take those of another season
+        consequence: season averages of MLFS leave out the games, or include those of another season
     2023, 32 of 46 game dates: partial
       check I30 fails on 1 date: 2023-12-01
     ");
@@ -1051,17 +1057,17 @@ fn row_19_the_schedule_lags() {
       warning I23f:
         2023-11-25: 1: 0022301231
         2023-12-01: 5: 0022300272, 0022300273, 0022300274
-        consequence: postponed, or played and not heard of: the game counts for nobody until the schedule has it as final
+        consequence: the game was postponed, or its result is missing: it counts for no player until the schedule has it as final
       error I23h:
         2023-12-01: 5: 5 of 9 games
-        consequence: games that were played are missing from the date, and from the windows after it
+        consequence: games that were played are missing from the date and from later windows
     run: exit status 4
-      preflight error: I23h of the past games of a date fewer than 3, and less than 50 %, are not final: not so on 1 date, 2023-12-01: games that were played are missing from the date, and from the windows after it
+      preflight error: I23h failed on 1 date, 2023-12-01; rule: fewer than 3, and less than 50 %, of a date's past games are not final; consequence: games that were played are missing from the date and from later windows
       note: not published, because checks of severity error fail (I23h): 1 date, 2023-12-01; `putback validate` explains, `--accept I23h` publishes them all the same
     validate: exit status 4
       error I23h:
         2023-12-01: 5: 5 of 9 games
-        consequence: games that were played are missing from the date, and from the windows after it
+        consequence: games that were played are missing from the date and from later windows
     2023, 32 of 46 game dates: partial
       check I23h fails on 1 date: 2023-12-01
     ");

@@ -8,6 +8,7 @@ use putback::engine::EngineSettings;
 use putback::processors::{ProcessorId, RunContext};
 use putback::progress::Silent;
 use putback::store::{DateState, Owner, Store, WriteLock, read_month_file};
+use putback::sync::SyncRequest;
 use putback::warehouse::dir::DirWarehouse;
 use putback::windows::WindowEnd;
 use tempfile::TempDir;
@@ -39,7 +40,13 @@ impl Backfill {
         let owner = Owner { pid: std::process::id(), host: "test".into(), command: "test".into() };
         let lock = WriteLock::acquire(&self.store, &owner).expect("a free store");
         let ranges: DateRanges = [DateRange { from: date, to: date }].into_iter().collect();
-        putback::sync::sync(warehouse, &lock, &ranges, &Silent).expect("a sync");
+        putback::sync::sync(
+            warehouse,
+            &lock,
+            &SyncRequest::new(ranges.clone(), super::tables::date("2026-01-01")),
+            &Silent,
+        )
+        .expect("a sync");
         let request = ComputeRequest {
             ranges,
             daily_cache: DailyCache::Synced,

@@ -46,7 +46,7 @@ impl<'a> Desk<'a> {
         for upstream in processor.upstream() {
             let table = upstream.output();
             let files = if tables.contains(table) { vec![file_of(dir.path(), table)] } else { Vec::new() };
-            session.view_output(table, &files).expect("rows of an upstream");
+            session.view_output(table, &files, &[]).expect("rows of an upstream");
         }
         Self { processor, tables, session, dir }
     }

@@ -93,7 +93,7 @@ fn without_shots_everything_but_attempts_per_game_is_missing_3_2() {
     assert_eq!(score.pcts_10, [None; 3]);
     assert_eq!(score.total_shots, None);
     assert_eq!(score.attempts_per_game, [0.0; 3]);
-    // Q6: also when there are field goal makes.
+    // §3.2: also when there are field goal makes.
     assert_eq!((score.assisted_rate, score.unassisted_rate), (None, None));
     assert_eq!(score.primary_zone(), None);
 }

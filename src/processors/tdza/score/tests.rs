@@ -129,7 +129,7 @@ fn ten_league_teams_average_their_ratios_with_equal_weight_3_2() {
     for (average, expected) in averages.0.into_iter().zip(EXAMPLE_B_AVERAGES.0) {
         assert!((average - expected).abs() < 1e-15, "{average} instead of {expected}");
     }
-    // Q8: a team with many more attempts weighs no more than the others.
+    // §3.2: a team with many more attempts weighs no more than the others.
     let busy = LeagueWindow { makes: [Some(9_000); 3], attempts: [Some(10_000); 3] };
     let quiet = LeagueWindow { makes: [Some(4); 3], attempts: [Some(10); 3] };
     let teams = std::iter::once(busy).chain(std::iter::repeat_n(quiet, 9));

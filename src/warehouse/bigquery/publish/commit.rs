@@ -1,9 +1,6 @@
-//! The transaction, and what the target holds after it.
+//! The transaction, and the verification of the target after it.
 
 use std::collections::BTreeMap;
-
-use chrono::NaiveDate;
-use serde_json::json;
 
 use super::part::Part;
 use super::{GENERATIONS, Publication, TRIES, date_content};
@@ -13,43 +10,14 @@ use crate::warehouse::DateContent;
 use crate::warehouse::bigquery::BigQuery;
 use crate::warehouse::bigquery::jobs::{JobFailure, Standing};
 use crate::warehouse::bigquery::statements::{
-    BAD_STAGING, BAD_TARGET, LEDGER, LedgerRow, STALE_PLAN, StagedValues, TableStatement, content, dates_sql,
-    transaction,
+    BAD_STAGING, BAD_TARGET, LedgerRow, STALE_PLAN, StagedValues, TableStatement, content, dates_sql, transaction,
 };
+use chrono::NaiveDate;
 
 /// The service takes statements of up to 1 MB.
 const LONGEST_SCRIPT_BYTES: usize = 1_000_000;
 
 impl BigQuery {
-    pub(super) fn ledger(&self) -> String {
-        format!("`{}.{}.{}`", self.settings.project, LEDGER.0, LEDGER.1)
-    }
-
-    fn create_ledger(&self) -> Result<()> {
-        if self.live_table(LEDGER.0, LEDGER.1)?.is_some() {
-            return Ok(());
-        }
-        let column = |name: &str, ty: &str| json!({ "name": name, "type": ty, "mode": "REQUIRED" });
-        let fields = [
-            column("publication_id", "STRING"),
-            column("parent_id", "STRING"),
-            column("version", "STRING"),
-            column("published_at", "TIMESTAMP"),
-            column("first_date", "DATE"),
-            column("last_date", "DATE"),
-            column("row_count", "INTEGER"),
-            column("summary", "STRING"),
-        ];
-        self.create_table(
-            LEDGER.0,
-            json!({
-                "tableReference": { "projectId": self.settings.project, "datasetId": LEDGER.0, "tableId": LEDGER.1 },
-                "schema": { "fields": fields },
-                "description": "One row for each publication of putback",
-            }),
-        )
-    }
-
     pub(super) fn commit_id(&self, publication: &Publication, generation: u32) -> String {
         format!("putback_{}_commit_g{generation}", publication.id)
     }
@@ -79,7 +47,8 @@ impl BigQuery {
             .collect();
         let row = LedgerRow {
             publication_id: publication.id.clone(),
-            parent_id: publication.parent.clone(),
+            parent_id: publication.ledger.latest.clone(),
+            head: publication.ledger.head.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             first_date: dates().min().expect("a publication has dates"),
             last_date: dates().max().expect("a publication has dates"),
@@ -99,30 +68,38 @@ impl BigQuery {
         Ok(script)
     }
 
-    /// Runs the transaction. A job that failed burns its id; one that ended under an id of ours decides.
-    pub(super) fn commit(&self, publication: &Publication, script: &str) -> Result<()> {
+    /// Runs the transaction. The id of a failed job is not reused; a job that succeeded under one of our ids settles
+    /// it. The ledger is read before anything is reported as unpublished.
+    ///
+    /// # Errors
+    /// [`ErrorKind::StalePlan`] when the target or the ledger changed since planning, [`ErrorKind::Conflict`] when
+    /// another writer keeps coming in between.
+    pub(super) fn commit(&self, publication: &Publication, script: &str) -> Result<Outcome> {
+        self.prepare_ledger()?;
         let site = self.site();
-        self.create_ledger()?;
         let (mut failures, mut may_have_committed) = (0, false);
         for generation in 0..GENERATIONS {
             let run = site.query(&self.commit_id(publication, generation), script);
             match self.runtime.block_on(site.standing(&self.rest, &run, &Silent))? {
-                Standing::Ours(job) if job.failure().is_none() => return Ok(()),
+                Standing::Ours(job) if job.failure().is_none() => return Ok(Outcome::Committed),
                 Standing::Ours(_) => {
                     may_have_committed = true;
                     continue;
                 }
-                Standing::Foreign => continue,
+                Standing::Foreign => {
+                    self.note_foreign(&run);
+                    continue;
+                }
                 Standing::Free => {}
             }
             // A job that ended in an error of the service may have committed all the same.
             if may_have_committed && self.is_published(publication)? {
-                return Ok(());
+                return Ok(Outcome::Committed);
             }
             let Some(job) = self.runtime.block_on(site.run(&self.rest, &run))? else { continue };
-            let Some(failure) = job.failure() else { return Ok(()) };
+            let Some(failure) = job.failure() else { return Ok(Outcome::Committed) };
             if !failure.is_transient() && !job.adopted {
-                return Err(refused(&failure, &job.id));
+                return self.settle(publication, refused(&failure, &job.id));
             }
             (failures, may_have_committed) = (failures + 1, true);
             if failures == TRIES {
@@ -130,20 +107,26 @@ impl BigQuery {
             }
             self.runtime.block_on(self.rest.pause(failures));
         }
-        Err(Error::new(
+        let kept_out = Error::new(
             ErrorKind::Conflict,
-            format!("the transaction was refused {failures} times: somebody else keeps writing"),
+            format!("the transaction was refused {failures} times because another writer is active"),
         )
-        .hint("stop the other writer and run the same command again; nothing was published"))
+        .hint("stop the other writer and run the same command again; nothing was published");
+        self.settle(publication, Refusal::Failed(kept_out))
     }
 
-    fn is_published(&self, publication: &Publication) -> Result<bool> {
-        let sql = format!("SELECT COUNT(*) FROM {} WHERE publication_id = '{}'", self.ledger(), publication.id);
-        let rows = self.query_rows(&sql, "looking for the publication in the ledger")?;
-        Ok(rows.first().and_then(|row| row[0].as_str()).is_some_and(|count| count != "0"))
+    /// A refusal stands only if the ledger does not have the publication.
+    fn settle(&self, publication: &Publication, refusal: Refusal) -> Result<Outcome> {
+        if self.is_published(publication)? {
+            return Ok(Outcome::Committed);
+        }
+        match refusal {
+            Refusal::StagingDiffers(error) => Ok(Outcome::StagingDiffers(error)),
+            Refusal::Failed(error) => Err(error),
+        }
     }
 
-    /// What is in the target after the commit: rows that somebody else appended meanwhile show here.
+    /// Compares the target after the commit; finds rows that another writer appended meanwhile.
     pub(super) fn verify(&self, publication: &Publication) -> Result<()> {
         let queries = publication.parts.iter().enumerate().map(|(index, part)| {
             let dates = dates_sql(part.table, &self.reference(part.table), &part.scope.predicate());
@@ -165,24 +148,41 @@ impl BigQuery {
                         part.table
                     ),
                 )
-                .hint("stop the other writer and run the same command again: it compares anew"));
+                .hint("stop the other writer and run the same command again; it compares with the target again"));
             }
         }
         Ok(())
     }
 }
 
+/// How the transaction ended.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Committed,
+    /// The staging table does not hold what was sent, and nothing was published.
+    StagingDiffers(Error),
+}
+
+/// Why the transaction did not commit.
+enum Refusal {
+    StagingDiffers(Error),
+    Failed(Error),
+}
+
 /// What a failed transaction means.
-fn refused(failure: &JobFailure, job_id: &str) -> Error {
+fn refused(failure: &JobFailure, job_id: &str) -> Refusal {
     let says = |mark: &str| failure.message.contains(mark);
     let error = |kind, text: &str| Error::new(kind, format!("{text}: {} (job {job_id})", failure.message));
     if says(STALE_PLAN) {
-        error(ErrorKind::StalePlan, "the target changed after it was compared; nothing was published")
-            .hint("run the same command again: it compares anew")
+        Refusal::Failed(
+            error(ErrorKind::StalePlan, "the target changed after it was compared; nothing was published")
+                .hint("run the same command again; it compares with the target again"),
+        )
     } else if says(BAD_STAGING) || says(BAD_TARGET) {
-        error(ErrorKind::Unexpected, "what arrived is not what was sent; nothing was published")
-            .hint("run the same command again, and report it if it happens again")
+        let error = error(ErrorKind::Unexpected, "what arrived is not what was sent; nothing was published")
+            .hint("run the same command again, and report it if it happens again");
+        if says(BAD_STAGING) { Refusal::StagingDiffers(error) } else { Refusal::Failed(error) }
     } else {
-        failure.describe("publishing", job_id)
+        Refusal::Failed(failure.describe("publishing", job_id))
     }
 }

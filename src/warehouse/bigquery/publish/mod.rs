@@ -4,18 +4,21 @@
 //! found again, and nothing runs twice. Whether a publication happened is answered by the ledger alone.
 
 mod commit;
+mod ledger;
 mod part;
 mod plan;
 mod receipts;
 mod staging;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use self::commit::Outcome;
+use self::ledger::LedgerState;
 use self::part::Part;
 use self::receipts::{Receipts, load_receipts, save_receipts};
 use self::staging::write_staging;
@@ -26,13 +29,16 @@ use crate::error::{Error, Result};
 use crate::numerics::hash::hex;
 use crate::progress::{Observer, check_cancelled};
 use crate::store::FileEntry;
-use crate::upload::{PublishSet, Target, UploadReport};
+use crate::upload::{PublishSet, Rehearsal, Target, UploadReport};
 use crate::warehouse::DateContent;
 
 /// How often a job is started by one command.
 const TRIES: u32 = 8;
 
-/// Job ids that ended in an error are burnt, by this command or by earlier ones; so many are looked at.
+/// Loads of rows whose staging table turns out to hold other rows.
+const LOADS: u32 = 3;
+
+/// Ids of failed jobs cannot be reused; this many generations are tried.
 const GENERATIONS: u32 = 1000;
 
 /// What is sent, in the store's directory of a publication.
@@ -40,14 +46,14 @@ const STAGED_FILE: &str = "staged.parquet";
 
 /// What is to be published, and after which publication.
 struct Planned {
-    parent: String,
+    ledger: LedgerState,
     parts: Vec<Part>,
 }
 
-/// A publication that is decided to the byte.
+/// A publication whose bytes are fixed.
 struct Publication {
     id: String,
-    parent: String,
+    ledger: LedgerState,
     parts: Vec<Part>,
 }
 
@@ -55,14 +61,15 @@ impl Planned {
     /// The id is a digest of what is sent, where to, and what it replaces.
     fn named(self, target: &str, file: Option<&FileEntry>) -> Publication {
         let mut digest = Sha256::new();
-        digest.update(format!("{target}|{}|{}", self.parent, env!("CARGO_PKG_VERSION")));
+        let LedgerState { latest, head } = &self.ledger;
+        digest.update(format!("{target}|{latest}|{head}|{}", env!("CARGO_PKG_VERSION")));
         for part in &self.parts {
             digest.update(format!("|{}|{}|{}", part.table, content(&part.planned), content(&part.sent)));
             digest.update(part.scope.predicate());
             digest.update(serde_json::to_vec(&part.staged_fields()).expect("serializes"));
         }
         file.iter().for_each(|file| digest.update(&file.sha256));
-        Publication { id: hex(&digest.finalize()[..10]), parent: self.parent, parts: self.parts }
+        Publication { id: hex(&digest.finalize()[..10]), ledger: self.ledger, parts: self.parts }
     }
 }
 
@@ -83,10 +90,7 @@ impl Target for BigQuery {
         let (publication, dir) = self.freeze(set, publication)?;
         let script = self.script(&publication)?;
         check_cancelled(observer)?;
-        self.stage(&publication, &dir.join(STAGED_FILE), observer)?;
-        check_cancelled(observer)?;
-        let before = self.versions(&publication)?;
-        self.commit(&publication, &script)?;
+        let before = self.stage_and_commit(&publication, (&dir.join(STAGED_FILE), &script), observer)?;
         // What is written from here on makes the receipts void, because they name these versions.
         let after = self.versions(&publication)?;
         self.verify(&publication)?;
@@ -94,7 +98,7 @@ impl Target for BigQuery {
         save_receipts(&path, &receipts)?;
         self.clean_up(&publication);
         if let Err(error) = std::fs::remove_dir_all(&dir) {
-            self.note(format!("{} is left: {error}", dir.display()));
+            self.note(format!("could not delete {}: {error}", dir.display()));
         }
         Ok(report)
     }
@@ -111,18 +115,21 @@ impl Target for BigQuery {
         Ok(dates)
     }
 
-    fn rehearse(&self, set: &PublishSet<'_>) -> Result<Vec<String>> {
+    fn rehearse(&self, set: &PublishSet<'_>) -> Result<Rehearsal> {
         let mut receipts = load_receipts(&self.receipts_path(set))?;
         let mut report = UploadReport::default();
-        let Some(planned) = self.plan(set, &mut receipts, &mut report)? else { return Ok(Vec::new()) };
+        let Some(planned) = self.plan(set, &mut receipts, &mut report)? else {
+            return Ok(Rehearsal { lines: Vec::new(), vanished: report.vanished() });
+        };
         self.refuse_if_unfit(&planned.parts)?;
         // Without the file the id is not the one that an upload would use.
         let publication = planned.named(&Target::name(self), None);
         let job = serde_json::to_string_pretty(&self.load_resource(&publication, 0)).expect("serializes");
-        Ok(vec![
+        let lines = vec![
             format!("-- load job, {} rows into {}\n{job}", publication.rows(), publication.staging_name()),
             format!("-- query job {}\n{}", self.commit_id(&publication, 0), self.script(&publication)?),
-        ])
+        ];
+        Ok(Rehearsal { lines, vanished: report.vanished() })
     }
 }
 
@@ -154,6 +161,28 @@ impl BigQuery {
         Ok((publication, dir))
     }
 
+    /// Loads the rows and runs the transaction; returns the versions of the targets right before it. A staging
+    /// table that does not hold what was sent is dropped and loaded again, under the job id that comes next.
+    fn stage_and_commit(
+        &self,
+        publication: &Publication,
+        (file, script): (&Path, &str),
+        observer: &dyn Observer,
+    ) -> Result<Vec<String>> {
+        let mut loads = 0;
+        loop {
+            self.stage(publication, file, observer)?;
+            check_cancelled(observer)?;
+            let before = self.versions(publication)?;
+            loads += 1;
+            match self.commit(publication, script)? {
+                Outcome::Committed => return Ok(before),
+                Outcome::StagingDiffers(error) if loads == LOADS => return Err(error),
+                Outcome::StagingDiffers(_) => self.drop_staging(publication)?,
+            }
+        }
+    }
+
     /// The versions of the targets, in the order of the parts.
     fn versions(&self, publication: &Publication) -> Result<Vec<String>> {
         let version = |part: &Part| {
@@ -164,7 +193,7 @@ impl BigQuery {
     }
 }
 
-/// Receipts. They vouch for other dates only if nobody else wrote the table since it was compared.
+/// Receipts. They cover other dates only if nobody else has written the table since the comparison.
 fn record(
     publication: &Publication,
     (before, after): (&[String], &[String]),
@@ -172,10 +201,12 @@ fn record(
     report: &mut UploadReport,
 ) {
     for ((part, before), after) in publication.parts.iter().zip(before).zip(after) {
-        let receipt = receipts.tables.entry(part.table.full_name().to_owned()).or_default();
+        let receipt = receipts.of(part.table);
         if *before != part.live.version() {
             receipt.dates.clear();
+            receipt.vanished.clear();
         }
+        receipt.vanished.retain(|date, _| !part.tokens.contains_key(date));
         receipt.version.clone_from(after);
         receipt.dates.extend(part.tokens.clone());
         part.add_to(report.tables.entry(part.table).or_default());

@@ -1,4 +1,4 @@
-//! What this store knows to have published.
+//! Receipts of what this store has published.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,16 +6,23 @@ use std::path::Path;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::publish::replace_file;
 
 const RECEIPTS_FORMAT: u32 = 1;
 
-/// What this store knows to have published into a project.
+/// What this store has published into a project.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Receipts {
     format: u32,
     pub(super) tables: BTreeMap<String, TableReceipt>,
+}
+
+impl Receipts {
+    pub(super) fn of(&mut self, table: Table) -> &mut TableReceipt {
+        self.tables.entry(table.full_name().to_owned()).or_default()
+    }
 }
 
 impl Default for Receipts {
@@ -29,6 +36,9 @@ pub(super) struct TableReceipt {
     /// The table's version right after the publication.
     pub(super) version: String,
     pub(super) dates: BTreeMap<NaiveDate, String>,
+    /// Rows that stay in the table although the store has none of their dates.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) vanished: BTreeMap<NaiveDate, u64>,
 }
 
 /// What the file says; nothing where there is none.
@@ -43,7 +53,7 @@ pub(super) fn load_receipts(path: &Path) -> Result<Receipts> {
     };
     let unusable = |why: &str| {
         Error::new(ErrorKind::Store, format!("{} {why}", path.display()))
-            .hint("remove the file: the next upload compares with the target and writes it anew")
+            .hint("remove the file; the next upload compares with the target and writes it again")
     };
     let receipts: Receipts =
         serde_json::from_slice(&bytes).map_err(|error| unusable("cannot be read").because(error))?;

@@ -127,8 +127,12 @@ impl BigQuery {
                 Standing::Ours(job) if job.failure().is_none() && self.holds(&name, rows)? => {
                     return self.keep_staging(&name);
                 }
-                // It failed, or its table is gone, or the id is somebody else's.
-                Standing::Ours(_) | Standing::Foreign => continue,
+                // It failed, or its table is gone.
+                Standing::Ours(_) => continue,
+                Standing::Foreign => {
+                    self.note_foreign(&resource);
+                    continue;
+                }
                 Standing::Free => {}
             }
             let load = load_file(&self.rest, &site, &resource, file, self.settings.chunk_bytes, observer);
@@ -187,15 +191,29 @@ impl BigQuery {
         let url = self.rest.url(&format!("projects/{project}/datasets/{STAGING}/tables/{name}"));
         let change = json!({ "expirationTime": self.staging_expiry(STAGING_HOURS) });
         let kept = self.runtime.block_on(self.rest.patch(url, change));
-        kept.map(|_| ()).map_err(|error| error.describe(&format!("keeping table {project}.{STAGING}.{name}")))
+        kept.map(|_| ())
+            .map_err(|error| error.describe(&format!("extending the expiration of table {project}.{STAGING}.{name}")))
     }
 
     /// The staging table goes; one that stays goes by itself after a day.
     pub(super) fn clean_up(&self, publication: &Publication) {
         let name = publication.staging_name();
         if let Err(error) = self.delete_table(STAGING, &name) {
-            self.note(format!("the staging table {STAGING}.{name} is left, and expires: {error}"));
+            self.note(format!("could not delete the staging table {STAGING}.{name}, which expires: {error}"));
         }
+    }
+
+    /// Drops a staging table that does not hold what was sent.
+    pub(super) fn drop_staging(&self, publication: &Publication) -> Result<()> {
+        let name = publication.staging_name();
+        self.note(format!("{STAGING}.{name} does not hold what was sent; it is dropped and loaded again"));
+        self.delete_table(STAGING, &name)
+    }
+
+    /// Says that a job id is taken by work that is not ours; the next one is used.
+    pub(super) fn note_foreign(&self, job: &Value) {
+        let id = job["jobReference"]["jobId"].as_str().unwrap_or_default();
+        self.note(format!("job {id} is another account's or does other work; the next id is used"));
     }
 
     /// Creates a table; one that is there already, perhaps by a try whose answer was lost, is taken.

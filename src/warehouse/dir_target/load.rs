@@ -1,0 +1,70 @@
+//! The record as it was found: in the present format, in an older one, or lost.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::DirTarget;
+use super::lying::entry_of;
+use super::month::MonthRows;
+use super::record::{FORMAT, Published, PublishedDate, PublishedMonth};
+use crate::catalog::Table;
+use crate::error::Result;
+use crate::store::hash_of_no_rows;
+
+impl DirTarget {
+    /// The record, in the present format, and whether it was written so. A record of format 1 vouches for what its files
+    /// confirm; where there is none any more, the objects that are there are taken for published, and no date for checked.
+    pub(super) fn load(&self) -> Result<(Published, bool)> {
+        match self.place.load::<Published>()? {
+            Some(loaded) if loaded.format == FORMAT => Ok((loaded.record, true)),
+            Some(loaded) => Ok((self.confirmed(&loaded.record)?, false)),
+            None => Ok((self.found()?, false)),
+        }
+    }
+
+    /// What of a record of format 1 is so.
+    fn confirmed(&self, old: &Published) -> Result<Published> {
+        let mut new = Published::default();
+        for (table, month, published) in old.months() {
+            let path = self.place.plain_path(table, month);
+            let is_there = match published.file() {
+                Some(file) => file.matches(&path),
+                None => !path.exists(),
+            };
+            if !is_there {
+                continue;
+            }
+            let rows = match published.file() {
+                Some(_) => MonthRows::read(table, &path)?.by_date()?,
+                None => BTreeMap::new(),
+            };
+            let nothing = (hash_of_no_rows(table), 0);
+            let checked = published.dates.iter().filter_map(|(date, known)| {
+                let (hash, rows) = rows.get(date).unwrap_or(&nothing);
+                // The token of failures is not one of rows.
+                let is_so = table != Table::PrecomputeFailures && known.token == *hash;
+                is_so.then(|| (*date, PublishedDate { token: hash.clone(), hash: hash.clone(), rows: *rows }))
+            });
+            let dates = checked.collect();
+            new.set(table, month, PublishedMonth { file: published.file.clone(), dates });
+        }
+        Ok(new)
+    }
+
+    /// Month files whose record is lost: those that have objects.
+    fn found(&self) -> Result<Published> {
+        let mut found = Published::default();
+        for path in self.place.unrecorded(&found)? {
+            let name = path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
+            let month = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+            if let (Ok(table), Some(month)) = (name.parse::<Table>(), month)
+                && self.place.is_ours(&path)?
+            {
+                let rows = MonthRows::read(table, &path)?.all().num_rows() as u64;
+                let file = entry_of(&path, rows)?;
+                found.set(table, month, PublishedMonth { file, dates: BTreeMap::new() });
+            }
+        }
+        Ok(found)
+    }
+}

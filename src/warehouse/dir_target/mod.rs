@@ -1,0 +1,287 @@
+//! A directory of Parquet files that is published into.
+//!
+//! Tables are month files, `<dataset>.<table>/<YYYY-MM>.parquet`. They change by the commits of
+//! [`crate::store::commit`]: content in `_putback/objects/`, the record `_putback/published.json` replaced by one rename,
+//! then the plain names. The directory belongs to others too: a plain file that is not the recorded one is read and
+//! compared by content, and the record keeps its word only on dates whose content it confirms.
+
+mod change;
+mod load;
+mod lying;
+mod month;
+mod reader;
+mod record;
+mod repair;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use chrono::NaiveDate;
+
+use self::change::Change;
+use self::month::MonthRows;
+pub use self::reader::PublishedDir;
+use self::record::{FORMAT, Published, PublishedMonth};
+use super::dir::table_files;
+use crate::calendar::Month;
+use crate::catalog::Table;
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::{Event, Observer, check_cancelled};
+use crate::store::FileEntry;
+use crate::store::commit::staged::{open_regular, remove_if_present};
+use crate::store::commit::{Ownership, Place, files_in};
+use crate::store::lock::lock_patiently;
+use crate::upload::{PublishSet, Rehearsal, TableUpload, Target, UploadReport};
+
+/// A directory that is written as a warehouse.
+#[derive(Debug)]
+pub struct DirTarget {
+    root: PathBuf,
+    place: Place,
+}
+
+impl DirTarget {
+    /// Names the directory; nothing is read or created.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] when the path cannot be resolved, or something else than a directory is there.
+    pub fn open(root: &Path) -> Result<Self> {
+        let unusable = |what: &str| {
+            Error::new(ErrorKind::Usage, format!("the target {} {what}", root.display()))
+                .hint("name a directory to publish into, like --to dir:published")
+        };
+        let root = resolved(root).map_err(|error| unusable("cannot be resolved").because(error))?;
+        if root.exists() && !root.is_dir() {
+            return Err(unusable("is not a directory"));
+        }
+        let control = root.join("_putback");
+        let record = "published.json";
+        let rebuild = format!(
+            "remove {}: the next upload compares by content and writes it anew",
+            control.join(record).display()
+        );
+        let (ownership, format) = (Ownership::Shared, FORMAT);
+        let place = Place { tables: root.clone(), control, record, format, ownership, rebuild };
+        Ok(Self { root, place })
+    }
+
+    /// Held until the returned file is dropped. Creates the directory.
+    fn lock(&self) -> Result<File> {
+        let dir = &self.place.control;
+        std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
+        let path = dir.join("lock");
+        let mut options = OpenOptions::new();
+        let open = open_regular(options.write(true).create(true).truncate(false), &path);
+        let file = open.map_err(|error| Error::io("open", &path, error))?;
+        if lock_patiently(&file).map_err(|error| Error::io("lock", &path, error))? {
+            return Ok(file);
+        }
+        Err(Error::new(ErrorKind::Locked, format!("another upload into {} is running", self.root.display()))
+            .hint("wait for it to end and run the same command again"))
+    }
+
+    /// A table laid out in another way would be read twice beside our month files.
+    fn refuse_foreign_layout(&self, table: Table) -> Result<()> {
+        let dir = self.root.join(table.full_name());
+        for path in table_files(&self.root, table)? {
+            let is_month = path.parent() == Some(&dir)
+                && path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| stem.parse::<Month>().is_ok());
+            if !is_month {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    format!("{} holds rows of {table}, and putback publishes month files", path.display()),
+                )
+                .hint("publish into another directory, or move that file away; nothing was published"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What older versions left when they were killed.
+    fn sweep_old_staged(&self) -> Result<()> {
+        for table in Table::outputs() {
+            for path in files_in(&self.place.table_dir(table))? {
+                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                let month = name.strip_suffix(".parquet.staged").and_then(|stem| stem.parse::<Month>().ok());
+                if month.is_some() && std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file()) {
+                    remove_if_present(&path)?;
+                }
+            }
+        }
+        remove_if_present(&self.place.control.join("published.json.staged"))
+    }
+}
+
+impl DirTarget {
+    /// Writes the months as objects and reads them back, then commits.
+    fn write(&self, changes: Vec<(Table, Month, Change)>, (known, is_written): (&Published, bool)) -> Result<()> {
+        let mut new = known.clone();
+        let mut replaced = Vec::new();
+        for (table, month, mut change) in changes {
+            if let Some(sha256) = &change.adopted {
+                self.adopt(table, month, sha256)?;
+            }
+            if let Some(rows) = &change.merged {
+                change.published.file = self.write_month(table, rows)?;
+                replaced.push((table, month));
+            }
+            new.set(table, month, change.published);
+        }
+        if new == *known && replaced.is_empty() && is_written {
+            return Ok(());
+        }
+        if !is_written {
+            self.adopt_all(known)?;
+        }
+        self.place.commit(known, &new)?;
+        for (table, month) in replaced {
+            let path = self.place.plain_path(table, month);
+            let published = new.month(table, month).and_then(PublishedMonth::file);
+            let is_there = published.map_or_else(|| !path.exists(), |file| file.matches(&path));
+            if !is_there {
+                return Err(Error::new(
+                    ErrorKind::StalePlan,
+                    format!("{} is not what was just published: somebody else writes there", path.display()),
+                )
+                .hint("stop the other writer and run the same upload again"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a file of others for one of ours, so that it may be replaced.
+    fn adopt(&self, table: Table, month: Month, sha256: &str) -> Result<()> {
+        if self.place.adopt(table, month, sha256)? {
+            return Ok(());
+        }
+        let path = self.place.plain_path(table, month);
+        Err(Error::new(ErrorKind::StalePlan, format!("{} changed while it was compared", path.display()))
+            .hint("stop the other writer and run the same command again; nothing was published"))
+    }
+
+    /// The files of a record that had no objects.
+    fn adopt_all(&self, record: &Published) -> Result<()> {
+        for (table, month, published) in record.months() {
+            let Some(file) = published.file() else { continue };
+            if !self.place.object_path(&file.sha256).exists() {
+                self.adopt(table, month, &file.sha256)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_month(&self, table: Table, rows: &RecordBatch) -> Result<FileEntry> {
+        if rows.num_rows() == 0 {
+            return Ok(PublishedMonth::nothing().file);
+        }
+        let file = self.place.write_object(rows)?;
+        let path = self.place.object_path(&file.sha256);
+        if MonthRows::read(table, &path)?.all().columns() != rows.columns() {
+            return Err(Error::new(
+                ErrorKind::Unexpected,
+                format!("{} does not hold what was written", path.display()),
+            )
+            .hint("check the disk; nothing was published"));
+        }
+        Ok(file)
+    }
+}
+
+impl Target for DirTarget {
+    fn name(&self) -> String {
+        format!("dir:{}", self.root.display())
+    }
+
+    fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
+        let (published, _) = self.load()?;
+        let mut dates: BTreeMap<Table, BTreeSet<NaiveDate>> = BTreeMap::new();
+        for part in &set.parts {
+            let month = published.month(part.table, part.month);
+            let known = |date: &NaiveDate| Some(&month?.dates.get(date)?.token);
+            let open = part.dates.iter().filter(|(date, token)| known(date) != Some(&token.content));
+            dates.entry(part.table).or_default().extend(open.map(|(date, _)| *date));
+        }
+        Ok(dates)
+    }
+
+    fn rehearse(&self, set: &PublishSet<'_>) -> Result<Rehearsal> {
+        let (published, _) = self.load()?;
+        let mut lines = Vec::new();
+        let looks = self.look_all(set, &published)?;
+        let (parts, vanished) = self.judged(set, (&published, &looks))?;
+        for part in &parts {
+            let Some(change) = self.compare(set, part, (&published, &looks))? else { continue };
+            if change.merged.is_some() {
+                let (dates, rows) = (change.upload.dates.len(), change.upload.rows);
+                let path = self.place.plain_path(part.table, part.month);
+                lines.push(format!("replace {} ({dates} dates differ, {rows} rows)", path.display()));
+            }
+        }
+        Ok(Rehearsal { lines, vanished })
+    }
+
+    fn publish(&self, set: &PublishSet<'_>, observer: &dyn Observer) -> Result<UploadReport> {
+        if set.parts.is_empty() {
+            return Ok(UploadReport::default());
+        }
+        let _lock = self.lock()?;
+        // What is not published may lie there as an input.
+        let is_published = |table: &Table| set.parts.iter().any(|part| part.table == *table);
+        for table in Table::outputs().filter(|table| *table != Table::PlayerDailyCache || is_published(table)) {
+            self.refuse_foreign_layout(table)?;
+        }
+        let (known, is_written) = self.load()?;
+        if is_written {
+            self.place.recover(&known)?;
+        }
+        self.sweep_old_staged()?;
+        let mut report = UploadReport::default();
+        let looks = self.look_all(set, &known)?;
+        let (parts, vanished) = self.judged(set, (&known, &looks))?;
+        for (table, dates) in vanished {
+            report.tables.entry(table).or_default().vanished = dates;
+        }
+        let mut changes = Vec::new();
+        let total = parts.len();
+        for (index, part) in parts.iter().enumerate() {
+            check_cancelled(observer)?;
+            let table = report.tables.entry(part.table).or_default();
+            match self.compare(set, part, (&known, &looks))? {
+                None => table.unchanged += part.dates.len(),
+                Some(change) => {
+                    add(table, &change.upload);
+                    changes.push((part.table, part.month, change));
+                }
+            }
+            observer.on(Event::MonthPublished { table: part.table, index: index + 1, total });
+        }
+        self.write(changes, (&known, is_written))?;
+        Ok(report)
+    }
+}
+
+/// The path of a directory that need not exist, without links in what exists of it.
+fn resolved(root: &Path) -> std::io::Result<PathBuf> {
+    let mut ancestor = std::path::absolute(root)?;
+    let mut below = Vec::new();
+    loop {
+        match ancestor.canonicalize() {
+            Ok(path) => return Ok(below.iter().rev().fold(path, |path: PathBuf, name| path.join(name))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let (Some(name), Some(parent)) = (ancestor.file_name(), ancestor.parent()) else { return Ok(ancestor) };
+        below.push(name.to_owned());
+        ancestor = parent.to_owned();
+    }
+}
+
+fn add(table: &mut TableUpload, month: &TableUpload) {
+    table.dates.extend(&month.dates);
+    table.unchanged += month.unchanged;
+    table.rows += month.rows;
+    table.removed_rows += month.removed_rows;
+    table.changed_by_others.extend(&month.changed_by_others);
+}

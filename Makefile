@@ -17,8 +17,10 @@ test: setup
 	$(CARGO) test --quiet $(RELEASE)
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet $(RELEASE) --no-deps
 
-# Every request of a sync and an upload to the fake meets every fault: half an hour.
+# Every operation on a file meets a kill, a full disk and a broken one, readers work beside writers, runs are
+# killed again and again; and every request of a sync and an upload to the fake meets every fault: an hour.
 test-faults: setup
+	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test it -- faults:: --nocapture
 	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test bigquery -- faults --nocapture
 
 setup:

@@ -1,4 +1,5 @@
 //! The kernels that run for every row or value: rounding, text, JSON, hashes.
+#![allow(clippy::pedantic, reason = "for the library: tests and benchmarks may repeat and spell out")]
 
 use std::hint::black_box;
 

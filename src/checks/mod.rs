@@ -99,6 +99,7 @@ impl CheckReport {
 /// [`ErrorKind::Corrupt`] for a damaged file of the store, [`ErrorKind::Unexpected`] naming a check whose
 /// query fails.
 pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
+    let _pins = request.store.pin()?;
     let session = Session::open(&request.engine)?;
     tables::prepare(&session, request)?;
     faulty::prepare(&session)?;

@@ -143,13 +143,12 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Ph
         engine: settings.engine(),
     })?;
     if phase == Phase::Outputs {
-        let mut validations = Validations::load(store, &settings.catalogue);
-        validations.take_in(&report, &dates, &Seen::new(&phase3, &phase4));
-        match validations.save(store) {
+        let seen = (dates.as_slice(), Seen::new(&phase3, &phase4));
+        match Validations::remember(store, &settings.catalogue, &report, seen) {
             Err(error) if cannot_be_written(&error) => {
                 warn(format!("note: `status` and `upload` will not know of this validation: {error}"));
             }
-            saved => saved?,
+            remembered => remembered?,
         }
     }
     Ok(report)

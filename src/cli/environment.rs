@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Days, FixedOffset, NaiveDate, Utc};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Owner;
+use crate::store::{Owner, SpillDir, Store};
 use crate::warehouse::bigquery::{BigQuerySettings, Endpoint, RetryPolicy};
 
 /// Names of variables as constants, and all of them with their meaning.
@@ -71,6 +71,13 @@ pub fn check() -> Result<()> {
 /// A variable that is set and not empty.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where processes spill: in the store, and in the directory for temporary files where there is no store or it cannot
+/// be written.
+pub fn spill_place(store: &Store) -> PathBuf {
+    let place = store.spill_place();
+    if store.root().is_dir() && SpillDir::create(&place).is_ok() { place } else { std::env::temp_dir() }
 }
 
 /// The settings file, if there is one.
@@ -145,17 +152,6 @@ fn number(name: &str) -> Result<Option<u64>> {
 pub fn yesterday() -> NaiveDate {
     let eastern = FixedOffset::west_opt(5 * 3600).expect("an offset of hours");
     Utc::now().with_timezone(&eastern).date_naive() - Days::new(1)
-}
-
-/// Where the database spills: in the store, or where other programs keep what is temporary if that cannot be written.
-pub fn temp_dir(store: &Path) -> PathBuf {
-    use std::io::ErrorKind as Io;
-    match tempfile::tempfile_in(store).map_err(|error| error.kind()) {
-        Err(Io::PermissionDenied | Io::ReadOnlyFilesystem | Io::StorageFull) => {
-            std::env::temp_dir().join("putback-spill")
-        }
-        _ => store.join("spill"),
-    }
 }
 
 /// Who writes a store.

@@ -156,7 +156,7 @@ impl Settings {
         EngineSettings {
             threads: self.threads.value,
             memory_limit: self.memory_limit.as_ref().map(|limit| limit.value.clone()),
-            temp_dir: environment::temp_dir(&self.store.value),
+            temp_dir: environment::spill_place(&self.store()),
         }
     }
 

@@ -23,7 +23,7 @@ use crate::processors::ProcessorId;
 use crate::progress::Silent;
 use crate::report::{ByRule, Evidence, Seen, StatusReport, StatusRow, Validations, Verdict};
 use crate::schedule::Schedule;
-use crate::store::{DateRecord, DateState, FileEntry, Owner, Phase3Manifest, Phase4Manifest, Store, WriteLock};
+use crate::store::{Closeness, DateRecord, DateState, Owner, Phase3Manifest, Phase4Manifest, Store, WriteLock};
 
 /// Show the state of every date of the store, per year and processor
 ///
@@ -42,6 +42,9 @@ pub struct StatusArgs {
     /// Show only this processor, without verdicts: tdza, psza, pcf, pdc or mlfs
     #[arg(long, value_name = "PROCESSOR")]
     processor: Option<ProcessorId>,
+    /// Compare every file of the store with its checksum, not only files that were written to since
+    #[arg(long)]
+    verify: bool,
     /// Refresh until the process that writes the store ends
     #[arg(long)]
     watch: bool,
@@ -77,7 +80,10 @@ fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer)
     if dates.is_empty() && vanished::in_store(store, &ranges)?.is_empty() {
         return Err(no_game_dates(store, &schedule, &ranges)?);
     }
-    let mut report = judged(settings, store, &schedule, Asked { ranges: &ranges, dates: &dates })?;
+    let closeness = if args.verify { Closeness::Verified } else { Closeness::Noticed };
+    let altered = store.altered_months(&store.phase3()?, &store.phase4()?, closeness)?;
+    say_altered(store, &altered, printer);
+    let mut report = judged(settings, store, &schedule, Asked { ranges: &ranges, dates: &dates }, &altered)?;
     if let Some(only) = args.processor {
         report.rows.retain(|row| row.processor == only);
         report.not_done.retain(|date| date.processor == only);
@@ -110,7 +116,8 @@ fn no_game_dates(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Res
 
 /// How the dates of a store stand, and what is to be said of their years.
 pub fn report(settings: &Settings, store: &Store, asked: Asked<'_>) -> Result<StatusReport> {
-    judged(settings, store, &load_schedule(store)?, asked)
+    let altered = store.altered_months(&store.phase3()?, &store.phase4()?, Closeness::Noticed)?;
+    judged(settings, store, &load_schedule(store)?, asked, &altered)
 }
 
 /// How the dates stand by processor, and the verdicts, for a run's record.
@@ -139,7 +146,13 @@ pub fn summary(report: &StatusReport) -> Value {
     })
 }
 
-fn judged(settings: &Settings, store: &Store, schedule: &Schedule, asked: Asked<'_>) -> Result<StatusReport> {
+fn judged(
+    settings: &Settings,
+    store: &Store,
+    schedule: &Schedule,
+    asked: Asked<'_>,
+    altered: &[(Table, Month)],
+) -> Result<StatusReport> {
     let (phase3, phase4) = (store.phase3()?, store.phase4()?);
     let calendar = crate::compute::calendar(schedule, &Silent);
     let evidence = Evidence {
@@ -151,7 +164,7 @@ fn judged(settings: &Settings, store: &Store, schedule: &Schedule, asked: Asked<
         vanished: vanished_rows(&phase3, &phase4, schedule, asked.ranges),
         accepted: &AcceptedVanished::load(store)?,
         ranges: asked.ranges,
-        damaged: damaged(store, &phase4),
+        damaged: damaged(altered),
         calendar: &calendar,
         schedule,
     };
@@ -199,15 +212,22 @@ pub fn unscheduled(
     days.filter(|date| !schedule.has_games_on(*date) && !schedule.has_other_games_on(*date)).collect()
 }
 
-/// Months whose file is missing or has another size than the recorded one; `compute` makes them again.
-fn damaged(store: &Store, phase4: &Phase4Manifest) -> BTreeSet<(ProcessorId, Month)> {
-    let of_processor = |id: ProcessorId| {
-        let files = phase4.files_of(id.output()).into_iter().flatten();
-        let is_damaged =
-            |(month, entry): &(&Month, &FileEntry)| !entry.has_size_of(&store.month_file(id.output(), **month));
-        files.filter(is_damaged).map(move |(month, _)| (id, *month)).collect::<Vec<_>>()
+/// Months with a missing or altered file, by the processors whose dates rest on it.
+fn damaged(altered: &[(Table, Month)]) -> BTreeSet<(ProcessorId, Month)> {
+    let of_table = |&(table, month): &(Table, Month)| {
+        let rests_on =
+            move |id: &ProcessorId| id.output() == table || !ProcessorId::ALL.iter().any(|id| id.output() == table);
+        ProcessorId::ALL.into_iter().filter(rests_on).map(move |id| (id, month))
     };
-    ProcessorId::ALL.into_iter().flat_map(of_processor).collect()
+    altered.iter().flat_map(of_table).collect()
+}
+
+/// Names the files of months that are missing or altered, and what repairs them.
+fn say_altered(store: &Store, altered: &[(Table, Month)], printer: Printer) {
+    for &(table, month) in altered {
+        let file = store.month_file(table, month);
+        printer.warn(format!("note: {} is missing or damaged: {}", file.display(), Store::repair(table)));
+    }
 }
 
 /// Shows the status again and again while another process writes the store.
@@ -251,19 +271,8 @@ fn run_progress(store: &Store, holder: &Owner) -> Result<String> {
     })
 }
 
-/// A sync that commits at this moment has renamed files before its manifest: look again.
 fn load_schedule(store: &Store) -> Result<Schedule> {
-    const TRIES: u32 = 20;
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match Schedule::load(store, &store.phase3()?) {
-            Err(error) if error.kind() == ErrorKind::Corrupt && tries < TRIES => {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            result => return result,
-        }
-    }
+    Schedule::load(store, &store.phase3()?)
 }
 
 fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {

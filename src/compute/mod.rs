@@ -23,7 +23,7 @@ use crate::judge::RowsByDate;
 use crate::processors::{self, LookBack, Processor, ProcessorId, RunContext};
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::schedule::Schedule;
-use crate::store::{DateRecord, DateState, Phase3Manifest, Phase4Manifest, Store, WriteLock};
+use crate::store::{DateRecord, DateState, Layer, Phase3Manifest, Phase4Manifest, Publication, Store, WriteLock};
 
 /// What to compute, and with what.
 #[derive(Debug, Clone)]
@@ -71,8 +71,8 @@ pub struct ProcessorReport {
 }
 
 /// Computes every processor for every game date of the ranges that is not done under the present
-/// inputs and processor versions. TDZA and PSZA run side by side, then PCF and PDC, then MLFS; each of
-/// the three steps is one commit.
+/// inputs and processor versions. TDZA and PSZA run side by side, then PCF and PDC, then MLFS; all of it is one
+/// commit at the end.
 ///
 /// # Errors
 /// [`ErrorKind::Upstream`] when inputs were not pulled for the range and its look-back or the range
@@ -92,6 +92,7 @@ pub fn compute(lock: &WriteLock, request: &ComputeRequest, observer: &dyn Observ
         let step: Vec<ProcessorId> = step.iter().copied().filter(|id| request.processors.contains(id)).collect();
         report.processors.extend(run.step(&step)?);
     }
+    run.commit()?;
     Ok(report)
 }
 
@@ -180,14 +181,16 @@ pub fn remove_vanished(lock: &WriteLock, vanished: &RowsByDate, context: RunCont
     if plans.is_empty() {
         return Ok(());
     }
-    let mut writer = OutputWriter::new(lock, &mut phase4, context, 1);
+    let publication = Publication::new(lock, Layer::Phase4);
+    let mut writer = OutputWriter::new(&publication, &mut phase4, context, 1);
     for (index, plan) in plans.iter().enumerate() {
         let jobs = MonthJob::all_of(index, plan);
         let months = jobs.iter().map(|job| Ok((job.month, writer.stage_month(job, None)?)));
         let months = months.collect::<Result<Vec<_>>>()?;
         writer.adopt_months(plan, months);
     }
-    writer.commit()
+    writer.finish()?;
+    publication.commit(&phase4)
 }
 
 /// The season table, overruled by the schedule.
@@ -210,6 +213,9 @@ struct Run<'a> {
     dates: Vec<NaiveDate>,
     observer: &'a dyn Observer,
     session: Option<Session>,
+    publication: Publication<'a>,
+    /// What was done and is to be told when it is committed.
+    done: Vec<(ProcessorId, ProcessorDone)>,
 }
 
 impl<'a> Run<'a> {
@@ -227,10 +233,12 @@ impl<'a> Run<'a> {
         let again = forgotten.into_iter().filter(|&date| schedule.has_games_on(date));
         let dates: BTreeSet<NaiveDate> = dates.iter().copied().chain(again).collect();
         let dates: Vec<NaiveDate> = dates.into_iter().collect();
-        Ok(Self { lock, request, phase3, phase4, calendar, dates, observer, session: None })
+        let publication = Publication::new(lock, Layer::Phase4);
+        let (session, done) = (None, Vec::new());
+        Ok(Self { lock, request, phase3, phase4, calendar, dates, observer, session, publication, done })
     }
 
-    /// Plans, runs and commits processors that do not depend on each other.
+    /// Plans and runs processors that do not depend on each other.
     fn step(&mut self, ids: &[ProcessorId]) -> Result<Vec<ProcessorReport>> {
         let plans = ids.iter().map(|&id| self.plan(processors::get(id))).collect::<Result<Vec<_>>>()?;
         let mut reports: Vec<ProcessorReport> = plans.iter().map(ProcessorPlan::report).collect();
@@ -242,9 +250,9 @@ impl<'a> Run<'a> {
         }
         self.note_without_box_scores(&plans);
         self.prepare_session(&plans)?;
-        let mut writer =
-            OutputWriter::new(self.lock, &mut self.phase4, self.request.context, self.request.engine.threads)
-                .reading(self.request.daily_cache);
+        let threads = self.request.engine.threads;
+        let mut writer = OutputWriter::new(&self.publication, &mut self.phase4, self.request.context, threads)
+            .reading(self.request.daily_cache);
         let scored = Scoring { plans: &plans, session: self.session.as_ref(), request: self.request, writer: &writer }
             .run(self.observer)?;
         let mut done = Vec::new();
@@ -254,9 +262,8 @@ impl<'a> Run<'a> {
             report.rows = processor.rows;
             done.push(processor);
         }
-        check_cancelled(self.observer)?;
-        writer.commit()?;
-        plans.iter().zip(done).for_each(|(plan, done)| self.announce(plan, done));
+        writer.finish()?;
+        self.done.extend(plans.iter().map(|plan| plan.id).zip(done));
         Ok(reports)
     }
 
@@ -271,12 +278,25 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Commits what the steps did, and tells it.
+    fn commit(mut self) -> Result<()> {
+        if self.done.is_empty() {
+            return Ok(());
+        }
+        check_cancelled(self.observer)?;
+        self.publication.commit(&self.phase4)?;
+        for (processor, done) in std::mem::take(&mut self.done) {
+            announce(&self.phase4, processor, done, self.observer);
+        }
+        Ok(())
+    }
+
     fn plan(&self, processor: &'static dyn Processor) -> Result<ProcessorPlan> {
         let fingerprints = Fingerprints::new(self.phase3, &self.phase4, self.request.daily_cache);
         plan_processor(processor, self.request, &self.dates, &self.calendar, &self.phase4, &fingerprints)
     }
 
-    /// Input tables once, then the upstream tables of the step, which are committed by now.
+    /// Input tables once, then the upstream tables of the step, which are written by now.
     fn prepare_session(&mut self, plans: &[ProcessorPlan]) -> Result<()> {
         let months: BTreeSet<Month> = plans.iter().flat_map(|plan| &plan.to_run).map(|&date| Month::of(date)).collect();
         if months.is_empty() {
@@ -322,21 +342,22 @@ impl<'a> Run<'a> {
             let Some(input) = self.phase3.tables.get(&table).filter(|_| table == Table::PlayerGameSummary) else {
                 continue;
             };
-            let months = input.files.keys().filter(|month| is_read(**month, range));
-            let files: Vec<_> = months.map(|&month| self.lock.store().month_file(table, month)).collect();
+            let months = input.files.iter().filter(|(month, _)| is_read(**month, range));
+            let file = |(&month, entry)| self.lock.store().stored_file(table, month, entry);
+            let files: Vec<_> = months.map(file).collect();
             session.view_input(table, &files, range)?;
         }
         Ok(())
     }
+}
 
-    fn announce(&self, plan: &ProcessorPlan, done: ProcessorDone) {
-        let (processor, total) = (plan.id, done.dates.len());
-        for (index, date) in done.dates.into_iter().enumerate() {
-            let record = self.phase4.record(processor, date).expect("committed before").clone();
-            self.observer.on(Event::DateFinished { processor, date, index: index + 1, total, record });
-        }
-        self.observer.on(Event::ProcessorFinished { processor });
+fn announce(phase4: &Phase4Manifest, processor: ProcessorId, done: ProcessorDone, observer: &dyn Observer) {
+    let total = done.dates.len();
+    for (index, date) in done.dates.into_iter().enumerate() {
+        let record = phase4.record(processor, date).expect("committed before").clone();
+        observer.on(Event::DateFinished { processor, date, index: index + 1, total, record });
     }
+    observer.on(Event::ProcessorFinished { processor });
 }
 
 /// A session in which every input is readable under its table's name, for the look-back of the first

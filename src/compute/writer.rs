@@ -16,15 +16,15 @@ use crate::error::Result;
 use crate::parallel;
 use crate::processors::{DateOutput, Failure, MonthWork, ProcessorId, ProcessorOutput, RunContext};
 use crate::store::{
-    DateRecord, DateState, Layer, MonthFile, Phase4Manifest, Publication, StagedMonth, Store, TableFiles, WriteLock,
-    date_slices, hash_of_no_rows, partition_hash, read_month_file, sort_by_key,
+    DateRecord, DateState, FileEntry, MonthFile, Phase4Manifest, Publication, Store, TableFiles, date_slices,
+    hash_of_no_rows, partition_hash, read_month_file, sort_by_key,
 };
 use crate::windows::WindowEnd;
 
-/// Stages the outputs of a step; nothing is visible before [`OutputWriter::commit`].
+/// Writes the outputs of a step; nothing is visible before the publication is committed.
 pub(super) struct OutputWriter<'a> {
     store: &'a Store,
-    publication: Publication<'a>,
+    publication: &'a Publication<'a>,
     manifest: &'a mut Phase4Manifest,
     context: RunContext,
     daily_cache: DailyCache,
@@ -47,7 +47,8 @@ pub(super) struct MonthJob<'p> {
 
 /// A scored month, waiting for the commit.
 pub(super) struct MonthDone {
-    staged: StagedMonth,
+    /// Absent without rows.
+    file: Option<FileEntry>,
     dates: Vec<DateDone>,
 }
 
@@ -90,16 +91,15 @@ impl<'p> MonthJob<'p> {
 }
 
 impl<'a> OutputWriter<'a> {
-    pub fn new(lock: &'a WriteLock, manifest: &'a mut Phase4Manifest, context: RunContext, threads: usize) -> Self {
-        Self {
-            store: lock.store(),
-            publication: Publication::new(lock, Layer::Phase4),
-            manifest,
-            context,
-            daily_cache: DailyCache::default(),
-            threads,
-            failures: Vec::new(),
-        }
+    /// Writes into a publication, which is committed when all steps are done.
+    pub fn new(
+        publication: &'a Publication<'a>,
+        manifest: &'a mut Phase4Manifest,
+        context: RunContext,
+        threads: usize,
+    ) -> Self {
+        let (store, daily_cache, failures) = (publication.store(), DailyCache::default(), Vec::new());
+        Self { store, publication, manifest, context, daily_cache, threads, failures }
     }
 
     /// Records which `player_daily_cache` MLFS reads.
@@ -109,8 +109,7 @@ impl<'a> OutputWriter<'a> {
 
     /// Scores and stages a month, on any thread; the month's stored rows of other dates go in between.
     pub fn stage_month(&self, job: &MonthJob<'_>, work: Option<MonthWork>) -> Result<MonthDone> {
-        let table = job.id.output();
-        let mut file = MonthFile::new(self.store, table, job.month);
+        let mut file = self.publication.month_file();
         let mut kept = self.kept(job)?;
         let mut dates = Vec::with_capacity(job.to_run.len());
         let mut take = |output: ProcessorOutput| {
@@ -122,7 +121,7 @@ impl<'a> OutputWriter<'a> {
         work.map_or(Ok(()), |work| work.score(&mut take))?;
         kept.values().try_for_each(|rows| file.write(rows))?;
         assert!(dates.iter().map(|date| date.date).eq(job.to_run.iter().copied()));
-        Ok(MonthDone { staged: file.finish()?, dates })
+        Ok(MonthDone { file: file.finish()?, dates })
     }
 
     /// The month's stored rows that are not replaced, by date.
@@ -188,8 +187,8 @@ impl<'a> OutputWriter<'a> {
         let mut done = ProcessorDone::default();
         let mut failures = BTreeMap::new();
         let mut fingerprints = plan.fingerprints.iter();
-        for (month, MonthDone { staged, dates }) in months {
-            self.adopt(plan.id.output(), month, staged);
+        for (month, MonthDone { file, dates }) in months {
+            self.adopt(plan.id.output(), month, file);
             let records = self.manifest.processors.entry(plan.id).or_default();
             for date in dates {
                 let record = DateRecord {
@@ -249,26 +248,23 @@ impl<'a> OutputWriter<'a> {
         }
     }
 
-    /// Stages the failures of all processors of the step and commits everything at once.
-    pub fn commit(mut self) -> Result<()> {
-        self.stage_failures()?;
-        self.publication.commit(&*self.manifest)
-    }
-
     /// The month as the manifest records it; months whose file is damaged were forgotten before.
     fn stored(&self, table: Table, month: Month) -> Result<Option<RecordBatch>> {
-        if !self.manifest.files_of(table).is_some_and(|files| files.contains_key(&month)) {
-            return Ok(None);
-        }
-        read_month_file(table, &self.store.month_file(table, month)).map(Some)
+        let Some(entry) = self.manifest.files_of(table).and_then(|files| files.get(&month)) else { return Ok(None) };
+        read_month_file(table, &self.store.stored_file(table, month, entry)).map(Some)
     }
 
-    fn adopt(&mut self, table: Table, month: Month, staged: StagedMonth) {
+    fn adopt(&mut self, table: Table, month: Month, file: Option<FileEntry>) {
         let files: &mut TableFiles = self.manifest.files.entry(table).or_default();
-        match self.publication.adopt(staged) {
+        match file {
             Some(entry) => files.insert(month, entry),
             None => files.remove(&month),
         };
+    }
+
+    /// Writes the failures of all processors of the step, and ends it.
+    pub fn finish(mut self) -> Result<()> {
+        self.stage_failures()
     }
 
     /// Failures of (processor, date) are replaced; all others of a month stay.
@@ -278,13 +274,13 @@ impl<'a> OutputWriter<'a> {
         let months: BTreeSet<Month> =
             failures.iter().flat_map(|(_, dates)| dates.keys().map(|&date| Month::of(date))).collect();
         let months: Vec<Month> = months.into_iter().collect();
-        let staged = parallel::try_map(&months, self.threads, |&month| {
+        let written = parallel::try_map(&months, self.threads, |&month| {
             let Some(batch) = self.merge_failures(month, &failures)? else { return Ok(None) };
-            StagedMonth::write(self.store, table, month, &batch).map(Some)
+            self.publication.write(&batch).map(Some)
         })?;
-        for (month, staged) in months.into_iter().zip(staged) {
-            if let Some(staged) = staged {
-                self.adopt(table, month, staged);
+        for (month, file) in months.into_iter().zip(written) {
+            if let Some(file) = file {
+                self.adopt(table, month, file);
             }
         }
         Ok(())
@@ -329,7 +325,7 @@ fn fewer_rows(records: &BTreeMap<NaiveDate, DateRecord>, date: NaiveDate, rows: 
 
 /// Writes the dates of an output, and before each the kept dates that come before it.
 fn write_in_between(
-    file: &mut MonthFile,
+    file: &mut MonthFile<'_>,
     kept: &mut BTreeMap<NaiveDate, RecordBatch>,
     output: &ProcessorOutput,
 ) -> Result<()> {

@@ -14,7 +14,9 @@ use crate::destination::Destination;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
-use crate::store::{Store, date_slices, partition_hash, read_month_file, sort_by_key, write_parquet};
+use crate::store::{
+    Phase4Manifest, SpillDir, Store, date_slices, partition_hash, read_month_file, sort_by_key, write_parquet,
+};
 use crate::warehouse::{Selection, Source, date_contents};
 
 /// The column that is derived from the others of its row.
@@ -95,20 +97,26 @@ pub fn diff(
     session.execute(
         "CREATE TABLE cells (table_name VARCHAR, day DATE, key VARCHAR, column_name VARCHAR, here VARCHAR, there VARCHAR, reason VARCHAR)",
     )?;
-    let place = &engine.temp_dir;
-    let scratch = std::fs::create_dir_all(place).and_then(|()| tempfile::tempdir_in(place));
-    let scratch = scratch.map_err(|error| Error::io("create a temporary directory in", place, error))?;
+    let scratch = SpillDir::create(&engine.temp_dir)?;
+    // Once for all tables, and held while they are read.
+    let ours = store.phase4()?;
+    let theirs = match other {
+        Other::Store(other) => Some((*other, other.phase4()?)),
+        Other::Warehouse(_) => None,
+    };
     let mut tables = Vec::new();
     let mut is_there = false;
     // A processor whose rows have to be asked for may have published none: then that is no difference.
     let mut compared = ProcessorId::ALL.to_vec();
     for table in Table::outputs() {
-        let mut here = rows_of(table, rows_of_store(store, table, ranges)?, &compared)?;
+        let mut here = rows_of(table, rows_of_store(store, &ours, table, ranges)?, &compared)?;
         let mut trusted_dates = 0;
-        let there = match other {
-            Other::Store(other) if other.phase4()?.processors.is_empty() => None,
-            Other::Store(other) => Some(rows_of(table, rows_of_store(other, table, ranges)?, &compared)?),
-            Other::Warehouse(source) => {
+        let there = match (other, &theirs) {
+            (Other::Store(_), Some((other, theirs))) if !theirs.processors.is_empty() => {
+                Some(rows_of(table, rows_of_store(other, theirs, table, ranges)?, &compared)?)
+            }
+            (Other::Store(_), _) => None,
+            (Other::Warehouse(source), _) => {
                 let open = if closeness.full { None } else { differing_dates(*source, table, &here, ranges)? };
                 if let Some(open) = &open {
                     trusted_dates = date_slices(table, &here).len();
@@ -147,8 +155,7 @@ pub fn diff(
     Ok(tables)
 }
 
-fn rows_of_store(store: &Store, table: Table, ranges: &DateRanges) -> Result<RecordBatch> {
-    let manifest = store.phase4()?;
+fn rows_of_store(store: &Store, manifest: &Phase4Manifest, table: Table, ranges: &DateRanges) -> Result<RecordBatch> {
     let empty = RecordBatch::new_empty(table.schema().arrow().clone());
     let (Some(files), Some(span)) = (manifest.files_of(table), ranges.span()) else { return Ok(empty) };
     let in_range = |month: Month| month.last_day() >= span.from && month.first_day() <= span.to;

@@ -15,6 +15,7 @@ use duckdb::{Config, Connection};
 use crate::calendar::{DateRange, Season};
 use crate::catalog::{Column, TEAMS, Table};
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::SpillDir;
 use crate::windows::WindowEnd;
 
 /// Resources of a session.
@@ -24,7 +25,7 @@ pub struct EngineSettings {
     pub threads: usize,
     /// As DuckDB writes it, for example `4GB`; absent: the database's own default.
     pub memory_limit: Option<String>,
-    /// Where the database spills.
+    /// Where the database spills, into a directory of each session.
     pub temp_dir: PathBuf,
 }
 
@@ -32,17 +33,20 @@ pub struct EngineSettings {
 pub struct Session {
     connection: Connection,
     has_limit: bool,
+    /// Goes with the last connection.
+    spill: Arc<SpillDir>,
 }
 
 impl Session {
     /// A new, empty database. Extensions are neither loaded nor installed from anywhere.
     pub fn open(settings: &EngineSettings) -> Result<Self> {
+        let spill = Arc::new(SpillDir::create(&settings.temp_dir)?);
         let mut config = Config::default()
             .threads(settings.threads.try_into().unwrap_or(i64::MAX))?
             .enable_autoload_extension(false)?
             .with("autoinstall_known_extensions", "false")?
             .with("preserve_insertion_order", "false")?
-            .with("temp_directory", as_path(&settings.temp_dir).to_string_lossy())?;
+            .with("temp_directory", as_path(spill.path()).to_string_lossy())?;
         if let Some(limit) = &settings.memory_limit {
             config = config.max_memory(limit).map_err(|error| {
                 Error::new(ErrorKind::Usage, format!("\"{limit}\" is not a memory limit"))
@@ -51,12 +55,13 @@ impl Session {
             })?;
         }
         let connection = Connection::open_in_memory_with_flags(config)?;
-        Ok(Self { connection, has_limit: settings.memory_limit.is_some() })
+        Ok(Self { connection, has_limit: settings.memory_limit.is_some(), spill })
     }
 
     /// A second connection to the same database, for another thread.
     pub fn try_clone(&self) -> Result<Self> {
-        Ok(Self { connection: self.connection.try_clone()?, has_limit: self.has_limit })
+        let spill = Arc::clone(&self.spill);
+        Ok(Self { connection: self.connection.try_clone()?, has_limit: self.has_limit, spill })
     }
 
     /// Whether memory was limited by the user, so that little should be held at a time.

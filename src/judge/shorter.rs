@@ -132,7 +132,9 @@ mod tests {
             partitions: days.iter().map(|&day| (date(day), partition())).collect(),
             ..InputTable::default()
         };
-        Phase3Manifest { tables: tables.iter().map(|(table, days)| (*table, input(days))).collect() }
+        let mut manifest = Phase3Manifest::default();
+        manifest.tables = tables.iter().map(|(table, days)| (*table, input(days))).collect();
+        manifest
     }
 
     fn lost(before: &[(Table, &[u32])], after: &[(Table, &[u32])]) -> Vec<(Lost, Vec<NaiveDate>)> {

@@ -1,6 +1,7 @@
 //! The last validation of each date; it counts while the date's outputs and inputs are unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
@@ -12,7 +13,7 @@ use crate::checks::{Catalogue, CheckReport};
 use crate::error::{Error, Result};
 use crate::numerics::hash::data_hash;
 use crate::processors::ProcessorId;
-use crate::store::publish::replace_file;
+use crate::store::commit::staged::{open_regular, replace_file};
 use crate::store::{Phase3Manifest, Phase4Manifest, Store};
 
 /// The dates that were validated.
@@ -40,8 +41,7 @@ impl Validations {
         known.filter(|known| known.catalogue == catalogue.digest()).unwrap_or_else(nothing)
     }
 
-    /// Takes in what a validation of `dates` found.
-    pub fn take_in(&mut self, report: &CheckReport, dates: &[NaiveDate], seen: &Seen<'_>) {
+    fn take_in(&mut self, report: &CheckReport, dates: &[NaiveDate], seen: &Seen<'_>) {
         for &date in dates {
             self.dates.insert(date, Validated { content: seen.content(date), failed: BTreeSet::new() });
         }
@@ -54,14 +54,32 @@ impl Validations {
         }
     }
 
+    /// Remembers what a validation of `dates` found, beside what others find at the same time.
+    ///
     /// # Errors
     /// When the record cannot be written.
-    pub fn save(&self, store: &Store) -> Result<()> {
-        let path = path(store);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(|error| Error::io("create", parent, error))?;
-        }
-        replace_file(&path, &serde_json::to_vec(self).expect("serializes"))
+    pub fn remember(
+        store: &Store,
+        catalogue: &Catalogue,
+        report: &CheckReport,
+        seen: (&[NaiveDate], Seen<'_>),
+    ) -> Result<()> {
+        let _lock = Self::locked(store)?;
+        let mut known = Self::load(store, catalogue);
+        known.take_in(report, seen.0, &seen.1);
+        replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes"))
+    }
+
+    /// Held from reading the record to replacing it.
+    fn locked(store: &Store) -> Result<File> {
+        let path = path(store).with_file_name("lock");
+        let dir = path.parent().expect("it lies in a directory");
+        std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
+        let mut options = OpenOptions::new();
+        let file = open_regular(options.read(true).write(true).create(true).truncate(false), &path);
+        let file = file.map_err(|error| Error::io("open", &path, error))?;
+        file.lock().map_err(|error| Error::io("lock", &path, error))?;
+        Ok(file)
     }
 
     /// The error checks that fail on a date as it is now; `None`: it was not validated as it is now.

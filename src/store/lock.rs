@@ -1,13 +1,19 @@
 //! One writer per store.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Store;
+use super::commit::staged::open_regular;
+use super::commit::{Loaded, Record};
+use super::{FileEntry, Layer, Manifest, Phase3Manifest, Phase4Manifest, Store};
+use crate::calendar::Month;
+use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Who writes: handed in by the command line, shown to a second writer.
@@ -22,31 +28,69 @@ pub struct Owner {
 #[derive(Debug)]
 pub struct WriteLock {
     store: Store,
+    /// The months that are recorded: what lies under their plain names is ours.
+    recorded: Mutex<BTreeSet<(Table, Month)>>,
     _file: File,
 }
 
 impl WriteLock {
-    /// Locks the store, creating it if needed, and removes what a killed writer left behind.
+    /// Locks the store, creating it if needed, completes what a killed writer began, and removes what it left
+    /// behind. A store of an older version becomes one of this version.
     ///
     /// # Errors
-    /// [`ErrorKind::Locked`] naming the holder; [`ErrorKind::Store`] for a store of a newer version.
+    /// [`ErrorKind::Locked`] naming the holder; [`ErrorKind::Store`] for a store of a newer version, or whose
+    /// manifest is damaged or lost.
     pub fn acquire(store: &Store, owner: &Owner) -> Result<Self> {
         std::fs::create_dir_all(store.root()).map_err(|error| Error::io("create the store", store.root(), error))?;
         let path = store.root().join("lock");
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|error| Error::io("open", &path, error))?;
+        let mut options = OpenOptions::new();
+        let file = open_regular(options.read(true).write(true).create(true).truncate(false), &path);
+        let mut file = file.map_err(|error| Error::io("open", &path, error))?;
         if !lock_patiently(&file).map_err(|error| Error::io("lock", &path, error))? {
             return Err(held_by_another(store, &mut file));
         }
         write_owner(&mut file, owner).map_err(|error| Error::io("write", &path, error))?;
-        let lock = Self { store: store.clone(), _file: file };
-        super::publish::sweep(&lock.store)?;
+        let store = Store { is_own: true, ..store.clone() };
+        let lock = Self { store, recorded: Mutex::default(), _file: file };
+        lock.recover::<Phase3Manifest>()?;
+        lock.recover::<Phase4Manifest>()?;
+        super::spill::sweep(&lock.store.spill_place())?;
         Ok(lock)
+    }
+
+    fn recover<M: Manifest>(&self) -> Result<()> {
+        let place = self.store.place(M::LAYER);
+        let Some(Loaded { record, format }) = self.store.load::<M>()? else {
+            return place.recover(&M::default());
+        };
+        self.remember(&record);
+        if format < place.format {
+            super::migrate::from_plain_files(&place, &record)?;
+            return self.commit(&record);
+        }
+        place.recover(&record)
+    }
+
+    fn remember(&self, manifest: &impl Record) {
+        let months = manifest.month_files().into_iter().map(|(table, month, _)| (table, month));
+        self.recorded.lock().expect("no thread panicked").extend(months);
+    }
+
+    /// Makes `manifest` the state of its layer ([`Place::commit`](super::commit::Place::commit)).
+    pub(super) fn commit<M: Manifest>(&self, manifest: &M) -> Result<()> {
+        let recorded = self.recorded.lock().expect("no thread panicked").clone();
+        let is_recorded = |table, month, _: &FileEntry| recorded.contains(&(table, month));
+        self.store.place(M::LAYER).commit_over(&is_recorded, manifest)?;
+        self.remember(manifest);
+        Ok(())
+    }
+
+    /// Removes what was written to a layer and not committed.
+    pub(super) fn sweep(&self, layer: Layer) -> Result<()> {
+        match layer {
+            Layer::Phase3 => self.recover::<Phase3Manifest>(),
+            Layer::Phase4 => self.recover::<Phase4Manifest>(),
+        }
     }
 
     pub fn store(&self) -> &Store {
@@ -56,7 +100,7 @@ impl WriteLock {
     /// Who writes the store right now; `None`: nobody.
     pub fn holder(store: &Store) -> Result<Option<Owner>> {
         let path = store.root().join("lock");
-        let mut file = match File::open(&path) {
+        let mut file = match open_regular(OpenOptions::new().read(true), &path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("open", &path, error)),

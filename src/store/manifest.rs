@@ -1,22 +1,22 @@
 //! What the store holds and in what state: the only thing a reader has to trust.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::Layer;
+use super::commit::{Pin, Record};
 use super::files::FileEntry;
 use crate::calendar::{DateRanges, Month};
 use crate::catalog::Table;
 use crate::daily_cache::DailyCache;
-use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::windows::WindowEnd;
 
-/// The version of the store's layout that this build reads and writes.
-const FORMAT: u32 = 1;
+/// The version of the store's layout that this build writes. Version 1 had no objects and no checksums.
+pub(super) const FORMAT: u32 = 2;
 
 /// Month files by month.
 pub type TableFiles = BTreeMap<Month, FileEntry>;
@@ -26,6 +26,8 @@ pub type TableFiles = BTreeMap<Month, FileEntry>;
 pub struct Phase3Manifest {
     #[serde(with = "by_table_name")]
     pub tables: BTreeMap<Table, InputTable>,
+    #[serde(skip)]
+    pin: Option<Arc<Pin>>,
 }
 
 /// One pulled table.
@@ -69,6 +71,8 @@ pub struct Phase4Manifest {
     pub processors: BTreeMap<ProcessorId, BTreeMap<NaiveDate, DateRecord>>,
     #[serde(with = "by_table_then_month")]
     pub files: BTreeMap<Table, TableFiles>,
+    #[serde(skip)]
+    pin: Option<Arc<Pin>>,
 }
 
 /// The outcome of one processor on one date.
@@ -224,51 +228,44 @@ impl Phase4Manifest {
     }
 }
 
-#[derive(Serialize)]
-struct Versioned<M> {
-    format: u32,
-    #[serde(flatten)]
-    manifest: M,
-}
-
-/// Reads a manifest; a missing file is an empty one.
-pub(super) fn load<M: DeserializeOwned + Default>(path: &Path) -> Result<M> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(M::default()),
-        Err(error) => return Err(Error::io("read", path, error)),
-    };
-    check_format(path, &bytes)?;
-    // Not as `Versioned`: a flattened field is parsed twice.
-    serde_json::from_slice(&bytes).map_err(|error| unreadable(path).because(error))
-}
-
-/// The format is checked on its own: a newer manifest may not parse as ours.
-fn check_format(path: &Path, bytes: &[u8]) -> Result<()> {
-    #[derive(Deserialize)]
-    struct Format {
-        format: u32,
+impl Record for Phase3Manifest {
+    fn month_files(&self) -> Vec<(Table, Month, &FileEntry)> {
+        month_files(self.tables.iter().map(|(&table, input)| (table, &input.files)))
     }
-    let Format { format } = serde_json::from_slice(bytes).map_err(|error| unreadable(path).because(error))?;
-    if format > FORMAT {
-        return Err(Error::new(
-            ErrorKind::Store,
-            format!("{} was written by a newer version of putback (format {format}, this is {FORMAT})", path.display()),
-        )
-        .hint("use that version, or another --store"));
+}
+
+impl Record for Phase4Manifest {
+    fn month_files(&self) -> Vec<(Table, Month, &FileEntry)> {
+        month_files(self.files.iter().map(|(&table, files)| (table, files)))
     }
-    Ok(())
 }
 
-fn unreadable(path: &Path) -> Error {
-    Error::new(ErrorKind::Store, format!("{} cannot be read as a manifest", path.display()))
-        .hint("remove the store's directory and run sync and compute again; the warehouse is untouched")
+fn month_files<'a>(tables: impl Iterator<Item = (Table, &'a TableFiles)>) -> Vec<(Table, Month, &'a FileEntry)> {
+    tables.flat_map(|(table, files)| files.iter().map(move |(&month, entry)| (table, month, entry))).collect()
 }
 
-pub(super) fn encode<M: Serialize>(manifest: &M) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec(&Versioned { format: FORMAT, manifest }).expect("manifests serialize");
-    bytes.push(b'\n');
-    bytes
+/// The record of a layer.
+pub trait Manifest: Record {
+    const LAYER: Layer;
+
+    /// Keeps the files of the manifest as long as it is held.
+    fn hold(&mut self, pin: Pin);
+}
+
+impl Manifest for Phase3Manifest {
+    const LAYER: Layer = Layer::Phase3;
+
+    fn hold(&mut self, pin: Pin) {
+        self.pin = Some(Arc::new(pin));
+    }
+}
+
+impl Manifest for Phase4Manifest {
+    const LAYER: Layer = Layer::Phase4;
+
+    fn hold(&mut self, pin: Pin) {
+        self.pin = Some(Arc::new(pin));
+    }
 }
 
 /// Maps keyed by something with a text form: JSON objects need string keys.

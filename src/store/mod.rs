@@ -1,33 +1,40 @@
 //! The local copy: Phase 3 as pulled, Phase 4 as computed, and the manifests that say so.
 //!
 //! ```text
-//! STORE/phase3/<dataset>.<table>/<YYYY-MM>.parquet   STORE/phase3/manifest.json
-//! STORE/phase4/<dataset>.<table>/<YYYY-MM>.parquet   STORE/phase4/manifest.json
+//! STORE/phase3/manifest.json   STORE/phase3/objects/<sha256>.parquet
+//! STORE/phase4/manifest.json   STORE/phase4/objects/<sha256>.parquet
+//! STORE/phase4/<dataset>.<table>/<YYYY-MM>.parquet   plain names, links to objects; likewise in phase3
 //! STORE/lock
 //! ```
 //!
-//! The rename of a layer's manifest is its only commit point. Month files are replaced by rename
-//! just before it; a month file that is not the one its manifest recorded counts as absent, so a
-//! process killed anywhere leaves a store that the next run completes to the same bytes.
+//! The rename of a layer's manifest is its only commit point ([`commit`]). Everything here reads the
+//! objects that the manifest names; a month whose object and plain name are both not the recorded file
+//! is damaged.
 
 pub mod commit;
 mod content;
+mod damage;
 mod files;
 pub(crate) mod lock;
 mod manifest;
+mod migrate;
 mod precision;
 pub(crate) mod publish;
+mod spill;
 
 use std::path::{Path, PathBuf};
 
+use self::commit::{Loaded, Ownership, Place};
 pub use content::{date_slices, hash_of_no_rows, partition_hash, sort_by_key};
+pub use damage::Closeness;
 pub use files::{FileEntry, ParquetFile, read_columns, read_month_file, sha256_of_file, write_parquet};
 pub use lock::{Owner, WriteLock};
 pub use manifest::{
-    DateRecord, DateState, FailureKind, InputTable, Partition, Phase3Manifest, Phase4Manifest, SourceVersion,
+    DateRecord, DateState, FailureKind, InputTable, Manifest, Partition, Phase3Manifest, Phase4Manifest, SourceVersion,
     TableFiles,
 };
-pub use publish::{MonthFile, Publication, StagedMonth};
+pub use publish::{MonthFile, Publication};
+pub use spill::SpillDir;
 
 use crate::calendar::Month;
 use crate::catalog::{Role, Table};
@@ -60,12 +67,15 @@ const CHECK_THREADS: usize = 4;
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    /// Whether this process writes the store: nobody else removes files then, and its own manifests must not keep
+    /// it from doing so.
+    is_own: bool,
 }
 
 impl Store {
     /// Names a store; nothing is read or created.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), is_own: false }
     }
 
     pub fn root(&self) -> &Path {
@@ -80,39 +90,117 @@ impl Store {
         self.layer_dir(Layer::of(table)).join(table.full_name())
     }
 
+    /// The plain name of a month, which is the one to show.
     pub fn month_file(&self, table: Table, month: Month) -> PathBuf {
-        self.table_dir(table).join(format!("{month}.parquet"))
+        self.place(Layer::of(table)).plain_path(table, month)
     }
 
-    fn manifest_path(&self, layer: Layer) -> PathBuf {
-        self.layer_dir(layer).join("manifest.json")
+    /// Where processes spill, each into a directory of its own.
+    pub fn spill_place(&self) -> PathBuf {
+        self.root.join("spill")
     }
 
-    /// What `sync` pulled; empty for a new store.
+    pub(crate) fn place(&self, layer: Layer) -> Place {
+        let dir = self.layer_dir(layer);
+        let command = match layer {
+            Layer::Phase3 => "sync",
+            Layer::Phase4 => "compute",
+        };
+        Place {
+            rebuild: format!(
+                "put the file back, or move {} away and run `putback {command}` again: it makes everything anew",
+                dir.display()
+            ),
+            tables: dir.clone(),
+            control: dir,
+            record: "manifest.json",
+            format: manifest::FORMAT,
+            ownership: Ownership::Sole,
+        }
+    }
+
+    /// What `sync` pulled; empty for a new store. Its files stay as long as the manifest is held.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`] when the manifest is unreadable or from a newer version.
+    /// [`ErrorKind::Store`] when the manifest is damaged, lost or from a newer version.
     pub fn phase3(&self) -> Result<Phase3Manifest> {
-        manifest::load(&self.manifest_path(Layer::Phase3))
+        self.manifest()
     }
 
-    /// What `compute` wrote; empty for a new store. Errors as [`Store::phase3`].
+    /// What `compute` wrote; empty for a new store. Otherwise as [`Store::phase3`].
     pub fn phase4(&self) -> Result<Phase4Manifest> {
-        manifest::load(&self.manifest_path(Layer::Phase4))
+        self.manifest()
     }
 
-    /// The recorded months whose file is not the recorded one.
+    fn manifest<M: Manifest>(&self) -> Result<M> {
+        let place = self.place(M::LAYER);
+        // Before the manifest is read: what it names must not go in between.
+        let pin = if self.is_own { None } else { Some(place.pin()?) };
+        let mut manifest = self.load::<M>()?.map(|loaded| loaded.record).unwrap_or_default();
+        pin.into_iter().for_each(|pin| manifest.hold(pin));
+        Ok(manifest)
+    }
+
+    /// The manifest of a layer; `None` for a new one.
+    fn load<M: Manifest>(&self) -> Result<Option<Loaded<M>>> {
+        let place = self.place(M::LAYER);
+        if let Some(loaded) = place.load()? {
+            return Ok(Some(loaded));
+        }
+        // Plain names are set after a manifest was written: it is lost, or this is not a store.
+        match place.unrecorded(&M::default())?.first() {
+            None => Ok(None),
+            Some(file) => Err(Error::new(
+                ErrorKind::Store,
+                format!("{} is missing, but {} is there", place.record_path().display(), file.display()),
+            )
+            .hint(place.rebuild)),
+        }
+    }
+
+    /// Keeps the files of both layers as they are named now, for whoever reads more than one manifest.
+    ///
+    /// # Errors
+    /// When the readers' lock cannot be taken.
+    pub fn pin(&self) -> Result<Vec<commit::Pin>> {
+        let layers = [Layer::Phase3, Layer::Phase4].into_iter().filter(|_| !self.is_own);
+        layers.map(|layer| self.place(layer).pin()).collect()
+    }
+
+    /// A file that is byte for byte what is recorded of a month; `None`: there is none.
+    pub fn intact_file(&self, table: Table, month: Month, entry: &FileEntry) -> Option<PathBuf> {
+        let place = self.place(Layer::of(table));
+        let object = place.object_path(&entry.sha256);
+        if entry.matches(&object) {
+            return Some(object);
+        }
+        let plain = place.plain_path(table, month);
+        let is_whole = entry.matches(&plain);
+        if is_whole && self.is_own {
+            // Where that fails, the plain name is as good.
+            let _ = commit::link_or_copy(&plain, &object);
+        }
+        is_whole.then_some(plain)
+    }
+
+    /// The file of a month that was found intact before.
+    pub fn stored_file(&self, table: Table, month: Month, entry: &FileEntry) -> PathBuf {
+        let place = self.place(Layer::of(table));
+        let object = place.object_path(&entry.sha256);
+        if entry.has_size_of(&object) { object } else { place.plain_path(table, month) }
+    }
+
+    /// The recorded months that have no intact file.
     pub fn damaged_months(&self, table: Table, files: &TableFiles, wanted: impl Fn(&Month) -> bool) -> Vec<Month> {
         let wanted: Vec<_> = files.iter().filter(|(month, _)| wanted(month)).collect();
-        let is_damaged = |(month, entry): &(&Month, &FileEntry)| {
-            Ok((!entry.matches(&self.month_file(table, **month))).then_some(**month))
+        let damaged = |(month, entry): &(&Month, &FileEntry)| {
+            Ok(self.intact_file(table, **month, entry).is_none().then_some(**month))
         };
-        let damaged = crate::parallel::try_map(&wanted, CHECK_THREADS, is_damaged);
+        let damaged = crate::parallel::try_map(&wanted, CHECK_THREADS, damaged);
         damaged.expect("no error is returned").into_iter().flatten().collect()
     }
 
-    /// The month files of a table that are recorded, in ascending order; each must be byte for byte
-    /// the recorded one.
+    /// The files of a table's recorded months, in ascending order; each is byte for byte the recorded one.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] naming the file and the command that repairs it.
@@ -124,19 +212,16 @@ impl Store {
     ) -> Result<Vec<PathBuf>> {
         let wanted: Vec<_> = files.iter().filter(|(month, _)| wanted(**month)).collect();
         crate::parallel::try_map(&wanted, CHECK_THREADS, |(month, entry)| {
-            let path = self.month_file(table, **month);
-            if entry.matches(&path) {
-                return Ok(path);
-            }
-            let repair = match Layer::of(table) {
-                Layer::Phase3 => "run `putback sync` for that month again",
-                Layer::Phase4 => "run `putback compute` for that month again",
-            };
-            Err(Error::new(
-                ErrorKind::Corrupt,
-                format!("{} is not the file that the store recorded for {table}", path.display()),
-            )
-            .hint(repair))
+            self.intact_file(table, **month, entry).ok_or_else(|| self.damaged(table, **month))
         })
+    }
+
+    fn damaged(&self, table: Table, month: Month) -> Error {
+        let path = self.month_file(table, month);
+        Error::new(
+            ErrorKind::Corrupt,
+            format!("{} is not the file that the store recorded for {table}", path.display()),
+        )
+        .hint(Self::repair(table))
     }
 }

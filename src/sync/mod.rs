@@ -140,13 +140,13 @@ pub fn sync(
     let before = manifest.clone();
     let plans = plan(source, lock.store(), &manifest, &request.ranges)?;
     let needed: BTreeMap<Table, DateRange> = plans.iter().map(|plan| (plan.table, plan.needed)).collect();
-    let mut publication = Publication::new(lock, Layer::Phase3);
+    let publication = Publication::new(lock, Layer::Phase3);
     let mut report = SyncReport::default();
     let total = plans.len();
     for (index, plan) in plans.into_iter().enumerate() {
         check_cancelled(observer)?;
         observer.on(Event::TableStarted { table: plan.table, index, total });
-        let pull = Pull { source, store: lock.store(), publication: &mut publication, today: request.today, observer };
+        let pull = Pull { source, store: lock.store(), publication: &publication, today: request.today, observer };
         let table = pull.run(plan, &mut manifest)?;
         source.take_notes().into_iter().for_each(|note| observer.on(Event::Note(note)));
         observer.on(Event::TableFinished {

@@ -10,10 +10,10 @@ use arrow::array::{Array, RecordBatch};
 use arrow::ipc::CompressionType;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
-use tempfile::TempDir;
 
 use crate::calendar::Month;
 use crate::error::{Error, Result};
+use crate::store::SpillDir;
 
 /// Bytes of rows that are kept in memory.
 const BUDGET_BYTES: usize = 256 << 20;
@@ -23,7 +23,7 @@ pub(super) struct MonthRows {
     budget_bytes: usize,
     /// Where files go; made when the first is needed.
     place: PathBuf,
-    dir: Option<TempDir>,
+    dir: Option<SpillDir>,
     held: BTreeMap<Month, Vec<RecordBatch>>,
     held_bytes: usize,
     spilled: BTreeMap<Month, StreamWriter<File>>,
@@ -66,8 +66,7 @@ impl MonthRows {
 
     fn spill(&mut self) -> Result<()> {
         if self.dir.is_none() {
-            let made = std::fs::create_dir_all(&self.place).and_then(|()| tempfile::tempdir_in(&self.place));
-            self.dir = Some(made.map_err(|error| Error::io("create a temporary directory in", &self.place, error))?);
+            self.dir = Some(SpillDir::create(&self.place)?);
         }
         let dir = self.dir.as_ref().expect("made above").path();
         for (month, batches) in std::mem::take(&mut self.held) {
@@ -155,7 +154,6 @@ mod tests {
                 assert!(rows.take(month).expect("nothing").is_empty());
             }
         }
-        let left = std::fs::read_dir(dir.path().join("spill")).expect("the place").count();
-        assert_eq!(left, 0, "a directory is left");
+        assert!(!dir.path().join("spill").exists(), "a directory is left");
     }
 }

@@ -147,7 +147,7 @@ fn everything() -> DateRange {
 }
 
 fn files_are_present(store: &Store, table: Table, known: &InputTable) -> bool {
-    known.files.iter().all(|(&month, entry)| entry.matches(&store.month_file(table, month)))
+    known.files.iter().all(|(&month, entry)| store.intact_file(table, month, entry).is_some())
 }
 
 /// Partitions of the range with a token other than the recorded one, and recorded ones that are gone.

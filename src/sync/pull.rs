@@ -29,7 +29,7 @@ const NEVER_EMPTY: [Table; 3] = [Table::PlayerGameSummary, Table::TeamDefenseGam
 pub(super) struct Pull<'a, 'l> {
     pub source: &'a dyn Source,
     pub store: &'a Store,
-    pub publication: &'a mut Publication<'l>,
+    pub publication: &'a Publication<'l>,
     pub today: NaiveDate,
     pub observer: &'a dyn Observer,
 }
@@ -62,10 +62,6 @@ impl Pull<'_, '_> {
             }
         }
         input.only_here = keeping.only_here(&input);
-        let gone: Vec<Month> = known.files.keys().filter(|month| !input.files.contains_key(month)).copied().collect();
-        for month in gone {
-            self.publication.stage(table, month, &no_rows(table))?;
-        }
         if input.files.is_empty() && NEVER_EMPTY.contains(&table) {
             return Err(self.empty_table(&plan));
         }
@@ -83,9 +79,6 @@ impl Pull<'_, '_> {
     fn forget(&mut self, plan: &mut Plan, manifest: &mut Phase3Manifest) -> Result<()> {
         if let Some(known) = manifest.tables.remove(&plan.table) {
             plan.report.vanished_dates = known.partitions.keys().copied().collect();
-            for &month in known.files.keys() {
-                self.publication.stage(plan.table, month, &no_rows(plan.table))?;
-            }
         }
         Ok(())
     }
@@ -121,11 +114,8 @@ impl Pull<'_, '_> {
     ) -> Result<Option<RecordBatch>> {
         let table = keeping.table;
         let dates = keeping.dates_of(month, within, pulled);
-        let path = self.store.month_file(table, month);
         let Some(entry) = keeping.known.files.get(&month).filter(|_| !dates.is_empty()) else { return Ok(None) };
-        if !entry.matches(&path) {
-            return Ok(None);
-        }
+        let Some(path) = self.store.intact_file(table, month, entry) else { return Ok(None) };
         let stored = read_month_file(table, &path)?;
         let is_kept: BooleanArray = days(table, &stored).map(|day| Some(dates.contains(&day))).collect();
         keeping.kept.extend(dates);
@@ -154,8 +144,8 @@ impl Pull<'_, '_> {
                 left.remove(&month);
                 // Rows outside the ranges are there as they were, unless everything is replaced.
                 batches.extend(self.kept((month, Some(&year).filter(|_| !is_replaced)), &batches, keeping)?);
-                if input.files.contains_key(&month) {
-                    let stored = read_month_file(table, &self.store.month_file(table, month))?;
+                if let Some(entry) = input.files.get(&month) {
+                    let stored = read_month_file(table, &self.store.stored_file(table, month, entry))?;
                     batches.push(filter_record_batch(&stored, &outside(table, &stored, &year))?);
                 }
                 let batch = self.sorted(table, &batches, report)?;
@@ -184,12 +174,13 @@ impl Pull<'_, '_> {
     }
 
     fn carried(&self, table: Table, input: &InputTable) -> Result<BTreeMap<NaiveDate, String>> {
-        let files: Vec<_> = input.files.keys().map(|&month| self.publication.current_path(table, month)).collect();
+        let file = |(&month, entry)| self.store.stored_file(table, month, entry);
+        let files: Vec<_> = input.files.iter().map(file).collect();
         Ok(processors::carried(table, &files)?.unwrap_or_default())
     }
 
     fn read(&self, table: Table, selection: &Selection, report: &mut TableReport) -> Result<MonthRows> {
-        let mut months = MonthRows::new(&self.store.root().join("spill"));
+        let mut months = MonthRows::new(&self.store.spill_place());
         let foreign = &mut report.foreign_teams;
         self.source.read(table, selection, &mut |batch| {
             count_foreign_teams(table, &batch, foreign);
@@ -211,7 +202,7 @@ impl Pull<'_, '_> {
     fn store_month(&mut self, table: Table, month: Month, batch: RecordBatch, input: &mut InputTable) -> Result<()> {
         let days = hash_days(table, &batch);
         let is_same = input.files.get(&month).is_some_and(|entry| {
-            month_of(&input.partitions, month).eq(days.iter()) && entry.matches(&self.publication.path(table, month))
+            month_of(&input.partitions, month).eq(days.iter()) && self.store.intact_file(table, month, entry).is_some()
         });
         if is_same {
             return Ok(());
@@ -221,7 +212,7 @@ impl Pull<'_, '_> {
             input.partitions.remove(date);
         });
         input.partitions.extend(days);
-        match self.publication.stage(table, month, &batch)? {
+        match self.publication.write(&batch)? {
             Some(entry) => input.files.insert(month, entry),
             None => input.files.remove(&month),
         };
@@ -288,10 +279,6 @@ impl<'k> Keeping<'k> {
 struct Expected {
     rows: u64,
     bytes: u64,
-}
-
-fn no_rows(table: Table) -> RecordBatch {
-    RecordBatch::new_empty(table.schema().arrow().clone())
 }
 
 /// The ranges cut at the turn of the years.

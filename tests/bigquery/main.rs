@@ -5,6 +5,7 @@
 //!
 //! The emulator is installed by `scripts/emulator`. Where no Python can run it, its tests are reported as
 //! ignored.
+#![allow(clippy::pedantic, reason = "for the library: tests and benchmarks may repeat and spell out")]
 
 mod analyzer;
 mod client;

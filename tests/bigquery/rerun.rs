@@ -89,7 +89,12 @@ pub fn only_removals(service: &'static Service) -> Result<(), Failed> {
          VALUES ('BOS', DATE '2023-11-08', CURRENT_TIMESTAMP(), 'somebody else')"
     );
     query(service, &project, &stray)?;
-    let report: Value = serde_json::from_str(&run(&["upload", "--to", &to, "--format", "json"])?)?;
+    // Without being asked nothing goes.
+    let kept = desk.run_range(&["upload", "--to", &to], &range)?;
+    let told = format!("{table}: 1 row on 1 date, 2023-11-08");
+    ensure(kept.code == 3 && kept.stderr.contains(&told), format!("{}: {}", kept.code, kept.stderr))?;
+    let removed = run(&["upload", "--to", &to, "--remove-vanished", "--format", "json"])?;
+    let report: Value = serde_json::from_str(&removed)?;
     ensure(report["tables"][0]["removed_rows"] == 1, &report)?;
     let left = query(service, &project, &format!("SELECT COUNT(*) FROM `{project}.{table}`"))?;
     ensure(left == [["0".to_owned()]], format!("{left:?}"))

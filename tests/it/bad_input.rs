@@ -319,7 +319,7 @@ fn a_store_of_a_newer_version() {
         let outcome = desk.run(&[command, "-q"], &RANGE);
         assert_eq!(outcome.code, 11, "{}", outcome.stderr);
         assert!(
-            outcome.stderr.contains("manifest.json was written by a newer version of putback (format 99, this is 1)")
+            outcome.stderr.contains("manifest.json was written by a newer version of putback (format 99, this is 2)")
         );
     }
     assert!(before == desk.files("putback-store"));

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, RecordBatch};
 use arrow::datatypes::Decimal128Type;
 use putback::catalog::Table;
-use putback::store::read_month_file;
+use putback::processors::ProcessorId;
+use putback::store::{Layer, Owner, Publication, Store, WriteLock, read_month_file};
 
 use crate::fixture::{Desk, Outcome, RANGE, rows, with_column};
 
@@ -81,21 +82,22 @@ fn rows_of_the_warehouse_are_read_when_asked_for() {
     assert!(refused.stderr.contains("do not go together"), "{}", refused.stderr);
 }
 
+fn forget_the_choice(store: &Store) {
+    let owner = Owner { pid: std::process::id(), host: "test".into(), command: "test".into() };
+    let lock = WriteLock::acquire(store, &owner).expect("a free store");
+    let mut manifest = store.phase4().expect("a manifest");
+    manifest.processors.remove(&ProcessorId::Pdc).expect("records of PDC");
+    let records = manifest.processors.get_mut(&ProcessorId::Mlfs).expect("records of MLFS");
+    records.values_mut().for_each(|record| record.daily_cache = None);
+    Publication::new(&lock, Layer::Phase4).commit(&manifest).expect("a commit");
+}
+
 /// A store of before there was a choice: its manifest knows neither PDC nor what MLFS read.
 #[test]
 fn a_store_computed_before_the_choice_counts_as_it_was() {
     let desk = synced();
     compute(&desk, &["--daily-cache", "none"]);
-    let path = desk.path("putback-store/phase4/manifest.json");
-    let text = std::fs::read_to_string(&path).expect("a manifest");
-    let mut manifest: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    let processors = manifest["processors"].as_object_mut().expect("processors");
-    processors.remove("PDC").expect("records of PDC");
-    for record in processors["MLFS"].as_object_mut().expect("records").values_mut() {
-        record.as_object_mut().expect("a record").remove("daily_cache");
-    }
-    std::fs::write(&path, serde_json::to_vec(&manifest).expect("JSON")).expect("a manifest");
-
+    forget_the_choice(&Store::at(desk.path("putback-store")));
     let told = desk.run(&["status"], &RANGE);
     assert!(told.stdout.contains("MLFS: computed with --daily-cache none on 32 dates"), "{}", told.stdout);
     assert!(

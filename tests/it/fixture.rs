@@ -31,6 +31,11 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// Without a warehouse.
+    pub fn empty() -> Self {
+        Self { dir: tempfile::tempdir().expect("a temporary directory") }
+    }
+
     /// The generated season, untouched.
     pub fn new() -> Self {
         let desk = Self { dir: tempfile::tempdir().expect("a temporary directory") };

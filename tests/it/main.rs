@@ -1,4 +1,5 @@
 //! Integration tests: the library on typed-in rows, the binary on generated ones.
+#![allow(clippy::pedantic, reason = "for the library: tests and benchmarks may repeat and spell out")]
 
 mod bad_input;
 mod bench;
@@ -7,6 +8,7 @@ mod daily_cache;
 mod day_before;
 mod dependencies;
 mod documents;
+mod faults;
 mod fixture;
 mod hygiene;
 mod incidents;
@@ -14,6 +16,7 @@ mod inspection;
 mod properties;
 mod publish;
 mod shell;
+mod store;
 mod support;
 mod target;
 mod vanished;

@@ -147,43 +147,6 @@ fn only_dates_that_read_a_changed_row_are_computed_again() {
     assert!(outputs(&fresh) == outputs(&desk));
 }
 
-/// A killed writer leaves staged files, new month files under the old manifest, or both.
-#[test]
-fn a_killed_run_is_completed_to_the_same_bytes() {
-    let expected = expected();
-    let manifest = PathBuf::from("manifest.json");
-    let first_commit = {
-        let desk = Desk::new();
-        sync(&desk);
-        compute(&desk, &[], &["--from", "2023-11-07", "--to", "2023-11-20"]);
-        outputs(&desk)
-    };
-    for (case, old_manifest) in [("no commit", None), ("first commit", Some(&first_commit[&manifest]))] {
-        for stage in 0..3 {
-            let desk = Desk::new();
-            sync(&desk);
-            compute(&desk, &[], &RANGE);
-            let store = desk.path("putback-store/phase4");
-            match old_manifest {
-                None => std::fs::remove_file(store.join(&manifest)).expect("a manifest"),
-                Some(bytes) => std::fs::write(store.join(&manifest), bytes).expect("a manifest"),
-            }
-            let table = store.join(Table::PlayerShotZoneAnalysis.full_name());
-            if stage >= 1 {
-                std::fs::rename(table.join("2023-12.parquet"), table.join("2023-12.parquet.staged")).expect("a file");
-            }
-            if stage >= 2 {
-                std::fs::write(table.join("2023-11.parquet"), b"PAR1").expect("a file");
-            }
-            // A rerun of part of a damaged month restores the rest of the month as well.
-            compute(&desk, &[], &["--from", "2023-11-30", "--to", "2023-12-01"]);
-            compute(&desk, &[], &RANGE);
-            assert_same(&desk, &expected);
-            println!("{case}, stage {stage}: completed");
-        }
-    }
-}
-
 #[test]
 fn a_damaged_month_is_noticed_and_computed_again() {
     let desk = Desk::computed();

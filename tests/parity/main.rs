@@ -2,6 +2,7 @@
 //!
 //! The golden data are not part of the project. They are looked for in `../shared` beside the
 //! checkout, or where `PUTBACK_GOLDEN` says; without them every test here is reported as ignored.
+#![allow(clippy::pedantic, reason = "for the library: tests and benchmarks may repeat and spell out")]
 
 mod compare;
 mod golden;

@@ -188,7 +188,10 @@ fn link_phase3(source: &Store, target: &Store) -> Result<()> {
                 .because(error)
         })
     };
-    for path in entries(&from)? {
+    let _pins = source.pin()?;
+    // A lock is of one store.
+    let is_data = |path: &PathBuf| path.file_name().is_some_and(|name| name != "readers");
+    for path in entries(&from)?.into_iter().filter(is_data) {
         let target = to.join(path.file_name().expect("an entry has a name"));
         std::fs::create_dir_all(&to).map_err(|error| Error::io("create", &to, error))?;
         if path.is_file() {

@@ -36,6 +36,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::objects::ObjectFile;
+pub(super) use self::objects::link_or_copy;
 pub use self::pin::Pin;
 use self::staged::{is_staged_name, remove_if_present, replace_file, sync_dir};
 use super::FileEntry;
@@ -131,7 +132,23 @@ impl Place {
     /// ours where a plain name is to be set; any error of the file system. After the commit point an
     /// error of the file system leaves the new state, whose plain names the next writer completes.
     pub fn commit<R: Record>(&self, old: &R, new: &R) -> Result<()> {
-        self.refuse_what_is_in_the_way(old, new)?;
+        let recorded: BTreeMap<(Table, Month), &FileEntry> =
+            old.month_files().into_iter().map(|(table, month, entry)| ((table, month), entry)).collect();
+        let is_recorded = |table, month, entry: &FileEntry| match (self.ownership, recorded.get(&(table, month))) {
+            (Ownership::Sole, known) => known.is_some(),
+            // What others made of a month that does not change stays as it is.
+            (Ownership::Shared, known) => known == Some(&entry),
+        };
+        self.commit_over(&is_recorded, new)
+    }
+
+    /// As [`Place::commit`], where `is_recorded` says which plain names may be replaced whatever lies there.
+    pub(super) fn commit_over<R: Record>(
+        &self,
+        is_recorded: &dyn Fn(Table, Month, &FileEntry) -> bool,
+        new: &R,
+    ) -> Result<()> {
+        self.refuse_what_is_in_the_way(is_recorded, new)?;
         self.create_objects_dir()?;
         sync_dir(&self.objects_dir())?;
         replace_file(&self.record_path(), &record::encode(self.format, new))?;
@@ -177,17 +194,18 @@ impl Place {
         staged.iter().try_for_each(|path| remove_if_present(path))
     }
 
-    fn refuse_what_is_in_the_way<R: Record>(&self, old: &R, new: &R) -> Result<()> {
-        let recorded: BTreeMap<(Table, Month), &FileEntry> =
-            old.month_files().into_iter().map(|(table, month, entry)| ((table, month), entry)).collect();
+    fn refuse_what_is_in_the_way<R: Record>(
+        &self,
+        is_recorded: &dyn Fn(Table, Month, &FileEntry) -> bool,
+        new: &R,
+    ) -> Result<()> {
         for (table, month, entry) in new.month_files() {
-            let is_recorded = match (self.ownership, recorded.get(&(table, month))) {
-                (Ownership::Sole, known) => known.is_some(),
-                // What others made of a month that does not change stays as it is.
-                (Ownership::Shared, known) => known == Some(&entry),
-            };
             let path = self.plain_path(table, month);
-            if is_recorded || !exists(&path)? || self.is_settled(table, month, entry)? || self.is_ours(&path)? {
+            if is_recorded(table, month, entry)
+                || !exists(&path)?
+                || self.is_settled(table, month, entry)?
+                || self.is_ours(&path)?
+            {
                 continue;
             }
             return Err(Error::new(

@@ -47,8 +47,12 @@ impl Place {
         let mut touched = BTreeSet::new();
         for (table, month, entry) in record.month_files() {
             let (plain, object) = (self.plain_path(table, month), self.object_path(&entry.sha256));
-            // Without its object a month is damaged, which readers say.
-            if self.is_settled(table, month, entry)? || !exists(&object)? {
+            if self.is_settled(table, month, entry)? {
+                continue;
+            }
+            // An object that somebody removed may live on under its plain name; if not, readers say so.
+            if !exists(&object)? {
+                self.adopt(table, month, &entry.sha256)?;
                 continue;
             }
             if self.ownership == Ownership::Shared && exists(&plain)? && !self.is_ours(&plain)? {

@@ -134,7 +134,8 @@ fn create_locked(path: &Path, mode: u32) -> Result<(Staged, File)> {
     }
 }
 
-fn is_at(file: &File, path: &Path) -> bool {
+/// Whether an open file is what lies under a name.
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     let (Ok(open), Ok(there)) = (file.metadata(), std::fs::symlink_metadata(path)) else { return false };
     (open.dev(), open.ino()) == (there.dev(), there.ino())
 }

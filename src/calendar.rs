@@ -21,6 +21,11 @@ impl Season {
         Self(year)
     }
 
+    /// The season that a column `season_year` names; `None` where no season can start in that year.
+    pub fn of_column(year: i64) -> Option<Self> {
+        i32::try_from(year).ok().filter(|year| (1946..=2200).contains(year)).map(Self)
+    }
+
     /// The season a date belongs to: its calendar year from October on, else the year before.
     pub fn of(date: NaiveDate) -> Self {
         Self(if date.month() >= 10 { date.year() } else { date.year() - 1 })

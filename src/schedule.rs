@@ -1,10 +1,15 @@
 //! Game dates and opening nights, from the schedule table (`orchestration.md` §1.4).
 
+mod league_id;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Date32Type, Int64Type};
 use chrono::NaiveDate;
+
+pub use league_id::SQL_MACRO as LEAGUE_ID_MACRO;
+use league_id::{Flags, Kind};
 
 use crate::calendar::{DateRanges, Season, ymd};
 use crate::catalog::{Table, is_nba_team};
@@ -19,8 +24,11 @@ const FINAL: i64 = 3;
 pub struct Schedule {
     game_dates: BTreeSet<NaiveDate>,
     team_dates: BTreeMap<String, BTreeSet<NaiveDate>>,
-    /// Dates with finished games that are known to be of another kind: exhibitions, the final of a cup.
-    other_dates: BTreeSet<NaiveDate>,
+    /// Dates with a finished game that is by its id none of the season's, and may have rows all the same: the final of
+    /// a cup, an All-Star game.
+    extra_dates: BTreeSet<NaiveDate>,
+    /// Finished games whose id contradicts their flags, by date.
+    contradictions: BTreeMap<NaiveDate, BTreeSet<String>>,
     opening_nights: BTreeMap<Season, NaiveDate>,
 }
 
@@ -56,17 +64,26 @@ impl Schedule {
                 continue;
             }
             let date = crate::calendar::date_of_day(column("game_date").as_primitive::<Date32Type>().value(row));
-            let is_regular = flag("is_regular_season", row);
-            if is_regular && let Some(year) = int("season_year", row) {
-                self.note_regular_game(Season::starting_in(year as i32), date);
+            let game_id = text("game_id", row);
+            let kind = Kind::of(game_id);
+            let flags = Flags {
+                is_regular_season: flag("is_regular_season", row),
+                is_playoffs: flag("is_playoffs", row),
+                is_all_star: flag("is_all_star", row),
+            };
+            if flags.is_regular_season
+                && let Some(season) = int("season_year", row).and_then(Season::of_column)
+            {
+                self.note_regular_game(season, date);
             }
-            let counts = is_regular || flag("is_playoffs", row) || text("game_id", row).starts_with("005");
+            if kind.is_some_and(|kind| !kind.agrees_with(flags)) {
+                self.contradictions.entry(date).or_default().insert(game_id.to_owned());
+            } else if matches!(kind, Some(Kind::CupFinal | Kind::AllStar)) {
+                self.extra_dates.insert(date);
+            }
+            let counts = flags.is_regular_season || flags.is_playoffs || kind == Some(Kind::PlayIn);
             let both_nba = is_nba_team(text("home_team_tricode", row)) && is_nba_team(text("away_team_tricode", row));
-            let is_of_known_kind = column("is_regular_season").is_valid(row);
-            if !counts && is_of_known_kind {
-                self.other_dates.insert(date);
-            }
-            if counts && both_nba && !flag("is_all_star", row) {
+            if counts && both_nba && !flags.is_all_star {
                 self.game_dates.insert(date);
                 for team in ["home_team_tricode", "away_team_tricode"] {
                     self.note_team_game(text(team, row), date);
@@ -110,9 +127,15 @@ impl Schedule {
         &self.opening_nights
     }
 
-    /// Whether a finished game of the date is known to be none of the season's.
-    pub fn has_other_games_on(&self, date: NaiveDate) -> bool {
-        self.other_dates.contains(&date)
+    /// Whether a finished game of the date is none of the season's and may have rows: the final of a cup, an All-Star
+    /// game.
+    pub fn has_extra_games_on(&self, date: NaiveDate) -> bool {
+        self.extra_dates.contains(&date)
+    }
+
+    /// Finished games whose id contradicts their flags, by date. Which dates are computed is said by the flags.
+    pub fn contradictions(&self) -> &BTreeMap<NaiveDate, BTreeSet<String>> {
+        &self.contradictions
     }
 
     pub fn has_games_on(&self, date: NaiveDate) -> bool {

@@ -266,6 +266,6 @@ impl DateToken {
 
     fn name_failures(&mut self) {
         let each = self.processors.iter().zip(&self.failures);
-        self.content = each.map(|(id, hash)| format!("{id}:{hash};")).collect();
+        self.content = each.map(|(id, hash)| format!("{id}:{hash};")).collect::<Vec<_>>().concat();
     }
 }

@@ -6,7 +6,7 @@
 mod schema;
 mod teams;
 
-pub use schema::{Column, ColumnType, TableSchema};
+pub use schema::{Bounds, Column, ColumnType, TableSchema};
 pub use teams::{TEAMS, is_nba_team};
 
 use std::fmt;
@@ -208,6 +208,28 @@ impl FromStr for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_number_that_is_read_has_bounds() {
+        for table in Table::inputs() {
+            let schema = table.schema();
+            let bounded: Vec<&str> = schema.bounds().map(|(column, ..)| column.name.as_str()).collect();
+            for name in schema.columns_read() {
+                let column = schema.column(name).expect("a column of the table");
+                let is_number =
+                    matches!(column.ty, ColumnType::Int64 | ColumnType::Float64 | ColumnType::Numeric { .. });
+                // Greater ones are not kept from formulas.
+                assert!(
+                    !matches!(column.ty, ColumnType::Numeric { precision, scale } if precision.cast_signed() - scale > 6)
+                );
+                assert_eq!(is_number, bounded.contains(&name.as_str()), "{table}.{name}");
+            }
+            for (column, possible, usual) in schema.bounds() {
+                let is_within = |usual: Bounds| possible.least <= usual.least && usual.most <= possible.most;
+                assert!(usual.is_none_or(is_within), "{table}.{}", column.name);
+            }
+        }
+    }
 
     #[test]
     fn every_table_has_a_schema_with_its_keys_and_partition() {

@@ -81,6 +81,21 @@ impl Column {
     }
 }
 
+/// The least and the greatest value of a column, both included. NaN and infinity lie outside.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(from = "[f64; 2]")]
+pub struct Bounds {
+    pub least: f64,
+    pub most: f64,
+}
+
+impl From<[f64; 2]> for Bounds {
+    fn from([least, most]: [f64; 2]) -> Self {
+        assert!(least < most, "bounds {least} to {most}");
+        Self { least, most }
+    }
+}
+
 /// Columns, key and partition of a table.
 #[derive(Debug)]
 pub struct TableSchema {
@@ -121,6 +136,19 @@ impl TableSchema {
     /// What a processor reads.
     pub fn columns_read(&self) -> &[String] {
         &self.roles.columns_read
+    }
+
+    /// Whether the numbers of a column are bounded: those of every column that is read.
+    pub fn has_bounds(&self, column: &str) -> bool {
+        self.roles.bounds.contains_key(column)
+    }
+
+    /// Columns that are read with the values that are possible in them, and those that are usual where that is narrower.
+    pub fn bounds(&self) -> impl Iterator<Item = (&Column, Bounds, Option<Bounds>)> {
+        let bounds = |column: &'_ Column| self.roles.bounds.get(&column.name).copied();
+        self.columns.iter().filter_map(move |column| {
+            bounds(column).map(|possible| (column, possible, self.roles.usual.get(&column.name).copied()))
+        })
     }
 
     /// Whether a table without this column, or with another type for it, cannot be used.
@@ -174,6 +202,10 @@ struct Roles {
     partition_column: String,
     key_columns: Vec<String>,
     columns_read: Vec<String>,
+    #[serde(default)]
+    bounds: BTreeMap<String, Bounds>,
+    #[serde(default)]
+    usual: BTreeMap<String, Bounds>,
     purged_after_days: Option<u64>,
 }
 

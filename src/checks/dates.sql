@@ -3,20 +3,25 @@
 -- season up to the date; `older_gaps`, of the look-back of MLFS (three years of games against an opponent).
 CREATE TABLE games AS
 SELECT DISTINCT
-    game_date, game_id, home_team_tricode, away_team_tricode,
+    game_date, league_id(game_id) AS game_id, home_team_tricode, away_team_tricode,
     CASE WHEN month(game_date) >= 10 THEN year(game_date) ELSE year(game_date) - 1 END AS season_year
 FROM nbac_schedule
 WHERE game_status = 3 AND NOT coalesce(is_all_star, false)
-    AND (coalesce(is_regular_season, false) OR coalesce(is_playoffs, false) OR game_id LIKE '005%')
+    AND (coalesce(is_regular_season, false) OR coalesce(is_playoffs, false) OR league_id(game_id) LIKE '005%')
     AND home_team_tricode IN (SELECT team_abbr FROM teams) AND away_team_tricode IN (SELECT team_abbr FROM teams);
 CREATE TABLE scheduled AS
 SELECT game_date, season_year, count(DISTINCT game_id)::BIGINT AS games FROM games GROUP BY ALL;
 CREATE TABLE team_games AS
 SELECT DISTINCT season_year, game_date, unnest([home_team_tricode, away_team_tricode]) AS team_abbr FROM games;
--- Final games of the schedule that are known to be of another kind: preseason, exhibitions.
+-- Games that are not final. Of several states of a game the final one counts.
+CREATE TABLE open_games AS
+SELECT DISTINCT game_date, league_id(game_id) AS game_id, home_team_tricode, away_team_tricode FROM nbac_schedule
+WHERE game_status <> 3 AND league_id(game_id) NOT IN (SELECT league_id(game_id) FROM nbac_schedule WHERE game_status = 3 AND game_id IS NOT NULL);
+-- Final games of the schedule that do not count: of another kind, or flagged so. The verdict tells where flags contradict ids.
 CREATE TABLE other_games AS
 SELECT DISTINCT game_date, unnest([home_team_tricode, away_team_tricode]) AS team_abbr FROM nbac_schedule
-WHERE game_status = 3 AND ((is_regular_season IS NOT NULL AND NOT is_regular_season AND NOT coalesce(is_playoffs, false)) OR is_all_star);
+WHERE game_status = 3 AND (coalesce(is_all_star, false)
+    OR NOT (coalesce(is_regular_season, false) OR coalesce(is_playoffs, false) OR league_id(game_id) LIKE '005%'));
 CREATE TABLE planned AS
 SELECT game_date, plan.season_year, window_end, coalesce(games, 0) AS games FROM plan LEFT JOIN scheduled USING (game_date);
 DROP TABLE plan;

@@ -4,6 +4,7 @@ mod accounting;
 mod catalogue;
 mod faulty;
 mod tables;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;

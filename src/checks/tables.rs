@@ -6,14 +6,15 @@ use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch,
 use arrow::datatypes::Date32Type;
 use chrono::{Days, NaiveDate};
 
-use super::{CheckRequest, Phase};
+use super::{CheckRequest, Phase, values};
 use crate::calendar::{DateRange, Month, Season};
-use crate::catalog::{TEAMS, Table};
+use crate::catalog::{Role, TEAMS, Table};
 use crate::compute::stale_dates;
 use crate::daily_cache::DailyCache;
 use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::{LookBack, ProcessorId};
+use crate::schedule::LEAGUE_ID_MACRO;
 use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest};
 use crate::windows::WindowEnd;
 
@@ -28,7 +29,10 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     let (phase3, phase4) = (request.store.phase3()?, request.store.phase4()?);
     view_tables(session, request, &phase3, &phase4)?;
     session.set_plan(request.dates, WindowEnd::default())?;
+    session.execute(LEAGUE_ID_MACRO)?;
+    values::prepare(session)?;
     session.execute(include_str!("dates.sql"))?;
+    session.execute(include_str!("names.sql"))?;
     set_asked(session, request)?;
     set_window_ends(session, request, &phase4)?;
     set_state(session, request, &phase3, &phase4)?;
@@ -51,18 +55,20 @@ fn view_tables(
         return Err(Error::new(ErrorKind::Upstream, "there are no game dates to check")
             .hint("choose a range with games, or sync it first"));
     };
-    let view = |table: Table, range: DateRange| {
+    let files_of = |table: Table, range: DateRange| {
         let files = match Layer::of(table) {
             Layer::Phase3 => phase3.tables.get(&table).map(|input| &input.files),
             Layer::Phase4 => phase4.files_of(table).filter(|_| request.phase == Phase::Outputs),
         };
         let in_range = |month: Month| month.last_day() >= range.from && month.first_day() <= range.to;
-        let files = match files {
-            Some(files) => request.store.recorded_files(table, files, in_range)?,
-            None => Vec::new(),
-        };
+        match files {
+            Some(files) => request.store.recorded_files(table, files, in_range),
+            None => Ok(Vec::new()),
+        }
+    };
+    let view = |table: Table, range: DateRange| {
         let name = if table == Table::SyncedDailyCache { "synced_cache" } else { table.name() };
-        session.view_whole_as(name, table, &files, (range, &phase4.vanished_dates(table)))
+        session.view_whole_as(name, table, &files_of(table, range)?, (range, &phase4.vanished_dates(table)))
     };
     // Rows on days without games belong to the range as well.
     let last = request.ranges.span().map_or(last, |span| last.max(span.to));
@@ -78,6 +84,9 @@ fn view_tables(
             Layer::Phase4 => first - LOOK_BACK,
         };
         view(table, DateRange { from, to: last })?;
+        if table.role() != Role::Output {
+            session.view_raw(table, &files_of(table, older)?, older)?;
+        }
     }
     let teams = TEAMS.map(|team| format!("('{team}')")).join(", ");
     session.execute(&format!("CREATE TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))

@@ -201,11 +201,7 @@ fn summary(report: &ComputeReport, elapsed: std::time::Duration) -> String {
     format!("computed in {:.2} s: {}", elapsed.as_secs_f64(), each.join(", "))
 }
 
-/// Not 0 when a date is failed, pending or missing from the schedule.
+/// Not 0 when a date is failed, pending or missing from the schedule, or the schedule contradicts itself.
 pub fn exit_code(status: &StatusReport) -> ExitCode {
-    if status.failed() + status.pending() + status.unscheduled.len() > 0 {
-        ExitCode::FailedDates
-    } else {
-        ExitCode::Done
-    }
+    if status.unsettled() > 0 { ExitCode::FailedDates } else { ExitCode::Done }
 }

@@ -96,5 +96,5 @@ fn steps(
         printer.line("");
         printer.line(accounting_table(&accounting));
     }
-    Ok(held_back.exit_code(status.failed() + status.pending() + status.unscheduled.len()))
+    Ok(held_back.exit_code(status.unsettled()))
 }

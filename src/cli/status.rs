@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDate, Utc};
 use clap::Args;
@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{AcceptedVanished, vanished_rows};
 use crate::processors::ProcessorId;
 use crate::progress::Silent;
-use crate::report::{ByRule, Evidence, Seen, StatusReport, StatusRow, Validations, Verdict};
+use crate::report::{ByRule, CONTRADICTION, Evidence, Seen, StatusReport, StatusRow, Validations, Verdict};
 use crate::schedule::Schedule;
 use crate::store::{Closeness, DateRecord, DateState, Owner, Phase3Manifest, Phase4Manifest, Store, WriteLock};
 
@@ -161,6 +161,7 @@ fn judged(
         validations: &Validations::load(store, &settings.catalogue),
         seen: &Seen::new(&phase3, &phase4),
         unscheduled: unscheduled(&phase3, &phase4, schedule, asked.ranges),
+        contradictions: contradictions(schedule, asked.ranges),
         vanished: vanished_rows(&phase3, &phase4, schedule, asked.ranges),
         accepted: &AcceptedVanished::load(store)?,
         ranges: asked.ranges,
@@ -181,9 +182,10 @@ pub struct Asked<'a> {
     pub dates: &'a [NaiveDate],
 }
 
-/// Days with rows of players or teams, with contexts or done by a processor, that the schedule has no final game for:
-/// those of the ranges, and those before them in the same season, which windows should hold. Contexts of days after
-/// the schedule's last game are of games to come; games that are known to be none of the season's are nobody's.
+/// Days with rows of players or teams, with contexts or done by a processor, on which the schedule has no game that
+/// counts: those of the ranges, and those before them in the same season, which windows should hold. Contexts of days
+/// after the schedule's last game are of games to come; the final of a cup and an All-Star game have rows and do not
+/// count.
 pub fn unscheduled(
     phase3: &Phase3Manifest,
     phase4: &Phase4Manifest,
@@ -209,7 +211,13 @@ pub fn unscheduled(
     let days = in_look_back.chain(done.copied().filter(|date| ranges.contains(*date)));
     let vanished = vanished::dates(&vanished_rows(phase3, phase4, schedule, ranges));
     let days = days.filter(|date| !vanished.contains(date));
-    days.filter(|date| !schedule.has_games_on(*date) && !schedule.has_other_games_on(*date)).collect()
+    days.filter(|date| !schedule.has_games_on(*date) && !schedule.has_extra_games_on(*date)).collect()
+}
+
+/// The final games of the ranges whose id contradicts their flags.
+pub fn contradictions(schedule: &Schedule, ranges: &DateRanges) -> BTreeMap<NaiveDate, BTreeSet<String>> {
+    let games = schedule.contradictions().iter();
+    games.filter(|(date, _)| ranges.contains(**date)).map(|(date, ids)| (*date, ids.clone())).collect()
 }
 
 /// Months with a missing or altered file, by the processors whose dates rest on it.
@@ -280,7 +288,7 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
         return printer.json(&json!({
             "not_done": report.not_done, "stale": report.stale, "failing_checks": report.failing,
             "not_validated": report.not_validated, "by_rule": report.by_rule,
-            "unscheduled": report.unscheduled, "vanished": report.vanished,
+            "unscheduled": report.unscheduled, "contradictions": report.contradictions, "vanished": report.vanished,
         }));
     }
     for date in &report.not_done {
@@ -299,9 +307,13 @@ fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {
     unscheduled.for_each(|date| printer.line(format!("{date} has rows, but no final game in the schedule")));
     for (table, dates) in &report.vanished {
         let line = |(date, rows)| {
-            printer.line(format!("{date} vanished upstream or became empty: rows of {table} kept: {rows}"))
+            printer.line(format!("{date} vanished upstream or became empty: rows of {table} kept: {rows}"));
         };
         dates.iter().for_each(line);
+    }
+    for (date, ids) in &report.contradictions {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        printer.line(format!("{date} {CONTRADICTION}: {}", ids.join(", ")));
     }
     for ByRule { processor, rule, dates } in report.by_rule.iter().filter(|_| with_empty) {
         dates.iter().for_each(|date| printer.line(format!("{date} {processor} no row is possible: {rule}")));

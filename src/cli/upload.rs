@@ -21,7 +21,7 @@ use crate::checks::{Accounting, Phase};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::processors::{ProcessorId, RunContext};
-use crate::report::StatusReport;
+use crate::report::{CONTRADICTION, StatusReport};
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, DateState, Store, WriteLock};
 use crate::upload::{PublishSet, Rehearsal, UploadReport};
@@ -89,10 +89,10 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     announce_clipping(&range, printer);
     let ranges = publishable(&settings, &range.ranges, &args.options, printer)?;
     checks::say_overridden(&settings.catalogue, printer);
-    let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     if args.dry_run {
-        return rehearse(&settings, lock.store(), &ranges, &args.options, printer);
+        return rehearse(&settings, &settings.store(), &ranges, &args.options, printer);
     }
+    let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     let recorder = Recorder::begin(&settings, &ranges, args.options.json(), printer)?;
     let published = publish(&settings, &lock, &ranges, &args.options, &recorder, printer);
     let outcome = published.and_then(|(report, held_back, _)| {
@@ -287,7 +287,20 @@ pub fn note_not_computed(store: &Store, ranges: &DateRanges, printer: Printer) -
         dates.len()
     };
     Ok(say("not computed and not published", &pending)
-        + say("has rows, but no final game in the schedule, so neither computed nor published now", &unscheduled))
+        + say("has rows, but no final game in the schedule, so neither computed nor published now", &unscheduled)
+        + say_contradictions(&schedule, ranges, printer))
+}
+
+/// Names games of which the schedule says two things; returns the number of their days.
+fn say_contradictions(schedule: &Schedule, ranges: &DateRanges, printer: Printer) -> usize {
+    let games = status::contradictions(schedule, ranges);
+    let ids: Vec<&str> = games.values().flatten().map(String::as_str).collect();
+    if let (Some((first, _)), Some((last, _))) = (games.first_key_value(), games.last_key_value()) {
+        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        let (days, some) = (counted(games.len(), "date"), ids.iter().take(3).copied().collect::<Vec<_>>().join(", "));
+        printer.warn(format!("note: {CONTRADICTION}: {days}, {span}: {} such as {some}", counted(ids.len(), "game")));
+    }
+    games.len()
 }
 
 fn unscheduled_in(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Result<BTreeSet<NaiveDate>> {

@@ -13,7 +13,7 @@ use chrono::NaiveDate;
 use duckdb::{Config, Connection};
 
 use crate::calendar::{DateRange, Season};
-use crate::catalog::{Column, TEAMS, Table};
+use crate::catalog::{Column, Role, TEAMS, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::SpillDir;
 use crate::windows::WindowEnd;
@@ -74,12 +74,10 @@ impl Session {
     ///
     /// Rows with a team that is not one of the 30 are left out; an empty opponent stays.
     pub fn view_input(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
-        let mut condition =
-            format!("{} BETWEEN DATE '{}' AND DATE '{}'", table.schema().partition_column(), range.from, range.to);
-        let teams = TEAMS.map(|team| format!("'{team}'")).join(", ");
-        for column in table.team_columns() {
-            // Measured: half the cost of IN over the coalesced text.
-            let _ = write!(condition, " AND coalesce(list_contains(['', {teams}], {column}), true)");
+        let date = table.schema().partition_column();
+        let mut condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to);
+        if let Some(of_known_teams) = of_known_teams(table) {
+            let _ = write!(condition, " AND {of_known_teams}");
         }
         self.view(table, files, &condition)
     }
@@ -106,20 +104,32 @@ impl Session {
         let date = table.schema().partition_column();
         let others = not_on(table, left_out);
         let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}' AND {others}", range.from, range.to);
-        self.view_columns(name, files, &condition, table.schema().columns().iter().collect())
+        self.view_columns((name, table), files, &condition, table.schema().columns().iter().collect())
+    }
+
+    /// [`Session::view_whole`] under the name `raw_` with the table's, and with every value as the file has it.
+    pub fn view_raw(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
+        let date = table.schema().partition_column();
+        let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to);
+        let columns: Vec<&Column> = table.schema().columns().iter().collect();
+        let rows = rows_of(files, &condition, &columns, |column| column.name.clone());
+        Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW raw_{} AS SELECT {rows}", table.name()))?)
     }
 
     fn view(&self, table: Table, files: &[PathBuf], condition: &str) -> Result<()> {
-        self.view_columns(table.name(), files, condition, needed_columns(table))
+        self.view_columns((table.name(), table), files, condition, needed_columns(table))
     }
 
-    fn view_columns(&self, name: &str, files: &[PathBuf], condition: &str, columns: Vec<&Column>) -> Result<()> {
-        let rows = if files.is_empty() {
-            let null = |column: &&Column| format!("NULL::{} AS {}", sql_type(column), column.name);
-            format!("{} WHERE false", columns.iter().map(null).collect::<Vec<_>>().join(", "))
-        } else {
-            format!("{} FROM read_parquet({}) WHERE {condition}", names(&columns), file_list(files))
-        };
+    fn view_columns(
+        &self,
+        (name, table): (&str, Table),
+        files: &[PathBuf],
+        condition: &str,
+        columns: Vec<&Column>,
+    ) -> Result<()> {
+        let is_input = table.role() != Role::Output;
+        let value = |column: &Column| if is_input { guarded(table, column) } else { column.name.clone() };
+        let rows = rows_of(files, condition, &columns, value);
         Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW {name} AS SELECT {rows}"))?)
     }
 
@@ -240,8 +250,48 @@ fn needed_columns(table: Table) -> Vec<&'static Column> {
     schema.columns().iter().filter(needed).collect()
 }
 
-fn names(columns: &[&Column]) -> String {
-    columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+/// What stands after SELECT: the columns of the files' rows that meet the condition.
+fn rows_of(files: &[PathBuf], condition: &str, columns: &[&Column], value: impl Fn(&Column) -> String) -> String {
+    if files.is_empty() {
+        let null = |column: &&Column| format!("NULL::{} AS {}", sql_type(column), column.name);
+        return format!("{} WHERE false", columns.iter().map(null).collect::<Vec<_>>().join(", "));
+    }
+    let values: Vec<String> = columns.iter().map(|column| value(column)).collect();
+    format!("{} FROM read_parquet({}) WHERE {condition}", values.join(", "), file_list(files))
+}
+
+/// The column, with NULL for what no formula can be trusted with: sums and products of greater numbers leave 64 bits,
+/// and NaN, infinity and moments outside the calendar are no values. What checks say of impossible values
+/// (`data/tables.json`) is narrower; whatever rests on those is computed as the reference does, and held back.
+fn guarded(table: Table, column: &Column) -> String {
+    use crate::catalog::ColumnType as T;
+    let name = &column.name;
+    // Numbers without bounds are read by no formula; identifiers are among them.
+    let greatest = if table.schema().has_bounds(name) { GREATEST } else { GREATEST_UNREAD };
+    match column.ty {
+        _ if column.repeated => name.clone(),
+        T::Int64 | T::Float64 => {
+            format!("CASE WHEN {name} BETWEEN -{greatest} AND {greatest} THEN {name} END AS {name}")
+        }
+        T::Timestamp => format!("CASE WHEN {name} {MOMENTS} THEN {name} END AS {name}"),
+        _ => name.clone(),
+    }
+}
+
+/// The greatest number that is read, of either sign; NUMERIC columns that are read hold none.
+const GREATEST: u64 = 1_000_000;
+const GREATEST_UNREAD: u64 = 1_000_000_000_000_000;
+
+/// The moments that BigQuery can hold.
+const MOMENTS: &str = "BETWEEN TIMESTAMPTZ '0001-01-01 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'";
+
+/// The condition that a row is of the 30 teams, or of an opponent that is not known; `None` where rows name no team.
+pub fn of_known_teams(table: Table) -> Option<String> {
+    let teams = TEAMS.map(|team| format!("'{team}'")).join(", ");
+    // Measured: half the cost of IN over the coalesced text.
+    let is_known = |column: &&str| format!("coalesce(list_contains(['', {teams}], {column}), true)");
+    let conditions: Vec<String> = table.team_columns().iter().map(is_known).collect();
+    (!conditions.is_empty()).then(|| conditions.join(" AND "))
 }
 
 fn sql_type(column: &Column) -> String {

@@ -5,5 +5,5 @@ mod status;
 mod validation;
 
 pub use shares::{FailureShare, failure_shares};
-pub use status::{ByRule, Evidence, NotDone, OpenDates, StatusReport, StatusRow, Verdict};
+pub use status::{ByRule, CONTRADICTION, Evidence, NotDone, OpenDates, StatusReport, StatusRow, Verdict};
 pub use validation::{Seen, Validations};

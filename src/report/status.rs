@@ -17,6 +17,8 @@ use crate::windows::WindowEnd;
 
 /// Why PDC has no record of a date that was computed before it could be.
 const LEFT_OUT: &str = "MLFS was computed without it";
+/// What is said of a day of the schedule.
+pub const CONTRADICTION: &str = "game ids contradict the flags of the schedule";
 
 /// How the dates of a range stand, from the manifest alone.
 #[derive(Debug, Clone, Serialize)]
@@ -41,6 +43,9 @@ pub struct StatusReport {
     /// Days with rows of players or of outputs that the schedule has no final game for: they are not computed.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub unscheduled: BTreeSet<NaiveDate>,
+    /// Days with a final game whose id contradicts its flags in the schedule, with the ids of such games.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub contradictions: BTreeMap<NaiveDate, BTreeSet<String>>,
     /// Rows by table on dates that vanished upstream: they stay until somebody decides.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub vanished: BTreeMap<String, BTreeMap<NaiveDate, u64>>,
@@ -68,6 +73,8 @@ pub struct Evidence<'a> {
     pub seen: &'a Seen<'a>,
     /// Days with rows of players or of outputs, and without a final game in the schedule.
     pub unscheduled: BTreeSet<NaiveDate>,
+    /// Final games of the ranges whose id contradicts their flags in the schedule, by date.
+    pub contradictions: BTreeMap<NaiveDate, BTreeSet<String>>,
     /// Rows of the store on dates that vanished, and what was decided of them.
     pub vanished: RowsByDate,
     pub accepted: &'a AcceptedVanished,
@@ -177,6 +184,7 @@ impl StatusReport {
         let vanished = evidence.accepted.open(&evidence.vanished, evidence.ranges);
         report.vanished = vanished.into_iter().map(|(table, dates)| (table.full_name().to_owned(), dates)).collect();
         let others = evidence.unscheduled.iter().chain(report.vanished.values().flat_map(BTreeMap::keys));
+        let others = others.chain(evidence.contradictions.keys());
         let others: BTreeSet<NaiveDate> = others.copied().collect();
         report.verdicts =
             years(dates, &others).map(|year| report.verdict(year, dates, &scheduled, &evidence)).collect();
@@ -184,6 +192,7 @@ impl StatusReport {
         report.stale = evidence.stale;
         report.other_daily_cache = evidence.other_daily_cache;
         report.unscheduled = evidence.unscheduled;
+        report.contradictions = evidence.contradictions;
         report
     }
 
@@ -245,6 +254,7 @@ impl StatusReport {
             other_daily_cache: BTreeMap::new(),
             thresholds: Vec::new(),
             unscheduled: BTreeSet::new(),
+            contradictions: BTreeMap::new(),
             vanished: BTreeMap::new(),
             stale: BTreeMap::new(),
             game_dates: dates.to_vec(),
@@ -311,6 +321,7 @@ impl StatusReport {
         add("has rows, but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
         let vanished = self.vanished.values().flat_map(BTreeMap::keys).copied();
         add("vanished upstream or became empty, rows kept".to_owned(), vanished.collect());
+        add(CONTRADICTION.to_owned(), evidence.contradictions.keys().copied().collect());
         open
     }
 
@@ -336,6 +347,11 @@ impl StatusReport {
 
     pub fn pending(&self) -> usize {
         self.rows.iter().map(|row| row.pending).sum()
+    }
+
+    /// Dates of processors, and days of the schedule, that keep a run from being done.
+    pub fn unsettled(&self) -> usize {
+        self.failed() + self.pending() + self.unscheduled.len() + self.contradictions.len()
     }
 }
 

@@ -326,7 +326,7 @@ mod tests {
         assert!(!has_dictionary(texts(|row| Some(format!("line {row}")))));
         assert!(!has_dictionary(texts(|_| None)));
         assert!(has_dictionary(Arc::new(Int64Array::from_iter_values((0..5000).map(|n| n % 40)))));
-        assert!(!has_dictionary(Arc::new(Int64Array::from_iter((0..5000).map(|_| None)))));
+        assert!(!has_dictionary(Arc::new((0..5000).map(|_| None::<i64>).collect::<Int64Array>())));
     }
 
     fn lists_of(lengths: &[usize]) -> ListArray {

@@ -169,7 +169,8 @@ fn damage_is_noticed_named_and_repaired() {
         bytes[middle] ^= 1;
         std::fs::write(path, bytes).expect("a file");
     };
-    let damages: [(&str, &dyn Fn(&Path)); 4] = [
+    type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
+    let damages: [Damage<'_>; 4] = [
         ("removed", &|path| std::fs::remove_file(path).expect("a file")),
         ("emptied", &|path| std::fs::write(path, "").expect("a file")),
         ("truncated", &|path| {

@@ -88,10 +88,10 @@ fn an_export_that_is_shorter_than_the_store_stops_the_sync() {
     assert!(store == kept(&desk) && published == desk.files("published"));
     // An export that begins later, of a table that no other table replaces.
     let desk = Desk::computed();
-    desk.put(Table::PlayerPointsProps, &only(Table::PlayerPointsProps, |day| day >= date("2023-11-10")));
+    desk.put(Table::PlayerPointsProps, &only(Table::PlayerPointsProps, |day| day >= date("2023-11-17")));
     let outcome = sync(&desk, &[]);
     assert_eq!(outcome.code, 5, "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("props begins on 2023-11-10: "), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("props begins on 2023-11-17: "), "{}", outcome.stderr);
     // One that lacks a week in the middle.
     let hole = date("2023-11-20")..=date("2023-11-26");
     desk.put(Table::PlayerPointsProps, &only(Table::PlayerPointsProps, |day| !hole.contains(&day)));

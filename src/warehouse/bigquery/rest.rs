@@ -271,7 +271,7 @@ mod tests {
         let policy = RetryPolicy {
             attempts: 6,
             first_delay: Duration::from_millis(100),
-            longest_delay: Duration::from_millis(1000),
+            longest_delay: Duration::from_secs(1),
             seed: 7,
         };
         for (failures, most) in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 1000), (40, 1000)] {

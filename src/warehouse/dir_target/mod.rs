@@ -274,7 +274,7 @@ fn resolved(root: &Path) -> std::io::Result<PathBuf> {
         }
         let (Some(name), Some(parent)) = (ancestor.file_name(), ancestor.parent()) else { return Ok(ancestor) };
         below.push(name.to_owned());
-        ancestor = parent.to_owned();
+        ancestor = PathBuf::from(parent);
     }
 }
 

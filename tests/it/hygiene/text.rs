@@ -63,7 +63,7 @@ fn names_from_data_pass_through_every_command() {
                 let outcome = desk.run(&["why", table, "--format", format, "--", name, "2023-12-05"], &[]);
                 assert_plain(&outcome);
                 assert_eq!(outcome.code, 0, "{}", outcome.shown());
-                assert!(!outcome.stdout.contains("no player of that key"), "{}", outcome.shown());
+                assert!(!outcome.stdout.contains("no player with that key"), "{}", outcome.shown());
             }
         }
     }
@@ -75,7 +75,8 @@ fn a_key_is_never_part_of_a_query() {
     for key in ["{key}{date}", "' or 1=1 --", "x' union select 'y", "getvariable('date')", "$1", "?", "{window_end}"] {
         let outcome = desk.run(&["why", "mlfs", "--", key, "2023-12-05"], &[]);
         assert_eq!(outcome.code, 0, "{}", outcome.shown());
-        let expected = format!("MLFS has no row of {key} on 2023-12-05: no player of that key is in the synced inputs");
+        let expected =
+            format!("MLFS has no row for {key} on 2023-12-05: no player with that key is in the synced inputs");
         assert!(outcome.stdout.starts_with(&expected), "{}", outcome.shown());
     }
 }

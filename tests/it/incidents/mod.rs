@@ -22,13 +22,13 @@ const CONTEXTS: Table = Table::UpcomingPlayerGameContext;
 const LINES: Table = Table::PlayerPointsProps;
 
 /// A desk whose table is what `select` makes of it.
-fn seeded(table: Table, select: &str) -> Desk {
+pub fn seeded(table: Table, select: &str) -> Desk {
     let desk = Desk::new();
     edit(&desk, table, select);
     desk
 }
 
-fn edit(desk: &Desk, table: Table, select: &str) {
+pub fn edit(desk: &Desk, table: Table, select: &str) {
     let session = session(desk);
     session.view_whole(table, &[desk.warehouse_file(table)], always()).expect("a view");
     let rows = session.query(select).unwrap_or_else(|error| panic!("{select}: {error:?}"));
@@ -36,7 +36,7 @@ fn edit(desk: &Desk, table: Table, select: &str) {
 }
 
 /// The rows of a table with `column` set to `value` on December 1.
-fn on_december_1(table: Table, column: &str, value: &str) -> String {
+pub fn on_december_1(table: Table, column: &str, value: &str) -> String {
     let date = table.schema().partition_column();
     format!(
         "SELECT * REPLACE (CASE WHEN {date} = DATE '2023-12-01' THEN {value} ELSE {column} END AS {column}) FROM {}",
@@ -44,16 +44,16 @@ fn on_december_1(table: Table, column: &str, value: &str) -> String {
     )
 }
 
-fn session(desk: &Desk) -> Session {
+pub fn session(desk: &Desk) -> Session {
     let settings = EngineSettings { threads: 1, memory_limit: None, temp_dir: desk.path("spill") };
     Session::open(&settings).expect("a session")
 }
 
-fn always() -> putback::calendar::DateRange {
+pub fn always() -> putback::calendar::DateRange {
     DateRanges::everything().span().expect("not empty")
 }
 
-fn run(desk: &Desk) -> Outcome {
+pub fn run(desk: &Desk) -> Outcome {
     desk.run(&["run", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE)
 }
 
@@ -90,7 +90,7 @@ fn said_of(text: &str, id: &str) -> Vec<String> {
 }
 
 /// One value of a table in the target.
-fn published(desk: &Desk, sql: &str, table: Table) -> String {
+pub fn published(desk: &Desk, sql: &str, table: Table) -> String {
     let session = session(desk);
     let files: Vec<PathBuf> = std::fs::read_dir(desk.path("published").join(table.full_name()))
         .expect("a published table")

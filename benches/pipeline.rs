@@ -15,11 +15,11 @@ use putback::compute::{ComputeRequest, DailyCache, compute};
 use putback::engine::EngineSettings;
 use putback::processors::{ProcessorId, RunContext};
 use putback::progress::Silent;
-use putback::store::{Layer, Owner, Publication, Store, WriteLock, read_month_file};
+use putback::store::{Layer, Owner, Publication, SourceFiles, Store, WriteLock, read_month_file};
 use putback::sync::SyncRequest;
 use putback::synth::{SeasonSpec, write_warehouse};
 use putback::warehouse::dir::DirWarehouse;
-use putback::warehouse::{Selection, Source, TableDescription, conform};
+use putback::warehouse::{ContentVersion, Selection, Source, TableDescription, conform};
 use putback::windows::WindowEnd;
 use tempfile::TempDir;
 
@@ -133,6 +133,10 @@ impl Source for CannedStreams<'_> {
 
     fn describe(&self, table: Table) -> putback::error::Result<Option<TableDescription>> {
         self.described_by.describe(table)
+    }
+
+    fn version(&self, table: Table, known: &SourceFiles) -> putback::error::Result<ContentVersion> {
+        self.described_by.version(table, known)
     }
 
     fn read(

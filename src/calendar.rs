@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
+
+/// The years of the dates that putback takes, in arguments, settings and input rows: from the league's first
+/// to long after its last.
+pub const YEARS: RangeInclusive<i32> = 1946..=2100;
 
 /// Days 0 to 13 from opening night are skipped (`orchestration.md` §1.3).
 pub const BOOTSTRAP_DAYS: i64 = 14;
@@ -60,7 +65,8 @@ impl FromStr for Season {
         let season = text
             .split_once('-')
             .and_then(|(start, _)| start.parse().ok())
-            .filter(|year| (1946..=2200).contains(year))
+            // The last season ends in the year after its name.
+            .filter(|year| (*YEARS.start()..*YEARS.end()).contains(year))
             .map(Season);
         match season {
             Some(season) if season.to_string() == text => Ok(season),
@@ -119,7 +125,7 @@ pub struct DateRanges(Vec<DateRange>);
 impl DateRanges {
     /// Every year that a command takes.
     pub fn everything() -> Self {
-        Self(vec![DateRange { from: DateRange::year(1946).from, to: DateRange::year(2200).to }])
+        Self(vec![DateRange { from: DateRange::year(*YEARS.start()).from, to: DateRange::year(*YEARS.end()).to }])
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &DateRange> {
@@ -167,7 +173,7 @@ impl FromIterator<DateRange> for DateRanges {
         let mut merged: Vec<DateRange> = Vec::new();
         for range in sorted {
             match merged.last_mut() {
-                Some(last) if range.from <= last.to + Days::new(1) => last.to = last.to.max(range.to),
+                Some(last) if range.from <= day_after(last.to) => last.to = last.to.max(range.to),
                 _ => merged.push(range),
             }
         }
@@ -204,12 +210,12 @@ impl Month {
     }
 
     pub fn previous(self) -> Self {
-        Self::of(self.first_day() - Days::new(1))
+        Self::of(day_before(self.first_day()))
     }
 
     pub fn last_day(self) -> NaiveDate {
         let (year, month) = if self.month == 12 { (self.year + 1, 1) } else { (self.year, self.month + 1) };
-        ymd(year, month, 1) - Days::new(1)
+        day_before(ymd(year, month, 1))
     }
 }
 
@@ -327,14 +333,51 @@ impl fmt::Display for OpeningNightDiffers {
     }
 }
 
-/// The date of a DATE value: days since 1970-01-01.
-pub(crate) fn date_of_day(day: i32) -> NaiveDate {
-    arrow::datatypes::Date32Type::to_naive_date_opt(day).expect("warehouse dates lie in the years 1 to 9999")
+/// Reads a date of an argument or a setting, like `2024-03-31`.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] for what is no date, or one outside [`YEARS`].
+pub fn parse_date(text: &str) -> Result<NaiveDate> {
+    let date = text
+        .parse::<NaiveDate>()
+        .map_err(|_| Error::new(ErrorKind::Usage, format!("\"{text}\" is not a date; write one like 2024-03-31")))?;
+    match is_taken(date) {
+        true => Ok(date),
+        false => Err(Error::new(ErrorKind::Usage, format!("{date} is outside the years {}", years()))),
+    }
 }
 
-/// A date that is known to exist.
+/// Whether a date lies in [`YEARS`].
+pub fn is_taken(date: NaiveDate) -> bool {
+    YEARS.contains(&date.year())
+}
+
+/// [`YEARS`] in words: `1946 to 2100`.
+pub fn years() -> String {
+    format!("{} to {}", YEARS.start(), YEARS.end())
+}
+
+/// The date of a DATE value: days since 1970-01-01. Total: what is outside the years 1 to 9999, which no
+/// input may hold, becomes the nearest date in them.
+pub(crate) fn date_of_day(day: i32) -> NaiveDate {
+    const LIMITS: (i32, i32) = (1, 9999);
+    let (first, last) = (ymd(LIMITS.0, 1, 1), ymd(LIMITS.1, 12, 31));
+    let nearest = if day < 0 { first } else { last };
+    arrow::datatypes::Date32Type::to_naive_date_opt(day).unwrap_or(nearest).clamp(first, last)
+}
+
+/// A date whose month and day exist in every year. Total: a year beyond the calendar becomes its last.
 pub(crate) fn ymd(year: i32, month: u32, day: u32) -> NaiveDate {
-    NaiveDate::from_ymd_opt(year, month, day).expect("a calendar date")
+    const LIMIT: i32 = 200_000;
+    NaiveDate::from_ymd_opt(year.clamp(-LIMIT, LIMIT), month, day).expect("a calendar date")
+}
+
+fn day_before(date: NaiveDate) -> NaiveDate {
+    date.pred_opt().unwrap_or(date)
+}
+
+fn day_after(date: NaiveDate) -> NaiveDate {
+    date.succ_opt().unwrap_or(date)
 }
 
 #[cfg(test)]
@@ -348,7 +391,7 @@ mod tests {
         assert_eq!(Season(2023).to_string(), "2023-24");
         assert_eq!(Season(1999).to_string(), "1999-00");
         assert_eq!("2023-24".parse::<Season>().unwrap(), Season(2023));
-        for wrong in ["2023", "2023-25", "x-24", "-24", "2023-4"] {
+        for wrong in ["2023", "2023-25", "x-24", "-24", "2023-4", "1945-46", "2100-01", "2147483647-48"] {
             assert!(wrong.parse::<Season>().is_err(), "{wrong}");
         }
     }
@@ -397,5 +440,31 @@ mod tests {
         assert_eq!(Month::of(ymd(2024, 2, 3)).last_day(), ymd(2024, 2, 29));
         assert_eq!("2024-02".parse::<Month>(), Ok(Month::of(ymd(2024, 2, 1))));
         assert_eq!("2024-13".parse::<Month>(), Err(()));
+    }
+
+    #[test]
+    fn dates_outside_the_years_are_no_arguments() {
+        assert_eq!(parse_date("1946-01-01").unwrap(), ymd(1946, 1, 1));
+        assert_eq!(parse_date("2100-12-31").unwrap(), ymd(2100, 12, 31));
+        for wrong in ["1945-12-31", "2101-01-01", "0001-01-01", "+262142-12-31", "-0001-01-01", "2024-13-45", "", "x"] {
+            assert_eq!(parse_date(wrong).unwrap_err().kind(), ErrorKind::Usage, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn no_date_is_beyond_the_calendar() {
+        for day in [i32::MIN, i32::MIN + 1, -1_000_000, 0, 3_000_000, i32::MAX - 1, i32::MAX] {
+            let date = date_of_day(day);
+            let (month, season) = (Month::of(date), Season::of(date));
+            assert!((month.first_day()..=month.last_day()).contains(&date), "{date}");
+            assert!(month.previous().last_day() < date && season.range().contains(date), "{date}");
+        }
+        for date in [NaiveDate::MIN, NaiveDate::MAX] {
+            let range = DateRange { from: date, to: date };
+            let merged: DateRanges = [range, range].into_iter().collect();
+            assert_eq!((merged.span(), merged.iter().count()), (Some(range), 1));
+            let _ = (Season::of(date).range(), Season::of(date).to_string(), range.whole_months());
+            let _ = (Month::of(date).previous(), DateRange::year(date.year()));
+        }
     }
 }

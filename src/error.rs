@@ -15,7 +15,8 @@ pub enum ErrorKind {
     /// Input is missing or incomplete: no table, no rows, no games, dates that were never synced. Or
     /// the service that holds it does not answer.
     Upstream,
-    /// A column that is read is missing or has another type.
+    /// A column that is read is missing, has another type or a value that does not fit; or a file is in a form
+    /// that is not read.
     Schema,
     /// A file cannot be read as Parquet, or its content is not what was recorded.
     Corrupt,

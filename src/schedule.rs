@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::store::{Phase3Manifest, Store, read_columns};
 
 /// `game_status` of a finished game.
-const FINAL: i64 = 3;
+pub(crate) const FINAL: i64 = 3;
 
 /// What the schedule says of dates and seasons.
 #[derive(Debug, Clone, Default)]
@@ -110,11 +110,6 @@ impl Schedule {
     /// Dates with a finished regular-season, play-in or playoff game between two of the 30 teams.
     pub fn game_dates(&self, ranges: &DateRanges) -> Vec<NaiveDate> {
         self.game_dates.iter().copied().filter(|&date| ranges.contains(date)).collect()
-    }
-
-    /// The game dates of each team, ascending.
-    pub fn team_dates(&self) -> &BTreeMap<String, BTreeSet<NaiveDate>> {
-        &self.team_dates
     }
 
     /// Games of the season up to a date, of the team that has most.

@@ -22,6 +22,8 @@ pub struct PublishSet<'a> {
     pub parts: Vec<MonthPart>,
     /// Failed dates of the ranges; they stay unchanged in the target.
     pub held_back: BTreeMap<ProcessorId, Vec<NaiveDate>>,
+    /// What was accepted, waived or left out, in words: recorded with what is published.
+    pub conditions: Vec<String>,
     /// Remove rows that the target holds on dates that have none here; otherwise they stay.
     pub removes_vanished: bool,
     /// Write damaged months of the target again.
@@ -152,7 +154,16 @@ impl<'a> PublishSet<'a> {
                 .hint("run `putback compute` for the range first"));
         }
         let parts = tokens.into_iter().map(|((table, month), dates)| MonthPart { table, month, dates }).collect();
-        Ok(Self { store, manifest, parts, held_back, removes_vanished: false, repairs: false, left_out: Vec::new() })
+        Ok(Self {
+            store,
+            manifest,
+            parts,
+            held_back,
+            conditions: Vec::new(),
+            removes_vanished: false,
+            repairs: false,
+            left_out: Vec::new(),
+        })
     }
 
     /// Every settled date of a month that the store has, whatever the ranges are.

@@ -132,6 +132,19 @@ impl Table {
         self.full_name().split_once('.').expect("full names have a dataset").1
     }
 
+    /// The name under which queries over inputs and outputs at once read it: a table that is both has two.
+    pub fn view_name(self) -> &'static str {
+        match self {
+            Self::SyncedDailyCache => "synced_daily_cache",
+            _ => self.name(),
+        }
+    }
+
+    /// The table of a [`Table::view_name`].
+    pub fn of_view(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.view_name() == name)
+    }
+
     /// Columns, keys and partition, parsed once.
     pub fn schema(self) -> &'static TableSchema {
         static SCHEMAS: [OnceLock<TableSchema>; Table::ALL.len()] = [const { OnceLock::new() }; Table::ALL.len()];

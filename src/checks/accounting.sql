@@ -105,26 +105,25 @@ CREATE TABLE accounting AS
 SELECT processor, game_date, coalesce(sum(entities) FILTER (outcome <> 'unexpected'), 0)::BIGINT AS expected, coalesce(sum(entities) FILTER (outcome = 'written'), 0)::BIGINT AS written
 FROM outcomes SEMI JOIN (SELECT processor, game_date FROM state WHERE state = 'done') AS done USING (processor, game_date) GROUP BY ALL;
 
--- The real completeness, whatever the columns of that name say (`orchestration.md` §5): of what a done date rests on,
+-- `window_games`: the games of every team by the schedule, with the day on which each leaves the windows of TDZA (the last
+-- 15) and PSZA (the last 20). `input_shares`: the real completeness, whatever the columns of that name say (`orchestration.md` §5): of what a done date rests on,
 -- how much Phase 3 has, and how much of that is clean: all columns that are read are filled, and no row is there
 -- twice; for players: of most of them, and five are there. What is not clean is contaminated where less than half of
 -- its date is clean. TDZA: the last 15 games of every team by the schedule. PSZA: the last 20. PCF: the contexts of the
 -- players. PDC: the last 10 games of every team, in the player and in the team games. MLFS: the games of the season of
 -- the teams of the date.
-CREATE TABLE input_shares AS
-WITH
-defense AS (
+CREATE TABLE players AS
+SELECT game_date, team_abbr,
+    bool_or(fg_attempts > 0 AND paint_attempts IS NOT NULL) AND 10 * count(DISTINCT player_lookup) >= 9 * count(*) AND count(*) >= 5
+        AND 2 * count(*) FILTER (points IS NULL OR minutes_played IS NULL OR fg_attempts IS NULL) < count(*) AS is_clean
+FROM player_game_summary WHERE is_active GROUP BY ALL;
+CREATE TABLE window_games AS
+WITH defense AS (
     SELECT game_date, defending_team_abbr AS team_abbr,
         count(*) = 1 AND bool_and(coalesce(opp_paint_attempts > 0 AND opp_mid_range_attempts > 0 AND opp_three_pt_attempts > 0, false)
             AND opp_paint_makes IS NOT NULL AND opp_mid_range_makes IS NOT NULL AND opp_three_pt_makes IS NOT NULL
             AND points_allowed IS NOT NULL AND defensive_rating IS NOT NULL AND opponent_pace IS NOT NULL) AS is_clean
     FROM team_defense_game_summary GROUP BY ALL
-),
-players AS (
-    SELECT game_date, team_abbr,
-        bool_or(fg_attempts > 0 AND paint_attempts IS NOT NULL) AND 10 * count(DISTINCT player_lookup) >= 9 * count(*) AND count(*) >= 5
-            AND 2 * count(*) FILTER (points IS NULL OR minutes_played IS NULL OR fg_attempts IS NULL) < count(*) AS is_clean
-    FROM player_game_summary WHERE is_active GROUP BY ALL
 ),
 appearances AS (
     SELECT game_date, team_abbr, 10 * count(DISTINCT player_lookup) >= 9 * count(*) AND count(*) >= 5
@@ -134,27 +133,33 @@ appearances AS (
 offense AS (
     SELECT game_date, team_abbr, count(*) = 1 AND bool_and(pace IS NOT NULL AND offensive_rating IS NOT NULL) AS is_clean
     FROM team_offense_game_summary GROUP BY ALL
-),
-of_windows AS (
-    SELECT 'TDZA' AS processor, season_year, game_date, lead(game_date, 15) OVER season AS until, defense.team_abbr IS NOT NULL AS is_found, is_clean,
-        avg(is_clean::BIGINT) OVER (PARTITION BY game_date) < 0.5 AS is_contaminated
-    FROM team_games LEFT JOIN defense USING (game_date, team_abbr)
-    WINDOW season AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
-    UNION ALL
-    SELECT 'PSZA', season_year, game_date, lead(game_date, 20) OVER of_team, players.team_abbr IS NOT NULL, is_clean,
-        avg(is_clean::BIGINT) OVER (PARTITION BY game_date) < 0.5
-    FROM team_games LEFT JOIN players USING (game_date, team_abbr)
-    WINDOW of_team AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
-    UNION ALL
-    SELECT 'PDC', season_year, game_date, lead(game_date, 10) OVER of_ten, appearances.team_abbr IS NOT NULL AND offense.team_abbr IS NOT NULL,
-        coalesce(appearances.is_clean AND offense.is_clean, false),
-        avg(coalesce(appearances.is_clean AND offense.is_clean, false)::BIGINT) OVER (PARTITION BY game_date) < 0.5
-    FROM team_games LEFT JOIN appearances USING (game_date, team_abbr) LEFT JOIN offense USING (game_date, team_abbr)
-    WINDOW of_ten AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
-),
-parts AS (
+)
+SELECT 'TDZA' AS processor, season_year, team_abbr, game_date, lead(game_date, 15) OVER season AS until, defense.team_abbr IS NOT NULL AS is_found, is_clean,
+    avg(is_clean::BIGINT) OVER (PARTITION BY game_date) < 0.5 AS is_contaminated
+FROM team_games LEFT JOIN defense USING (game_date, team_abbr)
+WINDOW season AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
+UNION ALL
+SELECT 'PSZA', season_year, team_abbr, game_date, lead(game_date, 20) OVER of_team, players.team_abbr IS NOT NULL, is_clean,
+    avg(is_clean::BIGINT) OVER (PARTITION BY game_date) < 0.5
+FROM team_games LEFT JOIN players USING (game_date, team_abbr)
+WINDOW of_team AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
+UNION ALL
+SELECT 'PDC', season_year, team_abbr, game_date, lead(game_date, 10) OVER of_ten, appearances.team_abbr IS NOT NULL AND offense.team_abbr IS NOT NULL,
+    coalesce(appearances.is_clean AND offense.is_clean, false),
+    avg(coalesce(appearances.is_clean AND offense.is_clean, false)::BIGINT) OVER (PARTITION BY game_date) < 0.5
+FROM team_games LEFT JOIN appearances USING (game_date, team_abbr) LEFT JOIN offense USING (game_date, team_abbr)
+WINDOW of_ten AS (PARTITION BY season_year, team_abbr ORDER BY game_date);
+-- Of these, the games at fault in the windows of a done date, `of_date`: missing, or contaminated.
+CREATE TABLE window_faults AS
+SELECT processor, plan.game_date AS of_date, games.game_date, team_abbr, is_found FROM plan
+JOIN window_games AS games ON games.season_year = plan.season_year AND games.game_date <= plan.window_end AND coalesce(until > plan.window_end, true)
+SEMI JOIN (SELECT processor, game_date FROM state WHERE state = 'done') AS done ON done.processor = games.processor AND done.game_date = plan.game_date
+WHERE NOT is_found OR (NOT is_clean AND is_contaminated);
+
+CREATE TABLE input_shares AS
+WITH parts AS (
     SELECT processor, plan.game_date, is_found, is_clean, is_contaminated FROM plan
-    JOIN of_windows ON of_windows.season_year = plan.season_year AND of_windows.game_date <= plan.window_end AND coalesce(until > plan.window_end, true)
+    JOIN window_games AS games ON games.season_year = plan.season_year AND games.game_date <= plan.window_end AND coalesce(until > plan.window_end, true)
     UNION ALL
     SELECT 'PCF', game_date, contexts.player_lookup IS NOT NULL, true, false
     FROM (SELECT DISTINCT game_date, player_lookup FROM player_game_summary)

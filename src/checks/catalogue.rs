@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::waivers::Waiver;
 use crate::error::{Error, ErrorKind, Result};
 use crate::numerics::hash::data_hash;
 
@@ -66,6 +68,8 @@ pub struct Check {
     pub severity: Severity,
     title: String,
     pub source: String,
+    /// What it is called where it stands for others: `zones missing upstream`.
+    cause: Option<String>,
     /// What a failure means for the outputs.
     pub consequence: Option<String>,
     #[serde(default)]
@@ -112,8 +116,19 @@ impl Check {
         self.beyond && self.phase == phase
     }
 
+    /// Its name as a cause, with its id.
+    pub fn cause(&self) -> String {
+        let name = self.cause.clone().unwrap_or_else(|| format!("fails: {}", self.title()));
+        format!("{name} ({})", self.id)
+    }
+
     pub fn title(&self) -> String {
         self.filled(&self.title)
+    }
+
+    /// Whether it names faulty rows, and not only dates.
+    pub fn names_rows(&self) -> bool {
+        self.rows.is_some()
     }
 
     /// The query, with its thresholds filled in.
@@ -163,6 +178,8 @@ impl Check {
 #[derive(Debug, Clone)]
 pub struct Catalogue {
     checks: Vec<Check>,
+    waivers: Vec<Waiver>,
+    expired_waivers: Vec<Waiver>,
     digest: String,
 }
 
@@ -178,7 +195,12 @@ impl Catalogue {
         }
         let read = |text: &&str| toml::from_str::<File>(text).expect("the files of data/checks are valid").check;
         let texts: Vec<&[u8]> = FILES.iter().map(|text| text.as_bytes()).collect();
-        Self { checks: FILES.iter().flat_map(read).collect(), digest: data_hash(&texts) }
+        Self {
+            checks: FILES.iter().flat_map(read).collect(),
+            waivers: Vec::new(),
+            expired_waivers: Vec::new(),
+            digest: data_hash(&texts),
+        }
     }
 
     /// The checks with other thresholds.
@@ -206,6 +228,37 @@ impl Catalogue {
         Ok(catalogue)
     }
 
+    /// The checks with waivers; those that have expired by `today` count for nothing.
+    ///
+    /// # Errors
+    /// As [`Waiver::check`].
+    pub fn waiving(mut self, waivers: &[Waiver], today: NaiveDate) -> Result<Self> {
+        waivers.iter().try_for_each(|waiver| waiver.check(&self))?;
+        let (expired, counting) = waivers.iter().cloned().partition(|waiver| waiver.is_expired(today));
+        (self.expired_waivers, self.waivers) = (expired, counting);
+        if !self.waivers.is_empty() {
+            let texts: Vec<String> = self.waivers.iter().map(Waiver::text).collect();
+            self.digest = data_hash(&[self.digest.as_bytes(), texts.join("\n").as_bytes()]);
+        }
+        Ok(self)
+    }
+
+    /// The text of every query.
+    pub(super) fn texts(&self) -> String {
+        let text = |check: &Check| match check.query() {
+            Query::Rows(sql) | Query::Dates(sql) => sql,
+        };
+        self.checks.iter().map(text).collect::<Vec<_>>().join("\n")
+    }
+
+    pub fn waivers(&self) -> &[Waiver] {
+        &self.waivers
+    }
+
+    pub fn expired_waivers(&self) -> &[Waiver] {
+        &self.expired_waivers
+    }
+
     pub fn checks(&self) -> &[Check] {
         &self.checks
     }
@@ -226,6 +279,11 @@ mod tests {
 
     use super::*;
 
+    /// `{name}`; a struct of the database's own begins with a quote.
+    fn has_placeholder(text: &str) -> bool {
+        text.split('{').skip(1).any(|rest| rest.starts_with(|first: char| first.is_ascii_alphabetic()))
+    }
+
     #[test]
     fn ids_are_unique_and_thresholds_filled_in() {
         let catalogue = Catalogue::built_in();
@@ -234,7 +292,7 @@ mod tests {
         assert!(catalogue.has(Catalogue::NOT_DONE));
         for check in catalogue.checks() {
             let (Query::Rows(sql) | Query::Dates(sql)) = check.query();
-            assert!(!sql.contains('{') && !check.title().contains('{'), "{}", check.id);
+            assert!(!has_placeholder(&sql) && !has_placeholder(&check.title()), "{}", check.id);
             assert!(check.consequence_of.iter().all(|id| ids.contains(id.as_str()) && *id != check.id), "{}", check.id);
             assert!(check.phase == Phase::Outputs || check.consequence.is_some(), "{}", check.id);
         }

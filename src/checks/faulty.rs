@@ -54,6 +54,7 @@ fn findings(rows: &RecordBatch) -> Result<Vec<Finding>> {
             date: date_of_day(dates.value(row)),
             count: if counts.is_valid(row) { counts.value(row) } else { 0 },
             examples: examples(rows.column(2), row)?,
+            consequence_of: None,
         })
     };
     (0..rows.num_rows()).map(finding).collect()

@@ -2,9 +2,11 @@
 
 mod accounting;
 mod catalogue;
+mod causes;
 mod faulty;
 mod tables;
 mod values;
+mod waivers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -16,6 +18,8 @@ use serde::Serialize;
 
 pub use accounting::{Accounting, Inputs, Outcomes};
 pub use catalogue::{Catalogue, Check, Phase, Query, Severity, Thresholds};
+pub use causes::{Acceptance, AcceptedBy, Cause};
+pub use waivers::{Waiver, WaiverUse, acceptances};
 
 use crate::calendar::{DateRanges, Season, SeasonCalendar, date_of_day};
 use crate::engine::{EngineSettings, Session};
@@ -38,6 +42,8 @@ pub struct CheckRequest<'a> {
     pub calendar: &'a SeasonCalendar,
     pub phase: Phase,
     pub catalogue: &'a Catalogue,
+    /// Which failed checks may be published all the same.
+    pub accepted: &'a [Acceptance],
     pub engine: EngineSettings,
 }
 
@@ -48,6 +54,9 @@ pub struct Finding {
     pub count: i64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,
+    /// The check whose faulty rows all of it rests on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consequence_of: Option<String>,
 }
 
 /// A check with what it found.
@@ -79,6 +88,11 @@ pub struct CheckReport {
     #[serde(skip)]
     pub scope: Vec<NaiveDate>,
     pub results: Vec<CheckResult>,
+    /// What stands behind the failed checks of severity error; which dates rest on it is known of outputs only.
+    pub causes: Vec<Cause>,
+    /// The waivers that say something of the range, and what became of them. Of outputs only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<(Waiver, WaiverUse)>,
     /// Of outputs only.
     pub accounting: BTreeMap<ProcessorId, Accounting>,
 }
@@ -87,6 +101,30 @@ impl CheckReport {
     /// Checks of severity error that failed.
     pub fn errors(&self) -> impl Iterator<Item = &CheckResult> {
         self.failed(Severity::Error)
+    }
+
+    /// The dates that may not be published, with the checks that stand against them.
+    pub fn held_back(&self) -> BTreeMap<NaiveDate, BTreeSet<String>> {
+        self.resting_on(|cause| cause.accepted.is_none())
+    }
+
+    /// The dates that rest on faulty rows and may be published, because all of these are accepted, with the checks.
+    pub fn accepted(&self) -> BTreeMap<NaiveDate, BTreeSet<String>> {
+        let held_back = self.held_back();
+        let mut accepted = self.resting_on(|cause| cause.accepted.is_some());
+        accepted.retain(|date, _| !held_back.contains_key(date));
+        accepted
+    }
+
+    fn resting_on(&self, which: impl Fn(&Cause) -> bool) -> BTreeMap<NaiveDate, BTreeSet<String>> {
+        let mut dates: BTreeMap<NaiveDate, BTreeSet<String>> = BTreeMap::new();
+        // A date that is not done is held back by its state already.
+        for cause in self.causes.iter().filter(|cause| cause.check != Catalogue::NOT_DONE && which(cause)) {
+            cause.reach.keys().for_each(|date| {
+                dates.entry(*date).or_default().insert(cause.check.clone());
+            });
+        }
+        dates
     }
 
     pub fn failed(&self, severity: Severity) -> impl Iterator<Item = &CheckResult> {
@@ -109,9 +147,15 @@ pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
         Phase::Outputs => accounting::read(&session)?,
     };
     let scope = read_scope(&session)?;
-    let results = run_side_by_side(&session, request)?;
+    let mut results = run_side_by_side(&session, request)?;
+    let causes = causes::find(&session, request, &mut results)?;
     let dates = request.dates.len();
-    Ok(CheckReport { phase: request.phase, dates, look_back_dates: scope.len() - dates, scope, results, accounting })
+    let look_back_dates = scope.len() - dates;
+    let waivers = match request.phase {
+        Phase::Inputs => Vec::new(),
+        Phase::Outputs => waivers::judged(request, &causes),
+    };
+    Ok(CheckReport { phase: request.phase, dates, look_back_dates, scope, results, causes, waivers, accounting })
 }
 
 fn read_scope(session: &Session) -> Result<Vec<NaiveDate>> {
@@ -142,7 +186,9 @@ fn run_check(
     let cannot_run =
         |error: Error| Error::new(ErrorKind::Unexpected, format!("check {} cannot run", check.id)).because(error);
     let mut findings = faulty::find(session, check).map_err(cannot_run)?;
-    findings.retain(|finding| wanted.contains(&finding.date) || check.reaches_beyond(request.phase));
+    // Faulty rows of earlier dates count where dates of the range rest on them, which is known later.
+    let may_reach = request.phase == Phase::Outputs && check.severity == Severity::Error && check.names_rows();
+    findings.retain(|finding| wanted.contains(&finding.date) || check.reaches_beyond(request.phase) || may_reach);
     if check.early {
         findings.retain(|finding| !is_early(request.calendar, finding.date));
     }
@@ -159,6 +205,13 @@ fn run_check(
         passed: findings.is_empty(),
         findings,
     })
+}
+
+impl CheckRequest<'_> {
+    /// The dates of the range on which checks of small samples do not apply.
+    fn early_dates(&self) -> impl Iterator<Item = NaiveDate> {
+        self.dates.iter().copied().filter(|date| is_early(self.calendar, *date))
+    }
 }
 
 fn is_early(calendar: &SeasonCalendar, date: NaiveDate) -> bool {

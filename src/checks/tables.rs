@@ -10,9 +10,9 @@ use super::{CheckRequest, Phase, values};
 use crate::calendar::{DateRange, Month, Season};
 use crate::catalog::{Role, TEAMS, Table};
 use crate::compute::stale_dates;
-use crate::daily_cache::DailyCache;
 use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::reach::tables;
 use crate::processors::{LookBack, ProcessorId};
 use crate::schedule::LEAGUE_ID_MACRO;
 use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest};
@@ -20,6 +20,9 @@ use crate::windows::WindowEnd;
 
 /// Outputs before the range that a check compares its dates with.
 const LOOK_BACK: Days = Days::new(60);
+
+/// Most checks read the games of the players: up to so many are read from disk once for all of them.
+const ROWS_IN_MEMORY: u64 = 1 << 20;
 
 /// How far MLFS looks for games against an opponent.
 const OLDER: LookBack = LookBack::Years(3);
@@ -30,17 +33,25 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     view_tables(session, request, &phase3, &phase4)?;
     session.set_plan(request.dates, WindowEnd::default())?;
     session.execute(LEAGUE_ID_MACRO)?;
+    tables::set_daily_cache(session, request.dates, &phase4)?;
+    let cache = Table::SyncedDailyCache;
+    session.execute(&tables::of_read_dates(&raw(cache.view_name()), &raw(tables::unfiltered(cache))))?;
+    session.execute(include_str!("daily_cache.sql"))?;
     values::prepare(session)?;
     session.execute(include_str!("dates.sql"))?;
     session.execute(include_str!("names.sql"))?;
     set_asked(session, request)?;
-    set_window_ends(session, request, &phase4)?;
+    tables::set_window_ends(session, request.dates, &phase4)?;
     set_state(session, request, &phase3, &phase4)?;
-    set_daily_cache(session, request, &phase4)?;
     match request.phase {
         Phase::Inputs => Ok(()),
         Phase::Outputs => session.execute(include_str!("accounting.sql")),
     }
+}
+
+/// The view of an input with every value as it was synced.
+pub(super) fn raw(view: &str) -> String {
+    format!("raw_{view}")
 }
 
 /// Every table over the range: inputs from the start of the first season on, outputs with the dates that a
@@ -67,8 +78,12 @@ fn view_tables(
         }
     };
     let view = |table: Table, range: DateRange| {
-        let name = if table == Table::SyncedDailyCache { "synced_cache" } else { table.name() };
-        session.view_whole_as(name, table, &files_of(table, range)?, (range, &phase4.vanished_dates(table)))
+        session.view_whole_as(
+            tables::unfiltered(table),
+            table,
+            &files_of(table, range)?,
+            (range, &phase4.vanished_dates(table)),
+        )
     };
     // Rows on days without games belong to the range as well.
     let last = request.ranges.span().map_or(last, |span| last.max(span.to));
@@ -85,11 +100,25 @@ fn view_tables(
         };
         view(table, DateRange { from, to: last })?;
         if table.role() != Role::Output {
-            session.view_raw(table, &files_of(table, older)?, older)?;
+            session.view_raw(&raw(tables::unfiltered(table)), table, &files_of(table, older)?, older)?;
         }
+    }
+    let games = phase3.tables.get(&Table::PlayerGameSummary).into_iter().flat_map(|input| input.files.values());
+    if games.map(|file| file.rows).sum::<u64>() <= ROWS_IN_MEMORY {
+        hold(session, Table::PlayerGameSummary, &request.catalogue.texts())?;
     }
     let teams = TEAMS.map(|team| format!("('{team}')")).join(", ");
     session.execute(&format!("CREATE TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))
+}
+
+/// Turns a view into a table of the columns that some query names.
+fn hold(session: &Session, table: Table, queries: &str) -> Result<()> {
+    let named = |name: &&str| queries.contains(*name) || table.schema().is_needed(name);
+    let columns = table.schema().columns().iter().map(|column| column.name.as_str()).filter(named);
+    let (name, columns) = (table.name(), columns.collect::<Vec<_>>().join(", "));
+    session.execute(&format!(
+        "CREATE TABLE held AS SELECT {columns} FROM {name}; DROP VIEW {name}; ALTER TABLE held RENAME TO {name}"
+    ))
 }
 
 /// The table `asked`.
@@ -98,33 +127,6 @@ fn set_asked(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
     let interval = |range: &DateRange| format!("(DATE '{}', DATE '{}')", range.from, range.to);
     let intervals: Vec<String> = request.ranges.iter().map(interval).collect();
     session.execute(&format!("INSERT INTO asked VALUES {}", intervals.join(", ")))
-}
-
-/// The ends of windows that are not those of the reference.
-fn set_window_ends(session: &Session, request: &CheckRequest<'_>, phase4: &Phase4Manifest) -> Result<()> {
-    let ends_before = |date: &&NaiveDate| {
-        let records = [ProcessorId::Tdza, ProcessorId::Psza, ProcessorId::Pdc].map(|id| phase4.record(id, **date));
-        records.into_iter().flatten().any(|record| record.windows == WindowEnd::DayBefore)
-    };
-    let dates: Vec<String> = request.dates.iter().filter(ends_before).map(|date| format!("DATE '{date}'")).collect();
-    if dates.is_empty() {
-        return Ok(());
-    }
-    session.execute(&format!("UPDATE plan SET window_end = game_date - 1 WHERE game_date IN ({})", dates.join(", ")))
-}
-
-/// The views `synced_daily_cache` and `daily_cache_read`. A record of before there was a choice read what was synced.
-fn set_daily_cache(session: &Session, request: &CheckRequest<'_>, phase4: &Phase4Manifest) -> Result<()> {
-    session.execute("CREATE TABLE cache_of_date (game_date DATE, daily_cache VARCHAR)")?;
-    let way = |date: &NaiveDate| {
-        let record = phase4.record(ProcessorId::Mlfs, *date)?;
-        Some(format!("(DATE '{date}', '{}')", record.daily_cache.unwrap_or(DailyCache::Synced)))
-    };
-    let ways: Vec<String> = request.dates.iter().filter_map(way).collect();
-    for some in ways.chunks(1000) {
-        session.execute(&format!("INSERT INTO cache_of_date VALUES {}", some.join(", ")))?;
-    }
-    session.execute(include_str!("daily_cache.sql"))
 }
 
 /// The table `state`.

@@ -1,21 +1,22 @@
 //! `putback check` and `putback validate`: one catalogue, two phases.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::dates;
 use super::exit::ExitCode;
 use super::output::{Printer, counted, text_table, thousands, warn};
 use super::range::RangeArgs;
 use super::recorder::{cannot_be_written, recorded};
 use super::settings::{GlobalArgs, Settings};
+use super::{causes, dates};
 use crate::calendar::DateRanges;
 use crate::checks::Outcomes;
 use crate::checks::{
-    Accounting, Catalogue, Check, CheckReport, CheckRequest, CheckResult, Phase, Severity, run_checks,
+    Acceptance, AcceptedBy, Accounting, Catalogue, Cause, Check, CheckReport, CheckRequest, CheckResult, Finding,
+    Phase, Severity, acceptances, run_checks,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
@@ -90,10 +91,12 @@ fn run(
     let settings = Settings::resolve(global, None, None)?;
     let ranges = range.without_target()?.or_everything()?;
     recorded(&settings, &ranges, json!({ "strict": options.strict }), printer, |recorder| {
-        let report = report(&settings, &settings.store(), &ranges, phase)?;
+        let report = report(&settings, &settings.store(), &ranges, phase, &[])?;
         if let Some(recorder) = recorder {
             recorder.summarize(phase.name(), summary(&report));
+            recorder.fact("waivers", json!(report.waivers));
         }
+        causes::say_waivers(&report, printer);
         Ok(show(&report, &settings.catalogue, options, printer))
     })
 }
@@ -121,7 +124,15 @@ fn show(report: &CheckReport, catalogue: &Catalogue, options: &CheckOptions, pri
 
 /// Runs a phase over the game dates of the ranges that the store has inputs for. What a validation of outputs
 /// finds is remembered for the verdicts of `putback status`.
-pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Phase) -> Result<CheckReport> {
+///
+/// `accept` names checks that may fail for this run.
+pub fn report(
+    settings: &Settings,
+    store: &Store,
+    ranges: &DateRanges,
+    phase: Phase,
+    accept: &[String],
+) -> Result<CheckReport> {
     // Loaded before the checks: what a computation makes meanwhile is not what they saw.
     let (phase3, phase4) = (store.phase3()?, store.phase4()?);
     let schedule = Schedule::load(store, &phase3)?;
@@ -133,6 +144,11 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Ph
     let mut dates = schedule.game_dates(ranges);
     dates.retain(|date| pulled.synced.contains(*date));
     let calendar = crate::compute::calendar(&schedule, &Silent);
+    // What a waiver says holds for more than this run.
+    let mut accepted = acceptances(settings.catalogue.waivers());
+    let everything = DateRanges::everything().span().expect("a range");
+    let by_flag = |check: &String| Acceptance { check: check.clone(), dates: everything, by: AcceptedBy::Flag };
+    accepted.extend(accept.iter().map(by_flag));
     let report = run_checks(&CheckRequest {
         ranges,
         store,
@@ -140,6 +156,7 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Ph
         calendar: &calendar,
         phase,
         catalogue: &settings.catalogue,
+        accepted: &accepted,
         engine: settings.engine(),
     })?;
     if phase == Phase::Outputs {
@@ -152,19 +169,6 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, phase: Ph
         }
     }
     Ok(report)
-}
-
-/// Dates with an error, by table of the outputs, with the ids of the checks that failed.
-pub fn failed_dates(report: &CheckReport, accepted: &[String]) -> BTreeMap<NaiveDate, BTreeSet<String>> {
-    let mut dates: BTreeMap<NaiveDate, BTreeSet<String>> = BTreeMap::new();
-    // A date that is not done is held back by its state already.
-    let checks = report.errors().filter(|result| result.id != Catalogue::NOT_DONE && !accepted.contains(&result.id));
-    for result in checks {
-        for finding in &result.findings {
-            dates.entry(finding.date).or_default().insert(result.id.clone());
-        }
-    }
-    dates
 }
 
 /// A table of the failed checks, the offending dates of each, and the accounting.
@@ -190,6 +194,7 @@ fn lines(report: &CheckReport, catalogue: &Catalogue, all: bool) -> Vec<String> 
     for result in shown.iter().filter(|result| !result.passed) {
         lines.extend(explanation(result, &report.scope));
     }
+    lines.extend(cause_lines(report));
     let overridden = overridden_thresholds(catalogue).into_iter();
     lines.extend(overridden.map(|line| format!("threshold overridden: {line}")));
     lines.extend(accounting_lines(report));
@@ -209,6 +214,25 @@ fn lines(report: &CheckReport, catalogue: &Catalogue, all: bool) -> Vec<String> 
         counted(infos, "info")
     ));
     lines
+}
+
+/// What stands behind the errors, where one stands for others or reaches further dates.
+fn cause_lines(report: &CheckReport) -> Vec<String> {
+    let says_more = |cause: &&Cause| !cause.reach.is_empty() || !cause.also_fails.is_empty();
+    let said: Vec<String> = report
+        .causes
+        .iter()
+        .filter(says_more)
+        .map(|cause| {
+            let what = match cause.accepted {
+                None => "cause",
+                Some(AcceptedBy::Flag) => "accepted",
+                Some(AcceptedBy::Waiver(_)) => "waived",
+            };
+            format!("{what}: {}", causes::line(cause))
+        })
+        .collect();
+    if said.is_empty() { said } else { [said, vec![String::new()]].concat() }
 }
 
 /// Intervals with their cases and the first examples, and what they mean.
@@ -236,8 +260,22 @@ fn explanation(result: &CheckResult, scope: &[NaiveDate]) -> Vec<String> {
         let what = if rest == 1 { "interval" } else { "intervals" };
         lines.push(format!("  and {rest} more {what}, to {} (--format json)", last.date));
     }
+    lines.extend(follows(findings));
     lines.extend(result.consequence.as_ref().map(|consequence| format!("  consequence: {consequence}")));
     lines
+}
+
+/// What the findings follow from, and on how many dates.
+fn follows(findings: &[Finding]) -> Vec<String> {
+    let mut dates: BTreeMap<&str, usize> = BTreeMap::new();
+    for cause in findings.iter().filter_map(|finding| finding.consequence_of.as_deref()) {
+        *dates.entry(cause).or_default() += 1;
+    }
+    let line = |(cause, count): (&str, usize)| match count == findings.len() {
+        true => format!("  follows from {cause}"),
+        false => format!("  follows from {cause} on {}", counted(count, "date")),
+    };
+    dates.into_iter().map(line).collect()
 }
 
 /// Says that judgements are by other thresholds.

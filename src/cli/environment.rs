@@ -1,10 +1,11 @@
 //! Everything the process reads from outside: environment variables, clock, host.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Days, FixedOffset, NaiveDate, Utc};
 
+use crate::calendar::{is_taken, years};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Owner, SpillDir, Store};
 use crate::warehouse::bigquery::{BigQuerySettings, Endpoint, RetryPolicy};
@@ -88,9 +89,10 @@ pub fn config_path() -> PathBuf {
 /// The timestamp of the run.
 pub fn timestamp() -> Result<DateTime<Utc>> {
     let Some(text) = variable(SOURCE_DATE_EPOCH) else { return Ok(Utc::now()) };
-    text.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0)).ok_or_else(|| {
+    let moment = text.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    moment.filter(|moment| is_taken(moment.date_naive())).ok_or_else(|| {
         Error::new(ErrorKind::Usage, format!("{SOURCE_DATE_EPOCH} is \"{text}\", not Unix seconds"))
-            .hint(format!("unset {SOURCE_DATE_EPOCH} or give it a whole number"))
+            .hint(format!("unset {SOURCE_DATE_EPOCH} or give it a whole number, of the years {}", years()))
     })
 }
 
@@ -148,10 +150,20 @@ fn number(name: &str) -> Result<Option<u64>> {
     Ok(Some(number))
 }
 
+/// The present moment by the clock.
+pub fn now() -> SystemTime {
+    SystemTime::now()
+}
+
 /// Yesterday in Eastern standard time, all year round: in summer the day changes an hour late, never early.
 pub fn yesterday() -> NaiveDate {
     let eastern = FixedOffset::west_opt(5 * 3600).expect("an offset of hours");
     Utc::now().with_timezone(&eastern).date_naive() - Days::new(1)
+}
+
+/// The day after [`yesterday`].
+pub fn today() -> NaiveDate {
+    yesterday() + Days::new(1)
 }
 
 /// Who writes a store.

@@ -59,7 +59,7 @@ impl ExitCode {
             Self::Conflict => ("conflict", "the target or the compared rows differ; a person must decide"),
             Self::Locked => ("locked", "another process writes the store"),
             Self::Store => ("store", "the store is unreadable, or a newer putback wrote it"),
-            Self::Schema => ("schema", "a column that is read is missing or has another type"),
+            Self::Schema => ("schema", "a column that is read is missing, retyped, or has a value that does not fit"),
             Self::Corrupt => ("damaged file", "a file is damaged"),
             Self::UnknownSeason => ("unknown season", "neither the calendar nor the schedule has the season"),
             Self::Interrupted => ("interrupted", "stopped by the user"),

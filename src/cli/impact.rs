@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use clap::Args;
 use serde_json::json;
 
@@ -12,10 +12,11 @@ use super::range::RangeArgs;
 use super::settings::{GlobalArgs, Settings};
 use super::upload::stale_in;
 use super::vanished;
-use crate::calendar::{DateRange, DateRanges, Season};
+use crate::calendar::{DateRanges, Season};
 use crate::catalog::{Role, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::keep_vanished;
+use crate::judge::reach::{self, Content};
 use crate::processors::{self, Input, ProcessorId};
 use crate::progress::Silent;
 use crate::schedule::Schedule;
@@ -25,7 +26,7 @@ use crate::upload::PublishSet;
 /// List the dates that a change of Phase 3 invalidates
 ///
 /// Follows the look-back of each processor, and the processors that read its output. Also lists on which of these
-/// dates values may change, by the games in the windows. With --since-publish: lists what has changed since the last
+/// dates values may change, by the players and teams in the windows. With --since-publish: lists what has changed since the last
 /// upload.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  putback impact --date 2024-01-15\n  \
@@ -60,7 +61,7 @@ pub fn run(args: &ImpactArgs, global: &GlobalArgs, printer: Printer) -> Result<E
         }
         return Ok(ExitCode::Done);
     }
-    let reach = looking_back(&store, &ranges, args.table)?;
+    let reach = looking_back(&settings, &store, &ranges, args.table)?;
     if printer.is_json() {
         let of =
             |(name, Reach { again, values })| (name, json!({ "computed_again": again, "values_can_change": values }));
@@ -69,7 +70,7 @@ pub fn run(args: &ImpactArgs, global: &GlobalArgs, printer: Printer) -> Result<E
         printer.line(reach_text(&reach));
         if reach.iter().any(|(_, reach)| reach.again != reach.values) {
             printer.line("");
-            printer.line("On the other dates only hashes of what the rows were made from change.");
+            printer.line("On the other dates no value can change: at most hashes of what the rows were made from.");
         }
     }
     Ok(ExitCode::Done)
@@ -102,7 +103,12 @@ struct Reach {
     values: BTreeSet<NaiveDate>,
 }
 
-fn looking_back(store: &Store, ranges: &DateRanges, table: Option<Table>) -> Result<Vec<(String, Reach)>> {
+fn looking_back(
+    settings: &Settings,
+    store: &Store,
+    ranges: &DateRanges,
+    table: Option<Table>,
+) -> Result<Vec<(String, Reach)>> {
     if let Some(table) = table.filter(|table| table.role() == Role::Output) {
         return Err(Error::new(ErrorKind::Usage, format!("{table} is an output"))
             .hint("name a Phase 3 table, like player_game_summary"));
@@ -135,37 +141,48 @@ fn looking_back(store: &Store, ranges: &DateRanges, table: Option<Table>) -> Res
         ranges.iter().any(|range| range.from <= date && range.to >= first)
     };
     let again = affected(&possible, ranges, table, in_look_back);
-    let defense = defense_reach(&schedule, ranges);
-    let values = affected(&possible, ranges, table, |input, date| match input.table {
-        Table::TeamDefenseGameSummary => defense.contains(date),
-        _ => in_look_back(input, date),
-    });
-    let both = again.into_iter().zip(values);
-    Ok(both.map(|((id, again), (_, values))| (format!("{id} {}", id.output()), Reach { again, values })).collect())
+    let mut values = values_of(settings, store, &possible, ranges, table)?;
+    let of = |(id, again): (ProcessorId, BTreeSet<NaiveDate>)| {
+        (format!("{id} {}", id.output()), Reach { again, values: values.remove(&id).unwrap_or_default() })
+    };
+    Ok(again.into_iter().map(of).collect())
+}
+
+/// The dates with a value that rests on rows of the ranges, whatever these will be.
+fn values_of(
+    settings: &Settings,
+    store: &Store,
+    dates: &[NaiveDate],
+    ranges: &DateRanges,
+    table: Option<Table>,
+) -> Result<BTreeMap<ProcessorId, BTreeSet<NaiveDate>>> {
+    let session = reach::tables::session(store, dates, &settings.engine())?;
+    reach::prepare(&session)?;
+    let within = ranges.iter().map(|range| format!("day BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to));
+    let within = within.collect::<Vec<_>>().join(" OR ");
+    for table in Table::inputs().filter(|of| table.is_none_or(|only| only == *of)) {
+        // The rows that are there, and those that can come.
+        reach::start_from(
+            &session,
+            Content::Any,
+            &format!(
+                "SELECT 'change' AS cause, '{}' AS in_table, day AS game_date, unnest([false, true]) AS is_missing \
+                 FROM (SELECT DISTINCT game_date AS day FROM nbac_schedule) WHERE {within}",
+                table.name()
+            ),
+        )?;
+    }
+    let mut values: BTreeMap<ProcessorId, BTreeSet<NaiveDate>> = BTreeMap::new();
+    let reached = reach::follow(&session, Content::Any)?.into_values().flatten();
+    for ((id, date), _) in reached.filter(|(_, reached)| !reached.only_lineage) {
+        values.entry(id).or_default().insert(date);
+    }
+    Ok(values)
 }
 
 /// Whether nothing that is read by windows lies in the ranges; the schedule itself may gain a game there.
 fn only_without_games(table: Option<Table>, game_dates: &[NaiveDate], ranges: &DateRanges) -> bool {
     table != Some(Table::Schedule) && !game_dates.iter().any(|date| ranges.contains(*date))
-}
-
-/// Games in a window of TDZA (§2.2), and days of its league averages before the date (§2.3).
-const WINDOW_GAMES: usize = 15;
-const LEAGUE_DAYS: Days = Days::new(30);
-
-/// The days on which TDZA has a value that rests on a game of the changed days: those of the game's teams until they have
-/// played 15 more, and those of every team while the game counts in the league averages.
-fn defense_reach(schedule: &Schedule, changed: &DateRanges) -> DateRanges {
-    let mut days: Vec<DateRange> = Vec::new();
-    for dates in schedule.team_dates().values() {
-        let dates: Vec<NaiveDate> = dates.iter().copied().collect();
-        for (index, &date) in dates.iter().enumerate().filter(|(_, date)| changed.contains(**date)) {
-            let season_end = Season::starting_in(Season::of(date).start_year() + 1).window_start() - Days::new(1);
-            let leaves = dates.get(index + WINDOW_GAMES).map_or(season_end, |next| *next - Days::new(1));
-            days.push(DateRange { from: date, to: leaves.min(season_end).max(date + LEAGUE_DAYS) });
-        }
-    }
-    days.into_iter().collect()
 }
 
 /// Whether a game date is one, and when the season opened, is for the schedule to say: of a season in which it
@@ -219,6 +236,7 @@ fn text(dates: &Dates) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calendar::DateRange;
 
     #[test]
     fn a_change_reaches_later_dates_of_the_season_and_what_reads_them() {

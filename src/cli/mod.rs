@@ -4,9 +4,11 @@
 //! data, standard error is for messages.
 
 mod bench;
+mod causes;
 mod checks;
 mod command;
 mod compute;
+mod conditions;
 mod config;
 mod dates;
 mod demo;
@@ -71,8 +73,19 @@ fn after_help() -> String {
     format!("{EXAMPLES}\n\nExit status:\n{}", statuses.join("\n"))
 }
 
+/// Keeps panics of the decoder over a damaged file off standard error: they become errors that name the file.
+fn silence_caught_panics() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !crate::warehouse::dir::is_decoding() {
+            tell(panic);
+        }
+    }));
+}
+
 /// Parses the process's arguments, runs the command and returns its exit status.
 pub fn main() -> ProcessExitCode {
+    silence_caught_panics();
     let cli = match parse() {
         Ok(cli) => cli,
         Err(message) => return explain(&message).into(),

@@ -262,7 +262,7 @@ fn explanations(report: &StatusReport) -> Vec<String> {
 
 /// The verdict of a year, then the reasons against "complete", with their dates. Part of a year is never called the year.
 fn verdict_lines(verdict: &Verdict, game_dates: &[NaiveDate]) -> Vec<String> {
-    let Verdict { year, dates, dates_of_year, known_from, known_until, complete, open } = verdict;
+    let Verdict { year, dates, dates_of_year, known_from, known_until, complete, open, waived } = verdict;
     let is_whole = dates >= dates_of_year;
     let what = if is_whole { year.to_string() } else { format!("{year}, {dates} of {dates_of_year} game dates") };
     let known = match (known_from.filter(|_| is_whole), known_until.filter(|_| is_whole)) {
@@ -271,12 +271,20 @@ fn verdict_lines(verdict: &Verdict, game_dates: &[NaiveDate]) -> Vec<String> {
         (None, Some(last)) => format!(", up to {last}, where the schedule ends"),
         (Some(first), Some(last)) => format!(", {first} to {last}, all that the schedule has"),
     };
-    let mut lines = vec![format!("{what}{known}: {}", if *complete { "complete" } else { "partial" })];
-    lines.extend(open.iter().map(|OpenDates { what, dates }| {
+    let mut lines = vec![format!("{what}{known}: {}", verdict_word(*complete, waived))];
+    lines.extend(open.iter().chain(waived).map(|OpenDates { what, dates }| {
         let dates: Vec<NaiveDate> = dates.iter().copied().collect();
         format!("  {what} on {}: {}", counted(dates.len(), "date"), folded(&dates, game_dates, LISTED_DATES))
     }));
     lines
+}
+
+fn verdict_word(complete: bool, waived: &[OpenDates]) -> &'static str {
+    match (complete, waived.is_empty()) {
+        (true, true) => "complete",
+        (true, false) => "complete with waivers",
+        (false, _) => "partial",
+    }
 }
 
 fn share_line(share: &FailureShare) -> String {

@@ -9,7 +9,7 @@ use super::output::{Printer, counted};
 use super::recorder::{Recorder, inputs_digest};
 use super::settings::Settings;
 use crate::calendar::DateRanges;
-use crate::checks::{CheckResult, Phase, Severity};
+use crate::checks::{Cause, CheckResult, Phase, Severity};
 use crate::error::{ErrorKind, Result};
 use crate::store::Store;
 use crate::store::publish::replace_file;
@@ -69,15 +69,25 @@ fn findings(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<F
     if let Some(known) = known.filter(|known| known.key == key) {
         return Ok(known);
     }
-    let report = checks::report(settings, store, ranges, Phase::Inputs)?;
+    let report = checks::report(settings, store, ranges, Phase::Inputs, &[])?;
     let line = |result: &CheckResult| {
         let dates: Vec<_> = result.findings.iter().map(|finding| finding.date).collect();
         let (id, title, spans) = (&result.id, &result.title, folded(&dates, &report.scope, LISTED));
         let consequence = result.consequence.as_deref().unwrap_or_default();
         format!("{id} failed on {}, {spans}; rule: {title}; consequence: {consequence}", counted(dates.len(), "date"))
     };
-    let lines = |severity| report.failed(severity).map(line).collect::<Vec<String>>();
-    let findings = Findings { key, errors: lines(Severity::Error), warnings: lines(Severity::Warning) };
+    let also = |cause: &Cause| {
+        let ids: Vec<&str> = cause.also_fails.keys().map(String::as_str).collect();
+        if ids.is_empty() { String::new() } else { format!("; also fails {}", ids.join(", ")) }
+    };
+    // What follows from another check is told with it.
+    let error = |result: &CheckResult| {
+        let cause = report.causes.iter().find(|cause| cause.check == result.id)?;
+        Some(format!("{}{}", line(result), also(cause)))
+    };
+    let errors = report.failed(Severity::Error).filter_map(error).collect();
+    let warnings = report.failed(Severity::Warning).map(line).collect();
+    let findings = Findings { key, errors, warnings };
     replace_file(&path, &serde_json::to_vec_pretty(&findings).expect("serializes"))?;
     Ok(findings)
 }

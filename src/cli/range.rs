@@ -5,7 +5,7 @@ use std::str::FromStr;
 use chrono::NaiveDate;
 use clap::Args;
 
-use crate::calendar::{DateRange, DateRanges, Season};
+use crate::calendar::{DateRange, DateRanges, Season, YEARS, parse_date, years};
 use crate::error::{Error, ErrorKind, Result};
 use crate::warehouse::Location;
 
@@ -20,13 +20,13 @@ pub struct RangeArgs {
     #[arg(long, value_name = "SEASON", value_parser = parse_season)]
     season: Vec<Season>,
     /// First date; requires --to DATE
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
     from: Option<NaiveDate>,
     /// Last date, with --from; for commands that publish also the target: dir:PATH or bigquery:PROJECT
     #[arg(long, value_name = "DATE|WAREHOUSE")]
     to: Vec<To>,
     /// Single date (repeatable)
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
     date: Vec<NaiveDate>,
 }
 
@@ -41,8 +41,8 @@ impl FromStr for To {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(date) = text.parse() {
-            return Ok(Self::Date(date));
+        if text.parse::<NaiveDate>().is_ok() {
+            return parse_date(text).map(Self::Date).map_err(|error| error.to_string());
         }
         text.parse()
             .map(Self::Warehouse)
@@ -140,8 +140,8 @@ fn parse_years(text: &str) -> Result<DateRange, String> {
     let year = |text: &str| {
         text.parse::<i32>()
             .ok()
-            .filter(|year| (1946..=2200).contains(year))
-            .ok_or_else(|| format!("\"{text}\" is not a year; write 2024 or 2021..2025"))
+            .filter(|year| YEARS.contains(year))
+            .ok_or_else(|| format!("\"{text}\" is not a year from {}; write 2024 or 2021..2025", years()))
     };
     match text.split_once("..") {
         None => Ok(DateRange::year(year(text)?)),

@@ -105,10 +105,20 @@ fn settings_table(root: &Command) -> String {
             format!("`{key}`"),
             if meaning.is_some() { format!("`{flag}`") } else { String::new() },
             if has_variable { format!("`{variable}`") } else { String::new() },
-            meaning.unwrap_or_else(|| "thresholds of checks: see [Checks](#checks)".to_owned()),
+            meaning.unwrap_or_else(|| without_flag(&key).to_owned()),
         ]
     };
     format!("\n{}", table(&["Key", "Flag", "Variable", "Meaning"], settings::keys().into_iter().map(row)))
+}
+
+fn without_flag(key: &str) -> &'static str {
+    match key {
+        "waiver" => {
+            "`[[waiver]]`: faulty rows to publish all the same: `check` (an id or a list of ids), `from` and `until` (the dates of the rows), \
+             `reason`, `expires` (the last day on which it counts)"
+        }
+        _ => "thresholds of checks: see [Checks](#checks)",
+    }
 }
 
 /// The help of an option, global or of the first command that has it.

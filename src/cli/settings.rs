@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use super::environment;
-use crate::checks::{Catalogue, Thresholds};
+use crate::checks::{Catalogue, Thresholds, Waiver};
 use crate::engine::EngineSettings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
@@ -89,6 +89,8 @@ struct SettingsFile {
     /// Thresholds, by the id of the check.
     #[serde(default)]
     checks: Thresholds,
+    #[serde(default)]
+    waiver: Vec<Waiver>,
 }
 
 /// Every setting, resolved.
@@ -123,7 +125,9 @@ impl Settings {
         let location = |text: &str| {
             text.parse::<Location>().map_err(|_| "a warehouse like dir:PATH or bigquery:PROJECT".to_owned())
         };
-        let catalogue = Catalogue::with(&file.checks).map_err(|error| {
+        let catalogue =
+            Catalogue::with(&file.checks).and_then(|known| known.waiving(&file.waiver, environment::today()));
+        let catalogue = catalogue.map_err(|error| {
             let hint = error.hint_text().unwrap_or_default().to_owned();
             Error::new(error.kind(), format!("{}: {error}", path.display())).hint(hint)
         })?;
@@ -162,7 +166,7 @@ impl Settings {
 
     /// Opens the warehouse to read.
     pub fn open_source(&self) -> Result<Box<dyn Source>> {
-        warehouse::open(self.required_warehouse()?, &|project| self.bigquery(project))
+        warehouse::open(self.required_warehouse()?, environment::now(), &|project| self.bigquery(project))
     }
 
     /// Opens the warehouse to publish into.
@@ -246,8 +250,10 @@ fn load_file(path: &Path) -> Result<SettingsFile> {
     };
     let text = text.trim_start_matches('\u{feff}');
     toml::from_str(text).map_err(|error| {
-        Error::new(ErrorKind::Usage, format!("{} cannot be used: {}", path.display(), error.message()))
-            .hint(format!("known keys: {}; [checks.ID] has thresholds", keys().join(", ")))
+        Error::new(ErrorKind::Usage, format!("{} cannot be used: {}", path.display(), error.message())).hint(format!(
+            "known keys: {}; [checks.ID] has thresholds, a [[waiver]] check, from, until, reason and expires",
+            keys().join(", ")
+        ))
     })
 }
 

@@ -158,6 +158,7 @@ fn notes(table: &TableReport) -> Vec<String> {
     if !table.unchanged {
         notes.extend(column_notes(&table.notes));
     }
+    notes.extend(table.placeholders.clone());
     if table.duplicate_keys > 0 {
         let key = table.table.schema().key_columns().join(", ");
         notes.push(format!(
@@ -199,7 +200,8 @@ fn column_notes(notes: &[ColumnNote]) -> Vec<String> {
     if !absent.is_empty() {
         lines.push(format!("unused columns that are absent, stored as NULL: {}", absent.join(", ")));
     }
-    lines.extend(notes.iter().filter(|note| matches!(note, ColumnNote::Retyped { .. })).map(ToString::to_string));
+    let is_told_alone = |note: &&ColumnNote| matches!(note, ColumnNote::Retyped { .. } | ColumnNote::Repeated { .. });
+    lines.extend(notes.iter().filter(is_told_alone).map(ToString::to_string));
     lines
 }
 

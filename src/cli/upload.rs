@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Days, NaiveDate};
 use clap::Args;
 
-use super::checks;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, counted, text_table, thousands};
@@ -14,14 +13,14 @@ use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::status;
 use super::sync::announce_clipping;
-use super::vanished;
+use super::{causes, checks, conditions, vanished};
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
-use crate::checks::{Accounting, Phase};
+use crate::checks::{Accounting, CheckReport, Phase};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::processors::{ProcessorId, RunContext};
-use crate::report::{CONTRADICTION, StatusReport};
+use crate::report::{CONTRADICTION, StatusReport, Validations};
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, DateState, Store, WriteLock};
 use crate::upload::{PublishSet, Rehearsal, UploadReport};
@@ -57,10 +56,16 @@ pub struct UploadOptions {
     /// Publish player_daily_cache as well, which is not one of the four tables of the reference's yearly run
     #[arg(long)]
     with_daily_cache: bool,
-    /// Publish dates although this check fails on them; `vanished` keeps published rows of dates that vanished
-    /// upstream; the run records it (repeatable)
+    /// Publish dates although this check, and what follows from it, fails on them, for this run; `vanished` keeps published
+    /// rows of dates that vanished upstream; the run records it (repeatable)
     #[arg(long, value_name = "CHECK_ID")]
     accept: Vec<String>,
+    /// Leave this date out of the publication; windows of other dates still hold its games (repeatable)
+    #[arg(long, value_name = "DATE", requires = "reason")]
+    pub(super) exclude: Vec<NaiveDate>,
+    /// With --exclude: the reason, for the record and the verdict
+    #[arg(long, value_name = "TEXT", requires = "exclude")]
+    pub(super) reason: Option<String>,
     /// Remove rows of dates that vanished upstream or became empty, from target and store
     #[arg(long)]
     remove_vanished: bool,
@@ -73,8 +78,8 @@ impl UploadOptions {
     /// For the run's record.
     pub fn json(&self) -> serde_json::Value {
         serde_json::json!({
-            "accept": self.accept, "include_recent": self.include_recent, "remove_vanished": self.remove_vanished,
-            "repair": self.repair, "with_daily_cache": self.with_daily_cache,
+            "accept": self.accept, "exclude": self.exclude, "reason": self.reason, "include_recent": self.include_recent,
+            "remove_vanished": self.remove_vanished, "repair": self.repair, "with_daily_cache": self.with_daily_cache,
         })
     }
 
@@ -207,7 +212,10 @@ struct Selected<'s> {
     invalid: BTreeMap<NaiveDate, BTreeSet<String>>,
     /// Those that fail accepted checks only, likewise.
     accepted: BTreeMap<NaiveDate, BTreeSet<String>>,
-    accounting: BTreeMap<ProcessorId, Accounting>,
+    /// Those that the user leaves out, with the reason.
+    excluded: BTreeMap<NaiveDate, String>,
+    /// What the checks found; nothing where no date was checked.
+    report: Option<CheckReport>,
     /// Rows of the store on dates that vanished.
     vanished: RowsByDate,
 }
@@ -243,16 +251,25 @@ fn select<'s>(
     set.leave_out(&stale);
     set.leave_out(&unscheduled_in(store, &schedule, ranges)?);
     say_other_windows(store, ranges, printer)?;
+    let excluded = conditions::exclude(ranges, options, printer)?;
+    set.leave_out(&excluded.keys().copied().collect());
     if schedule.game_dates(ranges).is_empty() && !vanished.is_empty() {
-        let (invalid, accepted, accounting) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        return Ok(Selected { set, held_back: HeldBack::default(), invalid, accepted, accounting, vanished });
+        let (invalid, accepted) = (BTreeMap::new(), BTreeMap::new());
+        return Ok(Selected {
+            set,
+            held_back: HeldBack::default(),
+            invalid,
+            accepted,
+            excluded,
+            report: None,
+            vanished,
+        });
     }
-    let report = checks::report(settings, store, ranges, Phase::Outputs)?;
-    let mut invalid = checks::failed_dates(&report, &options.accept);
+    let report = checks::report(settings, store, ranges, Phase::Outputs, &options.accept)?;
+    let (mut invalid, mut accepted) = (report.held_back(), report.accepted());
     invalid.retain(|date, _| !stale.contains(date));
-    let mut accepted = checks::failed_dates(&report, &[]);
-    accepted.retain(|date, _| !stale.contains(date) && !invalid.contains_key(date));
-    say_invalid(&invalid, printer);
+    accepted.retain(|date, _| !stale.contains(date));
+    causes::say(&report, printer);
     set.leave_out(&invalid.keys().copied().collect());
     // A date that failed is told as such, whatever else stands against it.
     let failed: BTreeSet<NaiveDate> = set.held_back.values().flatten().copied().collect();
@@ -269,7 +286,8 @@ fn select<'s>(
     if !options.with_daily_cache {
         held_back.failed += say_lost_cache(store, ranges, printer)?;
     }
-    Ok(Selected { set, held_back, invalid, accepted, accounting: report.accounting, vanished })
+    set.conditions = conditions::of(&report, &excluded);
+    Ok(Selected { set, held_back, invalid, accepted, excluded, report: Some(report), vanished })
 }
 
 /// Game dates that were never computed are not published either, nor are days with rows that the schedule does not know,
@@ -319,7 +337,15 @@ pub fn publish(
     let target = settings.open_target()?;
     let store = lock.store();
     let selected = select(settings, store, ranges, options, printer)?;
-    let Selected { set, mut held_back, invalid, accepted, accounting, vanished } = selected;
+    let Selected { set, mut held_back, invalid, accepted, excluded, report: checked, vanished } = selected;
+    // For the verdicts, until the dates are published.
+    Validations::remember_excluded(store, &settings.catalogue, ranges, &excluded)?;
+    recorder.fact("excluded", serde_json::json!(excluded));
+    if let Some(checked) = &checked {
+        recorder.fact("causes", serde_json::json!(checked.causes));
+        recorder.fact("waivers", serde_json::json!(checked.waivers));
+    }
+    let accounting = checked.map(|checked| checked.accounting).unwrap_or_default();
     recorder.fact("held_back_by_checks", serde_json::json!(invalid));
     recorder.fact("published_although_checks_fail", serde_json::json!(accepted));
     let totals = accounting.iter().map(|(id, of)| (id.name().to_owned(), serde_json::json!(of.total)));
@@ -436,22 +462,6 @@ fn say_lost_cache(store: &Store, ranges: &DateRanges, printer: Printer) -> Resul
         ));
     }
     Ok(lost.len())
-}
-
-/// Names the dates whose rows fail a check of severity error that was not accepted.
-fn say_invalid(invalid: &BTreeMap<NaiveDate, BTreeSet<String>>, printer: Printer) {
-    let ids: BTreeSet<&String> = invalid.values().flatten().collect();
-    let ids = ids.into_iter().cloned().collect::<Vec<_>>();
-    if let (Some((first, _)), Some((last, _))) = (invalid.first_key_value(), invalid.last_key_value()) {
-        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
-        printer.warn(format!(
-            "note: not published, because checks of severity error fail ({}): {}, {span}; \
-             `putback validate` explains, `--accept {}` publishes them all the same",
-            ids.join(", "),
-            counted(invalid.len(), "date"),
-            ids.join(" --accept ")
-        ));
-    }
 }
 
 /// Dates and rows written per table.

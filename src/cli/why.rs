@@ -28,7 +28,7 @@ pub struct WhyArgs {
     /// player_lookup, or team abbreviation
     #[arg(value_name = "KEY")]
     key: String,
-    #[arg(value_name = "DATE")]
+    #[arg(value_name = "DATE", value_parser = crate::calendar::parse_date)]
     date: NaiveDate,
 }
 

@@ -82,6 +82,12 @@ impl Session {
         self.view(table, files, &condition)
     }
 
+    /// [`Session::view_input`] under another name.
+    pub fn view_input_as(&self, name: &str, table: Table, files: &[PathBuf]) -> Result<()> {
+        let condition = of_known_teams(table).unwrap_or_else(|| "true".to_owned());
+        self.view_columns((name, table), files, &condition, needed_columns(table))
+    }
+
     /// Makes the files of an output readable under the table's name, with the columns that processors
     /// read, but for the rows of some dates.
     pub fn view_output(&self, table: Table, files: &[PathBuf], left_out: &[NaiveDate]) -> Result<()> {
@@ -107,13 +113,13 @@ impl Session {
         self.view_columns((name, table), files, &condition, table.schema().columns().iter().collect())
     }
 
-    /// [`Session::view_whole`] under the name `raw_` with the table's, and with every value as the file has it.
-    pub fn view_raw(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
+    /// [`Session::view_whole`] under another name, and with every value as the file has it.
+    pub fn view_raw(&self, name: &str, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
         let date = table.schema().partition_column();
         let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to);
         let columns: Vec<&Column> = table.schema().columns().iter().collect();
         let rows = rows_of(files, &condition, &columns, |column| column.name.clone());
-        Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW raw_{} AS SELECT {rows}", table.name()))?)
+        Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW {name} AS SELECT {rows}"))?)
     }
 
     fn view(&self, table: Table, files: &[PathBuf], condition: &str) -> Result<()> {

@@ -1,7 +1,8 @@
-//! What the state of a store means: which dates vanished, and which an export lacks. Functions of manifests that return
-//! data; nothing here reads rows or prints.
+//! What the state of a store means: which dates vanished, which an export lacks, and which rest on which rows. Functions
+//! that return data; nothing here prints.
 
 mod accepted;
+pub mod reach;
 mod shorter;
 mod vanished;
 

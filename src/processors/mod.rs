@@ -15,6 +15,7 @@ mod facts;
 mod months;
 mod output;
 pub mod overflow;
+pub mod reads;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,6 +26,7 @@ use chrono::{DateTime, Days, Months, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use output::{DateOutput, Failure, ProcessorOutput};
+use reads::{Entity, Read};
 
 use crate::calendar::{Month, Season};
 use crate::catalog::Table;
@@ -72,6 +74,14 @@ impl ProcessorId {
     /// reference, and has to be asked for.
     pub fn is_published_unasked(self) -> bool {
         self != Self::Pdc
+    }
+
+    /// Whose rows its output has.
+    pub fn entity(self) -> Entity {
+        match self {
+            Self::Tdza => Entity::Team,
+            Self::Psza | Self::Pcf | Self::Pdc | Self::Mlfs => Entity::Player,
+        }
     }
 
     pub fn output(self) -> Table {
@@ -176,6 +186,14 @@ pub trait Processor: Sync {
 
     /// Phase 3 tables that are read.
     fn inputs(&self) -> &'static [Input];
+
+    /// The windows over these tables that a row rests on.
+    fn reads(&self) -> &'static [Read];
+
+    /// Whether its rows keep the hashes of what they were made from.
+    fn keeps_lineage(&self) -> bool {
+        true
+    }
 
     /// Processors whose rows of the same date are read; a date on which one of them failed does not run.
     fn upstream(&self) -> &'static [ProcessorId];

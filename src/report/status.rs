@@ -117,6 +117,9 @@ pub struct Verdict {
     pub complete: bool,
     /// What stands against it: by processor, then by check.
     pub open: Vec<OpenDates>,
+    /// What would stand against it, and is waived.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<OpenDates>,
 }
 
 /// Something that stands against a year, on some dates.
@@ -288,7 +291,20 @@ impl StatusReport {
             known_until: schedule.last().filter(is_of_year).copied(),
             complete: open.is_empty(),
             open,
+            waived: self.waived(year, evidence),
         }
+    }
+
+    /// Checks that fail and are waived, on dates of which that is still known.
+    fn waived(&self, year: i32, evidence: &Evidence<'_>) -> Vec<OpenDates> {
+        let mut waived: BTreeMap<String, BTreeSet<NaiveDate>> = BTreeMap::new();
+        let is_known = |date: &&NaiveDate| date.year() == year && !self.not_validated.contains(date);
+        for date in self.game_dates.iter().filter(is_known) {
+            for (check, waiver) in evidence.validations.waived(*date) {
+                waived.entry(format!("check {check} fails, waived by {waiver},")).or_default().insert(*date);
+            }
+        }
+        waived.into_iter().map(|(what, dates)| OpenDates { what, dates }).collect()
     }
 
     /// What stands against a year.
@@ -318,6 +334,15 @@ impl StatusReport {
             add(format!("check {id} fails"), fails.map(|(date, _)| *date).collect());
         }
         add("not validated".to_owned(), self.not_validated.clone());
+        let mut excluded: BTreeMap<&String, BTreeSet<NaiveDate>> = BTreeMap::new();
+        for (date, reason) in evidence.validations.excluded() {
+            if self.game_dates.binary_search(date).is_ok() {
+                excluded.entry(reason).or_default().insert(*date);
+            }
+        }
+        for (reason, dates) in excluded {
+            add(format!("excluded from publication ({reason})"), dates);
+        }
         add("has rows, but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
         let vanished = self.vanished.values().flat_map(BTreeMap::keys).copied();
         add("vanished upstream or became empty, rows kept".to_owned(), vanished.collect());

@@ -8,8 +8,8 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::calendar::Season;
-use crate::checks::{Catalogue, CheckReport};
+use crate::calendar::{DateRanges, Season};
+use crate::checks::{AcceptedBy, Catalogue, CheckReport};
 use crate::error::{Error, Result};
 use crate::numerics::hash::data_hash;
 use crate::processors::ProcessorId;
@@ -22,36 +22,86 @@ pub struct Validations {
     /// Digest of the catalogue of checks; another catalogue has said nothing yet.
     catalogue: String,
     dates: BTreeMap<NaiveDate, Validated>,
+    /// Dates that were left out of the last publication, with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    excluded: BTreeMap<NaiveDate, String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Validated {
     /// Digest of what the processors made of the date, and of the inputs that checks look at.
     content: String,
-    /// Ids of the checks of severity error that failed.
+    /// Ids of the checks of severity error on whose faulty rows the date rests.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     failed: BTreeSet<String>,
+    /// Those of them that a waiver accepts, with the waiver in words.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    waived: BTreeMap<String, String>,
 }
 
 impl Validations {
     /// What a store knows; nothing where the record is missing or cannot be read.
     pub fn load(store: &Store, catalogue: &Catalogue) -> Self {
         let known = std::fs::read(path(store)).ok().and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
-        let nothing = || Self { catalogue: catalogue.digest().to_owned(), dates: BTreeMap::new() };
-        known.filter(|known| known.catalogue == catalogue.digest()).unwrap_or_else(nothing)
+        let nothing =
+            Self { catalogue: catalogue.digest().to_owned(), dates: BTreeMap::new(), excluded: BTreeMap::new() };
+        match known {
+            Some(known) if known.catalogue == catalogue.digest() => known,
+            // What was left out is not for the catalogue to say.
+            Some(Self { excluded, .. }) => Self { excluded, ..nothing },
+            None => nothing,
+        }
     }
 
-    fn take_in(&mut self, report: &CheckReport, dates: &[NaiveDate], seen: &Seen<'_>) {
+    fn take_in(&mut self, report: &CheckReport, catalogue: &Catalogue, dates: &[NaiveDate], seen: &Seen<'_>) {
         for &date in dates {
-            self.dates.insert(date, Validated { content: seen.content(date), failed: BTreeSet::new() });
+            let content = seen.content(date);
+            self.dates.insert(date, Validated { content, failed: BTreeSet::new(), waived: BTreeMap::new() });
         }
-        for result in report.errors() {
-            for finding in &result.findings {
-                if let Some(validated) = self.dates.get_mut(&finding.date) {
-                    validated.failed.insert(result.id.clone());
-                }
+        for cause in &report.causes {
+            let waiver = match cause.accepted {
+                Some(AcceptedBy::Waiver(number)) => catalogue.waivers().get(number),
+                _ => None,
+            };
+            for date in cause.reach.keys() {
+                let Some(validated) = self.dates.get_mut(date) else { continue };
+                match waiver {
+                    Some(waiver) => validated.waived.insert(cause.check.clone(), waiver.text()).is_none(),
+                    None => validated.failed.insert(cause.check.clone()),
+                };
             }
         }
+    }
+
+    /// Remembers which dates of a publication's ranges were left out, and why.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn remember_excluded(
+        store: &Store,
+        catalogue: &Catalogue,
+        ranges: &DateRanges,
+        excluded: &BTreeMap<NaiveDate, String>,
+    ) -> Result<()> {
+        let _lock = Self::locked(store)?;
+        let mut known = Self::load(store, catalogue);
+        let before = known.excluded.clone();
+        known.excluded.retain(|date, _| !ranges.contains(*date));
+        known.excluded.extend(excluded.iter().map(|(date, reason)| (*date, reason.clone())));
+        match known.excluded == before {
+            true => Ok(()),
+            false => replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes")),
+        }
+    }
+
+    /// Dates that were left out of the last publication, with the reason.
+    pub fn excluded(&self) -> &BTreeMap<NaiveDate, String> {
+        &self.excluded
+    }
+
+    /// The error checks that a waiver accepts on a date, with the waiver in words.
+    pub fn waived(&self, date: NaiveDate) -> impl Iterator<Item = (&String, &String)> {
+        self.dates.get(&date).into_iter().flat_map(|validated| &validated.waived)
     }
 
     /// Remembers what a validation of `dates` found, beside what others find at the same time.
@@ -66,7 +116,7 @@ impl Validations {
     ) -> Result<()> {
         let _lock = Self::locked(store)?;
         let mut known = Self::load(store, catalogue);
-        known.take_in(report, seen.0, &seen.1);
+        known.take_in(report, catalogue, seen.0, &seen.1);
         replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes"))
     }
 

@@ -43,6 +43,9 @@ pub struct InputTable {
     /// What dates still see of the days before their season ([`crate::processors::carried`]).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub carried: BTreeMap<NaiveDate, String>,
+    /// What is remembered of the warehouse's files, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub source_files: SourceFiles,
     /// Versions of the warehouse's own partitions when their rows were pulled, where it keeps track.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub source_partitions: BTreeMap<String, String>,
@@ -56,6 +59,30 @@ pub struct InputTable {
 pub struct SourceVersion {
     pub warehouse: String,
     pub version: String,
+}
+
+/// Files of a warehouse by their names in it.
+pub type SourceFiles = BTreeMap<String, FileStamp>;
+
+/// The hash of a file's content, and all by which a change of it shows: the hash counts while these are as they were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStamp {
+    pub size_bytes: u64,
+    /// Seconds and nanoseconds since 1970-01-01.
+    pub modified: (i64, i64),
+    /// The same of the last change of content or of properties, which no program can set.
+    pub changed: (i64, i64),
+    pub inode: u64,
+    pub sha256: String,
+}
+
+impl FileStamp {
+    /// The later of its times, in nanoseconds since 1970-01-01.
+    pub fn newest(&self) -> i128 {
+        const PER_SECOND: i128 = 1_000_000_000;
+        let (seconds, nanos) = self.modified.max(self.changed);
+        i128::from(seconds) * PER_SECOND + i128::from(nanos)
+    }
 }
 
 /// One day of a table.

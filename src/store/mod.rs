@@ -30,8 +30,8 @@ pub use damage::Closeness;
 pub use files::{FileEntry, ParquetFile, read_columns, read_month_file, sha256_of_file, write_parquet};
 pub use lock::{Owner, WriteLock};
 pub use manifest::{
-    DateRecord, DateState, FailureKind, InputTable, Manifest, Partition, Phase3Manifest, Phase4Manifest, SourceVersion,
-    TableFiles,
+    DateRecord, DateState, FailureKind, FileStamp, InputTable, Manifest, Partition, Phase3Manifest, Phase4Manifest,
+    SourceFiles, SourceVersion, TableFiles,
 };
 pub use publish::{MonthFile, Publication};
 pub use spill::SpillDir;

@@ -65,6 +65,10 @@ pub struct TableReport {
     /// Rows by team code that is not one of the 30; kept in the store, left out of computations.
     pub foreign_teams: BTreeMap<String, u64>,
     pub notes: Vec<ColumnNote>,
+    /// Partitions of the schedule without a date that is taken; left out.
+    pub placeholders: Option<String>,
+    /// Files were touched without another content; only what is remembered of them changes.
+    pub files_touched: bool,
 }
 
 impl TableReport {
@@ -95,6 +99,8 @@ impl TableReport {
             duplicate_keys: 0,
             foreign_teams: BTreeMap::new(),
             notes: Vec::new(),
+            placeholders: None,
+            files_touched: false,
         }
     }
 }
@@ -161,7 +167,7 @@ pub fn sync(
     }
     report.accepted = refuse_shorter((&before, &manifest), &needed, request, &source.name())?;
     report.tables.iter_mut().for_each(|table| table.count_only_here(&manifest));
-    if report.tables.iter().any(|table| !table.unchanged) {
+    if report.tables.iter().any(|table| !table.unchanged || table.files_touched) {
         publication.commit(&manifest)?;
     }
     Ok(report)

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{TablePlan, TableReport};
-use crate::calendar::{DateRange, DateRanges};
+use crate::calendar::{DateRange, DateRanges, years};
 use crate::catalog::{Role, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors;
-use crate::store::{InputTable, Phase3Manifest, SourceVersion, Store};
-use crate::warehouse::{Partitions, Selection, Source};
+use crate::store::{InputTable, Phase3Manifest, SourceFiles, SourceVersion, Store};
+use crate::warehouse::{ContentVersion, Partitions, Selection, Source};
 
 /// One table's share of a sync.
 pub(super) struct Plan {
@@ -16,6 +16,7 @@ pub(super) struct Plan {
     pub pull: Wanted,
     pub synced: DateRanges,
     pub version: SourceVersion,
+    pub source_files: SourceFiles,
     pub source_partitions: BTreeMap<String, String>,
     /// The range and the look-back of its first date: what must not get shorter.
     pub needed: DateRange,
@@ -42,6 +43,16 @@ impl Plan {
         TablePlan { table: self.table, partitions, rows, bytes, unchanged, absent }
     }
 
+    /// Files of the same content that were touched or moved: what is remembered of them would otherwise never
+    /// count again. What was not remembered before is not reason enough to write the manifest.
+    pub fn remember_files(&mut self, manifest: &mut Phase3Manifest) {
+        let Some(known) = manifest.tables.get_mut(&self.table) else { return };
+        if known.source_files.iter().any(|(name, stamp)| self.source_files.get(name) != Some(stamp)) {
+            known.source_files = std::mem::take(&mut self.source_files);
+            self.report.files_touched = true;
+        }
+    }
+
     fn absent(table: Table, manifest: &Phase3Manifest) -> Self {
         let mut report = TableReport::new(table);
         report.absent = true;
@@ -51,6 +62,7 @@ impl Plan {
             pull: Wanted::Whole(Selection::Everything),
             synced: DateRanges::default(),
             version: SourceVersion::default(),
+            source_files: SourceFiles::new(),
             source_partitions: BTreeMap::new(),
             needed: everything(),
             is_usable: false,
@@ -87,8 +99,12 @@ fn plan_table(
     let mut report = TableReport::new(table);
     report.notes = description.schema.notes;
     let wanted = wanted_range(table, span);
-    let version = SourceVersion { warehouse: source.name(), version: description.version };
     let known = manifest.tables.get(&table);
+    let warehouse = source.name();
+    let of_same_warehouse = known.filter(|known| known.source.warehouse == warehouse);
+    let source_files = of_same_warehouse.map(|known| known.source_files.clone()).unwrap_or_default();
+    let ContentVersion { token, files: source_files } = source.version(table, &source_files)?;
+    let version = SourceVersion { warehouse, version: token };
     let synced = known.map(|known| known.synced.clone()).unwrap_or_default();
     let synced = synced.union(&[wanted].into_iter().collect());
     // What was pulled before is looked at again, so that the store is one version of the warehouse.
@@ -97,6 +113,7 @@ fn plan_table(
     let (pull, source_partitions) = match &description.partitions {
         None => (Wanted::Whole(range.map_or(Selection::Everything, Selection::range)), BTreeMap::new()),
         Some(partitions) => {
+            report.placeholders = without_a_date(table, partitions, source)?;
             let recorded = usable.map(|known| &known.source_partitions).cloned().unwrap_or_default();
             let pull = changed_partitions(partitions, &recorded, range);
             (pull, tokens(partitions, range))
@@ -111,7 +128,32 @@ fn plan_table(
         report.rows = known.partitions.values().map(|partition| partition.rows).sum();
     }
     let (needed, is_usable) = (needed_range(table, span), usable.is_some());
-    Ok(Plan { table, pull, synced, version, source_partitions, needed, is_usable, report })
+    Ok(Plan { table, pull, synced, version, source_files, source_partitions, needed, is_usable, report })
+}
+
+/// Partitions whose date is outside the years that are taken. In the schedule such games are placeholders.
+///
+/// # Errors
+/// [`ErrorKind::Schema`] for any other table.
+fn without_a_date(table: Table, partitions: &Partitions, source: &dyn Source) -> Result<Option<String>> {
+    let outside: Vec<&str> = partitions
+        .iter()
+        .filter(|(id, version)| id.is_outside_years() && version.rows > 0)
+        .map(|(id, _)| id.0.as_str())
+        .collect();
+    if outside.is_empty() {
+        return Ok(None);
+    }
+    let message = format!(
+        "{table}: partitions {} in {} have rows outside the years {}",
+        outside.join(", "),
+        source.name(),
+        years()
+    );
+    match table {
+        Table::Schedule => Ok(Some(format!("{message}; they are left out"))),
+        _ => Err(Error::new(ErrorKind::Schema, message).hint("correct or remove the rows; nothing was pulled")),
+    }
 }
 
 fn missing_table(table: Table, source: &dyn Source) -> Error {

@@ -37,6 +37,7 @@ pub(super) struct Pull<'a, 'l> {
 impl Pull<'_, '_> {
     pub fn run(mut self, mut plan: Plan, manifest: &mut Phase3Manifest) -> Result<TableReport> {
         if plan.report.unchanged {
+            plan.remember_files(manifest);
             return Ok(plan.report);
         }
         if plan.report.absent {
@@ -67,6 +68,7 @@ impl Pull<'_, '_> {
         }
         input.synced = plan.synced;
         input.source = plan.version;
+        input.source_files = plan.source_files;
         input.source_partitions = plan.source_partitions;
         input.carried = self.carried(table, &input)?;
         compare(&known.partitions, &input.partitions, &mut plan.report);

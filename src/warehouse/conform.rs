@@ -1,161 +1,282 @@
 //! Maps rows of a warehouse to the schema of their table (`tables.md` T1, T2).
 
-use std::fmt;
+mod columns;
+mod exact;
+mod folders;
+mod text;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ListArray, RecordBatch, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch, UInt64Array, new_empty_array, new_null_array,
+};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::compute::{CastOptions, can_cast_types, cast_with_options, filter, nullif, take};
+use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, TimestampMicrosecondType};
+use chrono::NaiveDate;
 
-use crate::catalog::{Column, Table, TableSchema};
+pub use columns::{ColumnNote, LiveColumn, SchemaMatch};
+pub(super) use columns::{Found, LiveTable, arrow_type, find};
+pub(super) use folders::Folder;
+
+use self::exact::{convert, is_convertible, shown};
+use self::folders::FolderColumn;
+use crate::calendar::{DateRange, DateRanges, years};
+use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
-
-/// Something about the live columns that does not stop a sync but should be known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ColumnNote {
-    /// In the warehouse only; not pulled.
-    Extra { column: String },
-    /// In our schema only, and read by nothing; stored as NULL.
-    Absent { column: String },
-    /// Another type, read by nothing; values that do not fit become NULL.
-    Retyped { column: String, expected: String, found: String },
-}
-
-impl fmt::Display for ColumnNote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Extra { column } => write!(f, "column {column} is not in putback's schema and is not pulled"),
-            Self::Absent { column } => write!(f, "column {column} is absent; nothing reads it, it is stored as NULL"),
-            Self::Retyped { column, expected, found } => {
-                write!(f, "column {column} is {found} instead of {expected}; nothing reads it, it is converted")
-            }
-        }
-    }
-}
-
-/// The outcome of comparing live columns with ours.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SchemaMatch {
-    pub notes: Vec<ColumnNote>,
-}
-
-impl SchemaMatch {
-    /// Compares by name, never by position.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Schema`] for a column that a processor reads and that is missing or retyped.
-    pub fn compare(table: Table, live: &Schema, place: &str) -> Result<Self> {
-        let schema = table.schema();
-        let mut notes = Vec::new();
-        for column in schema.columns() {
-            notes.extend(compare_column(table, schema, column, live, place)?);
-        }
-        for field in live.fields() {
-            if schema.column(field.name()).is_none() {
-                notes.push(ColumnNote::Extra { column: field.name().clone() });
-            }
-        }
-        Ok(Self { notes })
-    }
-}
-
-fn compare_column(
-    table: Table,
-    schema: &TableSchema,
-    column: &Column,
-    live: &Schema,
-    place: &str,
-) -> Result<Option<ColumnNote>> {
-    let needed = schema.is_needed(&column.name);
-    let Ok(field) = live.field_with_name(&column.name) else {
-        if needed {
-            return Err(Error::new(
-                ErrorKind::Schema,
-                format!("{table}: column {} is required but missing in {place}", column.name),
-            )
-            .hint(format!("restore the column ({}) in the warehouse; nothing was pulled", column.ty)));
-        }
-        return Ok(Some(ColumnNote::Absent { column: column.name.clone() }));
-    };
-    let expected = expected_type(schema, &column.name);
-    if converts_exactly(field.data_type(), &expected) {
-        return Ok(None);
-    }
-    let found = field.data_type().to_string();
-    if needed {
-        return Err(Error::new(
-            ErrorKind::Schema,
-            format!("{table}: column {} is {found} in {place}, expected {}", column.name, column.ty),
-        )
-        .hint("restore the column's type in the warehouse; nothing was pulled"));
-    }
-    Ok(Some(ColumnNote::Retyped { column: column.name.clone(), expected: column.ty.to_string(), found }))
-}
-
-fn expected_type(schema: &TableSchema, column: &str) -> DataType {
-    schema.arrow().field_with_name(column).expect("a column of the table").data_type().clone()
-}
-
-/// Whether every value of `from` has the same value in `to`.
-fn converts_exactly(from: &DataType, to: &DataType) -> bool {
-    use DataType as D;
-    match (from, to) {
-        (from, to) if from == to => true,
-        (D::Null, _) => true,
-        (D::Dictionary(_, value), to) => converts_exactly(value, to),
-        (D::LargeUtf8 | D::Utf8View, D::Utf8) => true,
-        (D::Int8 | D::Int16 | D::Int32 | D::UInt8 | D::UInt16 | D::UInt32, D::Int64) => true,
-        (D::Float16 | D::Float32, D::Float64) => true,
-        (D::Date64, D::Date32) => true,
-        (D::Timestamp(_, Some(zone)), D::Timestamp(TimeUnit::Microsecond, _)) => is_utc(zone),
-        (
-            D::Decimal32(p, s) | D::Decimal64(p, s) | D::Decimal128(p, s) | D::Decimal256(p, s),
-            D::Decimal128(precision, scale),
-        ) => s <= scale && p.cast_signed() - s <= precision.cast_signed() - scale,
-        (D::List(from) | D::LargeList(from), D::List(to)) => converts_exactly(from.data_type(), to.data_type()),
-        _ => false,
-    }
-}
-
-fn is_utc(zone: &str) -> bool {
-    matches!(zone, "UTC" | "Etc/UTC" | "+00:00" | "Z")
-}
+use crate::schedule::FINAL;
 
 /// Gives `batch` exactly the columns and types of `table`; columns it lacks become NULL or empty.
 ///
 /// # Errors
-/// [`ErrorKind::Corrupt`] for a NULL in a required column, naming column and place.
+/// As [`Conformer::fit`].
 pub fn conform(table: Table, batch: &RecordBatch, place: &str) -> Result<RecordBatch> {
-    let schema = table.schema();
-    let rows = batch.num_rows();
-    let columns = schema
-        .arrow()
-        .fields()
-        .iter()
-        .map(|field| match batch.column_by_name(field.name()) {
-            Some(array) => conform_column(table, array, field, place),
-            None => Ok(filler(field, rows)),
-        })
-        .collect::<Result<Vec<_>>>()?;
-    Ok(RecordBatch::try_new(Arc::clone(schema.arrow()), columns)?)
+    Conformer::new(table, place).fit(batch)
 }
 
-fn conform_column(table: Table, array: &ArrayRef, field: &Field, place: &str) -> Result<ArrayRef> {
-    let cast = match field.data_type() {
-        DataType::List(element) => conform_list(array, element)?,
-        to if array.data_type() == to => Arc::clone(array),
-        to => cast_with_options(array, to, &CastOptions { safe: true, ..Default::default() })?,
-    };
-    if !field.is_nullable() && cast.null_count() > 0 {
-        let column = field.name();
-        return Err(Error::new(
-            ErrorKind::Corrupt,
-            format!("{table}: required column {column} is NULL in {} rows of {place}", cast.null_count()),
-        )
-        .hint(format!("repair the rows where {column} is NULL in the warehouse; nothing was pulled")));
+/// Whether anything of a live column can be kept in a column of ours that nothing reads.
+pub(super) fn can_be_kept(from: &DataType, to: &DataType) -> bool {
+    is_convertible(from, to) || can_cast_types(from, to)
+}
+
+/// Fits the rows of a file or stream, one batch after another.
+#[derive(Debug)]
+pub struct Conformer<'a> {
+    table: Table,
+    place: &'a str,
+    /// Rows before the next batch, where their order means something.
+    rows_before: Option<u64>,
+    folders: Vec<FolderColumn>,
+    nans: BTreeMap<String, u64>,
+    left_out: Option<LeftOut>,
+}
+
+/// Rows that were not taken, and the first of them.
+#[derive(Debug)]
+struct LeftOut {
+    rows: usize,
+    first: String,
+}
+
+impl<'a> Conformer<'a> {
+    /// `place` is where the rows lie, for errors.
+    pub fn new(table: Table, place: &'a str) -> Self {
+        Self { table, place, rows_before: None, folders: Vec::new(), nans: BTreeMap::new(), left_out: None }
     }
-    Ok(cast)
+
+    /// For the rows of a file in their order, below folders that give columns.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Schema`] for a folder that does not give its column a value of its type.
+    pub(super) fn of_file(table: Table, place: &'a str, folders: &[Folder]) -> Result<Self> {
+        let folders = folders::columns_of(table, folders, place)?;
+        Ok(Self { rows_before: Some(0), folders, ..Self::new(table, place) })
+    }
+
+    /// The date of all rows, where a folder says it.
+    pub(super) fn date(&self) -> Option<NaiveDate> {
+        self.folders.iter().find(|folder| folder.column == self.table.schema().partition_column())?.date()
+    }
+
+    /// Gives `batch` exactly the columns and types of the table; columns it lacks become NULL or empty.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Schema`] for a NULL in a required column, a value that does not fit the type of a column
+    /// that is read, or a date in it outside the years that are taken; with table, column, row and place.
+    pub fn fit(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let schema = self.table.schema().arrow();
+        let columns = schema.fields().iter().map(|field| self.fit_column(batch, field)).collect::<Result<Vec<_>>>()?;
+        let nullable = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+        let nullable = Arc::new(arrow::datatypes::Schema::new(nullable.collect::<Vec<_>>()));
+        let rows = RecordBatch::try_new(nullable, columns)?;
+        let left_out = self.leave_out(&rows);
+        for field in schema.fields() {
+            self.check(&rows, field, left_out.as_ref())?;
+        }
+        self.rows_before = self.rows_before.map(|rows| rows + batch.num_rows() as u64);
+        let columns = match left_out {
+            None => rows.columns().to_vec(),
+            Some(left_out) => {
+                let kept = arrow::compute::not(&left_out)?;
+                rows.columns().iter().map(|column| filter(column, &kept)).collect::<Result<_, _>>()?
+            }
+        };
+        Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+    }
+
+    /// What should be known of the rows, in one line each.
+    pub fn notes(&self) -> Vec<String> {
+        let (table, place) = (self.table, self.place);
+        let mut notes = Vec::new();
+        if !self.nans.is_empty() {
+            let nans: Vec<String> = self.nans.iter().map(|(column, rows)| format!("{column} ({rows})")).collect();
+            let nans = nans.join(", ");
+            notes.push(format!("{table}: NaN is taken as NULL in {place}, since these columns have none: {nans}"));
+        }
+        if let Some(LeftOut { rows, first }) = &self.left_out {
+            notes.push(format!(
+                "{table}: {rows} rows of games that are not final have no date of the years {}, and are left out; the \
+                 first is {first}",
+                years()
+            ));
+        }
+        notes
+    }
+
+    fn fit_column(&mut self, batch: &RecordBatch, field: &Field) -> Result<ArrayRef> {
+        let folder = self.folders.iter().find(|folder| folder.column == field.name());
+        let live = match batch.column_by_name(field.name()) {
+            Some(array) => Some(array),
+            None => match find(batch.schema_ref().fields().iter().map(|live| live.name().as_str()), field.name()) {
+                Found::At(index) => Some(batch.column(index)),
+                _ => None,
+            },
+        };
+        let Some(array) = live else {
+            return folder.map_or_else(|| Ok(filler(field, batch.num_rows())), |given| given.repeat(batch.num_rows()));
+        };
+        if !self.table.schema().is_needed(field.name()) {
+            return Ok(kept(array, field));
+        }
+        let converted = convert(array, field.data_type())?;
+        if let Some(row) = converted.misfit {
+            return Err(self.misfit(batch, field, array, row));
+        }
+        if let Some(folder) = folder
+            && let Some(row) = folder.conflict(&converted.array)?
+        {
+            let contradiction = folder.contradiction(&converted.array, row);
+            let (table, row) = (self.table, self.row(batch, field, row));
+            return Err(Error::new(ErrorKind::Schema, format!("{table}: {contradiction} in {row}"))
+                .hint("take the column out of the file, or move the file; nothing was pulled"));
+        }
+        if converted.nans > 0 {
+            *self.nans.entry(field.name().clone()).or_default() += converted.nans;
+        }
+        Ok(converted.array)
+    }
+
+    fn misfit(&self, batch: &RecordBatch, field: &Field, array: &ArrayRef, row: usize) -> Error {
+        let (table, column) = (self.table, field.name());
+        let needed = table.schema().column(column).expect("a column of the table").ty;
+        let (value, found, row) = (shown(array, row), array.data_type(), self.row(batch, field, row));
+        Error::new(
+            ErrorKind::Schema,
+            format!("{table}: {column} is {value} in {row}; the column is {found}, and {needed} cannot hold this value exactly"),
+        )
+        .hint(format!("correct the value, or export the column as {needed}; nothing was pulled"))
+    }
+
+    /// Games that are not final and have no date that is taken: placeholders, on which nothing rests.
+    fn leave_out(&mut self, rows: &RecordBatch) -> Option<BooleanArray> {
+        if self.table != Table::Schedule {
+            return None;
+        }
+        let days = rows.column_by_name("game_date")?.as_primitive::<Date32Type>();
+        let statuses = rows.column_by_name("game_status")?.as_primitive::<Int64Type>();
+        let is_dated = |row: usize| days.is_valid(row) && taken_days().contains(&days.value(row));
+        let is_final = |row: usize| statuses.is_valid(row) && statuses.value(row) == FINAL;
+        let left_out: Vec<bool> = (0..rows.num_rows()).map(|row| !is_dated(row) && !is_final(row)).collect();
+        let first = left_out.iter().position(|&is_left_out| is_left_out)?;
+        let count = left_out.iter().filter(|&&is_left_out| is_left_out).count();
+        let field = rows.schema_ref().field_with_name("game_date").expect("a column of the table").clone();
+        let text = format!("{} in {}", shown(days, first), self.row(rows, &field, first));
+        self.left_out.get_or_insert(LeftOut { rows: 0, first: text }).rows += count;
+        Some(BooleanArray::from(left_out))
+    }
+
+    /// Refuses NULL in a required column and dates outside the years that are taken.
+    fn check(&self, rows: &RecordBatch, field: &Field, left_out: Option<&BooleanArray>) -> Result<()> {
+        let array = rows.column_by_name(field.name()).expect("a column of the table");
+        let counts = |row: &usize| left_out.is_none_or(|left_out| !left_out.value(*row));
+        let (table, column, place) = (self.table, field.name(), self.place);
+        if !field.is_nullable() && array.null_count() > 0 {
+            let nulls: Vec<usize> = (0..array.len()).filter(|&row| array.is_null(row)).filter(counts).collect();
+            if let Some(&first) = nulls.first() {
+                let (count, first) = (nulls.len(), self.row(rows, field, first));
+                return Err(Error::new(
+                    ErrorKind::Schema,
+                    format!(
+                        "{table}: required column {column} is NULL in {count} rows of {place}; the first is {first}"
+                    ),
+                )
+                .hint(format!("repair the rows where {column} is NULL in the warehouse; nothing was pulled")));
+            }
+        }
+        let outside = if table.schema().is_needed(column) { outside_years(array) } else { Vec::new() };
+        match outside.into_iter().find(counts) {
+            None => Ok(()),
+            Some(row) => {
+                let (value, row) = (shown(array, row), self.row(rows, field, row));
+                Err(Error::new(
+                    ErrorKind::Schema,
+                    format!("{table}: {column} is {value} in {row}; only the years {} are taken", years()),
+                )
+                .hint("correct or remove the row; nothing was pulled"))
+            }
+        }
+    }
+
+    /// A row by its number, where rows have one, and by its key without the column that is spoken of.
+    fn row(&self, batch: &RecordBatch, field: &Field, row: usize) -> String {
+        let names = || batch.schema_ref().fields().iter().map(|live| live.name().as_str());
+        let key = self.table.schema().key_columns().iter().filter(|key| *key != field.name());
+        let value = |key: &String| match find(names(), key) {
+            Found::At(index) => Some(format!("{key} {}", shown(batch.column(index), row))),
+            _ => None,
+        };
+        let key: Vec<String> = key.filter_map(value).collect();
+        let number = match self.rows_before {
+            Some(before) => format!("row {} of {}", before + row as u64 + 1, self.place),
+            None => format!("a row of {}", self.place),
+        };
+        if key.is_empty() { number } else { format!("{number} ({})", key.join(", ")) }
+    }
+}
+
+/// Days of [`crate::calendar::YEARS`], as DATE counts them.
+fn taken_days() -> std::ops::RangeInclusive<i32> {
+    let DateRange { from, to } = DateRanges::everything().span().expect("years");
+    Date32Type::from_naive_date(from)..=Date32Type::from_naive_date(to)
+}
+
+/// The rows whose date or timestamp lies outside the years that are taken.
+fn outside_years(array: &ArrayRef) -> Vec<usize> {
+    const MICROS_PER_DAY: i64 = 86_400_000_000;
+    let days = taken_days();
+    let outside = |is_outside: &dyn Fn(usize) -> bool| -> Vec<usize> {
+        (0..array.len()).filter(|&row| array.is_valid(row) && is_outside(row)).collect()
+    };
+    if let Some(dates) = array.as_primitive_opt::<Date32Type>() {
+        return outside(&|row| !days.contains(&dates.value(row)));
+    }
+    if let Some(instants) = array.as_primitive_opt::<TimestampMicrosecondType>() {
+        let day = |row: usize| instants.value(row).div_euclid(MICROS_PER_DAY);
+        return outside(&|row| !(i64::from(*days.start())..=i64::from(*days.end())).contains(&day(row)));
+    }
+    Vec::new()
+}
+
+/// A column that nothing reads, as far as it fits; the rest is NULL.
+fn kept(array: &ArrayRef, field: &Field) -> ArrayRef {
+    let nothing = || filler(field, array.len());
+    if let DataType::List(element) = field.data_type() {
+        return conform_list(array, element).unwrap_or_else(|_| nothing());
+    }
+    let to = field.data_type();
+    let fitted = match is_convertible(array.data_type(), to) {
+        true => convert(array, to).map(|converted| converted.array).ok(),
+        false => cast_with_options(array, to, &CastOptions { safe: true, ..Default::default() }).ok(),
+    };
+    let Some(fitted) = fitted else { return nothing() };
+    let outside = outside_years(&fitted);
+    if outside.is_empty() {
+        return fitted;
+    }
+    let mut is_outside = vec![false; fitted.len()];
+    outside.into_iter().for_each(|row| is_outside[row] = true);
+    nullif(&fitted, &BooleanArray::from(is_outside)).unwrap_or_else(|_| nothing())
 }
 
 /// A NULL list becomes an empty one, NULL elements are dropped: a repeated column has neither.
@@ -172,7 +293,7 @@ fn conform_list(array: &ArrayRef, element: &Arc<Field>) -> Result<ArrayRef> {
         keep.extend(range.filter(|&index| list.values().is_valid(index)).map(|index| index as u64));
         lengths.push(keep.len() - before);
     }
-    let values = arrow::compute::take(list.values(), &arrow::array::UInt64Array::from(keep), None)?;
+    let values = take(list.values(), &UInt64Array::from(keep), None)?;
     Ok(Arc::new(ListArray::try_new(
         Arc::clone(element),
         OffsetBuffer::from_lengths(lengths),
@@ -188,7 +309,7 @@ fn offset(list: &ListArray, row: usize) -> usize {
 fn filler(field: &Field, rows: usize) -> ArrayRef {
     match field.data_type() {
         DataType::List(element) => {
-            let values = arrow::array::new_empty_array(element.data_type());
+            let values = new_empty_array(element.data_type());
             let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(0, rows));
             Arc::new(ListArray::new(Arc::clone(element), offsets, values, None))
         }

@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::SystemTime;
 
 use arrow::array::RecordBatch;
 
-pub use conform::{ColumnNote, SchemaMatch, conform};
+pub use conform::{ColumnNote, Conformer, SchemaMatch, conform};
 pub use content::{DateContent, date_contents};
 pub use dir_target::{DirTarget, PublishedDir};
 pub use partitions::{PartitionId, PartitionVersion, Partitions};
@@ -24,6 +25,7 @@ use bigquery::{BigQuery, BigQuerySettings};
 use crate::calendar::{DateRange, DateRanges};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::SourceFiles;
 use crate::upload::Target;
 
 /// A warehouse, as users name it.
@@ -90,6 +92,10 @@ pub trait Source: Sync {
     /// What is there of a table, without reading rows; `None` when the table does not exist.
     fn describe(&self, table: Table) -> Result<Option<TableDescription>>;
 
+    /// A token of the table's rows. `known` is what was remembered of its files last time. Of a table that was
+    /// described.
+    fn version(&self, table: Table, known: &SourceFiles) -> Result<ContentVersion>;
+
     /// Hands every selected row to `sink`, in any order, with exactly the columns of the table.
     fn read(&self, table: Table, selection: &Selection, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()>;
 
@@ -125,20 +131,32 @@ pub trait Source: Sync {
     }
 }
 
-/// The live schema of a table, compared with ours, and a token that changes when its rows may have.
+/// The live schema of a table, compared with ours.
 #[derive(Debug, Clone)]
 pub struct TableDescription {
-    pub version: String,
     pub schema: SchemaMatch,
-    /// Where the warehouse keeps track of it: the table's partitions and their versions. `version`
-    /// then says nothing of rows.
+    /// Where the warehouse keeps track of it: the table's partitions and their versions. The table's own
+    /// version then says nothing of rows.
     pub partitions: Option<Partitions>,
 }
 
-/// Opens a warehouse for reading; `connect` says how to reach a project.
-pub fn open(location: &Location, connect: &dyn Fn(&str) -> Result<BigQuerySettings>) -> Result<Box<dyn Source>> {
+/// What a table holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContentVersion {
+    /// Another one when rows may be others.
+    pub token: String,
+    /// Files whose hashes may be remembered.
+    pub files: SourceFiles,
+}
+
+/// Opens a warehouse for reading at the moment `now`; `connect` says how to reach a project.
+pub fn open(
+    location: &Location,
+    now: SystemTime,
+    connect: &dyn Fn(&str) -> Result<BigQuerySettings>,
+) -> Result<Box<dyn Source>> {
     match location {
-        Location::Dir(path) => Ok(Box::new(dir::DirWarehouse::open(path)?)),
+        Location::Dir(path) => Ok(Box::new(dir::DirWarehouse::open(path)?.remembering(now))),
         Location::BigQuery { project } => {
             let required = Table::inputs().filter(|table| table.role() == crate::catalog::Role::Input);
             Ok(Box::new(BigQuery::open(connect(project)?, required)?))

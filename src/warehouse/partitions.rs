@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 
-use crate::calendar::{DateRange, Month};
+use crate::calendar::{DateRange, Month, is_taken};
 
 /// `20240131`, `202401`, `2024`, or a name for rows without a date.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,8 +24,18 @@ pub struct PartitionVersion {
 pub type Partitions = BTreeMap<PartitionId, PartitionVersion>;
 
 impl PartitionId {
-    /// The days of the partition; `None` for rows without a date, or not partitioned by day, month or year.
+    /// The days of the partition; `None` for rows without a date or with one outside the years that are taken,
+    /// or not partitioned by day, month or year.
     pub fn days(&self) -> Option<DateRange> {
+        self.all_days().filter(|days| is_taken(days.from))
+    }
+
+    /// Whether its days are outside the years that are taken.
+    pub fn is_outside_years(&self) -> bool {
+        self.all_days().is_some_and(|days| !is_taken(days.from))
+    }
+
+    fn all_days(&self) -> Option<DateRange> {
         if !self.0.chars().all(|digit| digit.is_ascii_digit()) {
             return None;
         }
@@ -38,7 +48,7 @@ impl PartitionId {
                 let month = Month::from_str(&format!("{}-{}", &self.0[..4], &self.0[4..])).ok()?;
                 Some(DateRange { from: month.first_day(), to: month.last_day() })
             }
-            4 => Some(DateRange::year(self.0.parse().ok().filter(|year| NaiveDate::MIN.year() < *year)?)),
+            4 => Some(DateRange::year(self.0.parse().ok()?)),
             _ => None,
         }
     }
@@ -57,5 +67,9 @@ mod tests {
         for id in ["__NULL__", "__UNPARTITIONED__", "20241301", "", "2024013112"] {
             assert_eq!(days(id), None, "{id}");
         }
+        for id in ["00010101", "99991231", "194512", "2101"] {
+            assert!(days(id).is_none() && PartitionId(id.to_owned()).is_outside_years(), "{id}");
+        }
+        assert!(!PartitionId("__NULL__".to_owned()).is_outside_years());
     }
 }

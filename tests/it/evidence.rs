@@ -33,7 +33,7 @@ fn games_without_minutes_are_held_back_although_the_date_has_some() {
             ),
         );
         assert_held_back(&desk, "I9t", "2023-12-01");
-        assert!(published::dates(&desk).contains("2023-11-30"));
+        assert!(published::dates(&desk).iter().any(|date| date.as_str() < "2023-12-01"));
     }
 }
 
@@ -94,10 +94,11 @@ fn a_single_name_that_is_spelt_otherwise_is_a_warning() {
     let desk = seeded(
         Table::UpcomingPlayerGameContext,
         &format!(
-            "SELECT * REPLACE (CASE WHEN game_date = DATE '2023-12-01' AND player_lookup = {first} THEN concat(player_lookup, 'jr') ELSE player_lookup END AS player_lookup) FROM upcoming_player_game_context"
+            "SELECT * REPLACE (CASE WHEN game_date = DATE '2023-12-01' AND player_lookup = {first} THEN concat(player_lookup, 'jr') ELSE player_lookup END AS player_lookup, CASE WHEN game_date = DATE '2023-12-01' AND player_lookup = {first} THEN NULL ELSE universal_player_id END AS universal_player_id) FROM upcoming_player_game_context"
         ),
     );
     let done = run(&desk);
+    // With the player's id it would be one player of two names (I6v).
     assert_eq!(done.code, 0, "{}", done.stderr);
     let check = desk.run(&["check"], &RANGE).stdout;
     assert!(

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod bench;
+mod causes;
 mod commands;
 mod daily_cache;
 mod day_before;
@@ -10,6 +11,7 @@ mod dependencies;
 mod documents;
 mod evidence;
 mod faults;
+mod files;
 mod fixture;
 mod flags;
 mod hygiene;
@@ -19,10 +21,12 @@ mod keys;
 mod properties;
 mod publish;
 mod published;
+mod reach;
 mod shell;
 mod store;
 mod support;
 mod target;
 mod values;
 mod vanished;
+mod waivers;
 mod worked_examples;

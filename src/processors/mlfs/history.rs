@@ -16,14 +16,14 @@ use crate::processors::facts::{Facts, Nullable, columns};
 use crate::processors::months::{groups_in, nulls_last};
 
 /// Read F: at most so many games, of at most so many days.
-const RECENT_GAMES: usize = 10;
-const RECENT_DAYS: i32 = 60;
+pub const RECENT_GAMES: usize = 10;
+pub const RECENT_DAYS: i32 = 60;
 
 /// Read J looks back so many days.
-const MONTH_DAYS: i32 = 30;
+pub const MONTH_DAYS: i32 = 30;
 
 /// Read I looks back three calendar years.
-const OPPONENT_MONTHS: u32 = 36;
+pub const OPPONENT_MONTHS: u32 = 36;
 
 columns! {
     /// What `games.sql` returns.

@@ -25,6 +25,7 @@ use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::{CircuitBreakers, Lineage, by_date};
 use super::facts::{Decimal, Facts, Nullable, columns};
 use super::months::{MonthReader, by_month, groups_in, nulls_last, score_in_runs};
+use super::reads::{Read, Window};
 use super::{
     DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext,
 };
@@ -43,6 +44,39 @@ const DATA_SOURCE: &str = "mixed";
 const GATHERED_ROWS: usize = 1 << 17;
 /// The same where memory is limited: 256 MB suffice then.
 const GATHERED_ROWS_LIMITED: usize = 1 << 16;
+
+/// What is read of the roster of a date (§2.2), with what chooses among several rows of a player (§8.3).
+const ROSTER_COLUMNS: [&str; 10] = [
+    "player_lookup",
+    "universal_player_id",
+    "game_id",
+    "team_abbr",
+    "opponent_team_abbr",
+    "season_year",
+    "points",
+    "ft_makes",
+    "minutes_played",
+    "processed_at",
+];
+
+/// What is read of a context, with what chooses among several of a player (§8.3).
+const CONTEXT_COLUMNS: [&str; 12] = [
+    "player_lookup",
+    "universal_player_id",
+    "game_id",
+    "team_abbr",
+    "opponent_team_abbr",
+    "processed_at",
+    "home_game",
+    "back_to_back",
+    "season_phase",
+    "player_status",
+    "days_rest",
+    "opponent_days_rest",
+];
+
+/// Read H.
+const LINE_COLUMNS: [&str; 5] = ["player_lookup", "bet_side", "points_line", "opening_line", "is_active"];
 
 #[derive(Debug)]
 pub struct Mlfs;
@@ -64,6 +98,37 @@ impl Processor for Mlfs {
             Input { table: Table::SyncedDailyCache, look_back: LookBack::SameDay },
             Input { table: Table::ReprocessAttempts, look_back: LookBack::SameDay },
         ]
+    }
+
+    fn reads(&self) -> &'static [Read] {
+        use history::{MONTH_DAYS, OPPONENT_MONTHS, RECENT_DAYS, RECENT_GAMES};
+        const GAMES: Table = Table::PlayerGameSummary;
+        const RECENT: Window = Window::RowsBefore { rows: RECENT_GAMES, days: RECENT_DAYS as u32 };
+        const READS: &[Read] = &[
+            Read::new(GAMES, Window::Population, &ROSTER_COLUMNS),
+            Read::new(GAMES, RECENT, &["points", "minutes_played", "ft_makes", "team_abbr", "opponent_team_abbr"]),
+            Read::new(
+                GAMES,
+                Window::SeasonBefore,
+                &["points", "minutes_played", "season_year", "team_abbr", "opponent_team_abbr"],
+            ),
+            Read::new(
+                GAMES,
+                Window::DaysBefore(MONTH_DAYS as u32),
+                &["points", "minutes_played", "team_abbr", "opponent_team_abbr"],
+            ),
+            Read::new(
+                GAMES,
+                Window::AgainstOpponent { months: OPPONENT_MONTHS },
+                &["points", "team_abbr", "opponent_team_abbr"],
+            ),
+            Read::new(Table::UpcomingPlayerGameContext, Window::SameDay, &CONTEXT_COLUMNS),
+            Read::new(Table::PlayerPointsProps, Window::SameDay, &LINE_COLUMNS),
+            Read::new(Table::SyncedDailyCache, Window::SameDay, &[]),
+            Read::new(Table::ReprocessAttempts, Window::SameDay, &[]),
+            Read::lineage(Table::SyncedDailyCache, Window::FirstOfDay),
+        ];
+        READS
     }
 
     fn upstream(&self) -> &'static [ProcessorId] {

@@ -15,6 +15,7 @@ use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::{CircuitBreakers, Lineage, by_date};
 use super::facts::{Decimal, Facts, Nullable, columns};
 use super::months::{MonthReader, by_month, groups_in, nulls_last, score_in_runs};
+use super::reads::{Contexts, Read, Window};
 use super::{DateOutput, Emit, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext};
 use crate::catalog::Table;
 use crate::engine::Session;
@@ -23,6 +24,34 @@ use crate::numerics::hash::HashText;
 use crate::store::DateState;
 
 const CALCULATION_VERSION: &str = "v1_4factors";
+
+/// Days of games that a synthetic context looks back on (§2.3).
+const LOOK_BACK_DAYS: u32 = 7;
+
+/// What makes the population of a date with the synthetic context (§2.3).
+const POPULATION_COLUMNS: [&str; 5] =
+    ["player_lookup", "universal_player_id", "game_id", "team_abbr", "opponent_team_abbr"];
+
+/// What is read of a context (§2.2).
+const CONTEXT_COLUMNS: [&str; 17] = [
+    "player_lookup",
+    "universal_player_id",
+    "game_id",
+    "team_abbr",
+    "opponent_team_abbr",
+    "days_rest",
+    "back_to_back",
+    "games_in_last_7_days",
+    "minutes_in_last_7_days",
+    "avg_minutes_per_game_last_7",
+    "back_to_backs_last_14_days",
+    "player_age",
+    "projected_usage_rate",
+    "avg_usage_rate_last_7_games",
+    "star_teammates_out",
+    "pace_differential",
+    "processed_at",
+];
 
 #[derive(Debug)]
 pub struct Pcf;
@@ -43,6 +72,21 @@ impl Processor for Pcf {
             Input { table: Table::PlayerGameSummary, look_back: LookBack::Days(14) },
             Input { table: Table::ReprocessAttempts, look_back: LookBack::SameDay },
         ]
+    }
+
+    fn reads(&self) -> &'static [Read] {
+        const CONTEXTS: Table = Table::UpcomingPlayerGameContext;
+        const GAMES: Table = Table::PlayerGameSummary;
+        const READS: &[Read] = &[
+            Read::new(CONTEXTS, Window::Population, &CONTEXT_COLUMNS).with(Contexts::Table),
+            Read::new(GAMES, Window::Population, &POPULATION_COLUMNS).with(Contexts::Synthetic),
+            Read::new(GAMES, Window::DaysBefore(LOOK_BACK_DAYS), &["minutes_played", "usage_rate"])
+                .with(Contexts::Synthetic),
+            Read::new(Table::ReprocessAttempts, Window::SameDay, &[]),
+            Read::lineage(CONTEXTS, Window::NewestOfDay),
+            Read::lineage(Table::UpcomingTeamGameContext, Window::NewestOfDay),
+        ];
+        READS
     }
 
     fn upstream(&self) -> &'static [ProcessorId] {

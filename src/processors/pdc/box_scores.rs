@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use crate::processors::facts::{Facts, Nullable, columns};
 
 /// No row is older.
-const DAYS: i32 = 30;
+pub const DAYS: i32 = 30;
 
 columns! {
     /// What `box_scores.sql` returns.

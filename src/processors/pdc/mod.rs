@@ -30,8 +30,10 @@ use super::dated::by_date;
 use super::facts::{Decimal, Facts, Nullable, columns};
 use super::months::{MonthReader, by_month, groups, groups_in, nulls_last, score_in_runs};
 use super::overflow::{NUMERIC_OVERFLOW, NumericColumn, Overflow, overflowed_date};
+use super::reads::{self, Contexts, Read};
 use super::{
-    DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext,
+    CARRIED_DAYS, DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput,
+    RunContext,
 };
 use crate::catalog::Table;
 use crate::engine::Session;
@@ -41,6 +43,47 @@ use crate::store::DateState;
 
 /// The first day of which the queries read every player game.
 const FIRST_DAY: &str = "least(make_date(min(season_year), 10, 1), min(game_date) - 14)";
+
+/// Games that count, as in `games.sql` (§2.4).
+const QUALIFIES: &str = "is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(points, 0) > 0)";
+
+/// What is copied from the context row (§3.4).
+const CONTEXT_COLUMNS: [&str; 12] = [
+    reads::ORDER,
+    "player_lookup",
+    "universal_player_id",
+    "team_abbr",
+    "games_in_last_7_days",
+    "games_in_last_14_days",
+    "minutes_in_last_7_days",
+    "minutes_in_last_14_days",
+    "back_to_backs_last_14_days",
+    "avg_minutes_per_game_last_7",
+    "fourth_quarter_minutes_last_7",
+    "player_age",
+];
+
+/// What the last ten games give, with what decides whether a game counts.
+const RECENT_COLUMNS: [&str; 11] = [
+    reads::ORDER,
+    "player_lookup",
+    "team_abbr",
+    "game_id",
+    "is_active",
+    "points",
+    "minutes_played",
+    "usage_rate",
+    "ts_pct",
+    "fg_makes",
+    "assisted_fg_makes",
+];
+
+/// What all games of the season give.
+const SEASON_COLUMNS: [&str; 6] =
+    ["player_lookup", "season_year", "is_active", "points", "minutes_played", "usage_rate"];
+
+/// What the games of a team give.
+const TEAM_COLUMNS: [&str; 5] = [reads::ORDER, "team_abbr", "game_id", "pace", "offensive_rating"];
 
 #[derive(Debug)]
 pub struct Pdc;
@@ -62,6 +105,30 @@ impl Processor for Pdc {
             Input { table: Table::Schedule, look_back: LookBack::SeasonAndCarried },
             Input { table: Table::PlayerBoxScores, look_back: LookBack::Days(30) },
         ]
+    }
+
+    fn reads(&self) -> &'static [Read] {
+        const GAMES: Table = Table::PlayerGameSummary;
+        const LAST_10: reads::Window =
+            reads::Window::LastRows { rows: score::GAMES_WANTED as usize, counted: QUALIFIES };
+        const READS: &[Read] = &[
+            Read::new(Table::UpcomingPlayerGameContext, reads::Window::Population, &CONTEXT_COLUMNS),
+            Read::new(GAMES, reads::Window::Population, &["universal_player_id", "team_abbr"]).with(Contexts::Absent),
+            Read::new(GAMES, reads::Window::DaysBefore(CARRIED_DAYS as u32), &["minutes_played"])
+                .with(Contexts::Absent),
+            Read::new(GAMES, LAST_10, &RECENT_COLUMNS),
+            Read::new(GAMES, reads::Window::SeasonToDate, &SEASON_COLUMNS),
+            Read::new(GAMES, reads::Window::RowBefore, &["team_abbr", reads::ORDER]),
+            Read::new(Table::TeamOffenseGameSummary, reads::Window::TeamRows(teams::TEAM_GAMES), &TEAM_COLUMNS),
+            Read::new(Table::Schedule, reads::Window::TeamGamesBefore { days: CARRIED_DAYS as u32 }, &[]),
+            Read::new(Table::PlayerBoxScores, reads::Window::DaysBefore(box_scores::DAYS as u32), &[]),
+        ];
+        READS
+    }
+
+    /// §2.7: the hashes of its sources are NULL.
+    fn keeps_lineage(&self) -> bool {
+        false
     }
 
     fn upstream(&self) -> &'static [ProcessorId] {

@@ -13,7 +13,7 @@ use crate::numerics::text::{push_f64, push_json_string};
 pub const GAMES_NEEDED: i64 = 5;
 
 /// Games from which on a row is not of the early season (§3.7).
-const GAMES_WANTED: i64 = 10;
+pub const GAMES_WANTED: i64 = 10;
 
 pub const CACHE_VERSION: &str = "v1";
 

@@ -12,7 +12,7 @@ use super::score::{Sum, TeamSums};
 use crate::processors::facts::{Facts, Nullable, columns};
 
 /// §2.5: games in the team list.
-const TEAM_GAMES: usize = 10;
+pub const TEAM_GAMES: usize = 10;
 
 columns! {
     /// What `team_games.sql` returns.

@@ -19,6 +19,7 @@ use super::dated::Lineage;
 use super::facts::Facts;
 use super::months::{MonthReader, RUN_ROWS, by_month};
 use super::overflow::{NumericColumn, Overflow, overflowed_date};
+use super::reads::{self, Read};
 use super::{
     DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext, Sink,
 };
@@ -36,6 +37,41 @@ const GAMES_NEEDED: i64 = 10;
 /// the windows that stand on all of them.
 const RUN_DATES: usize = 8;
 
+/// Games that count, as in `query.sql` (§2.2).
+const COUNTED: &str = "is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(fg_attempts, 0) > 0)";
+
+const LAST_10: reads::Window = reads::Window::LastRows { rows: GAMES_NEEDED as usize, counted: COUNTED };
+const LAST_20: reads::Window = reads::Window::LastRows { rows: rolling::GAMES_KEPT, counted: COUNTED };
+
+/// What rates and the primary zone come from, with what decides whether a game counts.
+const RATE_COLUMNS: [&str; 10] = [
+    reads::ORDER,
+    "player_lookup",
+    "team_abbr",
+    "opponent_team_abbr",
+    "is_active",
+    "minutes_played",
+    "fg_attempts",
+    "paint_attempts",
+    "mid_range_attempts",
+    "three_pt_attempts",
+];
+
+/// What other values come from, which no processor reads.
+const OTHER_COLUMNS: [&str; 8] = [
+    "universal_player_id",
+    "game_id",
+    "paint_makes",
+    "mid_range_makes",
+    "three_pt_makes",
+    "fg_makes",
+    "assisted_fg_makes",
+    "unassisted_fg_makes",
+];
+
+/// What the longer window takes besides [`RATE_COLUMNS`].
+const LONG_COLUMNS: [&str; 2] = ["paint_makes", "game_id"];
+
 #[derive(Debug)]
 pub struct Psza;
 
@@ -50,6 +86,18 @@ impl Processor for Psza {
 
     fn inputs(&self) -> &'static [Input] {
         &[Input { table: Table::PlayerGameSummary, look_back: LookBack::Season }]
+    }
+
+    fn reads(&self) -> &'static [Read] {
+        const TABLE: Table = Table::PlayerGameSummary;
+        const READS: &[Read] = &[
+            Read::new(TABLE, LAST_10, &RATE_COLUMNS),
+            Read::new(TABLE, LAST_10, &OTHER_COLUMNS).own(),
+            Read::new(TABLE, LAST_20, &RATE_COLUMNS).own(),
+            Read::new(TABLE, LAST_20, &LONG_COLUMNS).own(),
+            Read::lineage(TABLE, reads::Window::NewestOfSeason { with_untimed: false }),
+        ];
+        READS
     }
 
     fn upstream(&self) -> &'static [ProcessorId] {

@@ -11,7 +11,8 @@ use crate::calendar::Season;
 use crate::processors::facts::{Facts, Nullable, columns};
 use crate::processors::months::{groups, nulls_last};
 
-const GAMES_KEPT: usize = 20;
+/// Games in the longer window (§3).
+pub const GAMES_KEPT: usize = 20;
 
 columns! {
     /// What `query.sql` returns.

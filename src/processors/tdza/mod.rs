@@ -12,6 +12,7 @@ use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::by_date;
 use super::facts::{Facts, Nullable};
 use super::months::{MonthReader, by_month, score_in_runs};
+use super::reads::{self, Read, Window};
 use super::{
     DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext,
 };
@@ -22,6 +23,42 @@ use crate::store::DateState;
 
 /// Games in the window; a team with fewer gets no row (§6).
 const GAMES_NEEDED: i64 = 15;
+
+/// Days of the league averages before a date (§2.3).
+const LEAGUE_DAYS: u32 = 30;
+
+/// What is read of a team's games (§2.2), with what orders those of one date.
+const WINDOW_COLUMNS: [&str; 17] = [
+    reads::ORDER,
+    "game_id",
+    "opp_paint_makes",
+    "opp_paint_attempts",
+    "opp_mid_range_makes",
+    "opp_mid_range_attempts",
+    "opp_three_pt_makes",
+    "opp_three_pt_attempts",
+    "points_in_paint_allowed",
+    "blocks_paint",
+    "blocks_mid_range",
+    "blocks_three_pt",
+    "points_allowed",
+    "defensive_rating",
+    "opponent_pace",
+    "defending_team_abbr",
+    "opponent_team_abbr",
+];
+
+/// What is read of every team's games for the league averages (§2.3).
+const LEAGUE_COLUMNS: [&str; 8] = [
+    "opp_paint_makes",
+    "opp_paint_attempts",
+    "opp_mid_range_makes",
+    "opp_mid_range_attempts",
+    "opp_three_pt_makes",
+    "opp_three_pt_attempts",
+    "defending_team_abbr",
+    "opponent_team_abbr",
+];
 
 #[derive(Debug)]
 pub struct Tdza;
@@ -37,6 +74,17 @@ impl Processor for Tdza {
 
     fn inputs(&self) -> &'static [Input] {
         &[Input { table: Table::TeamDefenseGameSummary, look_back: LookBack::SeasonAndDays(30) }]
+    }
+
+    fn reads(&self) -> &'static [Read] {
+        const TABLE: Table = Table::TeamDefenseGameSummary;
+        const LAST_ROWS: Window = Window::LastRows { rows: GAMES_NEEDED as usize, counted: "true" };
+        const READS: &[Read] = &[
+            Read::new(TABLE, LAST_ROWS, &WINDOW_COLUMNS),
+            Read::new(TABLE, Window::LeagueDays(LEAGUE_DAYS), &LEAGUE_COLUMNS),
+            Read::lineage(TABLE, Window::NewestOfSeason { with_untimed: true }),
+        ];
+        READS
     }
 
     fn upstream(&self) -> &'static [ProcessorId] {

@@ -31,11 +31,12 @@ use self::jobs::JobSite;
 use self::metadata::LiveTable;
 use self::rest::Rest;
 pub use self::rest::RetryPolicy;
-use super::{DateContent, Partitions, SchemaMatch, Selection, Source, TableDescription};
+use super::{ContentVersion, DateContent, Partitions, SchemaMatch, Selection, Source, TableDescription};
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
+use crate::store::SourceFiles;
 
 /// Addresses of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,15 +190,19 @@ impl Source for BigQuery {
         let Some(live) = self.described(table)? else { return Ok(None) };
         let place = format!("{}.{table}", self.settings.project);
         let schema = SchemaMatch::compare(table, &live.arrow(), &place)?;
-        let is_partitioned = live.resource["timePartitioning"]["field"] == table.schema().partition_column();
-        let partitions = if is_partitioned { Some(self.partitions_of(table)?) } else { None };
+        let partitions = if is_partitioned(table, &live) { Some(self.partitions_of(table)?) } else { None };
+        Ok(Some(TableDescription { schema, partitions }))
+    }
+
+    fn version(&self, table: Table, _: &SourceFiles) -> Result<ContentVersion> {
+        let live = self.described(table)?.expect("only tables that were described have a version");
         // Partitions say what changed; without them the table as a whole does.
-        let version = if is_partitioned {
+        let token = if is_partitioned(table, &live) {
             crate::numerics::hash::data_hash(&[live.resource["schema"].to_string().as_bytes()])
         } else {
             live.version()
         };
-        Ok(Some(TableDescription { version, schema, partitions }))
+        Ok(ContentVersion { token, files: SourceFiles::new() })
     }
 
     fn read(&self, table: Table, selection: &Selection, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
@@ -246,6 +251,11 @@ impl Source for BigQuery {
     fn take_notes(&self) -> Vec<String> {
         std::mem::take(&mut self.notes.lock().expect("no thread panicked"))
     }
+}
+
+/// Whether BigQuery keeps track of the table's dates.
+fn is_partitioned(table: Table, live: &LiveTable) -> bool {
+    live.resource["timePartitioning"]["field"] == table.schema().partition_column()
 }
 
 fn dataset_of(table: Table) -> &'static str {

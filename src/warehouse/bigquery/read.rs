@@ -25,7 +25,7 @@ use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::warehouse::Selection;
-use crate::warehouse::conform::conform;
+use crate::warehouse::conform::Conformer;
 
 const STREAMS: i32 = 4;
 const LARGEST_MESSAGE_BYTES: usize = 256 << 20;
@@ -82,7 +82,9 @@ impl BigQuery {
     fn known_columns(&self, table: Table) -> Result<Vec<String>> {
         let live = self.described(table)?.expect("only tables that were described are read");
         let names = live.arrow().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
-        Ok(names.into_iter().filter(|name| table.schema().column(name).is_some()).collect())
+        let is_known =
+            |name: &String| table.schema().columns().iter().any(|known| known.name.eq_ignore_ascii_case(name));
+        Ok(names.into_iter().filter(is_known).collect())
     }
 
     async fn open_session(
@@ -156,12 +158,14 @@ impl BigQuery {
             });
         }
         drop(sender);
+        let mut conformer = Conformer::new(table, place);
         while let Some(batch) = receiver.blocking_recv() {
             let batch = batch.map_err(|status| describe(&status, &format!("reading {place}")))?;
             if batch.num_rows() > 0 {
-                sink(conform(table, &batch, place)?)?;
+                sink(conformer.fit(&batch)?)?;
             }
         }
+        conformer.notes().into_iter().for_each(|note| self.note(note));
         Ok(())
     }
 
@@ -178,9 +182,11 @@ impl BigQuery {
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let filter = restriction.map_or_else(String::new, |restriction| format!(" WHERE {restriction}"));
         let sql = format!("SELECT {} FROM `{place}`{filter}", columns.join(", "));
+        let mut conformer = Conformer::new(table, place);
         for rows in self.query_rows(&sql, &format!("reading {place}"))?.chunks(1 << 14) {
-            sink(conform(table, &batch_of(&schema, rows)?, place)?)?;
+            sink(conformer.fit(&batch_of(&schema, rows)?)?)?;
         }
+        conformer.notes().into_iter().for_each(|note| self.note(note));
         Ok(())
     }
 }

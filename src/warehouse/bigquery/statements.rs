@@ -212,7 +212,7 @@ pub(super) fn transaction(
         row.first_date,
         row.last_date,
         row.row_count,
-        row.summary
+        escaped(&row.summary)
     ));
     sql.push_str("COMMIT TRANSACTION;\n");
     sql
@@ -238,6 +238,11 @@ pub(super) fn create_head_sql(ledger: &Ledger) -> String {
 /// holds.
 fn must_hold(condition: &str, message: &str) -> String {
     format!("IF NOT ({condition}) THEN RAISE USING MESSAGE = '{message}'; END IF;\n")
+}
+
+/// A text between the quotes of a literal.
+fn escaped(text: &str) -> String {
+    text.replace('\\', r"\\").replace('\'', r"\'").replace(['\n', '\r'], " ")
 }
 
 /// The head of the ledger; empty before the first publication.

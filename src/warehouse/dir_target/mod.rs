@@ -116,8 +116,16 @@ impl DirTarget {
 
 impl DirTarget {
     /// Writes the months as objects and reads them back, then commits.
-    fn write(&self, changes: Vec<(Table, Month, Change)>, (known, is_written): (&Published, bool)) -> Result<()> {
+    fn write(
+        &self,
+        changes: Vec<(Table, Month, Change)>,
+        (known, is_written): (&Published, bool),
+        conditions: &[String],
+    ) -> Result<()> {
         let mut new = known.clone();
+        if !changes.is_empty() {
+            new.conditions = conditions.to_vec();
+        }
         let mut replaced = Vec::new();
         for (table, month, mut change) in changes {
             if let Some(sha256) = &change.adopted {
@@ -257,7 +265,7 @@ impl Target for DirTarget {
             }
             observer.on(Event::MonthPublished { table: part.table, index: index + 1, total });
         }
-        self.write(changes, (&known, is_written))?;
+        self.write(changes, (&known, is_written), &set.conditions)?;
         Ok(report)
     }
 }

@@ -7,9 +7,10 @@ use super::lying::Lying;
 use super::record::{Published, PublishedMonth};
 use crate::catalog::Table;
 use crate::error::Result;
+use crate::store::SourceFiles;
 use crate::store::commit::Pin;
 use crate::warehouse::dir::{DirWarehouse, read_file, table_files};
-use crate::warehouse::{Selection, Source, TableDescription};
+use crate::warehouse::{ContentVersion, Selection, Source, TableDescription};
 
 /// A target as a warehouse that is read.
 pub struct PublishedDir {
@@ -69,6 +70,10 @@ impl Source for PublishedDir {
 
     fn describe(&self, table: Table) -> Result<Option<TableDescription>> {
         self.warehouse.describe(table)
+    }
+
+    fn version(&self, table: Table, known: &SourceFiles) -> Result<ContentVersion> {
+        self.warehouse.version(table, known)
     }
 
     fn read(&self, table: Table, selection: &Selection, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {

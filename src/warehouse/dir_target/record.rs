@@ -16,6 +16,9 @@ pub(super) const FORMAT: u32 = 2;
 /// By table, then month.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Published {
+    /// What the last publication accepted, waived or left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<String>,
     pub tables: BTreeMap<String, BTreeMap<String, PublishedMonth>>,
 }
 

@@ -28,6 +28,7 @@ pub fn seeded(table: Table, select: &str) -> Desk {
     desk
 }
 
+/// Makes a table of the warehouse what `select` makes of it.
 pub fn edit(desk: &Desk, table: Table, select: &str) {
     let session = session(desk);
     session.view_whole(table, &[desk.warehouse_file(table)], always()).expect("a view");

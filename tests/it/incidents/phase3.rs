@@ -31,7 +31,8 @@ fn row_1_zone_columns_of_the_defense_are_null() {
         consequence: TDZA of the date and of each team's next 15 games is contaminated, and so are PCF and MLFS after it
     run: exit status 4
       preflight error: I15 failed on 1 date, 2023-12-01; rule: zone columns are filled: each is NULL or 0 in less than 50 % of a date's rows; consequence: TDZA of the date and of each team's next 15 games is contaminated, and so are PCF and MLFS after it
-      note: not published, because checks of severity error fail (I15, T2c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I15 --accept T2c` publishes them all the same
+      note: not published: zones missing upstream (I15): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails T2c
+      note: `putback validate` explains; `--accept I15` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I15:
         2023-12-01: 18: ATL, BOS, CHA
@@ -39,10 +40,10 @@ fn row_1_zone_columns_of_the_defense_are_null() {
       warning T2w:
         2023-11-20 to 2023-12-10 (20 dates): 312, on 2023-12-04: 425 of 450 games
       error T2c:
-        2023-12-01 to 2023-12-10 (10 dates): 180, on 2023-12-10: 432 of 450 games
+        2023-12-01: 18: ATL, BOS, CHA
+        follows from I15
     2023, 32 of 46 game dates: partial
-      check I15 fails on 1 date: 2023-12-01
-      check T2c fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I15 fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
     assert_eq!(published_features(&desk), 0);
     let accepted = desk.run(&["upload", "--to", "dir:published", "--accept", "I15", "--accept", "T2c"], &RANGE);
@@ -64,16 +65,20 @@ fn row_1_zone_columns_were_null_before_the_range() {
         consequence: TDZA of the date and of each team's next 15 games is contaminated, and so are PCF and MLFS after it
     run: exit status 4
       preflight error: I15 failed on 13 dates, 2023-10-24 to 2023-11-05; rule: zone columns are filled: each is NULL or 0 in less than 50 % of a date's rows; consequence: TDZA of the date and of each team's next 15 games is contaminated, and so are PCF and MLFS after it
-      note: not published, because checks of severity error fail (T2c): 15 dates, 2023-11-20 to 2023-12-05; `putback validate` explains, `--accept T2c` publishes them all the same
+      note: not published: zones missing upstream (I15): 13 dates, 2023-10-24 to 2023-11-05; holds back 30 dates, 2023-11-08 to 2023-12-08, 5 tables, 16,170 rows; also fails T2c
+      note: `putback validate` explains; `--accept I15` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
-      I15 ok
+      error I15:
+        2023-10-24 to 2023-11-05 (13 dates): 186, on 2023-11-03: ATL, CHA, CHI
+        consequence: TDZA of the date and of each team's next 15 games is contaminated, and so are PCF and MLFS after it
       warning T2w:
         2023-11-20 to 2023-12-10 (20 dates): 1,849, on 2023-11-20: 211 of 402 games
       error T2c:
-        2023-11-20 to 2023-12-05 (15 dates): 1,723, on 2023-11-20: 216 of 402 games
+        2023-10-24 to 2023-11-05 (13 dates): 186, on 2023-11-03: ATL, CHA, CHI
+        follows from I15
       T11 ok
     2023, 32 of 46 game dates: partial
-      check T2c fails on 15 dates: 2023-11-20 to 2023-12-05
+      check I15 fails on 30 dates: 2023-11-08 to 2023-12-08
     ");
 }
 
@@ -90,15 +95,16 @@ fn row_2_zones_of_players_are_null() {
         2023-10-24 to 2023-12-10 (46 dates): 5,896, on 2023-10-25: 20231025_CHA_ATL, 20231025_CHI_HOU, 20231025_CLE_ORL
         consequence: paint rates are too low and three-point rates too high, as NULL counts as no attempt
     run: exit status 4
-      note: not published, because checks of severity error fail (P12, P9c): 29 dates, 2023-11-11 to 2023-12-10; `putback validate` explains, `--accept P12 --accept P9c` publishes them all the same
+      note: not published: contaminated games in the windows of PSZA (P9c): 46 dates, 2023-10-24 to 2023-12-10; holds back 32 dates, 2023-11-08 to 2023-12-10, 5 tables, 17,281 rows; also fails P12
+      note: `putback validate` explains; `--accept P9c` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error P9c:
-        2023-11-11 to 2023-12-10 (29 dates): 13,580, on 2023-12-10: 0 of 600 games
+        2023-10-24 to 2023-12-10 (46 dates): 698, on 2023-12-08: BKN, CHA, CHI
       error P12:
         2023-11-11 to 2023-12-10 (29 dates): 6,861, on 2023-12-10: aldocorvovic, aldodunara, aldoingby
+        follows from P9c
     2023, 32 of 46 game dates: partial
-      check P12 fails on 29 dates: 2023-11-11 to 2023-12-10
-      check P9c fails on 29 dates: 2023-11-11 to 2023-12-10
+      check P9c fails on 32 dates: 2023-11-08 to 2023-12-10
     ");
     let accepted = desk.run(&["upload", "--to", "dir:published", "--accept", "P12", "--accept", "P9c"], &RANGE);
     assert_eq!(accepted.code, 0, "{}", accepted.stderr);
@@ -153,23 +159,24 @@ fn row_4_teams_are_missing_from_a_date() {
         "SELECT * FROM team_defense_game_summary WHERE game_date <> DATE '2023-12-01' OR defending_team_abbr < 'C'",
     );
     assert_snapshot!(story(&desk, &["I16d", "T2m"]), @"
-    check: exit status 4
-      error I16d:
-        2023-12-01: 16
-        consequence: windows of the missing teams lack the game
-    run: exit status 4
-      preflight error: I16d failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
-      note: not published, because checks of severity error fail (I16d, T2m): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I16d --accept T2m` publishes them all the same
-    validate: exit status 4
-      error I16d:
-        2023-12-01: 16
-        consequence: windows of the missing teams lack the game
-      error T2m:
-        2023-12-01 to 2023-12-10 (10 dates): 160, on 2023-12-10: 434 of 450 games
-    2023, 32 of 46 game dates: partial
-      check I16d fails on 1 date: 2023-12-01
-      check T2m fails on 10 dates: 2023-12-01 to 2023-12-10
-    ");
+check: exit status 4
+  error I16d:
+    2023-12-01: 16: CHA, CHI, CLE
+    consequence: windows of the missing teams lack the game
+run: exit status 4
+  preflight error: I16d failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
+  note: not published: teams missing upstream (I16d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails T2m
+  note: `putback validate` explains; `--accept I16d` publishes these dates once, a [[waiver]] in putback.toml until it expires
+validate: exit status 4
+  error I16d:
+    2023-12-01: 16: CHA, CHI, CLE
+    consequence: windows of the missing teams lack the game
+  error T2m:
+    2023-12-01: 16: CHA, CHI, CLE
+    follows from I16d
+2023, 32 of 46 game dates: partial
+  check I16d fails on 10 dates: 2023-12-01 to 2023-12-10
+");
     assert_eq!(published_features(&desk), 0);
 }
 
@@ -260,18 +267,19 @@ fn row_9_a_player_is_on_two_teams() {
         "SELECT * FROM player_game_summary UNION ALL (SELECT * REPLACE ('BOS' AS team_abbr, concat(game_id, 'X') AS game_id) FROM player_game_summary WHERE game_date = DATE '2023-12-01' AND team_abbr <> 'BOS' ORDER BY player_lookup LIMIT 1)",
     );
     assert_snapshot!(story(&desk, &["I13", "M16"]), @"
-    check: exit status 4
-      warning I13:
-        2023-12-01: 1: aldodunara
-        consequence: of a player's rows on a date, MLFS takes the one with the greatest game id
-    run: exit status 4
-      preflight error: I2 failed on 1 date, 2023-12-01; rule: both teams of each game have players; consequence: the missing team's players get no row on the date
-      note: not published, because checks of severity error fail (I2): 1 date, 2023-12-01; `putback validate` explains, `--accept I2` publishes them all the same
-    validate: exit status 4
-      M16 ok
-    2023, 32 of 46 game dates: partial
-      check I2 fails on 1 date: 2023-12-01
-    ");
+check: exit status 4
+  warning I13:
+    2023-12-01: 1: aldodunara
+    consequence: of a player's rows on a date, MLFS takes the one with the greatest game id
+run: exit status 4
+  preflight error: I2 failed on 1 date, 2023-12-01; rule: both teams of each game have players; consequence: the missing team's players get no row on the date
+  note: not published: players of a side missing upstream, or of a third one there (I2): 1 date, 2023-12-01; holds back 5 tables, 608 rows
+  note: `putback validate` explains; `--accept I2` publishes these dates once, a [[waiver]] in putback.toml until it expires
+validate: exit status 4
+  M16 ok
+2023, 32 of 46 game dates: partial
+  check I2 fails on 1 date: 2023-12-01
+");
 }
 
 #[test]
@@ -312,15 +320,18 @@ fn row_13_minutes_are_null() {
     run: exit status 4
       preflight error: I9s failed on 1 date, 2023-12-01; rule: over the season and on the date, at most 0.5 % of the active rows lack points, 1 % field-goal or three-point attempts, 1 % minutes; consequence: all season, averages leave out the rows or count them as 0
       preflight error: I9e failed on 1 date, 2023-12-01; rule: less than 50 % of the active rows have NULL or 0 minutes; the same holds for NULL points and NULL shots; consequence: the players' averages leave out the games or count them as 0
-      note: not published, because checks of severity error fail (I9e, I9s, P9c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I9e --accept I9s --accept P9c` publishes them all the same
+      note: not published: minutes, points or shots missing upstream (I9e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: not published: points, shots or minutes missing all season (I9s): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: not published: contaminated games in the windows of PSZA (P9c): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: `putback validate` explains; `--accept I9e --accept I9s --accept P9c` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I9s:
         2023-12-01: 152: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
         consequence: all season, averages leave out the rows or count them as 0
       M5 ok
     2023, 32 of 46 game dates: partial
-      check I9e fails on 1 date: 2023-12-01
-      check I9s fails on 1 date: 2023-12-01
+      check I9e fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I9s fails on 10 dates: 2023-12-01 to 2023-12-10
       check P9c fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
 }
@@ -353,20 +364,21 @@ fn row_15_players_who_did_not_play_count_nowhere() {
     assert_snapshot!(story(&desk, &["I3", "I29"]), @"
     check: exit status 4
       error I3:
-        2023-12-01: 9: 20231201_BOS_TOR_X, 20231201_CHI_MIL_X, 20231201_DEN_PHI_X
+        2023-12-01: 155: 20231201_BOS_TOR_X, 20231201_CHI_MIL_X, 20231201_DEN_PHI_X
         consequence: the game counts for no player
       warning I29:
         2023-12-01: 155: 20231201_BOS_TOR_X, 20231201_CHI_MIL_X, 20231201_DEN_PHI_X
         consequence: MLFS reads home or away from the id: is_home is wrong
     run: exit status 4
       preflight error: I3 failed on 1 date, 2023-12-01; rule: every game has active players; consequence: the game counts for no player
-      note: not published, because checks of severity error fail (I3): 1 date, 2023-12-01; `putback validate` explains, `--accept I3` publishes them all the same
+      note: not published: games without an active player (I3): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: `putback validate` explains; `--accept I3` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I3:
-        2023-12-01: 9: 20231201_BOS_TOR_X, 20231201_CHI_MIL_X, 20231201_DEN_PHI_X
+        2023-12-01: 155: 20231201_BOS_TOR_X, 20231201_CHI_MIL_X, 20231201_DEN_PHI_X
         consequence: the game counts for no player
     2023, 32 of 46 game dates: partial
-      check I3 fails on 1 date: 2023-12-01
+      check I3 fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
     let accepted = desk.run(&["upload", "-q", "--to", "dir:published", "--accept", "I3"], &RANGE);
     assert_eq!(accepted.code, 0, "{}", accepted.stderr);
@@ -448,24 +460,23 @@ fn row_19_games_of_the_schedule_are_missing_from_phase_3() {
     assert_snapshot!(story(&desk, &["I1", "A2"]), @"
     check: exit status 4
       error I1:
-        2023-12-08 to 2023-12-10 (3 dates): 25
+        2023-12-08 to 2023-12-10 (3 dates): 3, on 2023-12-10: 8 games
         consequence: PCF and MLFS fail on the date
     run: exit status 3
-      preflight error: I1 failed on 3 dates, 2023-12-08 to 2023-12-10; rule: every game date has player rows; consequence: PCF and MLFS fail on the date
-      preflight error: I2g failed on 3 dates, 2023-12-08 to 2023-12-10; rule: both teams of every scheduled game have players; consequence: players of the missing teams get no row on the date, and their windows lack the game
-      note: not published, because checks of severity error fail (I1, I2g, P9m): 3 dates, 2023-12-08 to 2023-12-10; `putback validate` explains, `--accept I1 --accept I2g --accept P9m` publishes them all the same
+      preflight error: I1 failed on 3 dates, 2023-12-08 to 2023-12-10; rule: every game date has player rows; consequence: PCF and MLFS fail on the date; also fails I2g
+      note: not published: player rows of whole dates missing upstream (I1): 3 dates, 2023-12-08 to 2023-12-10; holds back 4 tables, 1,321 rows; also fails A2, I2g, P9m
+      note: `putback validate` explains; `--accept I1` publishes these dates once, a [[waiver]] in putback.toml until it expires
       note: MLFS: 3 dates failed and not published; dir:published keeps what it has
     validate: exit status 4
       error I1:
-        2023-12-08 to 2023-12-10 (3 dates): 25
+        2023-12-08 to 2023-12-10 (3 dates): 3, on 2023-12-10: 8 games
         consequence: PCF and MLFS fail on the date
       error A2:
         2023-12-08 to 2023-12-10 (3 dates): 3, on 2023-12-10: MLFS: failed
+        follows from I1
     2023, 32 of 46 game dates: partial
       MLFS failed on 3 dates: 2023-12-08 to 2023-12-10
       check I1 fails on 3 dates: 2023-12-08 to 2023-12-10
-      check I2g fails on 3 dates: 2023-12-08 to 2023-12-10
-      check P9m fails on 3 dates: 2023-12-08 to 2023-12-10
     ");
 }
 
@@ -499,31 +510,33 @@ fn row_31_one_row_is_not_a_date() {
         2023-12-01: 1: 20231201_NYK_CHA
         consequence: the missing team's players get no row on the date
       error I2g:
-        2023-12-01: 17
+        2023-12-01: 17: ATL, BOS, CHI
         consequence: players of the missing teams get no row on the date, and their windows lack the game
     run: exit status 4
       preflight error: I2 failed on 1 date, 2023-12-01; rule: both teams of each game have players; consequence: the missing team's players get no row on the date
       preflight error: I2g failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have players; consequence: players of the missing teams get no row on the date, and their windows lack the game
-      preflight error: I4e failed on 1 date, 2023-12-01; rule: at most 50 % of the teams of a date have fewer than 8 active players; consequence: the date is incomplete: players get no row on it, and their windows lack the game
-      preflight error: I5e failed on 1 date, 2023-12-01; rule: players score 70 to 130 % of their team's points, and within 2 of them for 50 % of the teams; consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
+      preflight error: I4e failed on 1 date, 2023-12-01; rule: at most 50 % of the teams of a date have fewer than 8 active players; consequence: the date is incomplete: players get no row on it, and their windows lack the game; also fails I5e
       preflight error: I5d failed on 1 date, 2023-12-01; rule: points allowed differ from the opponent's points by more than 2 in at most 50 % of the rows; consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
-      note: not published, because checks of severity error fail (I2, I2g, I4e, I5d, I5e, P9m): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I2 --accept I2g --accept I4e --accept I5d --accept I5e --accept P9m` publishes them all the same
+      note: not published: players of a side missing upstream, or of a third one there (I2): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,510 rows
+      note: not published: players of a team missing upstream (I2g): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,510 rows; also fails P9m
+      note: not published: players of most teams missing upstream (I4e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,510 rows; also fails I5e
+      note: not published: points allowed that are not the opponent's (I5d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,510 rows
+      note: `putback validate` explains; `--accept I2 --accept I2g --accept I4e --accept I5d` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I2:
         2023-12-01: 1: 20231201_NYK_CHA
         consequence: the missing team's players get no row on the date
       error I2g:
-        2023-12-01: 17
+        2023-12-01: 17: ATL, BOS, CHI
         consequence: players of the missing teams get no row on the date, and their windows lack the game
       error P9m:
-        2023-12-01 to 2023-12-10 (10 dates): 170, on 2023-12-10: 583 of 600 games
+        2023-12-01: 17: ATL, BOS, CHI
+        follows from I2g
     2023, 32 of 46 game dates: partial
-      check I2 fails on 1 date: 2023-12-01
-      check I2g fails on 1 date: 2023-12-01
-      check I4e fails on 1 date: 2023-12-01
-      check I5d fails on 1 date: 2023-12-01
-      check I5e fails on 1 date: 2023-12-01
-      check P9m fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I2 fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I2g fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I4e fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I5d fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
     assert_eq!(published_features(&desk), 0);
 }
@@ -535,35 +548,38 @@ fn row_32_upstream_games_stop_and_features_would_fall_back() {
         "SELECT * FROM team_defense_game_summary WHERE game_date < DATE '2023-10-01' OR game_date = DATE '2023-12-01'",
     );
     assert_snapshot!(story(&desk, &["I16d", "T1s", "M13"]), @"
-    check: exit status 4
-      error I16d:
-        2023-11-08 to 2023-11-30 (22 dates): 340
-        2023-12-02 to 2023-12-10 (9 dates): 138
-        consequence: windows of the missing teams lack the game
-    run: exit status 4
-      preflight error: I16d failed on 31 dates, 2023-11-08 to 2023-11-30 (22 dates), 2023-12-02 to 2023-12-10 (9 dates); rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
-      preflight error: I24 failed on 14 dates, 2023-10-24 to 2023-11-06; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
-      note: not published, because checks of severity error fail (I16d, T1e, T1s): 32 dates, 2023-11-08 to 2023-12-10; `putback validate` explains, `--accept I16d --accept T1e --accept T1s` publishes them all the same
-      note: TDZA: 22 dates failed and not published; dir:published keeps what it has
-      note: PCF: 22 dates failed and not published; dir:published keeps what it has
-      note: MLFS: 22 dates failed and not published; dir:published keeps what it has
-    validate: exit status 4
-      error I16d:
-        2023-11-08 to 2023-11-30 (22 dates): 340
-        2023-12-02 to 2023-12-10 (9 dates): 138
-        consequence: windows of the missing teams lack the game
-      error T1s:
-        2023-12-01 to 2023-12-10 (10 dates): 233, on 2023-12-10: the schedule has 26 games of a team
-      warning M13:
-        2023-12-05: 5: back_to_back 100 % after 1 %, home_away 100 % after 1 %, injury_risk 100 % after 1 %, playoff_game 100 % after 1 %, rest_advantage 100 % after 1 %
-    2023, 32 of 46 game dates: partial
-      TDZA failed on 22 dates: 2023-11-08 to 2023-11-30
-      PCF failed on 22 dates: 2023-11-08 to 2023-11-30
-      MLFS failed on 22 dates: 2023-11-08 to 2023-11-30
-      check I16d fails on 31 dates: 2023-11-08 to 2023-11-30 (22 dates), 2023-12-02 to 2023-12-10 (9 dates)
-      check T1e fails on 6 dates: 2023-12-05 to 2023-12-10
-      check T1s fails on 10 dates: 2023-12-01 to 2023-12-10
-    ");
+      check: exit status 4
+        error I16d:
+          2023-11-08 to 2023-11-30 (22 dates): 340, on 2023-11-29: ATL, BOS, CHA
+          2023-12-02 to 2023-12-10 (9 dates): 138, on 2023-12-08: BKN, CHA, CHI
+          consequence: windows of the missing teams lack the game
+      run: exit status 4
+        preflight error: I16d failed on 31 dates, 2023-11-08 to 2023-11-30 (22 dates), 2023-12-02 to 2023-12-10 (9 dates); rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
+        preflight error: I24 failed on 14 dates, 2023-10-24 to 2023-11-06; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
+        note: not published: teams missing upstream (I16d): 31 dates, 2023-11-08 to 2023-12-10; holds back 32 dates, 2023-11-08 to 2023-12-10, 4 tables, 10,599 rows
+        note: not published: fails: no date is empty when a team has 15 games by the schedule (T1s): 10 dates, 2023-12-01 to 2023-12-10; holds back 4 tables, 5,544 rows
+        note: not published: fails: a date has at least 25 rows once every team has 15 games (T1e): 6 dates, 2023-12-05 to 2023-12-10; holds back 4 tables, 3,255 rows
+        note: `putback validate` explains; `--accept I16d --accept T1e --accept T1s` publishes these dates once, a [[waiver]] in putback.toml until it expires
+        note: TDZA: 22 dates failed and not published; dir:published keeps what it has
+        note: PCF: 22 dates failed and not published; dir:published keeps what it has
+        note: MLFS: 22 dates failed and not published; dir:published keeps what it has
+      validate: exit status 4
+        error I16d:
+          2023-11-08 to 2023-11-30 (22 dates): 340, on 2023-11-29: ATL, BOS, CHA
+          2023-12-02 to 2023-12-10 (9 dates): 138, on 2023-12-08: BKN, CHA, CHI
+          consequence: windows of the missing teams lack the game
+        error T1s:
+          2023-12-01 to 2023-12-10 (10 dates): 233, on 2023-12-10: the schedule has 26 games of a team
+        warning M13:
+          2023-12-05: 5: back_to_back 100 % after 1 %, home_away 100 % after 1 %, injury_risk 100 % after 1 %, playoff_game 100 % after 1 %, rest_advantage 100 % after 1 %
+      2023, 32 of 46 game dates: partial
+        TDZA failed on 22 dates: 2023-11-08 to 2023-11-30
+        PCF failed on 22 dates: 2023-11-08 to 2023-11-30
+        MLFS failed on 22 dates: 2023-11-08 to 2023-11-30
+        check I16d fails on 32 dates: 2023-11-08 to 2023-12-10
+        check T1e fails on 6 dates: 2023-12-05 to 2023-12-10
+        check T1s fails on 10 dates: 2023-12-01 to 2023-12-10
+      ");
 }
 
 #[test]
@@ -589,14 +605,15 @@ fn row_34_a_date_is_missing_from_the_history() {
         consequence: windows that should include the missing date lack it
     run: exit status 4
       preflight error: I24 failed on 1 date, 2023-11-03; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
-      note: not published, because checks of severity error fail (P9m): 29 dates, 2023-11-11 to 2023-12-10; `putback validate` explains, `--accept P9m` publishes them all the same
+      note: not published: games missing in the windows of PSZA (P9m): 1 date, 2023-11-03; holds back 32 dates, 2023-11-08 to 2023-12-10, 5 tables, 17,281 rows
+      note: `putback validate` explains; `--accept P9m` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error P9m:
-        2023-11-11 to 2023-12-10 (29 dates): 577, on 2023-12-07: 579 of 599 games
+        2023-11-03: 20: ATL, CHA, CHI
       warning M5s:
         2023-11-08 to 2023-12-10 (32 dates): 335, on 2023-12-08: 416 of 432 games
     2023, 32 of 46 game dates: partial
-      check P9m fails on 29 dates: 2023-11-11 to 2023-12-10
+      check P9m fails on 32 dates: 2023-11-08 to 2023-12-10
     ");
 }
 
@@ -605,29 +622,33 @@ fn row_34_a_date_is_missing_from_the_history() {
 fn row_34_missing_history_is_no_rule() {
     let desk = seeded(DEFENSE, "SELECT * FROM team_defense_game_summary WHERE game_date > DATE '2023-11-10'");
     assert_snapshot!(story(&desk, &["I24", "T1s"]), @"
-    check: exit status 4
-      error I24:
-        2023-10-24 to 2023-11-06 (14 dates): 101, on 2023-11-03: no team
-        consequence: windows that should include the missing date lack it
-    run: exit status 4
-      preflight error: I16d failed on 3 dates, 2023-11-08 to 2023-11-10; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
-      preflight error: I24 failed on 14 dates, 2023-10-24 to 2023-11-06; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
-      note: not published, because checks of severity error fail (I16d, T1e, T1s, T2m): 23 dates, 2023-11-08 to 2023-12-10; `putback validate` explains, `--accept I16d --accept T1e --accept T1s --accept T2m` publishes them all the same
-      note: TDZA: 3 dates failed and not published; dir:published keeps what it has
-      note: PCF: 3 dates failed and not published; dir:published keeps what it has
-      note: MLFS: 3 dates failed and not published; dir:published keeps what it has
-    validate: exit status 4
-      error T1s:
-        2023-11-20 to 2023-12-05 (15 dates): 285, on 2023-12-05: the schedule has 23 games of a team
-    2023, 32 of 46 game dates: partial
-      TDZA failed on 3 dates: 2023-11-08 to 2023-11-10
-      PCF failed on 3 dates: 2023-11-08 to 2023-11-10
-      MLFS failed on 3 dates: 2023-11-08 to 2023-11-10
-      check I16d fails on 3 dates: 2023-11-08 to 2023-11-10
-      check T1e fails on 6 dates: 2023-12-05 to 2023-12-10
-      check T1s fails on 15 dates: 2023-11-20 to 2023-12-05
-      check T2m fails on 5 dates: 2023-12-06 to 2023-12-10
-    ");
+      check: exit status 4
+        error I24:
+          2023-10-24 to 2023-11-06 (14 dates): 101, on 2023-11-03: no team
+          consequence: windows that should include the missing date lack it
+      run: exit status 4
+        preflight error: I16d failed on 3 dates, 2023-11-08 to 2023-11-10; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
+        preflight error: I24 failed on 14 dates, 2023-10-24 to 2023-11-06; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
+        note: not published: teams missing upstream (I16d): 3 dates, 2023-11-08 to 2023-11-10; holds back 32 dates, 2023-11-08 to 2023-12-10, 5 tables, 16,341 rows; also fails T2m
+        note: not published: games missing in the windows of TDZA (T2m): 4 dates, 2023-11-03 to 2023-11-06; holds back 29 dates, 2023-11-11 to 2023-12-10, 5 tables, 16,341 rows
+        note: not published: fails: no date is empty when a team has 15 games by the schedule (T1s): 15 dates, 2023-11-20 to 2023-12-05; holds back 4 tables, 8,512 rows
+        note: not published: fails: a date has at least 25 rows once every team has 15 games (T1e): 6 dates, 2023-12-05 to 2023-12-10; holds back 5 tables, 3,327 rows
+        note: `putback validate` explains; `--accept I16d --accept T1e --accept T1s --accept T2m` publishes these dates once, a [[waiver]] in putback.toml until it expires
+        note: TDZA: 3 dates failed and not published; dir:published keeps what it has
+        note: PCF: 3 dates failed and not published; dir:published keeps what it has
+        note: MLFS: 3 dates failed and not published; dir:published keeps what it has
+      validate: exit status 4
+        error T1s:
+          2023-11-20 to 2023-12-05 (15 dates): 285, on 2023-12-05: the schedule has 23 games of a team
+      2023, 32 of 46 game dates: partial
+        TDZA failed on 3 dates: 2023-11-08 to 2023-11-10
+        PCF failed on 3 dates: 2023-11-08 to 2023-11-10
+        MLFS failed on 3 dates: 2023-11-08 to 2023-11-10
+        check I16d fails on 32 dates: 2023-11-08 to 2023-12-10
+        check T1e fails on 6 dates: 2023-12-05 to 2023-12-10
+        check T1s fails on 15 dates: 2023-11-20 to 2023-12-05
+        check T2m fails on 29 dates: 2023-11-11 to 2023-12-10
+      ");
 }
 
 #[test]
@@ -692,7 +713,7 @@ fn row_13_points_and_minutes_are_null_for_a_week() {
         2023-12-01 to 2023-12-07 (7 dates): 887, on 2023-12-06: minutes 165, points 165, shots 0 of 165
         consequence: the players' averages leave out the games or count them as 0
       error I5e:
-        2023-12-01 to 2023-12-07 (7 dates): 106, on 2023-12-06: ATL: 0 of 110, CHA: 0 of 98, CHI: 0 of 111
+        2023-12-01 to 2023-12-07 (7 dates): 212, on 2023-12-06: ATL: 0 of 110, CHA: 0 of 98, CHI: 0 of 111
         consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
       warning I10:
         2023-12-01 to 2023-12-07 (7 dates): 916, on 2023-12-06: average 0.0
@@ -701,18 +722,22 @@ fn row_13_points_and_minutes_are_null_for_a_week() {
       preflight error: I5e failed on 7 dates, 2023-12-01 to 2023-12-07; rule: players score 70 to 130 % of their team's points, and within 2 of them for 50 % of the teams; consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
       preflight error: I9s failed on 7 dates, 2023-12-01 to 2023-12-07; rule: over the season and on the date, at most 0.5 % of the active rows lack points, 1 % field-goal or three-point attempts, 1 % minutes; consequence: all season, averages leave out the rows or count them as 0
       preflight error: I9e failed on 7 dates, 2023-12-01 to 2023-12-07; rule: less than 50 % of the active rows have NULL or 0 minutes; the same holds for NULL points and NULL shots; consequence: the players' averages leave out the games or count them as 0
-      note: not published, because checks of severity error fail (I5e, I9e, I9s, P9c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I5e --accept I9e --accept I9s --accept P9c` publishes them all the same
+      note: not published: players' points that are not their team's (I5e): 7 dates, 2023-12-01 to 2023-12-07; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: not published: minutes, points or shots missing upstream (I9e): 7 dates, 2023-12-01 to 2023-12-07; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: not published: points, shots or minutes missing all season (I9s): 7 dates, 2023-12-01 to 2023-12-07; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: not published: contaminated games in the windows of PSZA (P9c): 7 dates, 2023-12-01 to 2023-12-07; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: `putback validate` explains; `--accept I5e --accept I9e --accept I9s --accept P9c` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I9e:
         2023-12-01 to 2023-12-07 (7 dates): 887, on 2023-12-06: minutes 165, points 165, shots 0 of 165
         consequence: the players' averages leave out the games or count them as 0
       error I5e:
-        2023-12-01 to 2023-12-07 (7 dates): 106, on 2023-12-06: ATL: 0 of 110, CHA: 0 of 98, CHI: 0 of 111
+        2023-12-01 to 2023-12-07 (7 dates): 212, on 2023-12-06: ATL: 0 of 110, CHA: 0 of 98, CHI: 0 of 111
         consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
     2023, 32 of 46 game dates: partial
-      check I5e fails on 7 dates: 2023-12-01 to 2023-12-07
-      check I9e fails on 7 dates: 2023-12-01 to 2023-12-07
-      check I9s fails on 7 dates: 2023-12-01 to 2023-12-07
+      check I5e fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I9e fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I9s fails on 10 dates: 2023-12-01 to 2023-12-10
       check P9c fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
     assert_eq!(published_features(&desk), 0);
@@ -731,25 +756,26 @@ fn row_31_two_players_of_each_team() {
         2023-12-01: 18: ATL: 2, BOS: 2, CHA: 2
         consequence: the date is incomplete: players get no row on it, and their windows lack the game
       error I5e:
-        2023-12-01: 18: ATL: 16 of 97, BOS: 17 of 116, CHA: 41 of 118
+        2023-12-01: 36: ATL: 16 of 97, BOS: 17 of 116, CHA: 41 of 118
+        follows from I4e
         consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
     run: exit status 4
-      preflight error: I4e failed on 1 date, 2023-12-01; rule: at most 50 % of the teams of a date have fewer than 8 active players; consequence: the date is incomplete: players get no row on it, and their windows lack the game
-      preflight error: I5e failed on 1 date, 2023-12-01; rule: players score 70 to 130 % of their team's points, and within 2 of them for 50 % of the teams; consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
+      preflight error: I4e failed on 1 date, 2023-12-01; rule: at most 50 % of the teams of a date have fewer than 8 active players; consequence: the date is incomplete: players get no row on it, and their windows lack the game; also fails I5e
       preflight error: I5d failed on 1 date, 2023-12-01; rule: points allowed differ from the opponent's points by more than 2 in at most 50 % of the rows; consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
-      note: not published, because checks of severity error fail (I4e, I5d, I5e, P9c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I4e --accept I5d --accept I5e --accept P9c` publishes them all the same
+      note: not published: players of most teams missing upstream (I4e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,545 rows; also fails I5e, P9c
+      note: not published: points allowed that are not the opponent's (I5d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,545 rows
+      note: `putback validate` explains; `--accept I4e --accept I5d` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I4e:
         2023-12-01: 18: ATL: 2, BOS: 2, CHA: 2
         consequence: the date is incomplete: players get no row on it, and their windows lack the game
       error I5e:
-        2023-12-01: 18: ATL: 16 of 97, BOS: 17 of 116, CHA: 41 of 118
+        2023-12-01: 36: ATL: 16 of 97, BOS: 17 of 116, CHA: 41 of 118
+        follows from I4e
         consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
     2023, 32 of 46 game dates: partial
-      check I4e fails on 1 date: 2023-12-01
-      check I5d fails on 1 date: 2023-12-01
-      check I5e fails on 1 date: 2023-12-01
-      check P9c fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I4e fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I5d fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
     assert_eq!(published_features(&desk), 0);
 }
@@ -771,16 +797,17 @@ fn row_8_a_table_was_loaded_twice() {
         consequence: windows of 15 rows include half as many games
     run: exit status 4
       preflight error: I16s failed on 3 dates, 2023-12-01 to 2023-12-03; rule: less than 20 % of a date's rows repeat a team; consequence: windows of 15 rows include half as many games
-      note: not published, because checks of severity error fail (I16s, T2c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I16s --accept T2c` publishes them all the same
+      note: not published: team rows loaded twice (I16s): 3 dates, 2023-12-01 to 2023-12-03; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails T2c
+      note: `putback validate` explains; `--accept I16s` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I16s:
         2023-12-01 to 2023-12-03 (3 dates): 50
         consequence: windows of 15 rows include half as many games
       error T2c:
-        2023-12-01 to 2023-12-10 (10 dates): 452, on 2023-12-10: 400 of 450 games
+        2023-12-01 to 2023-12-03 (3 dates): 50, on 2023-12-01: ATL, BOS, CHA
+        follows from I16s
     2023, 32 of 46 game dates: partial
-      check I16s fails on 3 dates: 2023-12-01 to 2023-12-03
-      check T2c fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I16s fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
     assert_eq!(published_features(&desk), 0);
 }
@@ -792,21 +819,22 @@ fn row_1_makes_are_null_and_attempts_are_not() {
     check: exit status 4
       I15 ok
       error I17e:
-        2023-12-01: 18: 18 of 18
+        2023-12-01: 18: ATL opp_paint_makes, BOS opp_paint_makes, CHA opp_paint_makes
         consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games
     run: exit status 4
       preflight error: I17e failed on 1 date, 2023-12-01; rule: makes where there are attempts, points, rating and pace are each NULL or 0 in less than 50 % of a date's rows; consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games
-      note: not published, because checks of severity error fail (I17e, T2c): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I17e --accept T2c` publishes them all the same
+      note: not published: makes, points, ratings or pace missing upstream (I17e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails T2c
+      note: `putback validate` explains; `--accept I17e` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       I15 ok
       error I17e:
-        2023-12-01: 18: 18 of 18
+        2023-12-01: 18: ATL opp_paint_makes, BOS opp_paint_makes, CHA opp_paint_makes
         consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games
       error T2c:
-        2023-12-01 to 2023-12-10 (10 dates): 180, on 2023-12-10: 432 of 450 games
+        2023-12-01: 18: ATL, BOS, CHA
+        follows from I17e
     2023, 32 of 46 game dates: partial
-      check I17e fails on 1 date: 2023-12-01
-      check T2c fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I17e fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
     assert_eq!(published_features(&desk), 0);
 }
@@ -872,31 +900,33 @@ fn row_19_the_schedule_gains_a_game() {
     assert_snapshot!(story(&desk, &["I2g", "I16d", "T2m", "P9m"]), @"
     check: exit status 4
       error I2g:
-        2023-12-01: 2
+        2023-12-01: 2: ATL, DET
         consequence: players of the missing teams get no row on the date, and their windows lack the game
       error I16d:
-        2023-12-01: 2
+        2023-12-01: 2: ATL, DET
         consequence: windows of the missing teams lack the game
     run: exit status 4
       preflight error: I2g failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have players; consequence: players of the missing teams get no row on the date, and their windows lack the game
       preflight error: I16d failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
-      note: not published, because checks of severity error fail (I16d, I2g, P9m, T2m): 10 dates, 2023-12-01 to 2023-12-10; `putback validate` explains, `--accept I16d --accept I2g --accept P9m --accept T2m` publishes them all the same
+      note: not published: teams missing upstream (I16d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,647 rows; also fails T2m
+      note: not published: players of a team missing upstream (I2g): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,647 rows; also fails P9m
+      note: `putback validate` explains; `--accept I16d --accept I2g` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I2g:
-        2023-12-01: 2
+        2023-12-01: 2: ATL, DET
         consequence: players of the missing teams get no row on the date, and their windows lack the game
       error I16d:
-        2023-12-01: 2
+        2023-12-01: 2: ATL, DET
         consequence: windows of the missing teams lack the game
       error T2m:
-        2023-12-01 to 2023-12-10 (10 dates): 20, on 2023-12-10: 448 of 450 games
+        2023-12-01: 2: ATL, DET
+        follows from I16d
       error P9m:
-        2023-12-01 to 2023-12-10 (10 dates): 20, on 2023-12-10: 598 of 600 games
+        2023-12-01: 2: ATL, DET
+        follows from I2g
     2023, 32 of 46 game dates: partial
-      check I16d fails on 1 date: 2023-12-01
-      check I2g fails on 1 date: 2023-12-01
-      check P9m fails on 10 dates: 2023-12-01 to 2023-12-10
-      check T2m fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I16d fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I2g fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
 }
 
@@ -907,19 +937,21 @@ fn row_1_zeros_and_the_other_team() {
     assert_snapshot!(story(&desk, &["I17e"]), @"
     check: exit status 4
       error I17e:
-        2023-12-01: 18: 18 of 18
+        2023-12-01: 18: ATL points_allowed, BOS points_allowed, CHA points_allowed
         consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games
     run: exit status 4
       preflight error: I5d failed on 1 date, 2023-12-01; rule: points allowed differ from the opponent's points by more than 2 in at most 50 % of the rows; consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
       preflight error: I17e failed on 1 date, 2023-12-01; rule: makes where there are attempts, points, rating and pace are each NULL or 0 in less than 50 % of a date's rows; consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games
-      note: not published, because checks of severity error fail (I17e, I5d): 1 date, 2023-12-01; `putback validate` explains, `--accept I17e --accept I5d` publishes them all the same
+      note: not published: makes, points, ratings or pace missing upstream (I17e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: not published: points allowed that are not the opponent's (I5d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: `putback validate` explains; `--accept I17e --accept I5d` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I17e:
-        2023-12-01: 18: 18 of 18
+        2023-12-01: 18: ATL points_allowed, BOS points_allowed, CHA points_allowed
         consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games
     2023, 32 of 46 game dates: partial
-      check I17e fails on 1 date: 2023-12-01
-      check I5d fails on 1 date: 2023-12-01
+      check I17e fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I5d fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
     let desk = seeded(
         DEFENSE,
@@ -932,13 +964,14 @@ fn row_1_zeros_and_the_other_team() {
         consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
     run: exit status 4
       preflight error: I5d failed on 1 date, 2023-12-01; rule: points allowed differ from the opponent's points by more than 2 in at most 50 % of the rows; consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
-      note: not published, because checks of severity error fail (I5d): 1 date, 2023-12-01; `putback validate` explains, `--accept I5d` publishes them all the same
+      note: not published: points allowed that are not the opponent's (I5d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: `putback validate` explains; `--accept I5d` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I5d:
         2023-12-01: 12: CHA: 118 of 97, CHI: 107 of 99, CLE: 100 of 94
         consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
     2023, 32 of 46 game dates: partial
-      check I5d fails on 1 date: 2023-12-01
+      check I5d fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
 }
 
@@ -951,17 +984,18 @@ fn row_2_zones_are_0_in_place_of_null() {
     assert_snapshot!(story(&desk, &["I8e"]), @"
     check: exit status 4
       error I8e:
-        2023-12-01: 948: 606 of 1554 attempts
+        2023-12-01: 141: aldodunara: 7 of 19 attempts, aldoingund: 1 of 9 attempts, aldowexara: 2 of 11 attempts
         consequence: PSZA overstates the zones that are present, for 20 games
     run: exit status 4
       preflight error: I8e failed on 1 date, 2023-12-01; rule: where zones are known, they cover at least 70 % of a date's field-goal attempts; consequence: PSZA overstates the zones that are present, for 20 games
-      note: not published, because checks of severity error fail (I8e): 1 date, 2023-12-01; `putback validate` explains, `--accept I8e` publishes them all the same
+      note: not published: zones missing upstream in part (I8e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: `putback validate` explains; `--accept I8e` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I8e:
-        2023-12-01: 948: 606 of 1554 attempts
+        2023-12-01: 141: aldodunara: 7 of 19 attempts, aldoingund: 1 of 9 attempts, aldowexara: 2 of 11 attempts
         consequence: PSZA overstates the zones that are present, for 20 games
     2023, 32 of 46 game dates: partial
-      check I8e fails on 1 date: 2023-12-01
+      check I8e fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
 }
 
@@ -969,20 +1003,21 @@ fn row_2_zones_are_0_in_place_of_null() {
 fn row_5_contexts_are_of_the_other_team() {
     let desk = seeded(CONTEXTS, &on_december_1(CONTEXTS, "opponent_team_abbr", "team_abbr"));
     assert_snapshot!(story(&desk, &["I19t"]), @"
-    check: exit status 4
-      error I19t:
-        2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
-        consequence: PCF and MLFS use the wrong team's defense
-    run: exit status 4
-      preflight error: I19t failed on 1 date, 2023-12-01; rule: at most 20 % of the contexts name an opponent other than the game's; consequence: PCF and MLFS use the wrong team's defense
-      note: not published, because checks of severity error fail (I19t): 1 date, 2023-12-01; `putback validate` explains, `--accept I19t` publishes them all the same
-    validate: exit status 4
-      error I19t:
-        2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
-        consequence: PCF and MLFS use the wrong team's defense
-    2023, 32 of 46 game dates: partial
-      check I19t fails on 1 date: 2023-12-01
-    ");
+        check: exit status 4
+          error I19t:
+            2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
+            consequence: PCF and MLFS use the wrong team's defense
+        run: exit status 4
+          preflight error: I19t failed on 1 date, 2023-12-01; rule: at most 20 % of the contexts name an opponent other than the game's; consequence: PCF and MLFS use the wrong team's defense
+          note: not published: contexts with the wrong opponent (I19t): 1 date, 2023-12-01; holds back 5 tables, 608 rows
+          note: `putback validate` explains; `--accept I19t` publishes these dates once, a [[waiver]] in putback.toml until it expires
+        validate: exit status 4
+          error I19t:
+            2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
+            consequence: PCF and MLFS use the wrong team's defense
+        2023, 32 of 46 game dates: partial
+          check I19t fails on 1 date: 2023-12-01
+        ");
 }
 
 #[test]
@@ -997,20 +1032,24 @@ fn row_12_values_are_ten_times_too_high() {
         2023-12-01: 99: aldodunara 20231201_NYK_CHA, aldoingund 20231201_PHX_POR, aldowexara 20231201_DET_ATL
         consequence: windows use the value as it is; a date fails when an output does not fit its column
     run: exit status 4
-      preflight error: I31 failed on 1 date, 2023-12-01; rule: every number that is read is within the bounds of its column; consequence: the value is impossible: sums, averages and rates with it are wrong
       preflight error: I7e failed on 1 date, 2023-12-01; rule: points, minutes, assists and usage exceed 80, 65, 30 and 100 in at most 10 % of the active rows; consequence: the values have another unit or belong to another column: averages are wrong for every player
+      preflight error: I31 failed on 1 date, 2023-12-01; rule: every number that is read is within the bounds of its column; consequence: the value is impossible: sums, averages and rates with it are wrong
       preflight error: I5e failed on 1 date, 2023-12-01; rule: players score 70 to 130 % of their team's points, and within 2 of them for 50 % of the teams; consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
       preflight error: I5d failed on 1 date, 2023-12-01; rule: points allowed differ from the opponent's points by more than 2 in at most 50 % of the rows; consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
-      note: not published, because checks of severity error fail (I31, I5d, I5e, I7e): 1 date, 2023-12-01; `putback validate` explains, `--accept I31 --accept I5d --accept I5e --accept I7e` publishes them all the same
+      note: not published: fails: every number that is read is within the bounds of its column (I31): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: not published: points allowed that are not the opponent's (I5d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: not published: players' points that are not their team's (I5e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: not published: values of another unit (I7e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: `putback validate` explains; `--accept I31 --accept I5d --accept I5e --accept I7e` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I5e:
         2023-12-01: 18: ATL: 970 of 97, BOS: 1160 of 116, CHA: 1180 of 118
         consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
     2023, 32 of 46 game dates: partial
-      check I31 fails on 1 date: 2023-12-01
-      check I5d fails on 1 date: 2023-12-01
-      check I5e fails on 1 date: 2023-12-01
-      check I7e fails on 1 date: 2023-12-01
+      check I31 fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I5d fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I5e fails on 10 dates: 2023-12-01 to 2023-12-10
+      check I7e fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
 }
 
@@ -1018,20 +1057,21 @@ fn row_12_values_are_ten_times_too_high() {
 fn row_33_the_season_is_not_that_of_the_date() {
     let desk = seeded(GAMES, &on_december_1(GAMES, "season_year", "season_year - 1"));
     assert_snapshot!(story(&desk, &["I30"]), @"
-    check: exit status 4
-      error I30:
-        2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
-        consequence: season averages of MLFS leave out the games, or include those of another season
-    run: exit status 4
-      preflight error: I30 failed on 1 date, 2023-12-01; rule: season_year agrees with the date; consequence: season averages of MLFS leave out the games, or include those of another season
-      note: not published, because checks of severity error fail (I30): 1 date, 2023-12-01; `putback validate` explains, `--accept I30` publishes them all the same
-    validate: exit status 4
-      error I30:
-        2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
-        consequence: season averages of MLFS leave out the games, or include those of another season
-    2023, 32 of 46 game dates: partial
-      check I30 fails on 1 date: 2023-12-01
-    ");
+        check: exit status 4
+          error I30:
+            2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
+            consequence: season averages of MLFS leave out the games, or include those of another season
+        run: exit status 4
+          preflight error: I30 failed on 1 date, 2023-12-01; rule: season_year agrees with the date; consequence: season averages of MLFS leave out the games, or include those of another season
+          note: not published: season years that are not those of the dates (I30): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+          note: `putback validate` explains; `--accept I30` publishes these dates once, a [[waiver]] in putback.toml until it expires
+        validate: exit status 4
+          error I30:
+            2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
+            consequence: season averages of MLFS leave out the games, or include those of another season
+        2023, 32 of 46 game dates: partial
+          check I30 fails on 10 dates: 2023-12-01 to 2023-12-10
+        ");
 }
 
 /// Half of a date was played and the schedule, like everything else, has not heard of it.
@@ -1066,7 +1106,8 @@ fn row_19_the_schedule_lags() {
         consequence: games that were played are missing from the date and from later windows
     run: exit status 4
       preflight error: I23h failed on 1 date, 2023-12-01; rule: fewer than 3, and less than 50 %, of a date's past games are not final; consequence: games that were played are missing from the date and from later windows
-      note: not published, because checks of severity error fail (I23h): 1 date, 2023-12-01; `putback validate` explains, `--accept I23h` publishes them all the same
+      note: not published: a schedule that lags (I23h): 1 date, 2023-12-01; holds back 5 tables, 522 rows
+      note: `putback validate` explains; `--accept I23h` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I23h:
         2023-12-01: 5: 5 of 9 games

@@ -3,5 +3,6 @@
 
 pub mod backfill;
 pub mod direct;
+pub mod parquet;
 pub mod rows;
 pub mod tables;

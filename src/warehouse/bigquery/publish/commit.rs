@@ -53,7 +53,7 @@ impl BigQuery {
             first_date: dates().min().expect("a publication has dates"),
             last_date: dates().max().expect("a publication has dates"),
             row_count: publication.rows(),
-            summary: summary.join("; "),
+            summary: [summary, publication.conditions.clone()].concat().join("; "),
         };
         let counts = publication.parts.iter().flat_map(Part::staged_values).collect();
         let script = transaction(&self.ledger(), &tables, &StagedValues { staging, counts }, &row);

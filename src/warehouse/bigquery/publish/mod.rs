@@ -48,6 +48,8 @@ const STAGED_FILE: &str = "staged.parquet";
 struct Planned {
     ledger: LedgerState,
     parts: Vec<Part>,
+    /// As [`PublishSet::conditions`].
+    conditions: Vec<String>,
 }
 
 /// A publication whose bytes are fixed.
@@ -55,6 +57,7 @@ struct Publication {
     id: String,
     ledger: LedgerState,
     parts: Vec<Part>,
+    conditions: Vec<String>,
 }
 
 impl Planned {
@@ -69,7 +72,9 @@ impl Planned {
             digest.update(serde_json::to_vec(&part.staged_fields()).expect("serializes"));
         }
         file.iter().for_each(|file| digest.update(&file.sha256));
-        Publication { id: hex(&digest.finalize()[..10]), ledger: self.ledger, parts: self.parts }
+        self.conditions.iter().for_each(|condition| digest.update(format!("|{condition}")));
+        let id = hex(&digest.finalize()[..10]);
+        Publication { id, ledger: self.ledger, parts: self.parts, conditions: self.conditions }
     }
 }
 

@@ -61,7 +61,7 @@ impl BigQuery {
                 "somebody else wrote to the target since the last upload; every date was compared anew".to_owned(),
             );
         }
-        Ok(Some(Planned { ledger, parts }))
+        Ok(Some(Planned { ledger, parts, conditions: set.conditions.clone() }))
     }
 
     /// Rows that stayed in the target when this store last looked, if nobody wrote there since.

@@ -1,0 +1,42 @@
+//! What a publication is made under: causes that are accepted or waived, and dates that are left out.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use super::causes;
+use super::output::Printer;
+use super::upload::UploadOptions;
+use crate::calendar::DateRanges;
+use crate::checks::{AcceptedBy, CheckReport, WaiverUse};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What a publication was made under: accepted and waived causes, dates left out.
+pub fn of(report: &CheckReport, excluded: &BTreeMap<NaiveDate, String>) -> Vec<String> {
+    let accepted =
+        report.causes.iter().filter(|cause| !cause.reach.is_empty()).filter_map(|cause| match cause.accepted? {
+            AcceptedBy::Flag => Some(format!("accepted: {}", causes::line(cause))),
+            AcceptedBy::Waiver(_) => Some(format!("waived: {}", causes::line(cause))),
+        });
+    let used = report.waivers.iter().filter(|(_, of)| *of == WaiverUse::Used);
+    let waivers = used.map(|(waiver, _)| format!("waiver: {}", waiver.text()));
+    let excluded = excluded.iter().map(|(date, reason)| format!("excluded: {date} ({reason})"));
+    accepted.chain(waivers).chain(excluded).collect()
+}
+
+/// The dates to leave out, with the reason.
+pub fn exclude(ranges: &DateRanges, options: &UploadOptions, printer: Printer) -> Result<BTreeMap<NaiveDate, String>> {
+    let reason = options.reason.clone().unwrap_or_default();
+    if !options.exclude.is_empty() && reason.trim().is_empty() {
+        return Err(Error::new(ErrorKind::Usage, "--exclude needs a reason").hint("add --reason TEXT"));
+    }
+    if let Some(date) = options.exclude.iter().find(|date| !ranges.contains(**date)) {
+        return Err(Error::new(ErrorKind::Usage, format!("{date}, which --exclude names, is not in {ranges}"))
+            .hint("name a date of the range"));
+    }
+    let excluded: BTreeMap<NaiveDate, String> = options.exclude.iter().map(|date| (*date, reason.clone())).collect();
+    for (date, reason) in &excluded {
+        printer.warn(format!("note: {date} is excluded from publication: {reason}"));
+    }
+    Ok(excluded)
+}

@@ -100,7 +100,7 @@ fn texts<'b>(batch: &'b RecordBatch, name: &str) -> &'b StringArray {
     batch.column_by_name(name).expect("a requested column").as_string()
 }
 
-fn text<'b>(column: &'b StringArray, row: usize) -> &'b str {
+fn text(column: &StringArray, row: usize) -> &str {
     if column.is_valid(row) { column.value(row) } else { "" }
 }
 
@@ -174,13 +174,13 @@ impl Carry for Players {
         let current = i64::from(self.season.expect("entered before").start_year());
         // Of several games on the date the smallest game_id is the newest.
         let mut newest: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
-        for row in 0..rows.num_rows() {
+        for (row, season_year) in season_years.iter().enumerate() {
             if !(is_counted(text(teams, row)) && is_counted(text(opponents, row))) {
                 continue;
             }
             let (player, game) = (text(players, row), (text(games, row), text(teams, row)));
             newest.entry(player).and_modify(|known| *known = game.min(*known)).or_insert(game);
-            if let Some(year) = season_years[row].filter(|year| *year > current) {
+            if let Some(year) = season_year.filter(|year| *year > current) {
                 // A timestamp by its number: a zone's name would need a table of zones.
                 let plain = |column: &ArrayRef| match column.data_type() {
                     DataType::Timestamp(..) => cast(column, &DataType::Int64),

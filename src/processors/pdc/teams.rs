@@ -31,10 +31,13 @@ columns! {
     }
 }
 
+/// Pace times 10, and offensive rating times 100.
+type TeamGame = (Option<i64>, Option<i64>);
+
 /// Pace and rating of the last games of every team.
 #[derive(Default)]
 pub struct TeamForm {
-    teams: HashMap<String, VecDeque<(Option<i64>, Option<i64>)>>,
+    teams: HashMap<String, VecDeque<TeamGame>>,
 }
 
 impl TeamForm {

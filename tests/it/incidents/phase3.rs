@@ -673,7 +673,7 @@ fn row_37_the_daily_cache_lacks_players() {
     ");
     assert_eq!(desk.run(&["compute", "-q", "--daily-cache", "synced"], &RANGE).code, 0);
     let check = desk.run(&["check", "--all"], &RANGE);
-    assert_snapshot!(said_of(&check.stdout, "D7").join("\n"), @"
+    assert_snapshot!(super::said_of(&check.stdout, "D7").join("\n"), @"
     warning D7:
         2023-12-08: 60: 107 of 167
         consequence: features 3, 4, 22 and 23 of MLFS are defaults for the others

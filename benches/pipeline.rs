@@ -51,13 +51,14 @@ fn lock(root: &Path) -> WriteLock {
 fn request(dir: &Path, processors: Vec<ProcessorId>) -> ComputeRequest {
     ComputeRequest {
         ranges: ranges(),
-        daily_cache: DailyCache::Synced,
+        daily_cache: DailyCache::Computed,
         force: true,
         processors,
         engine: EngineSettings { threads: THREADS, memory_limit: None, temp_dir: dir.join("spill") },
         context: RunContext {
             timestamp: "2026-01-01T12:00:00Z".parse().expect("a timestamp"),
             windows: WindowEnd::default(),
+            quarantine: false,
         },
     }
 }

@@ -35,11 +35,11 @@ fn main() -> Result<()> {
     let engine = EngineSettings { threads: 2, memory_limit: None, temp_dir: scratch.path().join("spill") };
     let request = ComputeRequest {
         ranges,
-        daily_cache: DailyCache::Synced,
+        daily_cache: DailyCache::Computed,
         force: false,
         processors: ProcessorId::ALL.to_vec(),
         engine,
-        context: RunContext { timestamp: DateTime::UNIX_EPOCH, windows: WindowEnd::Date },
+        context: RunContext { timestamp: DateTime::UNIX_EPOCH, windows: WindowEnd::Date, quarantine: false },
     };
     let report = compute(&lock, &request, &Silent)?;
     ensure!(report.computed() > 0, "no date was computed");

@@ -37,11 +37,11 @@
 //! sync(&source, &lock, &SyncRequest::new(ranges.clone(), timestamp.date_naive()), &Silent)?;
 //! let request = ComputeRequest {
 //!     ranges,
-//!     daily_cache: DailyCache::Synced,
+//!     daily_cache: DailyCache::Computed,
 //!     force: false,
 //!     processors: ProcessorId::ALL.to_vec(),
 //!     engine: EngineSettings { threads: 2, memory_limit: None, temp_dir: store.root().join("spill") },
-//!     context: RunContext { timestamp, windows: WindowEnd::Date },
+//!     context: RunContext { timestamp, windows: WindowEnd::Date, quarantine: false },
 //! };
 //! let report = compute(&lock, &request, &Silent)?;
 //! println!("{} of {} game dates computed", report.computed(), report.dates.len());
@@ -60,6 +60,7 @@ pub mod checks;
 #[expect(clippy::disallowed_methods, reason = "the outermost edge: environment, clock and streams are its business")]
 pub mod cli;
 pub mod compute;
+pub mod daily_cache;
 pub mod destination;
 pub mod diff;
 pub mod engine;

@@ -28,6 +28,8 @@ pub struct PublishSet<'a> {
     pub removes_vanished: bool,
     /// Write damaged months of the target again.
     pub repairs: bool,
+    /// Processors whose rows and failures are not published.
+    left_out: Vec<ProcessorId>,
 }
 
 /// The dates of one table and month.
@@ -152,13 +154,22 @@ impl<'a> PublishSet<'a> {
                 .hint("run `putback compute` for the range first"));
         }
         let parts = tokens.into_iter().map(|((table, month), dates)| MonthPart { table, month, dates }).collect();
-        Ok(Self { store, manifest, parts, held_back, conditions: Vec::new(), removes_vanished: false, repairs: false })
+        Ok(Self {
+            store,
+            manifest,
+            parts,
+            held_back,
+            conditions: Vec::new(),
+            removes_vanished: false,
+            repairs: false,
+            left_out: Vec::new(),
+        })
     }
 
     /// Every settled date of a month that the store has, whatever the ranges are.
     pub(crate) fn whole_month(&self, table: Table, month: Month) -> MonthPart {
         let mut part = MonthPart { table, month, dates: BTreeMap::new() };
-        for (&id, records) in &self.manifest.processors {
+        for (&id, records) in self.manifest.processors.iter().filter(|(id, _)| !self.left_out.contains(id)) {
             let settled =
                 records.range(month.first_day()..=month.last_day()).filter(|(_, record)| record.state.is_settled());
             for (&date, record) in settled {
@@ -174,6 +185,19 @@ impl<'a> PublishSet<'a> {
             }
         }
         part
+    }
+
+    /// Leaves out rows and failures of processors that have to be asked for; the target keeps what it has of them.
+    pub fn leave_out_unasked(&mut self) {
+        self.left_out = ProcessorId::ALL.into_iter().filter(|id| !id.is_published_unasked()).collect();
+        let left_out = &self.left_out;
+        self.held_back.retain(|id, _| !left_out.contains(id));
+        self.parts.retain(|part| !left_out.iter().any(|id| id.output() == part.table));
+        for part in self.parts.iter_mut().filter(|part| part.table == Table::PrecomputeFailures) {
+            part.dates.values_mut().for_each(|token| left_out.iter().for_each(|id| token.leave_out(*id)));
+            part.dates.retain(|_, token| !token.processors.is_empty());
+        }
+        self.parts.retain(|part| !part.dates.is_empty());
     }
 
     /// Leaves dates out; the target keeps what it has of them.

@@ -43,7 +43,7 @@ pub fn copy_floor(request: &FloorRequest<'_>, scratch: &Path) -> Result<FloorRep
     };
     let session = open_session(request.store, &phase3, (first, last), request.daily_cache, &request.engine)?;
     let mut report = FloorReport { input_rows: 0, output_rows: 0 };
-    for table in input_ranges(first, last).into_keys() {
+    for table in input_ranges(first, last, request.daily_cache).into_keys() {
         let target = scratch.join(format!("{table}.parquet"));
         report.input_rows += session.copy(&format!("SELECT * FROM {}", table.name()), &target)?;
     }

@@ -25,11 +25,14 @@ pub enum Table {
     UpcomingTeamGameContext,
     Schedule,
     PlayerPointsProps,
-    PlayerDailyCache,
+    PlayerBoxScores,
+    /// `player_daily_cache` as the warehouse has it; [`Table::PlayerDailyCache`] is the computed one.
+    SyncedDailyCache,
     ReprocessAttempts,
     TeamDefenseZoneAnalysis,
     PlayerShotZoneAnalysis,
     PlayerCompositeFactors,
+    PlayerDailyCache,
     MlFeatureStore,
     PrecomputeFailures,
 }
@@ -52,7 +55,7 @@ macro_rules! embedded_schema {
 }
 
 impl Table {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::PlayerGameSummary,
         Self::TeamDefenseGameSummary,
         Self::TeamOffenseGameSummary,
@@ -60,11 +63,13 @@ impl Table {
         Self::UpcomingTeamGameContext,
         Self::Schedule,
         Self::PlayerPointsProps,
-        Self::PlayerDailyCache,
+        Self::PlayerBoxScores,
+        Self::SyncedDailyCache,
         Self::ReprocessAttempts,
         Self::TeamDefenseZoneAnalysis,
         Self::PlayerShotZoneAnalysis,
         Self::PlayerCompositeFactors,
+        Self::PlayerDailyCache,
         Self::MlFeatureStore,
         Self::PrecomputeFailures,
     ];
@@ -86,10 +91,11 @@ impl Table {
             | Self::UpcomingTeamGameContext
             | Self::Schedule
             | Self::PlayerPointsProps => Role::Input,
-            Self::PlayerDailyCache | Self::ReprocessAttempts => Role::OptionalInput,
+            Self::PlayerBoxScores | Self::SyncedDailyCache | Self::ReprocessAttempts => Role::OptionalInput,
             Self::TeamDefenseZoneAnalysis
             | Self::PlayerShotZoneAnalysis
             | Self::PlayerCompositeFactors
+            | Self::PlayerDailyCache
             | Self::MlFeatureStore
             | Self::PrecomputeFailures => Role::Output,
         }
@@ -105,7 +111,8 @@ impl Table {
             Self::UpcomingTeamGameContext => "nba_analytics.upcoming_team_game_context",
             Self::Schedule => "nba_raw.nbac_schedule",
             Self::PlayerPointsProps => "nba_raw.bettingpros_player_points_props",
-            Self::PlayerDailyCache => "nba_precompute.player_daily_cache",
+            Self::PlayerBoxScores => "nba_raw.bdl_player_boxscores",
+            Self::SyncedDailyCache | Self::PlayerDailyCache => "nba_precompute.player_daily_cache",
             Self::ReprocessAttempts => "nba_orchestration.reprocess_attempts",
             Self::TeamDefenseZoneAnalysis => "nba_precompute.team_defense_zone_analysis",
             Self::PlayerShotZoneAnalysis => "nba_precompute.player_shot_zone_analysis",
@@ -115,9 +122,27 @@ impl Table {
         }
     }
 
+    /// The output of that full name; [`Table::from_str`] finds the input where a table is both.
+    pub fn output_named(full_name: &str) -> Option<Self> {
+        Self::outputs().find(|table| table.full_name() == full_name)
+    }
+
     /// The table's name without its dataset.
     pub fn name(self) -> &'static str {
         self.full_name().split_once('.').expect("full names have a dataset").1
+    }
+
+    /// The name under which queries over inputs and outputs at once read it: a table that is both has two.
+    pub fn view_name(self) -> &'static str {
+        match self {
+            Self::SyncedDailyCache => "synced_daily_cache",
+            _ => self.name(),
+        }
+    }
+
+    /// The table of a [`Table::view_name`].
+    pub fn of_view(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.view_name() == name)
     }
 
     /// Columns, keys and partition, parsed once.
@@ -136,7 +161,10 @@ impl Table {
             Self::UpcomingTeamGameContext => embedded_schema!("nba_analytics.upcoming_team_game_context"),
             Self::Schedule => embedded_schema!("nba_raw.nbac_schedule"),
             Self::PlayerPointsProps => embedded_schema!("nba_raw.bettingpros_player_points_props"),
-            Self::PlayerDailyCache => embedded_schema!("nba_precompute.player_daily_cache"),
+            Self::PlayerBoxScores => embedded_schema!("nba_raw.bdl_player_boxscores"),
+            Self::SyncedDailyCache | Self::PlayerDailyCache => {
+                embedded_schema!("nba_precompute.player_daily_cache")
+            }
             Self::ReprocessAttempts => embedded_schema!("nba_orchestration.reprocess_attempts"),
             Self::TeamDefenseZoneAnalysis => embedded_schema!("nba_precompute.team_defense_zone_analysis"),
             Self::PlayerShotZoneAnalysis => embedded_schema!("nba_precompute.player_shot_zone_analysis"),
@@ -162,9 +190,10 @@ impl Table {
     /// They are outside every comparison and content hash (`tables.md` T9).
     pub fn volatile_columns(self) -> &'static [&'static str] {
         match self {
-            Self::TeamDefenseZoneAnalysis | Self::PlayerShotZoneAnalysis | Self::PlayerCompositeFactors => {
-                &["created_at", "processed_at"]
-            }
+            Self::TeamDefenseZoneAnalysis
+            | Self::PlayerShotZoneAnalysis
+            | Self::PlayerCompositeFactors
+            | Self::PlayerDailyCache => &["created_at", "processed_at"],
             Self::MlFeatureStore => &["created_at", "updated_at", "feature_generation_time_ms"],
             Self::PrecomputeFailures => &["run_id", "created_at"],
             _ => &[],
@@ -226,7 +255,11 @@ mod tests {
             for column in table.team_columns().iter().chain(table.volatile_columns()) {
                 assert!(schema.column(column).is_some(), "{table}.{column}");
             }
-            assert_eq!(table.full_name().parse::<Table>().unwrap(), table);
+            let named = match table.role() {
+                Role::Output => Table::output_named(table.full_name()),
+                Role::Input | Role::OptionalInput => table.full_name().parse().ok(),
+            };
+            assert_eq!(named, Some(table));
         }
     }
 }

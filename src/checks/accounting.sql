@@ -22,12 +22,14 @@ written AS (
     SELECT 'TDZA' AS processor, analysis_date AS game_date, team_abbr AS entity FROM team_defense_zone_analysis
     UNION SELECT 'PSZA', analysis_date, player_lookup FROM player_shot_zone_analysis
     UNION SELECT 'PCF', game_date, player_lookup FROM player_composite_factors
+    UNION SELECT 'PDC', cache_date, player_lookup FROM player_daily_cache
     UNION SELECT 'MLFS', game_date, player_lookup FROM ml_feature_store_v2
 ),
 failed AS (
     SELECT CASE processor_name
         WHEN 'TeamDefenseZoneAnalysisProcessor' THEN 'TDZA' WHEN 'PlayerShotZoneAnalysisProcessor' THEN 'PSZA'
-        WHEN 'PlayerCompositeFactorsProcessor' THEN 'PCF' ELSE 'MLFS' END AS processor,
+        WHEN 'PlayerCompositeFactorsProcessor' THEN 'PCF'
+        WHEN 'PlayerDailyCacheProcessor' THEN 'PDC' ELSE 'MLFS' END AS processor,
         analysis_date AS game_date, entity_id AS entity, min(coalesce(failure_category, 'UNKNOWN')) AS category
     FROM precompute_failures GROUP BY ALL
 ),
@@ -75,6 +77,14 @@ expected AS (
         ON states.game_date = coalesce(roster.game_date, contexts.game_date)
     JOIN context_of_date ON context_of_date.game_date = states.game_date
     WHERE states.processor = 'PCF'
+    UNION ALL
+    -- PDC §2.3: the roster only where there is no context at all.
+    SELECT states.processor, states.game_date, coalesce(roster.entity, contexts.entity),
+        CASE WHEN contexts.entity IS NULL AND states.game_date IN (SELECT game_date FROM contexts) THEN 'no context on a date that has contexts' END
+    FROM states
+    JOIN (roster FULL JOIN contexts ON roster.game_date = contexts.game_date AND roster.entity = contexts.entity)
+        ON states.game_date = coalesce(roster.game_date, contexts.game_date)
+    WHERE states.processor = 'PDC'
 ),
 ended AS (
     SELECT expected.processor, expected.game_date, expected.entity,
@@ -100,7 +110,8 @@ FROM outcomes SEMI JOIN (SELECT processor, game_date FROM state WHERE state = 'd
 -- how much Phase 3 has, and how much of that is clean: all columns that are read are filled, and no row is there
 -- twice; for players: of most of them, and five are there. What is not clean is contaminated where less than half of
 -- its date is clean. TDZA: the last 15 games of every team by the schedule. PSZA: the last 20. PCF: the contexts of the
--- players. MLFS: the games of the season of the teams of the date.
+-- players. PDC: the last 10 games of every team, in the player and in the team games. MLFS: the games of the season of
+-- the teams of the date.
 CREATE TABLE players AS
 SELECT game_date, team_abbr,
     bool_or(fg_attempts > 0 AND paint_attempts IS NOT NULL) AND 10 * count(DISTINCT player_lookup) >= 9 * count(*) AND count(*) >= 5
@@ -113,6 +124,15 @@ WITH defense AS (
             AND opp_paint_makes IS NOT NULL AND opp_mid_range_makes IS NOT NULL AND opp_three_pt_makes IS NOT NULL
             AND points_allowed IS NOT NULL AND defensive_rating IS NOT NULL AND opponent_pace IS NOT NULL) AS is_clean
     FROM team_defense_game_summary GROUP BY ALL
+),
+appearances AS (
+    SELECT game_date, team_abbr, 10 * count(DISTINCT player_lookup) >= 9 * count(*) AND count(*) >= 5
+        AND 2 * count(*) FILTER (points IS NULL OR minutes_played IS NULL) < count(*) AS is_clean
+    FROM player_game_summary WHERE is_active GROUP BY ALL
+),
+offense AS (
+    SELECT game_date, team_abbr, count(*) = 1 AND bool_and(pace IS NOT NULL AND offensive_rating IS NOT NULL) AS is_clean
+    FROM team_offense_game_summary GROUP BY ALL
 )
 SELECT 'TDZA' AS processor, season_year, team_abbr, game_date, lead(game_date, 15) OVER season AS until, defense.team_abbr IS NOT NULL AS is_found, is_clean,
     avg(is_clean::BIGINT) OVER (PARTITION BY game_date) < 0.5 AS is_contaminated
@@ -122,7 +142,13 @@ UNION ALL
 SELECT 'PSZA', season_year, team_abbr, game_date, lead(game_date, 20) OVER of_team, players.team_abbr IS NOT NULL, is_clean,
     avg(is_clean::BIGINT) OVER (PARTITION BY game_date) < 0.5
 FROM team_games LEFT JOIN players USING (game_date, team_abbr)
-WINDOW of_team AS (PARTITION BY season_year, team_abbr ORDER BY game_date);
+WINDOW of_team AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
+UNION ALL
+SELECT 'PDC', season_year, team_abbr, game_date, lead(game_date, 10) OVER of_ten, appearances.team_abbr IS NOT NULL AND offense.team_abbr IS NOT NULL,
+    coalesce(appearances.is_clean AND offense.is_clean, false),
+    avg(coalesce(appearances.is_clean AND offense.is_clean, false)::BIGINT) OVER (PARTITION BY game_date) < 0.5
+FROM team_games LEFT JOIN appearances USING (game_date, team_abbr) LEFT JOIN offense USING (game_date, team_abbr)
+WINDOW of_ten AS (PARTITION BY season_year, team_abbr ORDER BY game_date);
 -- Of these, the games at fault in the windows of a done date, `of_date`: missing, or contaminated.
 CREATE TABLE window_faults AS
 SELECT processor, plan.game_date AS of_date, games.game_date, team_abbr, is_found FROM plan
@@ -189,7 +215,7 @@ FROM (
         count(*) FILTER (features[32] = 28 AND features[33] = 0.4),
         count(*) FILTER (features[33] = 0.4 AND features[32] = 28)] AS defaults
     FROM ml_feature_store_v2 AS store
-    LEFT JOIN player_daily_cache AS cache ON cache.cache_date = store.game_date AND cache.player_lookup = store.player_lookup
+    LEFT JOIN daily_cache_read AS cache ON cache.cache_date = store.game_date AND cache.player_lookup = store.player_lookup
     LEFT JOIN player_composite_factors AS factors ON factors.game_date = store.game_date AND factors.player_lookup = store.player_lookup
     LEFT JOIN player_shot_zone_analysis AS zones ON zones.analysis_date = store.game_date AND zones.player_lookup = store.player_lookup
     LEFT JOIN team_defense_zone_analysis AS defense ON defense.analysis_date = store.game_date AND defense.team_abbr = store.opponent_team_abbr

@@ -9,12 +9,13 @@ use super::waivers::Waiver;
 use crate::error::{Error, ErrorKind, Result};
 use crate::numerics::hash::data_hash;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     include_str!("../../data/checks/inputs.toml"),
     include_str!("../../data/checks/outputs.toml"),
     include_str!("../../data/checks/tdza.toml"),
     include_str!("../../data/checks/psza.toml"),
     include_str!("../../data/checks/pcf.toml"),
+    include_str!("../../data/checks/pdc.toml"),
     include_str!("../../data/checks/mlfs.toml"),
 ];
 

@@ -33,6 +33,10 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     view_tables(session, request, &phase3, &phase4)?;
     session.set_plan(request.dates, WindowEnd::default())?;
     session.execute(LEAGUE_ID_MACRO)?;
+    tables::set_daily_cache(session, request.dates, &phase4)?;
+    let cache = Table::SyncedDailyCache;
+    session.execute(&tables::of_read_dates(&raw(cache.view_name()), &raw(tables::unfiltered(cache))))?;
+    session.execute(include_str!("daily_cache.sql"))?;
     values::prepare(session)?;
     session.execute(include_str!("dates.sql"))?;
     session.execute(include_str!("names.sql"))?;
@@ -43,6 +47,11 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
         Phase::Inputs => Ok(()),
         Phase::Outputs => session.execute(include_str!("accounting.sql")),
     }
+}
+
+/// The view of an input with every value as it was synced.
+pub(super) fn raw(view: &str) -> String {
+    format!("raw_{view}")
 }
 
 /// Every table over the range: inputs from the start of the first season on, outputs with the dates that a
@@ -69,7 +78,12 @@ fn view_tables(
         }
     };
     let view = |table: Table, range: DateRange| {
-        session.view_whole_without(table, &files_of(table, range)?, range, &phase4.vanished_dates(table))
+        session.view_whole_as(
+            tables::unfiltered(table),
+            table,
+            &files_of(table, range)?,
+            (range, &phase4.vanished_dates(table)),
+        )
     };
     // Rows on days without games belong to the range as well.
     let last = request.ranges.span().map_or(last, |span| last.max(span.to));
@@ -86,7 +100,7 @@ fn view_tables(
         };
         view(table, DateRange { from, to: last })?;
         if table.role() != Role::Output {
-            session.view_raw(table, &files_of(table, older)?, older)?;
+            session.view_raw(&raw(tables::unfiltered(table)), table, &files_of(table, older)?, older)?;
         }
     }
     let games = phase3.tables.get(&Table::PlayerGameSummary).into_iter().flat_map(|input| input.files.values());
@@ -126,7 +140,9 @@ fn set_state(
     let mut rows: Vec<StateRow> = Vec::new();
     for id in ProcessorId::ALL {
         for &date in request.dates {
+            let left_out = id == ProcessorId::Pdc && phase4.is_daily_cache_left_out(date);
             let (state, reason, count, fewer) = match phase4.record(id, date) {
+                None if left_out => ("skipped", "MLFS was computed without it".to_owned(), 0, 0),
                 None => ("pending", String::new(), 0, 0),
                 Some(record) => {
                     let reason = DateState::family(record.state.reason().unwrap_or_default());

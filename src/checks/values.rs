@@ -1,6 +1,7 @@
 //! What the catalogue of tables says of values and keys: the tables `odd_values` and `repeated_keys`, with the columns of
 //! faulty rows and the rows' own names as examples.
 
+use super::tables::raw;
 use crate::catalog::{Bounds, Column, ColumnType, Table};
 use crate::engine::{Session, of_known_teams};
 use crate::error::Result;
@@ -69,7 +70,7 @@ fn outside(column: &str, Bounds { least, most }: Bounds) -> String {
 fn suspect_rows(table: Table, suspects: &[Suspect]) -> String {
     let any: Vec<&str> = suspects.iter().map(|of| of.is_odd.as_str()).collect();
     let any = if any.is_empty() { "false".to_owned() } else { any.join(" OR ") };
-    format!("SELECT * FROM raw_{} WHERE ({any}) AND {}", table.name(), is_read(table))
+    format!("SELECT * FROM {} WHERE ({any}) AND {}", raw(table.view_name()), is_read(table))
 }
 
 /// One row for each odd value of them.
@@ -87,7 +88,7 @@ fn odd_values(table: Table, suspects: &[Suspect]) -> String {
          FROM (SELECT {date} AS game_date, {player} AS player_lookup, {team} AS team_abbr, {row} AS entity, \
                  unnest([{cells}]) AS cell \
              FROM ({rows})) WHERE cell IS NOT NULL",
-        name = table.name(),
+        name = table.view_name(),
         date = table.schema().partition_column(),
         row = row_name(table),
         cells = cells.join(", "),
@@ -103,7 +104,7 @@ fn repeated_keys(table: Table) -> String {
 /// One row for each date of such a key, with whether its rows differ in a column that is read. When a row was processed
 /// is no content.
 fn repeated_rows(table: Table) -> String {
-    let (name, schema) = (table.name(), table.schema());
+    let (name, schema) = (table.view_name(), table.schema());
     let keys = key(table).join(", ");
     let is_content = |column: &&&Column| column.ty != ColumnType::Timestamp;
     let read: Vec<&Column> = schema.columns().iter().filter(|column| schema.is_needed(&column.name)).collect();
@@ -139,7 +140,7 @@ fn key(table: Table) -> Vec<&'static str> {
 /// The rows of a table that count: those of the 30 teams, of lines those that are asked for, of the states of a game the
 /// final one.
 fn source(table: Table) -> String {
-    let (name, read) = (table.name(), is_read(table));
+    let (name, read) = (table.view_name(), is_read(table));
     match table {
         Table::Schedule => {
             format!("(SELECT * REPLACE (league_id(game_id) AS game_id) FROM {name} WHERE {read} AND game_status = 3)")

@@ -31,8 +31,8 @@ const LISTED: usize = 6;
 /// What the last columns of the accounting say.
 const INPUTS: &str = "Complete: share of the entities that have a row, without those that a rule skips. Inputs: share of the games or \
     contexts behind the rows that Phase 3 has (TDZA: the last 15 games of every team by the schedule; PSZA: the last 20; \
-    PCF: the players' contexts; MLFS: the season's games of the date's teams). Clean: share that is filled and not \
-    repeated. completeness_percentage is 100 in every row, as in the reference.";
+    PCF: the players' contexts; PDC: the last 10; MLFS: the season's games of the date's teams). Clean: share that is filled and not \
+    repeated. completeness_percentage is 100 in every row, as in the reference; that of PDC compares the whole season with 5 games.";
 
 /// Check the synced inputs of a range and its look-back
 ///

@@ -1,6 +1,7 @@
 //! `putback compute`
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::environment;
@@ -14,13 +15,13 @@ use super::status::{self, Asked};
 use super::sync::announce_clipping;
 use crate::calendar::DateRanges;
 use crate::compute::{ComputeReport, ComputeRequest, DailyCache};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::processors::{ProcessorId, RunContext};
 use crate::report::StatusReport;
 use crate::store::WriteLock;
 use crate::windows::WindowEnd;
 
-/// Run the four processors over every game date of a range
+/// Run the five processors over every game date of a range
 ///
 /// Works offline on the store. Dates that were computed from the same inputs by the same processor version are
 /// skipped; a failed date is computed again when its inputs have changed. The inputs are checked first, once for
@@ -37,16 +38,19 @@ pub struct ComputeArgs {
 /// Options of every command that computes.
 #[derive(Debug, Clone, Args)]
 pub struct ComputeOptions {
-    /// Whether MLFS reads player_daily_cache
+    /// The player_daily_cache that MLFS reads. Another choice than before computes MLFS again
     #[arg(long, value_enum, default_value_t)]
     daily_cache: DailyCacheArg,
-    /// Last day of the windows of TDZA and PSZA. `day-before` excludes same-day games (no leakage), and with them
-    /// player_daily_cache, whose windows include the date
+    /// Last day of the windows of TDZA, PSZA and PDC. `day-before` excludes same-day games (no leakage)
     #[arg(long, value_enum, default_value_t)]
     windows: WindowsArg,
     /// Recompute every date
     #[arg(long)]
     pub force: bool,
+    /// Leave out only a player whose value does not fit its column, and keep the rest of the date of PDC; by default
+    /// the date is lost, as in the reference
+    #[arg(long)]
+    pub quarantine: bool,
     /// Skip the checks of the inputs; the run's record says so
     #[arg(long)]
     skip_validation: bool,
@@ -63,19 +67,27 @@ impl ComputeOptions {
         }
     }
 
-    fn daily_cache(&self) -> DailyCache {
+    fn daily_cache(&self) -> Result<DailyCache> {
         match (self.daily_cache, self.windows) {
-            (DailyCacheArg::Synced, WindowsArg::Date) => DailyCache::Synced,
-            _ => DailyCache::None,
+            (DailyCacheArg::Synced, WindowsArg::DayBefore) => Err(Error::new(
+                ErrorKind::Usage,
+                "--windows day-before and --daily-cache synced do not go together: the windows of the synced rows hold \
+                 the date",
+            )
+            .hint("leave --daily-cache out, or use --daily-cache none")),
+            (DailyCacheArg::Computed, _) => Ok(DailyCache::Computed),
+            (DailyCacheArg::Synced, _) => Ok(DailyCache::Synced),
+            (DailyCacheArg::None, _) => Ok(DailyCache::None),
         }
     }
 
     /// For the run's record.
     pub fn json(&self) -> Value {
         json!({
-            "daily_cache": self.daily_cache() == DailyCache::Synced,
+            "daily_cache": self.daily_cache,
             "windows": self.windows(),
             "force": self.force,
+            "quarantine": self.quarantine,
             "skip_validation": self.skip_validation,
             "processors": self.processor,
         })
@@ -91,12 +103,15 @@ enum WindowsArg {
     DayBefore,
 }
 
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
 enum DailyCacheArg {
-    /// Read it where the store has it
+    /// Read the rows that PDC computes from the same inputs
     #[default]
+    Computed,
+    /// As the warehouse has it, where it does
     Synced,
-    /// Never read it, as in the reference's yearly run
+    /// Read none, as in the reference's yearly run
     None,
 }
 
@@ -125,17 +140,22 @@ pub fn process(
     recorder: &Recorder,
     printer: Printer,
 ) -> Result<ComputeReport> {
+    let daily_cache = options.daily_cache()?;
     preflight::run(settings, lock.store(), ranges, options.skip_validation, recorder, printer)?;
     let request = ComputeRequest {
         ranges: ranges.clone(),
-        daily_cache: options.daily_cache(),
+        daily_cache,
         force: options.force,
         processors: match options.processor.as_slice() {
             [] => ProcessorId::ALL.to_vec(),
             named => named.to_vec(),
         },
         engine: settings.engine(),
-        context: RunContext { timestamp: environment::timestamp()?, windows: options.windows() },
+        context: RunContext {
+            timestamp: environment::timestamp()?,
+            windows: options.windows(),
+            quarantine: options.quarantine,
+        },
     };
     let started = std::time::Instant::now();
     let report = crate::compute::compute(lock, &request, recorder)?;

@@ -84,9 +84,10 @@ fn since_publish(settings: &Settings, store: &Store, ranges: &DateRanges, table:
     }
     let vanished = vanished::in_store(store, ranges)?;
     let mut set = PublishSet::collect(store, ranges, &vanished)?;
+    set.leave_out_unasked();
     set.parts = keep_vanished(&set.parts, &vanished);
     let mut open = settings.open_target()?.unpublished(&set)?;
-    for (id, stale) in stale_in(store, ranges)? {
+    for (id, stale) in stale_in(store, ranges)?.into_iter().filter(|(id, _)| id.is_published_unasked()) {
         open.entry(id.output()).or_default().extend(stale);
     }
     let outputs = Table::outputs().filter_map(|table| Some((table.full_name().to_owned(), open.remove(&table)?)));
@@ -136,7 +137,7 @@ fn looking_back(
     let possible = game_dates.into_iter().filter(|date| !calendar.is_bootstrap(*date).unwrap_or(false));
     let possible: Vec<NaiveDate> = possible.collect();
     let in_look_back = |input: &Input, date: NaiveDate| {
-        let first = input.look_back.first_day(date);
+        let first = input.look_back.first_whole_day(date);
         ranges.iter().any(|range| range.from <= date && range.to >= first)
     };
     let again = affected(&possible, ranges, table, in_look_back);
@@ -243,7 +244,7 @@ mod tests {
         let games = ["2023-12-01", "2024-01-15", "2024-02-20", "2024-11-05", "2027-01-20"].map(date);
         let changed: DateRanges = [DateRange { from: games[1], to: games[1] }].into_iter().collect();
         let in_look_back = |input: &Input, date: NaiveDate| {
-            let first = input.look_back.first_day(date);
+            let first = input.look_back.first_whole_day(date);
             changed.iter().any(|range| range.from <= date && range.to >= first)
         };
         let dates = affected(&games, &changed, Some(Table::TeamDefenseGameSummary), in_look_back);

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::dates::folded;
 use super::settings::Format;
 use super::shown::{shown, shown_json, shown_lines};
+use crate::daily_cache::DailyCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{ByRule, FailureShare, NotDone, OpenDates, StatusReport, Verdict};
 
@@ -230,6 +231,16 @@ fn explanations(report: &StatusReport) -> Vec<String> {
             "{processor}: windows end on the day before, unlike the reference's, on {}: {}",
             counted(dates.len(), "date"),
             folded(&dates, &report.game_dates, LISTED_DATES)
+        ));
+    }
+    for (way, dates) in &report.other_daily_cache {
+        let dates: Vec<NaiveDate> = dates.iter().copied().collect();
+        lines.push(format!(
+            "MLFS: computed with --daily-cache {way} on {}: {}; `putback compute` with the default, {}, computes them \
+             again, --daily-cache {way} keeps them",
+            counted(dates.len(), "date"),
+            folded(&dates, &report.game_dates, LISTED_DATES),
+            DailyCache::default(),
         ));
     }
     for (table, dates) in &report.vanished {

@@ -62,7 +62,8 @@ fn local_rows(phase4: &Phase4Manifest, id: ProcessorId, date: NaiveDate) -> u64 
 fn compare(counts: &Counts, phase4: &Phase4Manifest, dates: &[NaiveDate], printer: Printer) {
     let mut rows = Vec::new();
     let mut json = Vec::new();
-    for id in ProcessorId::ALL {
+    let is_there = |id: &ProcessorId| id.is_published_unasked() || !counts[id].is_empty();
+    for id in ProcessorId::ALL.into_iter().filter(is_there) {
         let there = |date: NaiveDate| counts[&id].get(&date).copied().unwrap_or(0);
         let differing: Vec<NaiveDate> =
             dates.iter().copied().filter(|&date| there(date) != local_rows(phase4, id, date)).collect();
@@ -88,7 +89,8 @@ fn compare(counts: &Counts, phase4: &Phase4Manifest, dates: &[NaiveDate], printe
 }
 
 /// One merge for all dates. A flag means complete: as many rows as in the store, or empty by rule
-/// (`orchestration.md` §10.3). Phase 3 flags: the table has rows of the date here.
+/// (`orchestration.md` §10.3); `phase4_complete` is about the tables that are published by default. Phase 3 flags: the
+/// table has rows of the date here.
 fn merge(
     project: &str,
     phase3: &crate::store::Phase3Manifest,
@@ -103,10 +105,11 @@ fn merge(
         ("phase3_upgc_complete", Table::UpcomingPlayerGameContext),
         ("phase3_utgc_complete", Table::UpcomingTeamGameContext),
     ];
-    const PHASE4: [(&str, ProcessorId); 4] = [
+    const PHASE4: [(&str, ProcessorId); 5] = [
         ("phase4_tdza_complete", ProcessorId::Tdza),
         ("phase4_psza_complete", ProcessorId::Psza),
         ("phase4_pcf_complete", ProcessorId::Pcf),
+        ("phase4_pdc_complete", ProcessorId::Pdc),
         ("phase4_mlfs_complete", ProcessorId::Mlfs),
     ];
     let row = |date: &NaiveDate| {
@@ -120,7 +123,8 @@ fn merge(
         let outputs = PHASE4.map(|(_, id)| is_complete(id));
         let mut flags = vec![("phase3_complete", inputs.iter().all(|&flag| flag))];
         flags.extend(PHASE3.iter().zip(inputs).map(|((name, _), flag)| (*name, flag)));
-        flags.push(("phase4_complete", outputs.iter().all(|&flag| flag)));
+        let published = PHASE4.iter().zip(outputs).filter(|((_, id), _)| id.is_published_unasked());
+        flags.push(("phase4_complete", published.into_iter().all(|(_, flag)| flag)));
         flags.extend(PHASE4.iter().zip(outputs).map(|((name, _), flag)| (*name, flag)));
         let flags: Vec<String> = flags.iter().map(|(name, flag)| format!("{flag} AS {name}")).collect();
         format!("STRUCT(DATE '{date}' AS game_date, {})", flags.join(", "))

@@ -157,10 +157,10 @@ mod tests {
 {"event":"scored","processor":"PSZA","dates":1}
 {"event":"of another putback"}
 {"event":"da"#;
-        assert_eq!(progress(&parse(log)), (2, 10 + 20 + 2 * 20));
+        assert_eq!(progress(&parse(log)), (2, 10 + 20 + 3 * 20));
         assert_eq!(progress(&[]), (0, 0));
         let unchanged = r#"{"event":"unchanged","processor":"TDZA","dates":["2024-01-02"]}"#;
-        assert_eq!(progress(&parse(&format!("{log}\n{unchanged}"))), (2, 10 + 20 + 2 * 20));
+        assert_eq!(progress(&parse(&format!("{log}\n{unchanged}"))), (2, 10 + 20 + 3 * 20));
         assert_eq!(ended(&parse(unchanged))[&ProcessorId::Tdza]["unchanged"], 1);
     }
 

@@ -39,7 +39,7 @@ pub struct StatusArgs {
     /// With --dates: list dates that are empty by rule as well, with the rule
     #[arg(long, requires = "dates")]
     empty: bool,
-    /// Show only this processor, without verdicts: tdza, psza, pcf or mlfs
+    /// Show only this processor, without verdicts: tdza, psza, pcf, pdc or mlfs
     #[arg(long, value_name = "PROCESSOR")]
     processor: Option<ProcessorId>,
     /// Compare every file of the store with its checksum, not only files that were written to since
@@ -157,6 +157,7 @@ fn judged(
     let calendar = crate::compute::calendar(schedule, &Silent);
     let evidence = Evidence {
         stale: crate::compute::stale_dates(&phase3, &phase4, asked.dates),
+        other_daily_cache: crate::compute::other_daily_cache(&phase3, &phase4, asked.dates),
         validations: &Validations::load(store, &settings.catalogue),
         seen: &Seen::new(&phase3, &phase4),
         unscheduled: unscheduled(&phase3, &phase4, schedule, asked.ranges),

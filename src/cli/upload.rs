@@ -22,7 +22,7 @@ use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::processors::{ProcessorId, RunContext};
 use crate::report::{CONTRADICTION, StatusReport, Validations};
 use crate::schedule::Schedule;
-use crate::store::{DateRecord, Store, WriteLock};
+use crate::store::{DateRecord, DateState, Store, WriteLock};
 use crate::upload::{PublishSet, Rehearsal, UploadReport};
 use crate::warehouse::Location;
 use crate::windows::WindowEnd;
@@ -53,6 +53,9 @@ pub struct UploadOptions {
     /// Publish today's and yesterday's dates (US Eastern) into BigQuery, which the daily pipeline normally writes
     #[arg(long)]
     include_recent: bool,
+    /// Publish player_daily_cache as well, which is not one of the four tables of the reference's yearly run
+    #[arg(long)]
+    with_daily_cache: bool,
     /// Publish dates although this check, and what follows from it, fails on them, for this run; `vanished` keeps published
     /// rows of dates that vanished upstream; the run records it (repeatable)
     #[arg(long, value_name = "CHECK_ID")]
@@ -76,7 +79,7 @@ impl UploadOptions {
     pub fn json(&self) -> serde_json::Value {
         serde_json::json!({
             "accept": self.accept, "exclude": self.exclude, "reason": self.reason, "include_recent": self.include_recent,
-            "remove_vanished": self.remove_vanished, "repair": self.repair,
+            "remove_vanished": self.remove_vanished, "repair": self.repair, "with_daily_cache": self.with_daily_cache,
         })
     }
 
@@ -226,6 +229,9 @@ fn select<'s>(
 ) -> Result<Selected<'s>> {
     let vanished = vanished::in_store(store, ranges)?;
     let mut set = PublishSet::collect(store, ranges, &vanished)?;
+    if !options.with_daily_cache {
+        set.leave_out_unasked();
+    }
     set.removes_vanished = options.remove_vanished;
     set.repairs = options.repair;
     let schedule = Schedule::load(store, &store.phase3()?)?;
@@ -276,6 +282,9 @@ fn select<'s>(
             counted(dates.len(), "date"),
             settings.required_to()?
         ));
+    }
+    if !options.with_daily_cache {
+        held_back.failed += say_lost_cache(store, ranges, printer)?;
     }
     set.conditions = conditions::of(&report, &excluded);
     Ok(Selected { set, held_back, invalid, accepted, excluded, report: Some(report), vanished })
@@ -393,7 +402,8 @@ impl Decided<'_> {
                 self.set.parts.iter().any(|part| part.table == table && part.dates.contains_key(date))
             };
             in_store.iter_mut().for_each(|(table, dates)| dates.retain(|date, _| is_in_set(*table, date)));
-            let context = RunContext { timestamp: environment::timestamp()?, windows: WindowEnd::default() };
+            let context =
+                RunContext { timestamp: environment::timestamp()?, windows: WindowEnd::default(), quarantine: false };
             crate::compute::remove_vanished(self.lock, &in_store, context)?;
             recorder.fact("removed_vanished", vanished::json(&in_store));
             in_store.clear();
@@ -432,6 +442,26 @@ fn say_other_windows(store: &Store, ranges: &DateRanges, printer: Printer) -> Re
             .warn(format!("note: windows end on the day before, unlike the reference's: {count}, {first} to {last}"));
     }
     Ok(())
+}
+
+/// Dates without PDC are published with what MLFS falls back to, and said to be. Returns how many there are.
+fn say_lost_cache(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<usize> {
+    let phase4 = store.phase4()?;
+    let is_lost = |(date, record): &(&NaiveDate, &DateRecord)| {
+        ranges.contains(**date) && matches!(record.state, DateState::Failed { .. })
+    };
+    let lost = phase4.processors.get(&ProcessorId::Pdc).into_iter().flatten().filter(is_lost);
+    // Of a date that failed further up, MLFS says so itself.
+    let is_published = |date: &NaiveDate| phase4.record(ProcessorId::Mlfs, *date).is_some_and(|r| r.state.is_settled());
+    let lost: BTreeSet<NaiveDate> = lost.map(|(date, _)| *date).filter(is_published).collect();
+    if let (Some(first), Some(last)) = (lost.first(), lost.last()) {
+        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        printer.warn(format!(
+            "note: PDC failed on {}, {span}: MLFS falls back on them; `putback status` has the reasons",
+            counted(lost.len(), "date")
+        ));
+    }
+    Ok(lost.len())
 }
 
 /// Dates and rows written per table.

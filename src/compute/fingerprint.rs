@@ -5,7 +5,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::DailyCache;
 use crate::catalog::Table;
-use crate::processors::Processor;
+use crate::processors::{LookBack, Processor, ProcessorId};
 use crate::store::{DateState, Phase3Manifest, Phase4Manifest, hash_of_no_rows};
 use crate::windows::WindowEnd;
 
@@ -15,6 +15,16 @@ pub(super) struct Fingerprints<'a> {
     phase3: &'a Phase3Manifest,
     phase4: &'a Phase4Manifest,
     daily_cache: DailyCache,
+}
+
+/// Whether a processor reads an input at all.
+pub(super) fn is_read(table: Table, daily_cache: DailyCache) -> bool {
+    table != Table::SyncedDailyCache || daily_cache == DailyCache::Synced
+}
+
+/// The optional upstreams that a processor reads. PDC is the only one of any.
+pub(super) fn optional_upstream(processor: &dyn Processor, daily_cache: DailyCache) -> &'static [ProcessorId] {
+    if daily_cache == DailyCache::Computed { processor.optional_upstream() } else { &[] }
 }
 
 impl<'a> Fingerprints<'a> {
@@ -36,11 +46,11 @@ impl<'a> Fingerprints<'a> {
             hasher.update(windows.to_string().as_bytes());
         }
         for input in processor.inputs() {
-            if input.table == Table::PlayerDailyCache && self.daily_cache == DailyCache::None {
+            if !is_read(input.table, self.daily_cache) {
                 continue;
             }
             let Some(table) = self.phase3.tables.get(&input.table) else { continue };
-            let mut days = table.partitions.range(input.look_back.first_day(date)..=date).peekable();
+            let mut days = table.partitions.range(input.look_back.first_whole_day(date)..=date).peekable();
             if days.peek().is_some() {
                 hasher.update(input.table.full_name().as_bytes());
             }
@@ -48,8 +58,13 @@ impl<'a> Fingerprints<'a> {
                 hasher.update(&chrono::Datelike::num_days_from_ce(day).to_le_bytes());
                 hasher.update(partition.hash.as_bytes());
             }
+            if input.look_back == LookBack::SeasonAndCarried
+                && let Some((_, carried)) = table.carried.range(..=date).next_back()
+            {
+                hasher.update(carried.as_bytes());
+            }
         }
-        for &upstream in processor.upstream() {
+        for &upstream in processor.upstream().iter().chain(optional_upstream(processor, self.daily_cache)) {
             hasher.update(upstream.name().as_bytes());
             match self.phase4.record(upstream, date) {
                 // Its rows are there, and nobody reads them.

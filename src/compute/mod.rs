@@ -10,29 +10,20 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 
-use self::fingerprint::Fingerprints;
+use self::fingerprint::{Fingerprints, optional_upstream};
 use self::plan::{ProcessorPlan, plan_processor};
 use self::scoring::Scoring;
 use self::writer::{MonthJob, OutputWriter, ProcessorDone};
 use crate::calendar::{DateRange, DateRanges, Month, SeasonCalendar};
 use crate::catalog::Table;
+pub use crate::daily_cache::DailyCache;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::RowsByDate;
-use crate::processors::{self, Processor, ProcessorId, RunContext};
+use crate::processors::{self, LookBack, Processor, ProcessorId, RunContext};
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, DateState, Layer, Phase3Manifest, Phase4Manifest, Publication, Store, WriteLock};
-
-/// Whether `player_daily_cache` is an input of MLFS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DailyCache {
-    /// Used where the store has it.
-    #[default]
-    Synced,
-    /// Left out, as in the normal year backfill.
-    None,
-}
 
 /// What to compute, and with what.
 #[derive(Debug, Clone)]
@@ -55,6 +46,12 @@ pub struct ComputeReport {
     pub processors: Vec<ProcessorReport>,
 }
 
+impl ComputeRequest {
+    fn runs(&self, processor: ProcessorId) -> bool {
+        self.processors.contains(&processor) && is_computed(processor, self.daily_cache)
+    }
+}
+
 impl ComputeReport {
     /// Dates that were computed, over all processors; 0 when nothing had changed.
     pub fn computed(&self) -> usize {
@@ -74,7 +71,7 @@ pub struct ProcessorReport {
 }
 
 /// Computes every processor for every game date of the ranges that is not done under the present
-/// inputs and processor versions. TDZA and PSZA run side by side, then PCF, then MLFS; all of it is one
+/// inputs and processor versions. TDZA and PSZA run side by side, then PCF and PDC, then MLFS; all of it is one
 /// commit at the end.
 ///
 /// # Errors
@@ -85,12 +82,12 @@ pub fn compute(lock: &WriteLock, request: &ComputeRequest, observer: &dyn Observ
     let phase3 = lock.store().phase3()?;
     let schedule = Schedule::load(lock.store(), &phase3)?;
     let dates = game_dates(&phase3, &schedule, &request.ranges)?;
-    check_inputs_cover(&phase3, &dates)?;
+    check_inputs_cover(&phase3, request, &dates)?;
     note_unscheduled_dates(&phase3, &schedule, &request.ranges, observer);
     let calendar = calendar(&schedule, observer);
     let mut run = Run::new(lock, request, &phase3, &schedule, calendar, &dates, observer)?;
     let mut report = ComputeReport { dates: dates.clone(), processors: Vec::new() };
-    for step in [&[ProcessorId::Tdza, ProcessorId::Psza][..], &[ProcessorId::Pcf], &[ProcessorId::Mlfs]] {
+    for step in STEPS {
         check_cancelled(observer)?;
         let step: Vec<ProcessorId> = step.iter().copied().filter(|id| request.processors.contains(id)).collect();
         report.processors.extend(run.step(&step)?);
@@ -98,6 +95,10 @@ pub fn compute(lock: &WriteLock, request: &ComputeRequest, observer: &dyn Observ
     run.commit()?;
     Ok(report)
 }
+
+/// Processors of a step do not depend on each other.
+const STEPS: [&[ProcessorId]; 3] =
+    [&[ProcessorId::Tdza, ProcessorId::Psza], &[ProcessorId::Pcf, ProcessorId::Pdc], &[ProcessorId::Mlfs]];
 
 fn game_dates(phase3: &Phase3Manifest, schedule: &Schedule, ranges: &DateRanges) -> Result<Vec<NaiveDate>> {
     let span = ranges.span().ok_or_else(|| Error::new(ErrorKind::Usage, "the range to compute is empty"))?;
@@ -120,16 +121,21 @@ fn game_dates(phase3: &Phase3Manifest, schedule: &Schedule, ranges: &DateRanges)
 }
 
 /// Every input must have been pulled for the first date's look-back up to the last date.
-fn check_inputs_cover(phase3: &Phase3Manifest, dates: &[NaiveDate]) -> Result<()> {
+fn check_inputs_cover(phase3: &Phase3Manifest, request: &ComputeRequest, dates: &[NaiveDate]) -> Result<()> {
     let (Some(&first), Some(&last)) = (dates.first(), dates.last()) else { return Ok(()) };
-    for input in processors::all().iter().flat_map(|processor| processor.inputs()) {
+    let processors = processors::all().into_iter().filter(|processor| request.runs(processor.id()));
+    for input in processors.flat_map(|processor| processor.inputs()) {
         let needed = DateRange { from: input.look_back.first_day(first), to: last };
         let table = input.table;
         let problem = match phase3.tables.get(&table) {
             None if table.role() == crate::catalog::Role::OptionalInput => continue,
             None => format!("{table} was never synced"),
             Some(known) if !known.synced.covers(needed) => {
-                format!("{table} is synced for {}, but {first} to {last} reads it from {}", known.synced, needed.from)
+                let from = match input.look_back {
+                    LookBack::SeasonAndCarried => "all that is older as well".to_owned(),
+                    _ => format!("it from {}", needed.from),
+                };
+                format!("{table} is synced for {}, but {first} to {last} reads {from}", known.synced)
             }
             Some(_) => continue,
         };
@@ -242,9 +248,11 @@ impl<'a> Run<'a> {
         if plans.iter().all(ProcessorPlan::is_idle) {
             return Ok(reports);
         }
+        self.note_without_box_scores(&plans);
         self.prepare_session(&plans)?;
         let threads = self.request.engine.threads;
-        let mut writer = OutputWriter::new(&self.publication, &mut self.phase4, self.request.context, threads);
+        let mut writer = OutputWriter::new(&self.publication, &mut self.phase4, self.request.context, threads)
+            .reading(self.request.daily_cache);
         let scored = Scoring { plans: &plans, session: self.session.as_ref(), request: self.request, writer: &writer }
             .run(self.observer)?;
         let mut done = Vec::new();
@@ -257,6 +265,17 @@ impl<'a> Run<'a> {
         writer.finish()?;
         self.done.extend(plans.iter().map(|plan| plan.id).zip(done));
         Ok(reports)
+    }
+
+    /// Of an optional input nothing else would say so.
+    fn note_without_box_scores(&self, plans: &[ProcessorPlan]) {
+        let reads = plans.iter().any(|plan| plan.id == ProcessorId::Pdc && !plan.to_run.is_empty());
+        if reads && !self.phase3.tables.contains_key(&Table::PlayerBoxScores) {
+            self.observer.on(Event::Note(format!(
+                "PDC: {} is not in the store: nobody counts as having sat out, as in the reference without it",
+                Table::PlayerBoxScores
+            )));
+        }
     }
 
     /// Commits what the steps did, and tells it.
@@ -295,8 +314,11 @@ impl<'a> Run<'a> {
         }
         let session = self.session.as_ref().expect("opened above");
         self.narrow_inputs(session, plans, span)?;
-        let upstream: BTreeSet<ProcessorId> =
-            plans.iter().flat_map(|plan| processors::get(plan.id).upstream()).copied().collect();
+        let upstream_of = |plan: &ProcessorPlan| {
+            let processor = processors::get(plan.id);
+            processor.upstream().iter().chain(optional_upstream(processor, self.request.daily_cache)).copied()
+        };
+        let upstream: BTreeSet<ProcessorId> = plans.iter().flat_map(upstream_of).collect();
         for table in upstream.into_iter().map(ProcessorId::output) {
             let files = match self.phase4.files_of(table) {
                 Some(files) => self.lock.store().recorded_files(table, files, |month| months.contains(&month))?,
@@ -348,9 +370,8 @@ pub(crate) fn open_session(
     engine: &EngineSettings,
 ) -> Result<Session> {
     let session = Session::open(engine)?;
-    for (table, range) in input_ranges(first, last) {
-        let known = phase3.tables.get(&table);
-        let known = known.filter(|_| table != Table::PlayerDailyCache || daily_cache == DailyCache::Synced);
+    for (table, range) in input_ranges(first, last, daily_cache) {
+        let known = phase3.tables.get(&table).filter(|_| fingerprint::is_read(table, daily_cache));
         let files = match known {
             Some(input) => store.recorded_files(table, &input.files, |month| is_read(month, range))?,
             None => Vec::new(),
@@ -366,8 +387,14 @@ fn is_read(month: Month, range: DateRange) -> bool {
 }
 
 /// What is read of each input for dates from `first` to `last`.
-pub(crate) fn input_ranges(first: NaiveDate, last: NaiveDate) -> BTreeMap<Table, DateRange> {
-    ranges_of(&processors::all(), first, last)
+pub(crate) fn input_ranges(first: NaiveDate, last: NaiveDate, daily_cache: DailyCache) -> BTreeMap<Table, DateRange> {
+    let is_run = |processor: &&dyn Processor| is_computed(processor.id(), daily_cache);
+    ranges_of(&processors::all().into_iter().filter(is_run).collect::<Vec<_>>(), first, last)
+}
+
+/// Whether a processor computes anything: PDC does where MLFS reads what it computes.
+fn is_computed(processor: ProcessorId, daily_cache: DailyCache) -> bool {
+    processor != ProcessorId::Pdc || daily_cache == DailyCache::Computed
 }
 
 fn ranges_of(processors: &[&'static dyn Processor], first: NaiveDate, last: NaiveDate) -> BTreeMap<Table, DateRange> {
@@ -380,8 +407,9 @@ fn ranges_of(processors: &[&'static dyn Processor], first: NaiveDate, last: Naiv
     ranges
 }
 
-/// Whether the rows of a date were computed with `player_daily_cache` or without; `None` when it was from other inputs
-/// or by another version than the present ones. Without a row of that table on the date both are the same.
+/// With which `player_daily_cache` the rows of a date were computed; `None` when it was from other inputs or by another
+/// version than the present ones. Records of before it could be computed do not say: without a synced row on the date it
+/// was none.
 pub fn computed_with(
     phase3: &Phase3Manifest,
     phase4: &Phase4Manifest,
@@ -391,27 +419,53 @@ pub fn computed_with(
     let (processor, record) = (processors::get(id), phase4.record(id, date)?);
     let is_as_recorded =
         |way: &DailyCache| Fingerprints::new(phase3, phase4, *way).of(processor, date, record.windows) == record.inputs;
-    let ways = [DailyCache::Synced, DailyCache::None];
-    ways.into_iter().filter(|_| record.version == processor.version()).find(is_as_recorded)
+    ways_of(record).iter().copied().filter(|_| record.version == processor.version()).find(is_as_recorded)
+}
+
+/// Dates of which MLFS reads another `player_daily_cache` than the default; stale dates are left out.
+pub fn other_daily_cache(
+    phase3: &Phase3Manifest,
+    phase4: &Phase4Manifest,
+    dates: &[NaiveDate],
+) -> BTreeMap<DailyCache, BTreeSet<NaiveDate>> {
+    let mut others: BTreeMap<DailyCache, BTreeSet<NaiveDate>> = BTreeMap::new();
+    let is_read = |date: &NaiveDate| {
+        phase4
+            .record(ProcessorId::Mlfs, *date)
+            .is_some_and(|record| !record.inputs.is_empty() && record.daily_cache != Some(DailyCache::default()))
+    };
+    for &date in dates.iter().filter(|date| is_read(date)) {
+        if let Some(way) = computed_with(phase3, phase4, ProcessorId::Mlfs, date) {
+            others.entry(way).or_default().insert(date);
+        }
+    }
+    others
+}
+
+/// The ways in which a date may have been computed.
+fn ways_of(record: &DateRecord) -> &[DailyCache] {
+    match &record.daily_cache {
+        Some(way) => std::slice::from_ref(way),
+        None => &[DailyCache::None, DailyCache::Synced],
+    }
 }
 
 /// Dates with a record whose inputs or processor version are no longer the present ones: what `compute`
-/// would compute again. Whether `player_daily_cache` was used is not known here; either way counts.
+/// would compute again with the same `player_daily_cache`.
 pub fn stale_dates(
     phase3: &Phase3Manifest,
     phase4: &Phase4Manifest,
     dates: &[NaiveDate],
 ) -> BTreeMap<ProcessorId, BTreeSet<NaiveDate>> {
     let mut stale: BTreeMap<ProcessorId, BTreeSet<NaiveDate>> = BTreeMap::new();
-    let ways = [DailyCache::Synced, DailyCache::None].map(|way| Fingerprints::new(phase3, phase4, way));
     for processor in processors::all() {
-        let uses_cache = processor.inputs().iter().any(|input| input.table == Table::PlayerDailyCache);
-        let ways = if uses_cache { &ways[..] } else { &ways[..1] };
         // Dates that were settled without reading anything have no fingerprint.
         let records = dates.iter().filter_map(|&date| Some((date, phase4.record(processor.id(), date)?)));
         for (date, record) in records.filter(|(_, record)| !record.inputs.is_empty()) {
             let is_current = record.version == processor.version()
-                && ways.iter().any(|way| way.of(processor, date, record.windows) == record.inputs);
+                && ways_of(record).iter().any(|&way| {
+                    Fingerprints::new(phase3, phase4, way).of(processor, date, record.windows) == record.inputs
+                });
             if !is_current {
                 stale.entry(processor.id()).or_default().insert(date);
             }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use chrono::NaiveDate;
 
 use super::fingerprint::Fingerprints;
-use super::{ComputeRequest, ProcessorReport};
+use super::{ComputeRequest, DailyCache, ProcessorReport, is_computed};
 use crate::calendar::{BOOTSTRAP_DAYS, DateRanges, Month, SeasonCalendar};
 use crate::catalog::Table;
 use crate::error::Result;
+use crate::processors::overflow::NUMERIC_OVERFLOW;
 use crate::processors::{self, Processor, ProcessorId};
 use crate::progress::{Event, Observer};
 use crate::store::{DateRecord, DateState, FailureKind, Phase4Manifest, Store};
@@ -70,7 +71,7 @@ pub(super) fn plan_processor(
     };
     for &date in dates {
         let known = phase4.record(processor.id(), date);
-        if let Some(state) = state_without_running(processor, date, calendar, phase4)? {
+        if let Some(state) = state_without_running(processor, date, request.daily_cache, calendar, phase4)? {
             if known.is_some_and(|record| record.state == state) {
                 plan.unchanged.push(date);
             } else {
@@ -80,7 +81,9 @@ pub(super) fn plan_processor(
         }
         let inputs = fingerprints.of(processor, date, request.context.windows);
         // A date that failed on the same inputs would fail again.
-        let is_current = known.is_some_and(|record| record.version == processor.version() && record.inputs == inputs);
+        let is_current = known.is_some_and(|record| {
+            record.version == processor.version() && record.inputs == inputs && is_as_asked(record, request)
+        });
         if is_current && !request.force {
             plan.unchanged.push(date);
         } else {
@@ -91,6 +94,12 @@ pub(super) fn plan_processor(
     plan.settled.extend(dates_without_games(processor.id(), &request.ranges, dates, phase4, fingerprints));
     plan.settled.sort_by_key(|(date, _)| *date);
     Ok(plan)
+}
+
+/// A value that its column cannot hold loses the date, or with `--quarantine` only its entity.
+fn is_as_asked(record: &DateRecord, request: &ComputeRequest) -> bool {
+    let is_kept = matches!(record.state, DateState::Done | DateState::Empty { .. });
+    !record.failures.contains_key(NUMERIC_OVERFLOW) || is_kept == request.context.quarantine
 }
 
 /// Dates computed once that neither the schedule nor the player rows have any more. Their rows stay, and the date
@@ -125,9 +134,13 @@ fn dates_without_games(
 fn state_without_running(
     processor: &dyn Processor,
     date: NaiveDate,
+    daily_cache: DailyCache,
     calendar: &SeasonCalendar,
     phase4: &Phase4Manifest,
 ) -> Result<Option<DateState>> {
+    if !is_computed(processor.id(), daily_cache) {
+        return Ok(Some(DateState::Skipped { reason: format!("left out by --daily-cache {daily_cache}") }));
+    }
     if calendar.is_bootstrap(date)? {
         let reason = format!("bootstrap: one of the season's first {BOOTSTRAP_DAYS} days");
         return Ok(Some(DateState::Skipped { reason }));

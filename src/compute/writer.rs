@@ -8,6 +8,7 @@ use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::Date32Type;
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::DailyCache;
 use super::plan::ProcessorPlan;
 use crate::calendar::Month;
 use crate::catalog::Table;
@@ -26,6 +27,7 @@ pub(super) struct OutputWriter<'a> {
     publication: &'a Publication<'a>,
     manifest: &'a mut Phase4Manifest,
     context: RunContext,
+    daily_cache: DailyCache,
     threads: usize,
     failures: Vec<ProcessorFailures>,
 }
@@ -96,7 +98,13 @@ impl<'a> OutputWriter<'a> {
         context: RunContext,
         threads: usize,
     ) -> Self {
-        Self { store: publication.store(), publication, manifest, context, threads, failures: Vec::new() }
+        let (store, daily_cache, failures) = (publication.store(), DailyCache::default(), Vec::new());
+        Self { store, publication, manifest, context, daily_cache, threads, failures }
+    }
+
+    /// Records which `player_daily_cache` MLFS reads.
+    pub fn reading(self, daily_cache: DailyCache) -> Self {
+        Self { daily_cache, ..self }
     }
 
     /// Scores and stages a month, on any thread; the month's stored rows of other dates go in between.
@@ -193,6 +201,7 @@ impl<'a> OutputWriter<'a> {
                     inputs: fingerprints.next().expect("one for each date").clone(),
                     version: plan.version,
                     windows: self.context.windows,
+                    daily_cache: (plan.id == ProcessorId::Mlfs).then_some(self.daily_cache),
                     computed_at: self.context.timestamp,
                 };
                 records.insert(date.date, record);
@@ -231,6 +240,7 @@ impl<'a> OutputWriter<'a> {
                 inputs: String::new(),
                 version: plan.version,
                 windows: WindowEnd::default(),
+                daily_cache: None,
                 computed_at: self.context.timestamp,
             };
             records.insert(*date, record);

@@ -106,12 +106,14 @@ pub fn diff(
     };
     let mut tables = Vec::new();
     let mut is_there = false;
+    // A processor whose rows have to be asked for may have published none: then that is no difference.
+    let mut compared = ProcessorId::ALL.to_vec();
     for table in Table::outputs() {
-        let mut here = rows_of_store(store, &ours, table, ranges)?;
+        let mut here = rows_of(table, rows_of_store(store, &ours, table, ranges)?, &compared)?;
         let mut trusted_dates = 0;
         let there = match (other, &theirs) {
             (Other::Store(_), Some((other, theirs))) if !theirs.processors.is_empty() => {
-                Some(rows_of_store(other, theirs, table, ranges)?)
+                Some(rows_of(table, rows_of_store(other, theirs, table, ranges)?, &compared)?)
             }
             (Other::Store(_), _) => None,
             (Other::Warehouse(source), _) => {
@@ -121,9 +123,15 @@ pub fn diff(
                     here = only(table, &here, open)?;
                     trusted_dates -= date_slices(table, &here).len();
                 }
-                rows_of_warehouse(*source, table, open.as_ref().unwrap_or(ranges))?
+                let rows = rows_of_warehouse(*source, table, open.as_ref().unwrap_or(ranges))?;
+                rows.map(|rows| Ok::<_, Error>(sort_by_key(table, &rows_of(table, rows, &compared)?)?.0)).transpose()?
             }
         };
+        let asked_for = compared.iter().position(|id| id.output() == table && !id.is_published_unasked());
+        if let Some(index) = asked_for.filter(|_| trusted_dates == 0 && there.as_ref().is_none_or(is_empty)) {
+            compared.remove(index);
+            continue;
+        }
         is_there |= there.is_some();
         let nothing = RecordBatch::new_empty(here.schema());
         let mut differing = diff_table(&session, table, &here, there.as_ref().unwrap_or(&nothing), scratch.path())?;
@@ -193,18 +201,25 @@ fn rows_of_warehouse(source: &dyn Source, table: Table, ranges: &DateRanges) -> 
             Ok(())
         })?;
     }
-    let rows = arrow::compute::concat_batches(table.schema().arrow(), &parts)?;
-    Ok(Some(sort_by_key(table, &ours_only(table, rows)?)?.0))
+    Ok(Some(arrow::compute::concat_batches(table.schema().arrow(), &parts)?))
+}
+
+fn is_empty(rows: &RecordBatch) -> bool {
+    rows.num_rows() == 0
 }
 
 /// The failures table is shared: rows of other processors are nobody's difference.
 pub(crate) fn ours_only(table: Table, rows: RecordBatch) -> Result<RecordBatch> {
+    rows_of(table, rows, &ProcessorId::ALL)
+}
+
+/// The failures of some processors; the rows of any other table as they are.
+fn rows_of(table: Table, rows: RecordBatch, ours: &[ProcessorId]) -> Result<RecordBatch> {
     if table != Table::PrecomputeFailures {
         return Ok(rows);
     }
     let names = rows.column_by_name("processor_name").expect("a column of the table").as_string::<i32>();
-    let is_ours =
-        |name: Option<&str>| name.is_some_and(|name| ProcessorId::ALL.iter().any(|id| id.class_name() == name));
+    let is_ours = |name: Option<&str>| name.is_some_and(|name| ours.iter().any(|id| id.class_name() == name));
     let keep: arrow::array::BooleanArray = names.iter().map(|name| Some(is_ours(name))).collect();
     Ok(arrow::compute::filter_record_batch(&rows, &keep)?)
 }

@@ -82,6 +82,12 @@ impl Session {
         self.view(table, files, &condition)
     }
 
+    /// [`Session::view_input`] under another name.
+    pub fn view_input_as(&self, name: &str, table: Table, files: &[PathBuf]) -> Result<()> {
+        let condition = of_known_teams(table).unwrap_or_else(|| "true".to_owned());
+        self.view_columns((name, table), files, &condition, needed_columns(table))
+    }
+
     /// Makes the files of an output readable under the table's name, with the columns that processors
     /// read, but for the rows of some dates.
     pub fn view_output(&self, table: Table, files: &[PathBuf], left_out: &[NaiveDate]) -> Result<()> {
@@ -90,41 +96,47 @@ impl Session {
 
     /// Makes every column and row of a table in `range` readable under its name.
     pub fn view_whole(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
-        self.view_whole_without(table, files, range, &[])
+        self.view_whole_as(table.name(), table, files, (range, &[]))
     }
 
-    /// [`Session::view_whole`] without the rows of some dates.
-    pub fn view_whole_without(
+    /// [`Session::view_whole`] under another name, and without the rows of some dates.
+    pub fn view_whole_as(
         &self,
+        name: &str,
         table: Table,
         files: &[PathBuf],
-        range: DateRange,
-        left_out: &[NaiveDate],
+        (range, left_out): (DateRange, &[NaiveDate]),
     ) -> Result<()> {
         let date = table.schema().partition_column();
         let others = not_on(table, left_out);
         let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}' AND {others}", range.from, range.to);
-        self.view_columns(table, files, &condition, table.schema().columns().iter().collect())
+        self.view_columns((name, table), files, &condition, table.schema().columns().iter().collect())
     }
 
-    /// [`Session::view_whole`] under the name `raw_` with the table's, and with every value as the file has it.
-    pub fn view_raw(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
+    /// [`Session::view_whole`] under another name, and with every value as the file has it.
+    pub fn view_raw(&self, name: &str, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
         let date = table.schema().partition_column();
         let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to);
         let columns: Vec<&Column> = table.schema().columns().iter().collect();
         let rows = rows_of(files, &condition, &columns, |column| column.name.clone());
-        Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW raw_{} AS SELECT {rows}", table.name()))?)
+        Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW {name} AS SELECT {rows}"))?)
     }
 
     fn view(&self, table: Table, files: &[PathBuf], condition: &str) -> Result<()> {
-        self.view_columns(table, files, condition, needed_columns(table))
+        self.view_columns((table.name(), table), files, condition, needed_columns(table))
     }
 
-    fn view_columns(&self, table: Table, files: &[PathBuf], condition: &str, columns: Vec<&Column>) -> Result<()> {
+    fn view_columns(
+        &self,
+        (name, table): (&str, Table),
+        files: &[PathBuf],
+        condition: &str,
+        columns: Vec<&Column>,
+    ) -> Result<()> {
         let is_input = table.role() != Role::Output;
         let value = |column: &Column| if is_input { guarded(table, column) } else { column.name.clone() };
         let rows = rows_of(files, condition, &columns, value);
-        Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW {} AS SELECT {rows}", table.name()))?)
+        Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW {name} AS SELECT {rows}"))?)
     }
 
     /// Replaces the connection's table `plan`: the dates to compute, with their season and the last day that their

@@ -88,14 +88,15 @@ pub fn follow(session: &Session, content: Content) -> Result<Reach> {
     }
     windows::prepare(session)?;
     for name in &tables {
-        match name.parse::<Table>() {
-            Ok(table) => start_in(session, table)?,
+        match Table::of_view(name) {
+            Some(table) => start_in(session, table)?,
             // What a check says of several outputs, or of the state of dates.
-            Err(_) => seed_dates(session, &format!("in_table = '{name}'"))?,
+            None => seed_dates(session, &format!("in_table = '{name}'"))?,
         }
     }
     for processor in processors::all() {
-        let of_tables = processor.reads().iter().filter(|read| tables.iter().any(|name| name == read.table.name()));
+        let of_tables =
+            processor.reads().iter().filter(|read| tables.iter().any(|name| name == read.table.view_name()));
         for read in of_tables {
             windows::follow(session, processor, read, content)?;
         }
@@ -111,7 +112,7 @@ fn tables_of(session: &Session) -> Result<Vec<String>> {
 
 /// The whole date of rows that name no entity, and the rows of outputs themselves.
 fn start_in(session: &Session, table: Table) -> Result<()> {
-    let name = table.name();
+    let name = table.view_name();
     // Of a change, only what rests on it. A fault without an entity stands against its own date as well, and so does a row
     // that is missing, whoever it is of.
     let is_seed = match windows::entity_column(table) {
@@ -162,10 +163,16 @@ fn seed_openings(session: &Session) -> Result<()> {
     Ok(())
 }
 
+/// On which dates of `reached` MLFS read the computed daily cache.
+const READS_COMPUTED: &str = "game_date IN (SELECT game_date FROM cache_of_date WHERE daily_cache = 'computed')";
+
 /// What the rows of upstream processors reach on the same date.
 fn take_upstream(session: &Session, processor: &dyn Processor, content: Content) -> Result<()> {
     let id = processor.id();
-    for &upstream in processor.upstream() {
+    let needed = processor.upstream().iter().map(|id| (id, "true"));
+    // MLFS says of each date whether it read PDC.
+    let optional = processor.optional_upstream().iter().map(|id| (id, READS_COMPUTED));
+    for (&upstream, is_read) in needed.chain(optional) {
         let joined = match upstream.entity() {
             Entity::Player => "rows.entity = reached.entity",
             Entity::Team => "rows.opponent = reached.entity",
@@ -182,15 +189,17 @@ fn take_upstream(session: &Session, processor: &dyn Processor, content: Content)
         };
         session.execute(&format!(
             "INSERT INTO reached \
-             WITH whole AS (SELECT DISTINCT cause, game_date FROM reached WHERE processor = '{upstream}' AND rests = 0 AND entity IS NULL) \
+             WITH reached AS (SELECT * FROM reached WHERE processor = '{upstream}' AND {is_read}), \
+             whole AS (SELECT DISTINCT cause, game_date FROM reached WHERE rests = 0 AND entity IS NULL) \
              SELECT DISTINCT cause, '{id}', reached.game_date, rows.entity, 0 FROM reached ANTI JOIN whole USING (cause, game_date) {there}\
              JOIN reach_population AS rows ON rows.processor = '{id}' AND rows.game_date = reached.game_date AND {joined} \
-             WHERE reached.processor = '{upstream}' AND rests = 0 \
+             WHERE rests = 0 \
              UNION ALL SELECT cause, '{id}', game_date, NULL, 0 FROM whole \
              UNION ALL SELECT DISTINCT cause, '{id}', reached.game_date, NULL, 2 FROM reached \
              JOIN (SELECT {date} AS game_date, min({key}) AS entity FROM {table} GROUP BY ALL) AS first \
                  ON first.game_date = reached.game_date AND coalesce(reached.entity, first.entity) = first.entity \
-             WHERE processor = '{upstream}' AND rests <= 1"
+             WHERE rests <= 1 AND {keeps_lineage}",
+            keeps_lineage = processor.keeps_lineage(),
         ))?;
     }
     Ok(())

@@ -114,6 +114,11 @@ pub fn data_hash(parts: &[&[u8]]) -> String {
     hex(&digest.finalize()[..8])
 }
 
+/// All 64 hexadecimal characters of the SHA-256 of `bytes` (`player_daily_cache` §5.1).
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

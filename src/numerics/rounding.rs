@@ -61,6 +61,38 @@ pub fn f64_to_decimal(value: f64, digits: u8) -> i128 {
     (value * pow10(digits) as f64).round() as i128
 }
 
+/// The shortest decimal text of `value` that round-trips, rounded half away from zero to `digits` decimals, as a scaled
+/// integer: what a NUMERIC column stores of a double (`player_daily_cache` §3.0, ST). 113.675 at two digits is 11368.
+///
+/// What has no scaled integer of 128 bits is the greatest or least of them, which no column holds; NaN is 0.
+pub fn store_half_away(value: f64, digits: u8) -> i128 {
+    /// A double with that few decimals is told by its scaled integer.
+    const SHORT_DIGITS: u8 = 4;
+    let scaled = (value * pow10(SHORT_DIGITS) as f64).round();
+    if digits <= SHORT_DIGITS && scaled.abs() < 1e15 && scaled / pow10(SHORT_DIGITS) as f64 == value {
+        return divide_half_away(scaled as i128, i128::from(pow10(SHORT_DIGITS - digits)));
+    }
+    store_half_away_by_text(value, digits)
+}
+
+fn store_half_away_by_text(value: f64, digits: u8) -> i128 {
+    if !value.is_finite() {
+        return value as i128;
+    }
+    // Digits and exponent: -1.2345e-7 is -12345 and -11.
+    let text = format!("{value:e}");
+    let (mantissa, exponent) = text.split_once('e').expect("scientific form has an exponent");
+    let decimals = mantissa.split_once('.').map_or(0, |(_, decimals)| decimals.len() as i32);
+    let mantissa: i128 = mantissa.replace('.', "").parse().expect("digits");
+    let shift = exponent.parse::<i32>().expect("an exponent") - decimals + i32::from(digits);
+    match 10_i128.checked_pow(shift.unsigned_abs()) {
+        Some(factor) if shift >= 0 => mantissa.saturating_mul(factor),
+        Some(factor) => divide_half_away(mantissa, factor),
+        None if shift >= 0 => value as i128,
+        None => 0,
+    }
+}
+
 fn pow10(digits: u8) -> i64 {
     10_i64.pow(u32::from(digits))
 }
@@ -123,6 +155,44 @@ mod tests {
                     let (quick, text) = (round_correct_half_even(value, digits), round_correct_by_text(value, digits));
                     assert_eq!(quick.to_bits(), text.to_bits(), "{value} at {digits}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn storing_follows_the_examples_of_pdc_3_0() {
+        for (value, digits, expected) in [
+            (110.65, 1, 1107),
+            (7.05, 1, 71),
+            (113.675, 2, 11368),
+            (17.505, 2, 1751),
+            (24.25, 1, 243),
+            (-24.25, 1, -243),
+            (0.533_333_333, 2, 53),
+            (0.625, 2, 63),
+            (999.9949, 2, 99_999),
+            (999.995, 2, 100_000),
+            (1e-7, 2, 0),
+            (1e20, 1, 1_000_000_000_000_000_000_000),
+        ] {
+            assert_eq!(store_half_away(value, digits), expected, "{value} at {digits}");
+        }
+        assert_eq!([f64::MAX, f64::MIN].map(|value| store_half_away(value, 2)), [i128::MAX, i128::MIN]);
+        assert_eq!(store_half_away(f64::MIN_POSITIVE, 2), 0);
+    }
+
+    #[test]
+    fn the_quick_way_to_store_gives_the_same_integer() {
+        let mut state = 7_u64;
+        for _ in 0..100_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let value = round_correct_half_even((state >> 24) as f64 / 1e8 - 5000.0, (state % 6) as u8);
+            for digits in [1, 2, 3] {
+                assert_eq!(
+                    store_half_away(value, digits),
+                    store_half_away_by_text(value, digits),
+                    "{value} at {digits}"
+                );
             }
         }
     }

@@ -1,10 +1,11 @@
-//! The four processors, one folder each: `query.sql` gathers facts for every date of a range in one
+//! The five processors, one folder each: `query.sql` gathers facts for every date of a range in one
 //! pass, `mod.rs` scores them on Arrow batches.
 //!
 //! A processor is added by adding such a folder and one line in [`all`].
 
 pub mod mlfs;
 pub mod pcf;
+pub mod pdc;
 pub mod psza;
 pub mod tdza;
 
@@ -16,7 +17,9 @@ mod output;
 pub mod overflow;
 pub mod reads;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use chrono::{DateTime, Days, Months, NaiveDate, Utc};
@@ -31,25 +34,27 @@ use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::windows::WindowEnd;
 
-/// The four Phase 4 processors.
+/// The five Phase 4 processors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ProcessorId {
     Tdza,
     Psza,
     Pcf,
+    Pdc,
     Mlfs,
 }
 
 impl ProcessorId {
-    pub const ALL: [Self; 4] = [Self::Tdza, Self::Psza, Self::Pcf, Self::Mlfs];
+    pub const ALL: [Self; 5] = [Self::Tdza, Self::Psza, Self::Pcf, Self::Pdc, Self::Mlfs];
 
-    /// TDZA, PSZA, PCF, MLFS.
+    /// TDZA, PSZA, PCF, PDC, MLFS.
     pub fn name(self) -> &'static str {
         match self {
             Self::Tdza => "TDZA",
             Self::Psza => "PSZA",
             Self::Pcf => "PCF",
+            Self::Pdc => "PDC",
             Self::Mlfs => "MLFS",
         }
     }
@@ -60,15 +65,22 @@ impl ProcessorId {
             Self::Tdza => "TeamDefenseZoneAnalysisProcessor",
             Self::Psza => "PlayerShotZoneAnalysisProcessor",
             Self::Pcf => "PlayerCompositeFactorsProcessor",
+            Self::Pdc => "PlayerDailyCacheProcessor",
             Self::Mlfs => "MLFeatureStoreProcessor",
         }
+    }
+
+    /// Whether its rows are published unless told otherwise: `player_daily_cache` is an intermediate table of the
+    /// reference, and has to be asked for.
+    pub fn is_published_unasked(self) -> bool {
+        self != Self::Pdc
     }
 
     /// Whose rows its output has.
     pub fn entity(self) -> Entity {
         match self {
             Self::Tdza => Entity::Team,
-            Self::Psza | Self::Pcf | Self::Mlfs => Entity::Player,
+            Self::Psza | Self::Pcf | Self::Pdc | Self::Mlfs => Entity::Player,
         }
     }
 
@@ -77,6 +89,7 @@ impl ProcessorId {
             Self::Tdza => Table::TeamDefenseZoneAnalysis,
             Self::Psza => Table::PlayerShotZoneAnalysis,
             Self::Pcf => Table::PlayerCompositeFactors,
+            Self::Pdc => Table::PlayerDailyCache,
             Self::Mlfs => Table::MlFeatureStore,
         }
     }
@@ -93,7 +106,8 @@ impl FromStr for ProcessorId {
 
     fn from_str(text: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|id| id.name().eq_ignore_ascii_case(text)).ok_or_else(|| {
-            Error::new(ErrorKind::Usage, format!("\"{text}\" is not a processor")).hint("use tdza, psza, pcf or mlfs")
+            Error::new(ErrorKind::Usage, format!("\"{text}\" is not a processor"))
+                .hint("use tdza, psza, pcf, pdc or mlfs")
         })
     }
 }
@@ -111,11 +125,28 @@ pub enum LookBack {
     SeasonAndDays(u64),
     /// So many calendar years before the date.
     Years(u32),
+    /// From October 1 of the date's season, and at least [`CARRIED_DAYS`] before the date; of every earlier day only what
+    /// still counts then, like the team of a player's last game ([`carried`]).
+    SeasonAndCarried,
 }
+
+/// See [`LookBack::SeasonAndCarried`]: the longest window of days in `player_daily_cache` §2.3 and §3.6.
+pub const CARRIED_DAYS: u64 = 14;
+
+/// No game is older.
+const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1946, 1, 1).expect("a date");
 
 impl LookBack {
     /// The first day that is read for `date`.
     pub fn first_day(self, date: NaiveDate) -> NaiveDate {
+        match self {
+            Self::SeasonAndCarried => FIRST_DAY,
+            _ => self.first_whole_day(date),
+        }
+    }
+
+    /// The first day of which every row counts for `date`.
+    pub fn first_whole_day(self, date: NaiveDate) -> NaiveDate {
         let season_start = Season::of(date).window_start();
         match self {
             Self::SameDay => date,
@@ -123,6 +154,7 @@ impl LookBack {
             Self::Season => season_start,
             Self::SeasonAndDays(days) => season_start.min(date - Days::new(days)),
             Self::Years(years) => date - Months::new(12 * years),
+            Self::SeasonAndCarried => season_start.min(date - Days::new(CARRIED_DAYS)),
         }
     }
 }
@@ -141,6 +173,8 @@ pub struct RunContext {
     pub timestamp: DateTime<Utc>,
     /// Where windows end that hold the games of the date itself.
     pub windows: WindowEnd,
+    /// Whether an entity whose value its column cannot hold is left out, instead of its date.
+    pub quarantine: bool,
 }
 
 /// Facts in, rows out, for a set of dates at once.
@@ -156,8 +190,18 @@ pub trait Processor: Sync {
     /// The windows over these tables that a row rests on.
     fn reads(&self) -> &'static [Read];
 
-    /// Processors whose rows of the same date are read.
+    /// Whether its rows keep the hashes of what they were made from.
+    fn keeps_lineage(&self) -> bool {
+        true
+    }
+
+    /// Processors whose rows of the same date are read; a date on which one of them failed does not run.
     fn upstream(&self) -> &'static [ProcessorId];
+
+    /// Processors whose rows of the same date are read where there are any.
+    fn optional_upstream(&self) -> &'static [ProcessorId] {
+        &[]
+    }
 
     /// Gathers the facts of `dates` (ascending, none of them bootstrap), by sets of dates, in the order of
     /// dates, and emits each month's as soon as they are complete, with the formulas to apply to them.
@@ -194,8 +238,19 @@ impl MonthWork {
 }
 
 /// Every processor, in an order in which each comes after what it needs.
-pub fn all() -> [&'static dyn Processor; 4] {
-    [&tdza::Tdza, &psza::Psza, &pcf::Pcf, &mlfs::Mlfs]
+pub fn all() -> [&'static dyn Processor; 5] {
+    [&tdza::Tdza, &psza::Psza, &pcf::Pcf, &pdc::Pdc, &mlfs::Mlfs]
+}
+
+/// What dates still see of the days before their season, as tokens: one counts from its date to the next within the
+/// season. Equal tokens mean equal values. `None` for tables of which nothing is carried.
+///
+/// `files` are the month files of an input, in ascending order.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn carried(table: Table, files: &[PathBuf]) -> Result<Option<BTreeMap<NaiveDate, String>>> {
+    pdc::carried(table, files)
 }
 
 /// The processor with this id.

@@ -14,7 +14,7 @@ pub struct Read {
     /// The columns that are read of the rows; that a row is there or not is read as well. Empty: every column.
     pub columns: &'static [&'static str],
     pub rests: Rests,
-    /// Only on dates that take their contexts from the table, or only on those that take them from the games (PCF §2.2).
+    /// Only on dates that take their contexts from the table, or only on those that take them from the games (PCF §2.2, PDC §2.3).
     pub contexts: Option<Contexts>,
 }
 
@@ -34,6 +34,14 @@ pub enum Window {
     DaysBefore(u32),
     /// Those of the season before `D`.
     SeasonBefore,
+    /// Those of the season up to the end of the windows of `D`.
+    SeasonToDate,
+    /// The last one before `D`, of whatever season.
+    RowBefore,
+    /// The last so many of the team of the row, of whatever season, up to the end of the windows of `D`.
+    TeamRows(usize),
+    /// Games of the schedule of so many days before `D`, of the team of the player's last game before `D`.
+    TeamGamesBefore { days: u32 },
     /// Those of so many months before `D` against the opponent of `D`.
     AgainstOpponent { months: u32 },
     /// Those of all teams, of so many days before `D` and up to the end of its windows.
@@ -58,11 +66,15 @@ pub enum Rests {
     Lineage,
 }
 
-/// Where PCF takes the players of a date from.
+/// Where PCF and PDC take the players of a date from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contexts {
+    /// PCF: from the contexts.
     Table,
+    /// PCF: from the games, because too few players have a context.
     Synthetic,
+    /// PDC: from the games, because no player has a context (PDC §2.3).
+    Absent,
 }
 
 /// Whose rows a table has.

@@ -8,12 +8,15 @@ use serde::Serialize;
 use super::{FailureShare, Seen, Validations, failure_shares};
 use crate::calendar::{DateRanges, Month, SeasonCalendar};
 use crate::checks::Catalogue;
+use crate::daily_cache::DailyCache;
 use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::processors::ProcessorId;
 use crate::schedule::Schedule;
 use crate::store::{DateState, Phase4Manifest};
 use crate::windows::WindowEnd;
 
+/// Why PDC has no record of a date that was computed before it could be.
+const LEFT_OUT: &str = "MLFS was computed without it";
 /// What is said of a day of the schedule.
 pub const CONTRADICTION: &str = "game ids contradict the flags of the schedule";
 
@@ -31,6 +34,9 @@ pub struct StatusReport {
     /// Dates whose windows end on the day before, unlike those of the reference.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub without_same_day: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
+    /// Dates of which MLFS reads another `player_daily_cache` than the default, which would compute them again.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub other_daily_cache: BTreeMap<DailyCache, BTreeSet<NaiveDate>>,
     /// Thresholds of checks that the configuration set otherwise.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<String>,
@@ -60,6 +66,8 @@ pub struct StatusReport {
 #[derive(Debug)]
 pub struct Evidence<'a> {
     pub stale: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
+    /// By what MLFS reads, if not the default.
+    pub other_daily_cache: BTreeMap<DailyCache, BTreeSet<NaiveDate>>,
     pub validations: &'a Validations,
     /// What a validation would see now.
     pub seen: &'a Seen<'a>,
@@ -84,6 +92,7 @@ impl Evidence<'_> {
         let games = match processor {
             ProcessorId::Tdza => 15,
             ProcessorId::Psza => 10,
+            ProcessorId::Pdc => 5,
             ProcessorId::Pcf | ProcessorId::Mlfs => 0,
         };
         !self.calendar.is_bootstrap(date).unwrap_or(false) && self.schedule.most_games(date) >= games
@@ -184,6 +193,7 @@ impl StatusReport {
             years(dates, &others).map(|year| report.verdict(year, dates, &scheduled, &evidence)).collect();
         report.shares = failure_shares(manifest, dates, evidence.calendar);
         report.stale = evidence.stale;
+        report.other_daily_cache = evidence.other_daily_cache;
         report.unscheduled = evidence.unscheduled;
         report.contradictions = evidence.contradictions;
         report
@@ -200,6 +210,11 @@ impl StatusReport {
             for &date in dates {
                 let row = rows.entry((date.year(), id)).or_insert_with(|| StatusRow::new(date.year(), id));
                 row.dates += 1;
+                if id == ProcessorId::Pdc && manifest.is_daily_cache_left_out(date) {
+                    row.skipped += 1;
+                    by_rule.entry((id, LEFT_OUT.to_owned())).or_default().push(date);
+                    continue;
+                }
                 let Some(record) = manifest.record(id, date) else {
                     row.pending += 1;
                     not_done.push(NotDone { processor: id, date, failed: None });
@@ -239,6 +254,7 @@ impl StatusReport {
             not_validated: BTreeSet::new(),
             shares: Vec::new(),
             without_same_day,
+            other_daily_cache: BTreeMap::new(),
             thresholds: Vec::new(),
             unscheduled: BTreeSet::new(),
             contradictions: BTreeMap::new(),

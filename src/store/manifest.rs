@@ -11,6 +11,7 @@ use super::commit::{Pin, Record};
 use super::files::FileEntry;
 use crate::calendar::{DateRanges, Month};
 use crate::catalog::Table;
+use crate::daily_cache::DailyCache;
 use crate::processors::ProcessorId;
 use crate::windows::WindowEnd;
 
@@ -39,6 +40,9 @@ pub struct InputTable {
     #[serde(with = "by_month_name")]
     pub files: TableFiles,
     pub partitions: BTreeMap<NaiveDate, Partition>,
+    /// What dates still see of the days before their season ([`crate::processors::carried`]).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub carried: BTreeMap<NaiveDate, String>,
     /// What is remembered of the warehouse's files, by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub source_files: SourceFiles,
@@ -123,6 +127,9 @@ pub struct DateRecord {
     /// Where the windows of the computation ended, if not as in the reference.
     #[serde(default, skip_serializing_if = "WindowEnd::is_default")]
     pub windows: WindowEnd,
+    /// Of MLFS, the `player_daily_cache` that it read; absent in records of before there was a choice to compute it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub daily_cache: Option<DailyCache>,
     /// Timestamp of the run.
     pub computed_at: DateTime<Utc>,
 }
@@ -228,6 +235,13 @@ impl Phase4Manifest {
         self.processors.get(&processor)?.get(&date)
     }
 
+    /// Whether PDC has no part in a date, because MLFS was computed before it could be and so reads no row of it.
+    pub fn is_daily_cache_left_out(&self, date: NaiveDate) -> bool {
+        self.record(ProcessorId::Mlfs, date).is_some_and(|record| {
+            record.daily_cache.is_none() && !record.inputs.is_empty() && self.record(ProcessorId::Pdc, date).is_none()
+        })
+    }
+
     pub fn files_of(&self, table: Table) -> Option<&TableFiles> {
         self.files.get(&table)
     }
@@ -324,8 +338,12 @@ mod by_table_then_month {
         serializer.collect_map(map.iter().map(|(table, files)| (table.to_string(), Months(files.clone()))))
     }
 
+    /// These are tables that were computed, also where an input has the same name.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Table, TableFiles>, D::Error> {
-        let map: BTreeMap<Table, Months> = by_table_name::deserialize(deserializer)?;
-        Ok(map.into_iter().map(|(table, Months(files))| (table, files)).collect())
+        let parse = |(name, Months(files)): (String, Months)| {
+            let table = Table::output_named(&name);
+            Ok((table.ok_or_else(|| serde::de::Error::custom(format!("unknown key {name}")))?, files))
+        };
+        BTreeMap::<String, Months>::deserialize(deserializer)?.into_iter().map(parse).collect()
     }
 }

@@ -14,6 +14,7 @@ use crate::calendar::{DateRange, DateRanges, Month, date_of_day};
 use crate::catalog::{Table, is_nba_team};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::keeps;
+use crate::processors;
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::store::{
     InputTable, Partition, Phase3Manifest, Publication, Store, date_slices, partition_hash, read_month_file,
@@ -69,6 +70,7 @@ impl Pull<'_, '_> {
         input.source = plan.version;
         input.source_files = plan.source_files;
         input.source_partitions = plan.source_partitions;
+        input.carried = self.carried(table, &input)?;
         compare(&known.partitions, &input.partitions, &mut plan.report);
         plan.report.rows = input.partitions.values().map(|partition| partition.rows).sum();
         manifest.tables.insert(table, input);
@@ -171,6 +173,12 @@ impl Pull<'_, '_> {
             .hint("somebody wrote to it while it was read: run the same command again; nothing was changed"));
         }
         Ok(())
+    }
+
+    fn carried(&self, table: Table, input: &InputTable) -> Result<BTreeMap<NaiveDate, String>> {
+        let file = |(&month, entry)| self.store.stored_file(table, month, entry);
+        let files: Vec<_> = input.files.iter().map(file).collect();
+        Ok(processors::carried(table, &files)?.unwrap_or_default())
     }
 
     fn read(&self, table: Table, selection: &Selection, report: &mut TableReport) -> Result<MonthRows> {

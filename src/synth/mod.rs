@@ -20,6 +20,7 @@ mod postseason;
 mod schedule;
 mod season;
 mod stats;
+mod table_box_scores;
 mod table_contexts;
 mod tables;
 mod teams;
@@ -80,7 +81,7 @@ fn unusable(message: &str) -> Error {
 type Build = fn(&season::Record) -> Result<RecordBatch>;
 
 /// What is made up.
-const TABLES: [(Table, Build); 7] = [
+const TABLES: [(Table, Build); 8] = [
     (Table::PlayerGameSummary, tables::player_game_summary),
     (Table::TeamDefenseGameSummary, tables::team_defense_game_summary),
     (Table::TeamOffenseGameSummary, tables::team_offense_game_summary),
@@ -88,9 +89,10 @@ const TABLES: [(Table, Build); 7] = [
     (Table::UpcomingTeamGameContext, table_contexts::upcoming_team_game_context),
     (Table::Schedule, table_contexts::schedule),
     (Table::PlayerPointsProps, table_contexts::player_points_props),
+    (Table::PlayerBoxScores, table_box_scores::player_box_scores),
 ];
 
-/// Makes up every input table ([`crate::catalog::Role::Input`]), with exactly the schema of the table.
+/// Makes up every input table ([`crate::catalog::Role::Input`]) and raw box scores, with exactly the schema of the table.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] for a specification that gives no league or no game,

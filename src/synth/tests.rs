@@ -57,7 +57,8 @@ impl Rows {
 #[test]
 fn every_input_table_has_rows_and_its_schema() {
     let tables = generate(&short()).unwrap();
-    let inputs: Vec<Table> = Table::ALL.into_iter().filter(|table| table.role() == Role::Input).collect();
+    let is_made = |table: &Table| table.role() == Role::Input || *table == Table::PlayerBoxScores;
+    let inputs: Vec<Table> = Table::ALL.into_iter().filter(is_made).collect();
     assert!(tables.iter().map(|(table, _)| *table).eq(inputs));
     for (table, batch) in &tables {
         assert_eq!(&batch.schema(), table.schema().arrow(), "{table}");
@@ -199,7 +200,10 @@ fn copies_of_the_league_multiply_players_only() {
     for ((table, one), (_, three)) in one.iter().zip(&three) {
         let times = three.num_rows() as f64 / one.num_rows() as f64;
         match table {
-            Table::PlayerGameSummary | Table::UpcomingPlayerGameContext | Table::PlayerPointsProps => {
+            Table::PlayerGameSummary
+            | Table::UpcomingPlayerGameContext
+            | Table::PlayerPointsProps
+            | Table::PlayerBoxScores => {
                 assert!((2.8..3.2).contains(&times), "{table} {times}");
             }
             _ => assert_eq!(one, three, "{table}"),
@@ -255,11 +259,15 @@ fn a_season_can_be_synced_and_computed() {
     assert!(synced.tables.iter().all(|table| table.notes.is_empty()));
     let request = ComputeRequest {
         ranges,
-        daily_cache: DailyCache::None,
+        daily_cache: DailyCache::Computed,
         processors: crate::processors::ProcessorId::ALL.to_vec(),
         force: false,
         engine: EngineSettings { threads: 2, memory_limit: None, temp_dir: temp.path().join("spill") },
-        context: RunContext { timestamp: chrono::DateTime::UNIX_EPOCH, windows: WindowEnd::default() },
+        context: RunContext {
+            timestamp: chrono::DateTime::UNIX_EPOCH,
+            windows: WindowEnd::default(),
+            quarantine: false,
+        },
     };
     let report = compute(&lock, &request, &Silent).unwrap();
     assert!(report.dates.len() > 160);

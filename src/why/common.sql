@@ -136,3 +136,70 @@ LIMIT 1;
 CREATE OR REPLACE TEMP TABLE line_rows AS
 SELECT * FROM bettingpros_player_points_props
 WHERE game_date = {date} AND player_lookup = '{key}' AND bet_side = 'over' AND points_line IS NOT NULL AND is_active;
+-- PDC: the game list (§2.4), newest first.
+CREATE OR REPLACE TEMP TABLE cache_games AS
+SELECT *, row_number() OVER (
+    ORDER BY game_date DESC, game_id, team_abbr, processed_at DESC NULLS FIRST, season_year DESC NULLS FIRST, points DESC NULLS FIRST,
+        minutes_played DESC NULLS FIRST, usage_rate DESC NULLS FIRST, ts_pct DESC NULLS FIRST, fg_makes DESC NULLS FIRST,
+        assisted_fg_makes DESC NULLS FIRST) AS game_number
+FROM games
+WHERE player_lookup = '{key}' AND season_year = {season_year} AND game_date <= {window_end}
+    AND is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(points, 0) > 0)
+QUALIFY game_number <= 82;
+-- The context row that PDC takes: of several the first, or the synthetic one where UPCG has nobody (§2.2, §2.3).
+CREATE OR REPLACE TEMP TABLE cache_context AS
+SELECT 'upcoming_player_game_context' AS source, team_abbr, universal_player_id,
+    games_in_last_7_days, games_in_last_14_days, minutes_in_last_7_days, minutes_in_last_14_days, back_to_backs_last_14_days,
+    avg_minutes_per_game_last_7::DECIMAL(38, 9) AS avg_minutes_per_game_last_7, fourth_quarter_minutes_last_7, player_age,
+    row_number() OVER (ORDER BY team_abbr NULLS LAST, universal_player_id NULLS LAST, processed_at NULLS LAST,
+        games_in_last_7_days NULLS LAST, games_in_last_14_days NULLS LAST, minutes_in_last_7_days NULLS LAST,
+        minutes_in_last_14_days NULLS LAST, back_to_backs_last_14_days NULLS LAST, avg_minutes_per_game_last_7 NULLS LAST,
+        fourth_quarter_minutes_last_7 NULLS LAST, player_age NULLS LAST) AS choice
+FROM contexts WHERE player_lookup = '{key}'
+UNION ALL
+SELECT 'synthetic', team_abbr, universal_player_id, copies * games_7, copies * games_14,
+    round(copies * minutes_7)::BIGINT, round(copies * minutes_14)::BIGINT, 0,
+    CASE WHEN games_7 > 0 THEN round(minutes_7 / games_7, 9) ELSE 0 END::DECIMAL(38, 9), NULL, NULL,
+    row_number() OVER (ORDER BY team_abbr, universal_player_id NULLS LAST)
+FROM (
+    SELECT *, count(*) OVER () AS copies
+    FROM (SELECT DISTINCT team_abbr, universal_player_id FROM games WHERE game_date = {date} AND player_lookup = '{key}'))
+CROSS JOIN (
+    SELECT count(*) FILTER (game_date >= {date} - 7) AS games_7, count(*) AS games_14,
+        coalesce(sum(minutes_played) FILTER (game_date >= {date} - 7), 0) AS minutes_7, coalesce(sum(minutes_played), 0) AS minutes_14
+    FROM games WHERE player_lookup = '{key}' AND game_date BETWEEN {date} - 14 AND {date} - 1)
+WHERE NOT EXISTS (FROM contexts);
+CREATE OR REPLACE TEMP TABLE cache_team_games AS
+SELECT game_date, game_id, pace, offensive_rating, row_number() OVER (
+    ORDER BY game_date DESC, game_id, processed_at NULLS LAST, pace NULLS LAST, offensive_rating NULLS LAST) AS game_number
+FROM team_offense_game_summary
+WHERE team_abbr = (SELECT team_abbr FROM cache_context WHERE choice = 1) AND game_date <= {window_end}
+    AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
+QUALIFY game_number <= 10;
+-- The windows of completeness (§3.6): "expected" by the schedule and the team of the player's last game, "actual" by PGS,
+-- and the dates of which raw box scores say that the player did not play.
+CREATE OR REPLACE TEMP TABLE cache_windows AS
+WITH
+last_team AS (
+    SELECT team_abbr FROM games WHERE player_lookup = '{key}' AND game_date < {date} ORDER BY game_date DESC, game_id, team_abbr LIMIT 1),
+team_dates AS (
+    SELECT DISTINCT game_date, side FROM (
+        SELECT game_date, home_team_tricode AS team_abbr, away_team_tricode AS other, 'home' AS side FROM nbac_schedule WHERE game_status = 3
+        UNION ALL SELECT game_date, away_team_tricode, home_team_tricode, 'away' FROM nbac_schedule WHERE game_status = 3)
+    WHERE team_abbr = (FROM last_team) AND other IN (SELECT team_abbr FROM teams) AND game_date < {date}),
+box_scores AS (
+    SELECT game_date, coalesce(minutes IN ('', '0', '00'), true) AS did_not_play,
+        row_number() OVER (ORDER BY game_date DESC, minutes NULLS FIRST) AS row_number
+    FROM bdl_player_boxscores WHERE player_lookup = '{key}' AND game_date BETWEEN {date} - 30 AND {date} - 1),
+counts AS (
+    SELECT place, n, name, (SELECT team_abbr FROM last_team) AS team,
+        CASE WHEN name IN ('l5', 'l10') THEN least(n, (SELECT count(*) FROM team_dates))
+            ELSE (SELECT count(DISTINCT game_date) FROM team_dates WHERE game_date >= {date} - n) END AS expected,
+        CASE WHEN name IN ('l5', 'l10') THEN (SELECT count(DISTINCT game_date) FROM games WHERE player_lookup = '{key}' AND game_date BETWEEN {season_start} AND {window_end})
+            ELSE (SELECT count(DISTINCT game_date) FROM games WHERE player_lookup = '{key}' AND game_date BETWEEN {date} - n AND {window_end}) END AS actual,
+        CASE WHEN name IN ('l5', 'l10') THEN (SELECT count(DISTINCT game_date) FROM box_scores WHERE did_not_play AND row_number <= n)
+            ELSE (SELECT count(DISTINCT game_date) FROM box_scores WHERE did_not_play AND game_date >= {date} - n) END AS did_not_play
+    FROM (VALUES (1, 5, 'l5'), (2, 10, 'l10'), (3, 7, 'l7d'), (4, 14, 'l14d')) AS sizes(place, n, name))
+SELECT *, greatest(0, expected - did_not_play) AS needed,
+    CASE WHEN expected <= did_not_play THEN 100::DOUBLE ELSE actual / (expected - did_not_play)::DOUBLE * 100 END AS pct
+FROM counts;

@@ -4,7 +4,7 @@
 use arrow::array::{Array, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
-use chrono::{Months, NaiveDate};
+use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::calendar::{BOOTSTRAP_DAYS, DateRange, Month, Season, SeasonCalendar};
@@ -12,7 +12,7 @@ use crate::catalog::{TEAMS, Table, is_nba_team};
 use crate::compute::{DailyCache, computed_with};
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
-use crate::processors::ProcessorId;
+use crate::processors::{LookBack, ProcessorId};
 use crate::schedule::Schedule;
 use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest, Store};
 use crate::windows::WindowEnd;
@@ -77,7 +77,12 @@ pub fn why(question: &Question<'_>) -> Result<Explanation> {
         Some(None) => {
             "; the inputs have changed since, and what follows may not be what was read: compute the date again"
         }
-        Some(Some(DailyCache::None)) => "; computed without player_daily_cache",
+        Some(Some(DailyCache::None)) if question.processor == ProcessorId::Mlfs => {
+            "; computed without player_daily_cache"
+        }
+        Some(Some(DailyCache::Synced)) if question.processor == ProcessorId::Mlfs => {
+            "; computed with player_daily_cache as the warehouse has it"
+        }
         _ => "",
     };
     let verdict = verdict(question, &session, &phase4, has_row)? + note;
@@ -105,6 +110,7 @@ fn parts(processor: ProcessorId) -> Vec<(&'static str, &'static str)> {
         ProcessorId::Tdza => include_str!("tdza.sql"),
         ProcessorId::Psza => include_str!("psza.sql"),
         ProcessorId::Pcf => include_str!("pcf.sql"),
+        ProcessorId::Pdc => include_str!("pdc.sql"),
         ProcessorId::Mlfs => include_str!("mlfs.sql"),
     };
     // Each part begins with a line `-- ## heading`.
@@ -148,10 +154,15 @@ fn open(
             .hint(format!("run `putback sync --date {0}` and `putback compute --date {0}` first", question.date)));
     }
     let session = Session::open(&question.engine)?;
-    let range = DateRange { from: question.date - Months::new(36), to: question.date };
-    for table in Table::ALL {
+    let is_pdc = question.processor == ProcessorId::Pdc;
+    let longest = if is_pdc { LookBack::SeasonAndCarried } else { LookBack::Years(3) };
+    let range = DateRange { from: longest.first_day(question.date), to: question.date };
+    // Both have the name.
+    let shows_computed = is_pdc || daily_cache == DailyCache::Computed;
+    let other_cache = if shows_computed { Table::SyncedDailyCache } else { Table::PlayerDailyCache };
+    for table in Table::ALL.into_iter().filter(|table| *table != other_cache) {
         let files = match Layer::of(table) {
-            Layer::Phase3 if table == Table::PlayerDailyCache && daily_cache == DailyCache::None => None,
+            Layer::Phase3 if table == Table::SyncedDailyCache && daily_cache != DailyCache::Synced => None,
             Layer::Phase3 => phase3.tables.get(&table).map(|input| &input.files),
             Layer::Phase4 => phase4.files_of(table),
         };
@@ -253,6 +264,7 @@ fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, 
                         .to_owned(),
                 ),
                 ProcessorId::Pcf => first(NOT_IN_CONTEXT)?,
+                ProcessorId::Pdc => first(NOT_A_CANDIDATE)?,
                 ProcessorId::Mlfs => first(LEFT_OUT_OF_ROSTER)?,
             };
             because(rule.unwrap_or_else(|| {
@@ -282,6 +294,16 @@ const NOT_IN_CONTEXT: &str = "
             CASE WHEN EXISTS (FROM games WHERE game_date = {date} AND player_lookup = '{key}') THEN '; the row in player_game_summary counts for the synthetic context only' END)
     END || ' (PCF §2.2)'
     FROM context_taken";
+
+/// Why a player has no row of PDC on a date that was computed.
+const NOT_A_CANDIDATE: &str = "
+    SELECT CASE WHEN EXISTS (FROM contexts) THEN
+        concat('the players of the date are those of upcoming_player_game_context, which has no row of this one',
+            CASE WHEN EXISTS (FROM games WHERE game_date = {date} AND player_lookup = '{key}')
+                THEN '; the row in player_game_summary counts only where it has nobody' END)
+    ELSE
+        'upcoming_player_game_context has nobody on the date, and the player has no row in player_game_summary on it'
+    END || ' (PDC §2.2, §2.3)'";
 
 /// Why a row of PGS does not make a roster player; nothing where there is none.
 const LEFT_OUT_OF_ROSTER: &str = "

@@ -5,6 +5,8 @@ mod bad_input;
 mod bench;
 mod causes;
 mod commands;
+mod daily_cache;
+mod day_before;
 mod dependencies;
 mod documents;
 mod evidence;

@@ -24,19 +24,31 @@ fn main() {
         GoldenSet {
             name: "real_seasons_without_daily_cache",
             phase3: "real/phase3",
-            daily_cache: DailyCache::Absent,
+            daily_cache: DailyCache::None,
             golden: &["real/golden"],
         },
         GoldenSet {
-            name: "real_seasons_with_daily_cache",
+            name: "real_seasons_with_daily_cache_of_the_warehouse",
             phase3: "real/phase3",
-            daily_cache: DailyCache::From("real/daily_cache"),
+            daily_cache: DailyCache::Synced("real/daily_cache"),
             golden: &["real/golden_with_daily_cache"],
         },
         GoldenSet {
-            name: "synthetic_season_with_daily_cache",
+            name: "real_seasons_with_computed_daily_cache",
+            phase3: "real/phase3",
+            daily_cache: DailyCache::Computed,
+            golden: &["real/daily_cache", "real/golden_with_daily_cache"],
+        },
+        GoldenSet {
+            name: "synthetic_season_with_daily_cache_of_the_warehouse",
             phase3: "synthetic/phase3",
-            daily_cache: DailyCache::From("synthetic/golden_with_daily_cache"),
+            daily_cache: DailyCache::Synced("synthetic/golden_with_daily_cache"),
+            golden: &["synthetic/golden_with_daily_cache"],
+        },
+        GoldenSet {
+            name: "synthetic_season_with_computed_daily_cache",
+            phase3: "synthetic/phase3",
+            daily_cache: DailyCache::Computed,
             golden: &["synthetic/golden_with_daily_cache"],
         },
     ];

@@ -51,7 +51,7 @@ pub fn floor(args: &FloorArgs, global: &GlobalArgs, printer: Printer) -> Result<
     let ranges = [DateRange::new(args.from, args.to)?].into_iter().collect();
     let dates = Schedule::load(&store, &store.phase3()?)?.game_dates(&ranges);
     let request =
-        FloorRequest { store: &store, dates: &dates, daily_cache: DailyCache::Synced, engine: settings.engine() };
+        FloorRequest { store: &store, dates: &dates, daily_cache: DailyCache::Computed, engine: settings.engine() };
     let report = copy_floor(&request, &args.scratch)?;
     printer.line(format!("{} {}", report.input_rows, report.output_rows));
     Ok(ExitCode::Done)

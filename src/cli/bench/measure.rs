@@ -22,7 +22,7 @@ pub struct Subject {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Processor(ProcessorId),
-    AllFour,
+    All,
     Floor,
     NothingChanged,
     Status,
@@ -33,7 +33,7 @@ impl Kind {
     pub fn label(self) -> &'static str {
         match self {
             Self::Processor(id) => id.name(),
-            Self::AllFour => "all four",
+            Self::All => "all",
             Self::Floor => "floor (COPY)",
             Self::NothingChanged => "nothing changed",
             Self::Status => "status",
@@ -78,7 +78,7 @@ impl Subject {
             ["bench-floor", "--from", &from, "--to", &to, "--scratch", &scratch].map(str::to_owned).to_vec();
         let rows_in = floor_rows(&workspace.run(&floor.iter().map(String::as_str).collect::<Vec<_>>())?)?;
         let whole = |kind, command| Self { kind, command, dates: dates.len(), rows_in, rows_out };
-        subjects.push(whole(Kind::AllFour, compute(&["--force"])));
+        subjects.push(whole(Kind::All, compute(&["--force"])));
         subjects.push(whole(Kind::Floor, floor));
         let without_rows = |kind, command: Vec<String>| Self { kind, command, dates: 0, rows_in: 0, rows_out: 0 };
         subjects.push(without_rows(Kind::NothingChanged, compute(&[])));

@@ -21,7 +21,7 @@ use crate::warehouse::Location;
 
 /// Measure the processors on this machine, and the floor of reading and writing
 ///
-/// Measures every processor alone, the four together, a run with nothing changed, status, start-up, and the floor:
+/// Measures every processor alone, all together, a run with nothing changed, status, start-up, and the floor:
 /// the embedded database's own COPY of the same input columns and output rows, Parquet to Parquet. Each run is a
 /// process of its own; the subjects take turns. Everything happens in a scratch directory: store and warehouse stay
 /// unchanged.

@@ -14,6 +14,8 @@ pub(super) fn entity_column(table: Table) -> Option<&'static str> {
         Table::PlayerGameSummary
         | Table::UpcomingPlayerGameContext
         | Table::PlayerPointsProps
+        | Table::PlayerBoxScores
+        | Table::SyncedDailyCache
         | Table::PlayerDailyCache
         | Table::PlayerShotZoneAnalysis
         | Table::PlayerCompositeFactors
@@ -45,20 +47,22 @@ fn is_seen(table: Table) -> String {
 }
 
 /// `reach_contexts`: which of contexts and games makes the players of a date (PCF §2.2). `reach_population`: the rows that
-/// PCF and MLFS have on a date. `reach_faults`: the rows to start from, by entity.
+/// PCF, PDC and MLFS have on a date. `reach_faults`: the rows to start from, by entity.
 pub(super) fn prepare(session: &Session) -> Result<()> {
     let (games, contexts) = (Table::PlayerGameSummary, Table::UpcomingPlayerGameContext);
     session.execute(&format!(
         "CREATE OR REPLACE TABLE reach_contexts AS \
-         SELECT game_date, coalesce(contexts, 0) = 0 OR (coalesce(players, 0) > 0 AND contexts::DOUBLE < players::DOUBLE * 0.9::DOUBLE) AS is_synthetic \
+         SELECT game_date, coalesce(contexts, 0) = 0 AS is_absent, coalesce(contexts, 0) = 0 OR (coalesce(players, 0) > 0 AND contexts::DOUBLE < players::DOUBLE * 0.9::DOUBLE) AS is_synthetic \
          FROM (SELECT DISTINCT game_date FROM plan) \
          LEFT JOIN (SELECT game_date, count(*) AS contexts FROM {contexts} WHERE {seen_contexts} GROUP BY game_date) USING (game_date) \
          LEFT JOIN (SELECT game_date, count(DISTINCT player_lookup) AS players FROM {games} WHERE {seen_games} GROUP BY game_date) USING (game_date); \
          CREATE OR REPLACE TABLE reach_population AS \
-         WITH roster AS (SELECT DISTINCT game_date, player_lookup AS entity, opponent_team_abbr AS opponent FROM {games} SEMI JOIN plan USING (game_date) WHERE {seen_games}), \
-         contexts AS (SELECT DISTINCT game_date, player_lookup AS entity, opponent_team_abbr AS opponent FROM {contexts} SEMI JOIN plan USING (game_date) WHERE {seen_contexts}), \
+         WITH roster AS (SELECT DISTINCT game_date, player_lookup AS entity, opponent_team_abbr AS opponent, team_abbr AS team FROM {games} SEMI JOIN plan USING (game_date) WHERE {seen_games}), \
+         contexts AS (SELECT DISTINCT game_date, player_lookup AS entity, opponent_team_abbr AS opponent, team_abbr AS team FROM {contexts} SEMI JOIN plan USING (game_date) WHERE {seen_contexts}), \
          rows AS ( \
              SELECT '{mlfs}' AS processor, * FROM roster \
+             UNION ALL SELECT '{pdc}', contexts.* FROM contexts \
+             UNION ALL SELECT '{pdc}', roster.* FROM roster SEMI JOIN (FROM reach_contexts WHERE is_absent) AS absent USING (game_date) \
              UNION ALL SELECT '{pcf}', contexts.* FROM contexts SEMI JOIN (FROM reach_contexts WHERE NOT is_synthetic) AS of_table USING (game_date) \
              UNION ALL SELECT '{pcf}', roster.* FROM roster SEMI JOIN (FROM reach_contexts WHERE is_synthetic) AS synthetic USING (game_date)) \
          SELECT *, {season} AS season FROM rows; \
@@ -69,6 +73,7 @@ pub(super) fn prepare(session: &Session) -> Result<()> {
         seen_contexts = is_seen(contexts),
         mlfs = ProcessorId::Mlfs,
         pcf = ProcessorId::Pcf,
+        pdc = ProcessorId::Pdc,
         season = season_of("game_date"),
     ))
 }
@@ -76,7 +81,7 @@ pub(super) fn prepare(session: &Session) -> Result<()> {
 /// Fills `reach_faults` from the rows of a table: a team stands for its players, a date for all of its rows.
 pub(super) fn name_entities(session: &Session, table: Table) -> Result<()> {
     let column = entity_column(table).expect("the table has entities");
-    let (name, date) = (table.name(), table.schema().partition_column());
+    let (name, date) = (table.view_name(), table.schema().partition_column());
     let rows = format!("(FROM reach_rows WHERE in_table = '{name}')");
     let of_date = format!(
         "SELECT found.*, {name}.{column} AS entity FROM {rows} AS found JOIN {name} ON {name}.{date} = found.game_date \
@@ -147,14 +152,18 @@ pub(super) fn follow(session: &Session, processor: &dyn Processor, read: &Read, 
     let query = match read.window {
         Window::Population => population(read),
         Window::SameDay => before(processor, read, "rows.game_date = faults.game_date"),
-        Window::LastRows { rows, counted } => last_rows(read, rows, counted),
+        Window::LastRows { rows, counted } => of_population(processor, last_rows(read, rows, counted)),
         Window::RowsBefore { rows, days } => rows_before(processor, read, rows, days),
         Window::DaysBefore(days) => before(
             processor,
             read,
             &format!("rows.game_date > faults.game_date AND rows.game_date <= faults.game_date + {days}"),
         ),
-        Window::SeasonBefore => season_before(processor, read),
+        Window::SeasonBefore => season(processor, read, "rows.game_date > first"),
+        Window::SeasonToDate => season(processor, read, "plan.window_end >= first"),
+        Window::RowBefore => rows_before(processor, read, 1, ANY_DAYS),
+        Window::TeamRows(rows) => team_rows(processor, read, rows),
+        Window::TeamGamesBefore { days } => team_games_before(processor, read, days),
         Window::AgainstOpponent { months } => against_opponent(processor, read, months),
         Window::LeagueDays(days) => league_days(processor, read, days, content),
         Window::NewestOfSeason { with_untimed } => newest_of_season(read, with_untimed),
@@ -185,19 +194,25 @@ fn faults(read: &Read) -> String {
     };
     // In a window, a team only says whether a computation sees the row. Of a row that it sees, that is known.
     let seen = match read.window {
-        Window::LastRows { .. } | Window::RowsBefore { .. } | Window::DaysBefore(_) | Window::SeasonBefore => {
+        Window::LastRows { .. }
+        | Window::RowsBefore { .. }
+        | Window::DaysBefore(_)
+        | Window::SeasonBefore
+        | Window::SeasonToDate => {
             " AND NOT coalesce(content = 'stored' AND in_column IN ('team_abbr', 'opponent_team_abbr'), false)"
         }
         _ => "",
     };
     // See `Content::Faulty`.
     let told_elsewhere = match read.window {
-        Window::SeasonBefore | Window::AgainstOpponent { .. } => " AND NOT (is_missing AND content = 'faulty')",
+        Window::SeasonBefore | Window::SeasonToDate | Window::AgainstOpponent { .. } => {
+            " AND NOT (is_missing AND content = 'faulty')"
+        }
         _ => "",
     };
     format!(
         "(SELECT DISTINCT cause, entity, game_date, season, content FROM reach_faults WHERE in_table = '{}'{columns}{seen}{told_elsewhere})",
-        read.table.name()
+        read.table.view_name()
     )
 }
 
@@ -207,6 +222,7 @@ fn of_contexts(read: &Read) -> String {
         None => "plan".to_owned(),
         Some(Contexts::Table) => "(FROM reach_contexts WHERE NOT is_synthetic)".to_owned(),
         Some(Contexts::Synthetic) => "(FROM reach_contexts WHERE is_synthetic)".to_owned(),
+        Some(Contexts::Absent) => "(FROM reach_contexts WHERE is_absent)".to_owned(),
     }
 }
 
@@ -230,18 +246,20 @@ fn before(processor: &dyn Processor, read: &Read, condition: &str) -> String {
     )
 }
 
-fn season_before(processor: &dyn Processor, read: &Read) -> String {
+/// Of the rows of a season, those of the entity for which a condition on the first of them holds.
+fn season(processor: &dyn Processor, read: &Read, condition: &str) -> String {
     format!(
         "SELECT cause, rows.game_date, rows.entity \
          FROM (SELECT cause, entity, season, min(game_date) AS first FROM {} GROUP BY ALL) AS faults \
-         JOIN reach_population AS rows ON rows.processor = '{}' AND rows.entity = faults.entity AND rows.season = faults.season AND rows.game_date > first",
+         JOIN reach_population AS rows ON rows.processor = '{}' AND rows.entity = faults.entity AND rows.season = faults.season \
+         JOIN plan ON plan.game_date = rows.game_date AND {condition}",
         faults(read),
         processor.id(),
     )
 }
 
 fn against_opponent(processor: &dyn Processor, read: &Read, months: u32) -> String {
-    let (table, date) = (read.table.name(), read.table.schema().partition_column());
+    let (table, date) = (read.table.view_name(), read.table.schema().partition_column());
     let column = entity_column(read.table).expect("the table has entities");
     format!(
         "SELECT cause, rows.game_date, rows.entity FROM {faults} AS faults \
@@ -251,6 +269,59 @@ fn against_opponent(processor: &dyn Processor, read: &Read, months: u32) -> Stri
              AND rows.opponent IS NOT DISTINCT FROM opponent_team_abbr \
              AND rows.game_date > faults.game_date AND faults.game_date >= rows.game_date - INTERVAL {months} MONTHS",
         faults = faults(read),
+        id = processor.id(),
+    )
+}
+
+/// No game is further away than this.
+const ANY_DAYS: u32 = 100_000;
+
+/// Of the entities of a query, those that have a row, where a processor does not make one for everybody.
+fn of_population(processor: &dyn Processor, query: String) -> String {
+    let chosen = processor.reads().iter().any(|read| read.window == Window::Population);
+    if !chosen {
+        return query;
+    }
+    format!(
+        "SELECT * FROM ({query}) SEMI JOIN (FROM reach_population WHERE processor = '{}') AS rows USING (game_date, entity)",
+        processor.id()
+    )
+}
+
+/// From the date of a team's row until as many have followed as the window holds: the rows of its players.
+fn team_rows(processor: &dyn Processor, read: &Read, rows: usize) -> String {
+    format!(
+        "WITH {numbered}, \
+         leaving AS ( \
+             SELECT cause, faults.entity, faults.game_date, coalesce(last.number, 0) + {rows} AS number FROM {faults} AS faults \
+             ASOF LEFT JOIN last ON last.entity = faults.entity AND faults.game_date >= last.game_date), \
+         spans AS ( \
+             SELECT cause, entity, leaving.game_date AS first, numbered.game_date AS leaves \
+             FROM leaving LEFT JOIN numbered USING (entity, number)) \
+         SELECT cause, plan.game_date, of_team.entity FROM spans \
+         JOIN reach_population AS of_team ON of_team.processor = '{id}' AND of_team.team = spans.entity \
+         JOIN plan ON plan.game_date = of_team.game_date AND plan.window_end >= first AND coalesce(plan.window_end < leaves, true)",
+        numbered = numbered(read, "true", "0"),
+        faults = faults(read),
+        id = processor.id(),
+    )
+}
+
+/// A row of the schedule without a team stands for all of its date.
+fn team_games_before(processor: &dyn Processor, read: &Read, days: u32) -> String {
+    format!(
+        "WITH faults AS (SELECT DISTINCT cause, game_date, team_abbr FROM reach_rows WHERE in_table = '{schedule}'), \
+         of_day AS (SELECT DISTINCT game_date, unnest([home_team_tricode, away_team_tricode]) AS team FROM {schedule}), \
+         named AS ( \
+             SELECT cause, game_date, team_abbr AS team FROM faults WHERE team_abbr IS NOT NULL \
+             UNION SELECT cause, game_date, of_day.team FROM faults JOIN of_day USING (game_date) WHERE team_abbr IS NULL), \
+         games AS (SELECT DISTINCT player_lookup, game_date, team_abbr FROM player_game_summary), \
+         teams AS ( \
+             SELECT rows.game_date, rows.entity, games.team_abbr AS team FROM (FROM reach_population WHERE processor = '{id}') AS rows \
+             ASOF JOIN games ON games.player_lookup = rows.entity AND rows.game_date > games.game_date) \
+         SELECT cause, teams.game_date, teams.entity FROM named JOIN teams ON teams.team = named.team \
+             AND teams.game_date > named.game_date AND teams.game_date <= named.game_date + {days}",
+        schedule = read.table.name(),
         id = processor.id(),
     )
 }
@@ -277,7 +348,7 @@ fn league_days(processor: &dyn Processor, read: &Read, days: u32, content: Conte
 
 /// The rows of a table that count, numbered for each entity in the order of dates; and the number of the last of each date.
 fn numbered(read: &Read, counted: &str, season: &str) -> String {
-    let (table, date) = (read.table.name(), read.table.schema().partition_column());
+    let (table, date) = (read.table.view_name(), read.table.schema().partition_column());
     let column = entity_column(read.table).expect("the table has entities");
     format!(
         "numbered AS ( \
@@ -340,7 +411,7 @@ fn rows_before(processor: &dyn Processor, read: &Read, rows: usize, days: u32) -
 
 /// Where a row to start from is the one that was processed last.
 fn newest_of_season(read: &Read, with_untimed: bool) -> String {
-    let (table, date) = (read.table.name(), read.table.schema().partition_column());
+    let (table, date) = (read.table.view_name(), read.table.schema().partition_column());
     let column = entity_column(read.table).expect("the table has entities");
     let timed = if with_untimed { "" } else { " AND processed_at IS NOT NULL" };
     format!(
@@ -365,7 +436,7 @@ fn newest_of_season(read: &Read, with_untimed: bool) -> String {
 
 /// Where a row to start from is the first by entity of its date, or of those that were processed last.
 fn first_of_day(read: &Read, only_newest: bool) -> String {
-    let (table, date) = (read.table.name(), read.table.schema().partition_column());
+    let (table, date) = (read.table.view_name(), read.table.schema().partition_column());
     let column = entity_column(read.table).expect("the table has entities");
     let first = if only_newest {
         format!(

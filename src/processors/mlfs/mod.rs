@@ -95,7 +95,7 @@ impl Processor for Mlfs {
             Input { table: Table::PlayerGameSummary, look_back: LookBack::Years(3) },
             Input { table: Table::UpcomingPlayerGameContext, look_back: LookBack::SameDay },
             Input { table: Table::PlayerPointsProps, look_back: LookBack::SameDay },
-            Input { table: Table::PlayerDailyCache, look_back: LookBack::SameDay },
+            Input { table: Table::SyncedDailyCache, look_back: LookBack::SameDay },
             Input { table: Table::ReprocessAttempts, look_back: LookBack::SameDay },
         ]
     }
@@ -124,15 +124,20 @@ impl Processor for Mlfs {
             ),
             Read::new(Table::UpcomingPlayerGameContext, Window::SameDay, &CONTEXT_COLUMNS),
             Read::new(Table::PlayerPointsProps, Window::SameDay, &LINE_COLUMNS),
-            Read::new(Table::PlayerDailyCache, Window::SameDay, &[]),
+            Read::new(Table::SyncedDailyCache, Window::SameDay, &[]),
             Read::new(Table::ReprocessAttempts, Window::SameDay, &[]),
-            Read::lineage(Table::PlayerDailyCache, Window::FirstOfDay),
+            Read::lineage(Table::SyncedDailyCache, Window::FirstOfDay),
         ];
         READS
     }
 
     fn upstream(&self) -> &'static [ProcessorId] {
         &[ProcessorId::Tdza, ProcessorId::Psza, ProcessorId::Pcf]
+    }
+
+    /// §1.3: without rows features fall back.
+    fn optional_upstream(&self) -> &'static [ProcessorId] {
+        &[ProcessorId::Pdc]
     }
 
     fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {

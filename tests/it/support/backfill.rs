@@ -80,7 +80,7 @@ pub fn engine_settings(dir: &std::path::Path) -> EngineSettings {
 /// A run at noon of 2026-01-01.
 pub fn run_context() -> RunContext {
     let timestamp: DateTime<Utc> = "2026-01-01T12:00:00Z".parse().expect("a timestamp");
-    RunContext { timestamp, windows: WindowEnd::default() }
+    RunContext { timestamp, windows: WindowEnd::default(), quarantine: false }
 }
 
 /// Adds the schedule and one harmless row to every required input without rows.

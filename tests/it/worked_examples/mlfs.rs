@@ -208,7 +208,7 @@ fn betatwo() -> Tables {
         .with(Table::PlayerGameSummary, games)
         .with(Table::PlayerGameSummary, [unknown_id])
         .with(Table::UpcomingPlayerGameContext, [context("betatwo", "BOS", false, false, None, None)])
-        .with(Table::PlayerDailyCache, [pdc("betatwo", "18.4, 17.9, 16.2, -, 30.6, 99.8, 110.25, 3, 30.00, 45.00")])
+        .with(Table::SyncedDailyCache, [pdc("betatwo", "18.4, 17.9, 16.2, -, 30.6, 99.8, 110.25, 3, 30.00, 45.00")])
         .with(Table::PlayerCompositeFactors, [pcf("betatwo", "-, -, 1.2, -")])
         .with(Table::PlayerShotZoneAnalysis, [psza("betatwo", "-, -, 41.18")])
         .with(
@@ -306,7 +306,7 @@ fn etaseven() -> Tables {
         .with(Table::PlayerGameSummary, games)
         .with(Table::PlayerGameSummary, [roster("etaseven", HOME)])
         .with(Table::UpcomingPlayerGameContext, [context("etaseven", "LAL", true, false, Some(2), Some("probable"))])
-        .with(Table::PlayerDailyCache, [pdc("etaseven", "8.0, 8.2, 8.2, 2.86, 21.7, 100.0, 112.10, -, 30.30, 45.45")])
+        .with(Table::SyncedDailyCache, [pdc("etaseven", "8.0, 8.2, 8.2, 2.86, 21.7, 100.0, 112.10, -, 30.30, 45.45")])
         .with(Table::PlayerCompositeFactors, [pcf("etaseven", "100, 1.0, -, 0.0")])
 }
 
@@ -330,7 +330,7 @@ fn epsilonfive() -> Tables {
     Tables::default()
         .with(Table::PlayerGameSummary, history("epsilonfive", "2022-01-13: PHI, 9, 20, 1"))
         .with(Table::PlayerGameSummary, [roster("epsilonfive", AWAY)])
-        .with(Table::PlayerDailyCache, [pdc("epsilonfive", "-, -, -, -, -, -, -, -, -, -")])
+        .with(Table::SyncedDailyCache, [pdc("epsilonfive", "-, -, -, -, -, -, -, -, -, -")])
 }
 
 #[test]
@@ -380,7 +380,7 @@ fn deltafour() -> Tables {
         .with(Table::PlayerGameSummary, games)
         .with(Table::PlayerGameSummary, [game])
         .with(Table::UpcomingPlayerGameContext, [context])
-        .with(Table::PlayerDailyCache, [with(&cache, row! { cache_date: DAY })])
+        .with(Table::SyncedDailyCache, [with(&cache, row! { cache_date: DAY })])
         .with(Table::PlayerCompositeFactors, [with(&pcf("deltafour", "64, -2.1, 0.7, 1.5"), row! { game_date: DAY })])
         .with(Table::PlayerShotZoneAnalysis, [with(&psza("deltafour", "52.27, 29.55, 18.18"), on_day.clone())])
         .with(Table::TeamDefenseZoneAnalysis, [with(&tdza("DAL", 109.60, 95.7), on_day)])

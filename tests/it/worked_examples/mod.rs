@@ -3,5 +3,6 @@
 mod corners;
 mod mlfs;
 mod pcf;
+mod pdc;
 mod psza;
 mod tdza;

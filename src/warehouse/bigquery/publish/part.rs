@@ -9,7 +9,7 @@ use arrow::datatypes::{Field, Schema};
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use crate::catalog::Table;
+use crate::catalog::{Column, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::upload::TableUpload;
 use crate::warehouse::bigquery::metadata::LiveTable;
@@ -156,10 +156,8 @@ impl Part {
                 return Err(unfit(format!("{place}: required column {} is not one that putback writes", field.name())));
             }
         }
-        for (field, array) in self.rows.schema().fields().iter().zip(self.rows.columns()) {
-            if live.field_with_name(field.name()).is_err() && array.null_count() < array.len() {
-                return Err(unfit(format!("{place}: column {} does not exist in the live table", field.name())));
-            }
+        if let Some(column) = self.columns_missing_there().first() {
+            return Err(unfit(format!("{place}: column {} does not exist in the live table", column.name)));
         }
         let mut fields = Vec::new();
         let mut arrays = Vec::new();
@@ -171,6 +169,16 @@ impl Part {
             arrays.push(fitted);
         }
         Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+    }
+
+    /// Columns that hold values and that the live table lacks.
+    pub(super) fn columns_missing_there(&self) -> Vec<&'static Column> {
+        let live = self.live.arrow();
+        let is_missing = |column: &&Column| {
+            let array = self.rows.column_by_name(&column.name).expect("a column of ours");
+            live.field_with_name(&column.name).is_err() && array.null_count() < array.len()
+        };
+        self.table.schema().columns().iter().filter(is_missing).collect()
     }
 
     pub(super) fn add_to(&self, upload: &mut TableUpload) {

@@ -165,21 +165,42 @@ impl BigQuery {
             .hint("create it with the platform's own schema first; putback never creates or alters target tables")
     }
 
+    /// Refuses what the table's definition cannot take, naming every problem and the statements that solve them.
+    fn refuse_if_defined_otherwise(&self, part: &Part, place: &str) -> Result<()> {
+        let (mut problems, mut statements) = (Vec::new(), Vec::new());
+        let oldest = part.scope.dates().min().expect("a part has dates");
+        let age = (self.settings.now.date_naive() - oldest).num_days();
+        let expiry = part.live.partition_expiry_days().filter(|days| age >= 0 && age.unsigned_abs() >= *days);
+        if let Some(days) = expiry {
+            problems.push(format!(
+                "partitions expire after {days} days, and {oldest} is {age} days old: its rows would be deleted"
+            ));
+            statements.push(format!("ALTER TABLE `{place}` SET OPTIONS (partition_expiration_days = NULL)"));
+        }
+        let missing = part.columns_missing_there();
+        if !missing.is_empty() {
+            let names = missing.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
+            let columns = if missing.len() == 1 { "column" } else { "columns" };
+            let does = if missing.len() == 1 { "does" } else { "do" };
+            problems.push(format!("{columns} {names} {does} not exist in the live table"));
+            let added = missing.iter().map(|column| format!("ADD COLUMN {} {}", column.name, column.ty));
+            statements.push(format!("ALTER TABLE `{place}` {}", added.collect::<Vec<_>>().join(", ")));
+        }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let kind = if expiry.is_some() { ErrorKind::Conflict } else { ErrorKind::Schema };
+        Err(Error::new(kind, format!("{place}: {}", problems.join("; "))).hint(format!(
+            "putback never alters target tables; run {}, or leave the dates or the table out; nothing was published",
+            statements.join("; ")
+        )))
+    }
+
     /// Refuses everything that would fail later, before anything is sent.
     pub(super) fn refuse_if_unfit(&self, parts: &[Part]) -> Result<()> {
         for part in parts {
             let place = format!("{}.{}", self.settings.project, part.table);
-            if let Some(days) = part.live.partition_expiry_days() {
-                let oldest = part.scope.dates().min().expect("a part has dates");
-                let age = (self.settings.now.date_naive() - oldest).num_days();
-                if age >= 0 && age.unsigned_abs() >= days {
-                    return Err(Error::new(
-                        ErrorKind::Conflict,
-                        format!("{place}: partitions expire after {days} days, and {oldest} is {age} days old: its rows would be deleted"),
-                    )
-                    .hint("remove the partition expiration of the table, or publish later dates; nothing was published"));
-                }
-            }
+            self.refuse_if_defined_otherwise(part, &place)?;
             if part.live.has_streaming_buffer() {
                 return Err(Error::new(
                     ErrorKind::Conflict,

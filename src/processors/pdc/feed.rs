@@ -1,0 +1,46 @@
+//! A query's rows, handed out up to a date.
+
+use std::ops::Range;
+
+use arrow::array::{AsArray, Date32Array, RecordBatch};
+use arrow::datatypes::Date32Type;
+use chrono::NaiveDate;
+
+use crate::calendar::Month;
+use crate::engine::Session;
+use crate::error::Result;
+use crate::processors::months::MonthReader;
+
+/// Rows in ascending order of `game_date`, each handed out once.
+pub struct Feed<'s> {
+    reader: MonthReader<'s>,
+    month: Option<RecordBatch>,
+    next: usize,
+}
+
+impl<'s> Feed<'s> {
+    pub fn new(session: &'s Session, sql: &str) -> Result<Self> {
+        Ok(Self { reader: MonthReader::new(session.stream(sql)?, "game_date"), month: None, next: 0 })
+    }
+
+    /// Hands out the rows up to and including those of `last`, whole dates at a time.
+    pub fn up_to(&mut self, last: NaiveDate, mut take: impl FnMut(&RecordBatch, Range<usize>)) -> Result<()> {
+        loop {
+            let Some(batch) = &self.month else {
+                let Some((_, batch)) = self.reader.up_to(Month::of(last))? else { return Ok(()) };
+                self.month = Some(batch);
+                self.next = 0;
+                continue;
+            };
+            let days: &Date32Array = batch.column_by_name("game_date").expect("a column of the query").as_primitive();
+            let rest = &days.values()[self.next..];
+            let end = self.next + rest.partition_point(|&day| day <= Date32Type::from_naive_date(last));
+            take(batch, self.next..end);
+            self.next = end;
+            if end < batch.num_rows() {
+                return Ok(());
+            }
+            self.month = None;
+        }
+    }
+}

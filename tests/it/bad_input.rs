@@ -142,7 +142,7 @@ fn an_empty_table() {
 exit status: 5
 --- stdout
 --- stderr
-error: table nba_analytics.player_game_summary has no rows in 2020-11-01 to 2023-12-31 in dir:[DIR]/warehouse
+error: table nba_analytics.player_game_summary has no rows in 1946-01-01 to 2023-12-31 in dir:[DIR]/warehouse
   hint: check the range and the export; nothing was pulled
 ");
 }
@@ -223,7 +223,7 @@ fn an_unknown_season() {
     --- stdout
     --- stderr
     preflight error: I23 failed on 1 date, 2019-10-10; rule: finished games of the schedule have two distinct teams of the 30; consequence: the number of teams expected on the date is wrong, and games of other teams are left out of windows
-preflight error: I24 failed on 1 date, 2019-10-14; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
+    preflight error: I24 failed on 1 date, 2019-10-14; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
     preflight error: I30 failed on 36 dates, 2019-10-24 to 2019-11-30; rule: season_year agrees with the date; consequence: season averages of MLFS leave out the games, or include those of another season
     error: unknown season 2019-20: its opening night is not known
       hint: sync a schedule with finished regular-season games of 2019-20, or add the season to data/seasons.toml (year = 2019, opening_night = its first regular-season game) and rebuild

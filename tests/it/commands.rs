@@ -75,7 +75,7 @@ fn json_is_one_document_on_standard_output() {
         desk.run(&["run", "--format", "json", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE);
     let result: serde_json::Value = serde_json::from_str(&outcome.stdout).expect("one document");
     let rows = result["status"]["rows"].as_array().expect("rows");
-    assert_eq!(rows.len(), 4);
+    assert_eq!(rows.len(), 5);
     assert!(rows.iter().all(|row| row["failed"] == 0 && row["pending"] == 0), "{rows:?}");
     assert_eq!(result["upload"]["tables"].as_array().expect("tables").len(), 5);
 }

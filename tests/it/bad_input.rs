@@ -364,10 +364,11 @@ fn a_date_without_player_rows_fails_and_the_others_are_done() {
         outcome.stderr
     );
     let listed = desk.run(&["status", "--dates"], &[]);
-    assert_snapshot!(listed.stdout.lines().filter(|line| line.contains("failed")).collect::<Vec<_>>().join("\n"), @r"
-2023-12-05 PCF failed: No data extracted: neither upcoming_player_game_context nor player_game_summary has a row
-2023-12-05 MLFS failed: upstream PCF failed: No data extracted: neither upcoming_player_game_context nor player_game_summary has a row
-");
+    assert_snapshot!(listed.stdout.lines().filter(|line| line.contains("failed")).collect::<Vec<_>>().join("\n"), @"
+    2023-12-05 PCF failed: No data extracted: neither upcoming_player_game_context nor player_game_summary has a row
+    2023-12-05 PDC failed: No upcoming player context data extracted: neither upcoming_player_game_context nor player_game_summary has a row
+    2023-12-05 MLFS failed: upstream PCF failed: No data extracted: neither upcoming_player_game_context nor player_game_summary has a row
+    ");
 }
 
 #[test]

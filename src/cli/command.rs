@@ -6,8 +6,8 @@ use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::GlobalArgs;
 use super::{
-    bench, checks, compute, config, demo, diff, impact, reference, run, runs, shell, status, sync, table_files, upload,
-    why,
+    bench, checks, compute, config, demo, diff, impact, merge, reference, run, runs, shell, status, sync, table_files,
+    unit, upload, why,
 };
 use crate::error::Result;
 
@@ -22,6 +22,8 @@ pub enum Command {
     Impact(impact::ImpactArgs),
     Upload(upload::UploadArgs),
     Run(run::RunArgs),
+    Unit(unit::UnitArgs),
+    Merge(merge::MergeArgs),
     Status(status::StatusArgs),
     Runs(runs::RunsArgs),
     Demo(demo::DemoArgs),
@@ -53,6 +55,8 @@ impl Command {
             Self::Upload(args) => upload::run(args, global, *printer),
             Self::Run(args) => run::run(args, global, *printer),
             Self::Runs(args) => runs::run(args, global, *printer),
+            Self::Unit(args) => unit::run(args, global, *printer),
+            Self::Merge(args) => merge::run(args, global, *printer),
             Self::Status(args) => status::run(args, global, *printer),
             Self::Demo(args) => demo::run(args, global, *printer),
             Self::Bench(args) => bench::run(args, global, *printer),

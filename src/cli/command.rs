@@ -6,7 +6,7 @@ use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::GlobalArgs;
 use super::{
-    bench, checks, compute, config, demo, diff, impact, reference, run, runs, shell, status, sync, upload, why,
+    bench, checks, compute, config, demo, diff, impact, reference, run, runs, shell, status, sync, undo, upload, why,
 };
 use crate::error::Result;
 
@@ -20,6 +20,7 @@ pub enum Command {
     Why(why::WhyArgs),
     Impact(impact::ImpactArgs),
     Upload(upload::UploadArgs),
+    Undo(undo::UndoArgs),
     Run(run::RunArgs),
     Status(status::StatusArgs),
     Runs(runs::RunsArgs),
@@ -48,6 +49,7 @@ impl Command {
             Self::Impact(args) => impact::run(args, global, *printer),
             Self::Why(args) => why::run(args, global, *printer),
             Self::Upload(args) => upload::run(args, global, *printer),
+            Self::Undo(args) => undo::run(args, global, *printer),
             Self::Run(args) => run::run(args, global, *printer),
             Self::Runs(args) => runs::run(args, global, *printer),
             Self::Status(args) => status::run(args, global, *printer),

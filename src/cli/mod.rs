@@ -32,6 +32,7 @@ mod shell;
 mod shown;
 mod status;
 mod sync;
+mod undo;
 mod upload;
 mod vanished;
 mod why;

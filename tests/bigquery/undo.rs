@@ -54,7 +54,7 @@ pub fn puts_back(service: &'static Service) -> Result<(), Failed> {
     let days = (end.to_utc() - chrono::Utc::now()).num_hours();
     ensure((29 * 24..=30 * 24).contains(&days), format!("kept for {days} hours"))?;
     let before = job_ids(service, &project)?.len();
-    let undone = undo(desk, &to, &["-q"])?;
+    let undone = undo(desk, &to, &[])?;
     ensure(undone.code == 0, &undone.stderr)?;
     ensure(content(service, &project)? == contents[0], "not what was there before")?;
     let jobs = job_ids(service, &project)?.len() - before;
@@ -67,7 +67,7 @@ pub fn puts_back(service: &'static Service) -> Result<(), Failed> {
     ensure(again.code == 0 && again.stdout.contains("was undone before, by"), &again.stderr)?;
     ensure(content(service, &project)? == contents[0], "undone twice")?;
     // The undo is undone, and uploads go on from there.
-    let redone = undo(desk, &to, &["-q"])?;
+    let redone = undo(desk, &to, &[])?;
     ensure(redone.code == 0, &redone.stderr)?;
     ensure(content(service, &project)? == contents[1], "not what the undo replaced")?;
     desks[0].done(&["upload", "--to", &to])?;
@@ -82,7 +82,7 @@ pub fn of_the_first(service: &'static Service) -> Result<(), Failed> {
     let to = format!("bigquery:{project}");
     let empty = content(service, &project)?;
     desk.done(&["upload", "--to", &to])?;
-    let undone = undo(&desk, &to, &["-q"])?;
+    let undone = undo(&desk, &to, &[])?;
     ensure(undone.code == 0, &undone.stderr)?;
     ensure(content(service, &project)? == empty, "rows are left")?;
     desk.done(&["upload", "--to", &to])?;
@@ -108,7 +108,7 @@ pub fn columns_of_others(service: &'static Service) -> Result<(), Failed> {
     ensure(before != [["0".to_owned()]], "nothing was reviewed")?;
     desks[1].done(&["upload", "--to", &to])?;
     ensure(reviewed()? == [["0".to_owned()]], "the upload did not replace the date")?;
-    let undone = undo(&desks[0], &to, &["-q"])?;
+    let undone = undo(&desks[0], &to, &[])?;
     ensure(undone.code == 0, &undone.stderr)?;
     ensure(reviewed()? == before, "the column of others is lost")
 }
@@ -118,7 +118,7 @@ pub fn refusals(service: &'static Service) -> Result<(), Failed> {
     let [desk, other] = &desks;
     let to = format!("bigquery:{project}");
     let refused = |more: &[&str], code: i32, says: &str| -> Result<(), Failed> {
-        let outcome = undo(desk, &to, &[&["-q"][..], more].concat())?;
+        let outcome = undo(desk, &to, &[&[][..], more].concat())?;
         ensure(outcome.code == code && outcome.stderr.contains(says), format!("{}: {}", outcome.code, outcome.stderr))
     };
     refused(&["0123456789abcdef0123"], 2, "there is no publication 0123456789abcdef0123 in")?;
@@ -164,7 +164,7 @@ pub fn another_writer(service: &'static Service) -> Result<(), Failed> {
         }
     });
     desks[0].rest = proxy.address.clone();
-    let outcome = undo(&desks[0], &to, &["-q"])?;
+    let outcome = undo(&desks[0], &to, &[])?;
     ensure(
         outcome.code == 6 && outcome.stderr.contains("nothing was published"),
         format!("{}: {}", outcome.code, outcome.stderr),
@@ -180,7 +180,7 @@ pub fn faults(service: &'static Service) -> Result<(), Failed> {
     let desk = &desks[0];
     proxy.meddle(None);
     let latest = |desk: &Desk| list(desk, &to).map(|known| id(&known[0]));
-    ensure(undo(desk, &to, &["-q", &latest(desk)?])?.code == 0, "not undone")?;
+    ensure(undo(desk, &to, &[&latest(desk)?])?.code == 0, "not undone")?;
     let (mut current, mut cases, mut request, mut requests) = (0, 0, 0, usize::MAX);
     while request < requests {
         for fault in faults_of(service, request).into_iter().chain([Fault::Down]) {
@@ -188,7 +188,7 @@ pub fn faults(service: &'static Service) -> Result<(), Failed> {
             let case = format!("{fault:?} at request {request}");
             let publication = latest(desk)?;
             proxy.meddle(Some((request, fault)));
-            let first = undo(desk, &to, &["-q", &publication])?;
+            let first = undo(desk, &to, &[&publication])?;
             requests = requests.min(if first.code == 0 { proxy.seen().max(request + 1) } else { requests });
             let between = content(service, &project)?;
             ensure(contents.contains(&between), format!("{case}: a mixture:\n{between}"))?;
@@ -199,7 +199,7 @@ pub fn faults(service: &'static Service) -> Result<(), Failed> {
                 format!("{case}: {}: {}", first.code, first.stderr),
             )?;
             proxy.meddle(None);
-            let again = undo(desk, &to, &["-q", &publication])?;
+            let again = undo(desk, &to, &[&publication])?;
             ensure(again.code == 0, format!("{case}: again: {}: {}", again.code, again.stderr))?;
             ensure(content(service, &project)? == contents[next], format!("{case}: lost or doubled"))?;
             current = next;
@@ -230,12 +230,12 @@ pub fn faults(service: &'static Service) -> Result<(), Failed> {
             let case = format!("{fault:?} of {mark}");
             let publication = latest(desk)?;
             fake.next_job(&project, mark, fault);
-            let first = undo(desk, &to, &["-q", &publication])?;
+            let first = undo(desk, &to, &[&publication])?;
             fake.forget_faults(&project);
             let between = content(service, &project)?;
             ensure(contents.contains(&between), format!("{case}: a mixture:\n{between}"))?;
             ensure(first.code != 0 || between == contents[next], format!("{case}: success without the rows"))?;
-            ensure(undo(desk, &to, &["-q", &publication])?.code == 0, format!("{case}: again"))?;
+            ensure(undo(desk, &to, &[&publication])?.code == 0, format!("{case}: again"))?;
             ensure(content(service, &project)? == contents[next], format!("{case}: lost or doubled"))?;
             current = next;
         }

@@ -74,8 +74,24 @@ fn an_undo_puts_back_byte_for_byte_and_can_be_undone() {
     let known = publications(&desk);
     assert_eq!((known.len(), &known[0]["undoes"], &known[0]["parent"]), (3, &known[1]["id"], &known[1]["id"]));
     let ids: Vec<String> = known.iter().map(id).collect();
-    assert_snapshot!(without_ids(&undone.shown(), &ids));
-    assert_snapshot!(without_ids(&undo(&desk, &["--list"]).stdout, &ids));
+    assert_snapshot!(without_ids(&undone.shown(), &ids), @r"
+    exit status: 0
+    --- stdout
+    Table                                      Dates published  Unchanged   Rows  Rows removed
+    nba_precompute.team_defense_zone_analysis               13          0    390             0
+    nba_precompute.player_shot_zone_analysis                13          0  3,397             0
+    nba_precompute.player_composite_factors                 13          0  1,692             0
+    nba_predictions.ml_feature_store_v2                     13          0  1,685             0
+    nba_processing.precompute_failures                      11          0     73             7
+    publication [1] is undone: dir:[DIR]/published holds what it replaced
+    --- stderr
+    note: this undo is publication [0]; `putback undo [0]` takes it back; an upload of these dates publishes the store's rows again
+    ");
+    let listed = without_ids(&undo(&desk, &["--list"]).stdout, &ids);
+    let words: Vec<Vec<&str>> = listed.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[1][..6], ["[0]", "2023-11-14", "22:13:20", "undo", "of", "[1]"], "{listed}");
+    assert!(listed.lines().nth(1).is_some_and(|line| line.contains("until 3 more publications")), "{listed}");
+    assert!(listed.lines().nth(3).is_some_and(|line| line.contains("until the next publication")), "{listed}");
     // The same again, by its id: nothing happens twice.
     let again = undo(&desk, &[&ids[1]]);
     assert_eq!((again.code, plain(&desk)), (0, first.clone()), "{}", again.stderr);
@@ -134,7 +150,10 @@ fn dates_that_somebody_changed_since_are_not_put_back() {
     let refused = undo(&desk, &["-q"]);
     let ids: Vec<String> = publications(&desk).iter().map(id).collect();
     assert_eq!(refused.code, 6, "{}", refused.stderr);
-    assert_snapshot!(without_ids(&refused.stderr, &ids));
+    assert_snapshot!(without_ids(&refused.stderr, &ids), @r"
+    error: publication [0] cannot be undone: changed since: nba_predictions.ml_feature_store_v2 on 2023-12-01; nothing was changed
+      hint: `putback undo --list` names later publications, which are undone first; `putback diff` shows the rows
+    ");
     assert_eq!(desk.files("published"), before);
 }
 
@@ -151,7 +170,10 @@ fn dates_that_a_later_publication_changed_are_not_put_back() {
 fn an_undo_says_why_it_cannot() {
     let desk = Desk::computed();
     let unknown = undo(&desk, &["0123456789"]);
-    assert_snapshot!(unknown.stderr);
+    assert_snapshot!(unknown.stderr, @r"
+    error: there is no publication 0123456789 in dir:[DIR]/published
+      hint: `putback undo --list` names the publications
+    ");
     assert_eq!(unknown.code, 2);
     let nowhere = desk.run(&["undo", "--to", "dir:nowhere"], &[]);
     assert_eq!(nowhere.code, 2, "{}", nowhere.stderr);

@@ -6,7 +6,8 @@ use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::GlobalArgs;
 use super::{
-    bench, checks, compute, config, demo, diff, impact, reference, run, runs, shell, status, sync, undo, upload, why,
+    bench, checks, compute, config, demo, diff, impact, reference, run, runs, shell, status, sync, table_files, undo,
+    upload, why,
 };
 use crate::error::Result;
 
@@ -33,6 +34,8 @@ pub enum Command {
     #[command(hide = true)]
     Reference,
     #[command(hide = true)]
+    TableFiles(table_files::TableFilesArgs),
+    #[command(hide = true)]
     BenchGenerate(bench::GenerateArgs),
     #[command(hide = true)]
     BenchFloor(bench::FloorArgs),
@@ -57,6 +60,7 @@ impl Command {
             Self::Bench(args) => bench::run(args, global, *printer),
             Self::BenchGenerate(args) => bench::generate(args),
             Self::BenchFloor(args) => bench::floor(args, global, *printer),
+            Self::TableFiles(args) => table_files::run(args, global, *printer),
             Self::Reference => reference::run(*printer),
             Self::Completions(args) => shell::completions(args, *printer),
             Self::Man(args) => shell::man(args, *printer),

@@ -32,6 +32,7 @@ mod shell;
 mod shown;
 mod status;
 mod sync;
+mod table_files;
 mod undo;
 mod upload;
 mod vanished;

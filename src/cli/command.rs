@@ -7,7 +7,7 @@ use super::output::Printer;
 use super::settings::GlobalArgs;
 use super::{
     bench, checks, compute, config, demo, diff, impact, merge, reference, run, runs, shell, status, sync, table_files,
-    unit, upload, why,
+    undo, unit, upload, why,
 };
 use crate::error::Result;
 
@@ -21,6 +21,7 @@ pub enum Command {
     Why(why::WhyArgs),
     Impact(impact::ImpactArgs),
     Upload(upload::UploadArgs),
+    Undo(undo::UndoArgs),
     Run(run::RunArgs),
     Unit(unit::UnitArgs),
     Merge(merge::MergeArgs),
@@ -53,6 +54,7 @@ impl Command {
             Self::Impact(args) => impact::run(args, global, *printer),
             Self::Why(args) => why::run(args, global, *printer),
             Self::Upload(args) => upload::run(args, global, *printer),
+            Self::Undo(args) => undo::run(args, global, *printer),
             Self::Run(args) => run::run(args, global, *printer),
             Self::Runs(args) => runs::run(args, global, *printer),
             Self::Unit(args) => unit::run(args, global, *printer),

@@ -34,6 +34,7 @@ mod shown;
 mod status;
 mod sync;
 mod table_files;
+mod undo;
 mod unit;
 mod upload;
 mod vanished;

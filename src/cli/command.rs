@@ -6,8 +6,8 @@ use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::GlobalArgs;
 use super::{
-    bench, checks, compute, config, demo, diff, impact, reference, run, runs, shell, status, sync, table_files, upload,
-    why,
+    bench, checks, compute, config, demo, diff, impact, merge, reference, run, runs, shell, status, sync, table_files,
+    undo, unit, upload, why,
 };
 use crate::error::Result;
 
@@ -21,7 +21,10 @@ pub enum Command {
     Why(why::WhyArgs),
     Impact(impact::ImpactArgs),
     Upload(upload::UploadArgs),
+    Undo(undo::UndoArgs),
     Run(run::RunArgs),
+    Unit(unit::UnitArgs),
+    Merge(merge::MergeArgs),
     Status(status::StatusArgs),
     Runs(runs::RunsArgs),
     Demo(demo::DemoArgs),
@@ -51,8 +54,11 @@ impl Command {
             Self::Impact(args) => impact::run(args, global, *printer),
             Self::Why(args) => why::run(args, global, *printer),
             Self::Upload(args) => upload::run(args, global, *printer),
+            Self::Undo(args) => undo::run(args, global, *printer),
             Self::Run(args) => run::run(args, global, *printer),
             Self::Runs(args) => runs::run(args, global, *printer),
+            Self::Unit(args) => unit::run(args, global, *printer),
+            Self::Merge(args) => merge::run(args, global, *printer),
             Self::Status(args) => status::run(args, global, *printer),
             Self::Demo(args) => demo::run(args, global, *printer),
             Self::Bench(args) => bench::run(args, global, *printer),

@@ -161,7 +161,7 @@ fn a_null_in_a_required_column() {
 exit status: 12
 --- stdout
 --- stderr
-error: nba_analytics.player_game_summary: required column player_lookup is NULL in 1 rows of [DIR]/warehouse/nba_analytics.player_game_summary.parquet; the first is row 8 of [DIR]/warehouse/nba_analytics.player_game_summary.parquet (game_id 20231024_UTA_IND)
+error: nba_analytics.player_game_summary: required column player_lookup is NULL in 1 rows; the first is row 8 of [DIR]/warehouse/nba_analytics.player_game_summary.parquet (game_id 20231024_UTA_IND)
   hint: repair the rows where player_lookup is NULL in the warehouse; nothing was pulled
 ");
 }

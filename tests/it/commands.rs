@@ -89,15 +89,16 @@ fn settings_come_from_flags_then_environment_then_file() {
         .expect("a file");
     let output = desk.command(&["config", "show", "--threads", "2"], &[]).env("PUTBACK_STORE", "from-env").output();
     let text = String::from_utf8(output.expect("the binary runs").stdout).expect("UTF-8");
-    assert_snapshot!(text, @r"
-Setting       Value      From
-store         from-env   PUTBACK_STORE
-warehouse     dir:w      putback.toml
-to            (not set)  default
-threads       2          command line
-memory-limit  (not set)  default
-location      (not set)  default
-");
+    assert_snapshot!(text, @"
+    Setting       Value      From
+    store         from-env   PUTBACK_STORE
+    warehouse     dir:w      putback.toml
+    to            (not set)  default
+    threads       2          command line
+    memory-limit  (not set)  default
+    location      (not set)  default
+    datasets      (not set)  default
+    ");
     std::fs::write(desk.path("putback.toml"), "stroe = \"typo\"\n").expect("a file");
     let outcome = desk.run(&["config", "show"], &[]);
     assert_eq!(outcome.code, 2);

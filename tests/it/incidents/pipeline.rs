@@ -216,7 +216,7 @@ fn row_38_features_know_the_result() {
     // It is said wherever the rows are shown or published, and the checks know of it.
     let status = free.run(&["status"], &DECEMBER_1).stdout;
     let said: Vec<&str> = status.lines().filter(|line| line.contains("unlike the reference")).collect();
-    assert_eq!(said.len(), 4, "{status}");
+    assert_eq!(said.len(), 5, "{status}");
     let published = free.run(&["upload", "--to", "dir:published"], &DECEMBER_1);
     assert_eq!(published.code, 0, "{}", published.stderr);
     assert!(

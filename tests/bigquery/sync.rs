@@ -70,9 +70,7 @@ pub fn games_without_teams(service: &'static Service) -> Result<(), Failed> {
     let table = Table::Schedule;
     let to_come = "UPDATE TABLE SET game_status = 1, home_team_tricode = NULL WHERE game_date = DATE '2023-11-29'";
     query(service, &project, &to_come.replace("TABLE", &format!("`{project}.{table}`")))?;
-    let done = desk.done(&["sync", "--warehouse", &format!("bigquery:{project}")])?;
-    let told = "rows of games that are not final lack a team, and are left out";
-    ensure(done.stderr.contains(told), &done.stderr)?;
+    desk.done(&["sync", "--warehouse", &format!("bigquery:{project}")])?;
     let dates = &desk.phase3("putback-store")?.tables[&table].partitions;
     let has_rows = |date: &str| dates.keys().any(|day| day.to_string() == date);
     ensure(has_rows("2023-11-28") && !has_rows("2023-11-29"), dates.len())

@@ -20,9 +20,10 @@ test: setup
 	scripts/test-spark --if-installed
 
 # Every operation on a file meets a kill, a full disk and a broken one, readers work beside writers, runs are
-# killed again and again; and every request of a sync and an upload to the fake meets every fault: an hour.
+# killed again and again; every option and variable meets every odd value; and every request of a sync and an
+# upload to the fake meets every fault: an hour.
 test-faults: setup
-	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test it -- faults:: --nocapture
+	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test it -- faults:: hygiene:: --nocapture
 	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test bigquery -- faults --nocapture
 
 setup:

@@ -80,6 +80,9 @@ pub fn run(args: &UnitArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
         list(&seasons, printer);
         return Ok(ExitCode::Done);
     };
+    if units.symlink_metadata().is_ok() && !units.is_dir() {
+        return Err(Error::new(ErrorKind::Usage, format!("--units: {} is not a directory", units.display())));
+    }
     let season = *seasons.get(index).ok_or_else(|| no_such_unit(index, seasons.len()))?;
     let mut settings = Settings::resolve(global, args.warehouse.as_ref(), None)?;
     let place = units.join(season.to_string());

@@ -393,3 +393,16 @@ fn command_lines_that_cannot_be_meant() {
         assert!(outcome.stderr.contains(says), "{args:?}: {}", outcome.stderr);
     }
 }
+
+#[test]
+fn threads_have_the_same_bounds_wherever_they_are_set() {
+    let desk = Desk::new();
+    let by_argument = desk.run(&["status", "--threads", "1025"], &[]);
+    assert_eq!(by_argument.code, 2, "{}", by_argument.stderr);
+    for value in ["0", "1025", "65536", "1.5"] {
+        let output = desk.command(&["status"], &[]).env("PUTBACK_THREADS", value).output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(2), "{value}");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("a number of threads, 1 to 1024"), "{value}: {told}");
+    }
+}

@@ -23,9 +23,12 @@ pub(super) fn find(session: &Session, check: &Check) -> Result<Vec<Finding>> {
     let id = &check.id;
     match check.query() {
         Query::Rows(sql) => {
-            session.execute(&format!(
+            let found = session.change(&format!(
                 "INSERT INTO faulty BY NAME SELECT '{id}' AS check_id, found.* FROM ({sql}) AS found"
             ))?;
+            if found == 0 {
+                return Ok(Vec::new());
+            }
             findings(&session.query(&format!(
                 "SELECT game_date, count(*), min(DISTINCT coalesce(example, player_lookup, team_abbr), 3) \
                  FROM faulty WHERE check_id = '{id}' GROUP BY game_date"

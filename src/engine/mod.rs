@@ -169,6 +169,11 @@ impl Session {
         Ok(concat_batches(rows.schema(), &batches)?)
     }
 
+    /// Runs one statement that changes rows, and returns their number.
+    pub fn change(&self, sql: &str) -> Result<usize> {
+        Ok(self.connection.execute(sql, [])?)
+    }
+
     /// Runs a query whose result is fetched a few thousand rows at a time; the database keeps the
     /// rest, on disk where memory is short.
     pub fn stream(&self, sql: &str) -> Result<Rows<'_>> {

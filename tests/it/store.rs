@@ -157,7 +157,7 @@ fn a_plain_name_that_was_removed_or_replaced_is_set_again_without_computing() {
 #[test]
 fn damage_is_noticed_named_and_repaired() {
     let desk = Desk::computed();
-    let store = desk.files("putback-store");
+    let store = desk.store();
     let status = |args: &[&str]| desk.run(&[&["status"], args].concat(), &RANGE);
     let whole = status(&[]);
     assert!(!whole.stderr.contains("missing or damaged"), "{}", whole.stderr);
@@ -188,7 +188,7 @@ fn damage_is_noticed_named_and_repaired() {
             let args: Vec<&str> = repair.split(' ').chain(["-q"]).collect();
             let repaired = desk.run(&args, &RANGE);
             assert_eq!(repaired.code, 0, "{damage}: {}", repaired.stderr);
-            assert!(store == desk.files("putback-store"), "{damage} {file}");
+            assert!(store == desk.store(), "{damage} {file}");
             assert_eq!(status(&["--verify"]).stdout, whole.stdout, "{damage}");
         }
     }

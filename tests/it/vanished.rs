@@ -13,12 +13,13 @@ use crate::fixture::{Desk, Outcome, RANGE, rows};
 
 const FEATURES: &str = "nba_predictions.ml_feature_store_v2";
 const DAY: &str = "2023-12-05";
-const OF_A_DATE: [Table; 6] = [
+const OF_A_DATE: [Table; 7] = [
     Table::PlayerGameSummary,
     Table::TeamDefenseGameSummary,
     Table::TeamOffenseGameSummary,
     Table::UpcomingPlayerGameContext,
     Table::PlayerPointsProps,
+    Table::PlayerBoxScores,
     Table::Schedule,
 ];
 
@@ -73,7 +74,7 @@ fn with_vanished_date() -> Desk {
 #[test]
 fn an_export_that_is_shorter_than_the_store_stops_the_sync() {
     let desk = Desk::computed();
-    let (store, published) = (kept(&desk), desk.files("published"));
+    let (store, published) = (kept(&desk), desk.published());
     for table in [Table::PlayerGameSummary, Table::PlayerPointsProps, Table::Schedule] {
         desk.put(table, &only(table, |day| day <= date("2023-12-01")));
     }
@@ -85,7 +86,7 @@ fn an_export_that_is_shorter_than_the_store_stops_the_sync() {
     error: dir:[DIR]/warehouse lacks dates that the store has: nba_analytics.player_game_summary ends on 2023-12-01: 9 dates, 2023-12-02 to 2023-12-10 (1185 rows); nba_raw.nbac_schedule ends on 2023-12-01: 9 dates, 2023-12-02 to 2023-12-10 (69 rows); nba_raw.bettingpros_player_points_props ends on 2023-12-01: 9 dates, 2023-12-02 to 2023-12-10 (6568 rows); nothing was changed
       hint: complete the export, or add --accept-shorter to go on without these dates
     ");
-    assert!(store == kept(&desk) && published == desk.files("published"));
+    assert!(store == kept(&desk) && published == desk.published());
     // An export that begins later, of a table that no other table replaces.
     let desk = Desk::computed();
     desk.put(Table::PlayerPointsProps, &only(Table::PlayerPointsProps, |day| day >= date("2023-11-17")));
@@ -104,7 +105,7 @@ fn an_export_that_is_shorter_than_the_store_stops_the_sync() {
 #[test]
 fn a_shorter_export_is_taken_when_it_is_accepted_and_the_rows_stay() {
     let desk = Desk::computed();
-    let published = desk.files("published");
+    let published = desk.published();
     OF_A_DATE.into_iter().for_each(|table| desk.put(table, &only(table, |day| day <= date("2023-12-01"))));
     assert_eq!(run(&desk, &[]).code, 5);
     let outcome = run(&desk, &["--accept-shorter"]);
@@ -114,7 +115,7 @@ fn a_shorter_export_is_taken_when_it_is_accepted_and_the_rows_stay() {
         "{}",
         outcome.stderr
     );
-    assert!(published == desk.files("published"));
+    assert!(published == desk.published());
     let runs = desk.run(&["runs", "--format", "json"], &[]);
     assert!(runs.stdout.contains("accepted_shorter"), "{}", runs.stdout);
 }
@@ -122,7 +123,7 @@ fn a_shorter_export_is_taken_when_it_is_accepted_and_the_rows_stay() {
 #[test]
 fn rows_that_the_warehouse_purges_stay_in_the_store() {
     let desk = Desk::computed();
-    let (store, published) = (desk.files("putback-store/phase4"), desk.files("published"));
+    let (store, published) = (desk.files("putback-store/phase4"), desk.published());
     for table in [Table::UpcomingPlayerGameContext, Table::UpcomingTeamGameContext] {
         desk.put(table, &only(table, |day| day >= date("2023-12-04")));
     }
@@ -133,13 +134,13 @@ fn rows_that_the_warehouse_purges_stay_in_the_store() {
     // They are counted as long as they are there.
     assert_eq!(sync(&desk, &[]).stderr.matches(told).count(), 2);
     assert_eq!(run(&desk, &[]).code, 0);
-    assert!(store == desk.files("putback-store/phase4") && published == desk.files("published"));
+    assert!(store == desk.files("putback-store/phase4") && published == desk.published());
     // Purged to the last row.
     for table in [Table::UpcomingPlayerGameContext, Table::UpcomingTeamGameContext] {
         desk.put(table, &only(table, |_| false));
     }
     assert_eq!(run(&desk, &[]).code, 0);
-    assert!(store == desk.files("putback-store/phase4") && published == desk.files("published"));
+    assert!(store == desk.files("putback-store/phase4") && published == desk.published());
 }
 
 #[test]
@@ -173,24 +174,26 @@ fn past_dates_outside_the_range_stay_in_the_store() {
 #[test]
 fn a_vanished_date_stays_until_it_is_accepted() {
     let desk = with_vanished_date();
-    let published = desk.files("published");
+    let published = desk.published();
     let outcome = sync(&desk, &["-q"]);
-    assert_snapshot!(outcome.shown(), @r"
+    assert_snapshot!(outcome.shown(), @"
     exit status: 0
     --- stdout
     Table                                           Dates    Rows
     nba_analytics.player_game_summary           1 changed   5,952
     nba_analytics.team_defense_game_summary     1 changed     686
-    nba_analytics.team_offense_game_summary     1 changed     578
+    nba_analytics.team_offense_game_summary     1 changed     686
     nba_analytics.upcoming_player_game_context  0 changed   4,838
-    nba_analytics.upcoming_team_game_context    unchanged     590
+    nba_analytics.upcoming_team_game_context    0 changed     590
     nba_raw.nbac_schedule                       1 changed     346
     nba_raw.bettingpros_player_points_props     1 changed  18,430
+    nba_raw.bdl_player_boxscores                1 changed   5,875
     --- stderr
     note: vanished upstream or became empty, and the rows stay in the store: 1 date
       nba_precompute.team_defense_zone_analysis: 30 rows on 1 date, 2023-12-05
       nba_precompute.player_shot_zone_analysis: 263 rows on 1 date, 2023-12-05
       nba_precompute.player_composite_factors: 102 rows on 1 date, 2023-12-05
+      nba_precompute.player_daily_cache: 101 rows on 1 date, 2023-12-05
       nba_predictions.ml_feature_store_v2: 102 rows on 1 date, 2023-12-05
       `putback upload --remove-vanished` removes them, `putback upload --accept vanished` keeps them
     ");
@@ -235,25 +238,26 @@ fn a_vanished_date_is_removed_when_it_is_asked_for() {
         assert_eq!(rows_on(&desk, place, DAY), 0, "{place}");
         assert!(rows_on(&desk, place, "2023-12-06") > 0, "{place}");
     }
-    assert_eq!(run(&desk, &[]).code, 0);
+    let outcome = run(&desk, &[]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     assert_eq!(desk.run(&["diff", "-q", "--with", "dir:published"], &RANGE).code, 0);
 }
 
 #[test]
 fn a_date_that_comes_back_is_computed_again() {
     let desk = with_vanished_date();
-    let published = desk.files("published");
+    let published = desk.published();
     assert_eq!(run(&desk, &[]).code, 3);
     OF_A_DATE.into_iter().for_each(|table| desk.put(table, &rows(table)));
     let outcome = run(&desk, &[]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    assert!(published == desk.files("published"));
+    assert!(published == desk.published());
 }
 
 #[test]
 fn a_date_that_became_empty_keeps_its_rows() {
     let desk = Desk::computed();
-    let published = desk.files("published");
+    let published = desk.published();
     // Windows that end a day earlier hold too few games on the first dates with rows.
     assert_eq!(desk.run(&["compute", "-q", "--windows", "day-before"], &RANGE).code, 0);
     let outcome = upload(&desk, &[]);
@@ -261,5 +265,5 @@ fn a_date_that_became_empty_keeps_its_rows() {
     assert!(outcome.code == 3 && outcome.stderr.contains(told), "{}: {}", outcome.code, outcome.stderr);
     assert_eq!(desk.run(&["compute", "-q"], &RANGE).code, 0);
     assert_eq!(upload(&desk, &[]).code, 0);
-    assert!(published == desk.files("published"));
+    assert!(published == desk.published());
 }

@@ -21,7 +21,7 @@ fn readers_beside_writers_always_answer() {
     base.write(&work);
     let readers = [
         format!("validate {RANGE}"),
-        format!("validate {RANGE} --memory-limit 60MB"),
+        format!("validate {RANGE} --memory-limit 100MB"),
         format!("check {RANGE}"),
         "why tdza LAL 2023-11-08".to_owned(),
         format!("status {RANGE}"),

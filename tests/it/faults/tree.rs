@@ -142,13 +142,14 @@ fn kept(record: &Value) -> Vec<(&'static str, String)> {
     found
 }
 
-/// Every `sha256` of a file with rows.
+/// Every `sha256` of a file with rows below the record. Those of the warehouse's files are elsewhere.
 fn checksums(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => {
             let sha256 = members.get("sha256").and_then(Value::as_str).filter(|text| !text.is_empty());
             found.extend(sha256.map(str::to_owned));
-            members.values().for_each(|value| checksums(value, found));
+            let ours = members.iter().filter(|(name, _)| *name != "source_files");
+            ours.for_each(|(_, value)| checksums(value, found));
         }
         Value::Array(values) => values.iter().for_each(|value| checksums(value, found)),
         _ => {}

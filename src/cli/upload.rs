@@ -417,8 +417,12 @@ impl Decided<'_> {
         let store = self.lock.store();
         let found = report.vanished();
         if self.options.remove_vanished {
+            let parts = &self.set.parts;
+            // A table that is not published goes with the date in those that are.
+            let is_published = |table: Table| parts.iter().any(|part| part.table == table);
             let is_in_set = |table: Table, date: &NaiveDate| {
-                self.set.parts.iter().any(|part| part.table == table && part.dates.contains_key(date))
+                let mut of_table = parts.iter().filter(|part| part.table == table || !is_published(table));
+                of_table.any(|part| part.dates.contains_key(date))
             };
             in_store.iter_mut().for_each(|(table, dates)| dates.retain(|date, _| is_in_set(*table, date)));
             let context =

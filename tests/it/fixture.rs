@@ -143,14 +143,15 @@ impl Desk {
         files
     }
 
-    /// Every file of the store, without what it remembers of the warehouse's files: that depends on their age.
+    /// Every file of the store, without what it remembers of the warehouse's directory: its name and the age of files.
     pub fn store(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = self.files("putback-store");
         if let Some(bytes) = files.get_mut(Path::new("phase3/manifest.json")) {
             let mut manifest: serde_json::Value = serde_json::from_slice(bytes).expect("JSON");
             manifest.as_object_mut().expect("an object").remove("checksum");
             for table in manifest["tables"].as_object_mut().expect("tables").values_mut() {
-                table.as_object_mut().expect("an object").remove("source_files");
+                let table = table.as_object_mut().expect("an object");
+                table.retain(|key, _| key != "source" && key != "source_files");
             }
             *bytes = manifest.to_string().into_bytes();
         }

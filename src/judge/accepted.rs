@@ -95,7 +95,8 @@ impl AcceptedVanished {
     pub fn open(&self, in_store: &RowsByDate, ranges: &DateRanges) -> RowsByDate {
         let mut open = in_store.clone();
         for (name, dates) in self.targets.values().flatten() {
-            let Ok(table) = name.parse::<Table>() else { continue };
+            // An input may have the name of an output.
+            let Some(table) = Table::outputs().find(|table| table.full_name() == name) else { continue };
             let of_table = open.entry(table).or_default();
             for (date, decision) in dates.iter().filter(|(date, _)| ranges.contains(**date)) {
                 if decision.accepted {

@@ -100,10 +100,14 @@ impl Desk {
         Ok(Store::at(self.path(store)).phase3()?)
     }
 
-    /// Output tables that the store has rows of.
+    /// Output tables that the store has rows of and that are published without being asked for.
     pub fn tables_with_rows(&self) -> Result<usize, Failed> {
         let mut tables = 0;
         for directory in std::fs::read_dir(self.path("putback-store/phase4"))?.flatten() {
+            let name = directory.file_name().to_string_lossy().into_owned();
+            if name == "objects" || name.ends_with(".player_daily_cache") {
+                continue;
+            }
             let has_files = directory.path().is_dir() && std::fs::read_dir(directory.path())?.next().is_some();
             tables += usize::from(has_files);
         }

@@ -225,6 +225,11 @@ impl<'a> PublishSet<'a> {
         self.parts.retain(|part| !part.dates.is_empty());
     }
 
+    /// Whether a table is left out because nobody asked for it.
+    pub fn is_unasked(&self, table: Table) -> bool {
+        self.left_out.iter().any(|id| id.output() == table)
+    }
+
     /// Leaves dates out; the target keeps what it has of them.
     pub fn leave_out(&mut self, dates: &BTreeSet<NaiveDate>) {
         self.parts.iter_mut().for_each(|part| part.dates.retain(|date, _| !dates.contains(date)));

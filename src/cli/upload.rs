@@ -25,7 +25,7 @@ use crate::processors::{ProcessorId, RunContext};
 use crate::report::{CONTRADICTION, StatusReport, Validations};
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, DateState, Store, WriteLock};
-use crate::upload::{KeptRows, PublishSet, Rehearsal, UploadReport};
+use crate::upload::{KeptRows, MonthPart, PublishSet, Rehearsal, UploadReport};
 use crate::warehouse::Location;
 use crate::windows::WindowEnd;
 
@@ -417,12 +417,10 @@ impl Decided<'_> {
         let store = self.lock.store();
         let found = report.vanished();
         if self.options.remove_vanished {
-            let parts = &self.set.parts;
-            // A table that is not published goes with the date in those that are.
-            let is_published = |table: Table| parts.iter().any(|part| part.table == table);
+            // What was not asked for goes with the date in the tables that are published; what is held back stays.
             let is_in_set = |table: Table, date: &NaiveDate| {
-                let mut of_table = parts.iter().filter(|part| part.table == table || !is_published(table));
-                of_table.any(|part| part.dates.contains_key(date))
+                let is_meant = |part: &MonthPart| part.table == table || self.set.is_unasked(table);
+                self.set.parts.iter().any(|part| is_meant(part) && part.dates.contains_key(date))
             };
             in_store.iter_mut().for_each(|(table, dates)| dates.retain(|date, _| is_in_set(*table, date)));
             let context =

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use libtest_mimic::Failed;
+use putback::processors::ProcessorId;
 use serde_json::{Value, json};
 use tonic::Code;
 
@@ -251,8 +252,9 @@ pub fn partition_filters(service: &'static Service) -> Result<(), Failed> {
     desk.done(&["upload", "--to", &to])?;
     desk.done(&["status", "--remote", "--to", &to])?;
     service.holds(&project, &desk.path("putback-store"))?;
-    // An upload's, with the head of the ledger; and a count for each of four tables.
-    ensure(job_ids(service, &project)?.len() == UPLOAD_JOBS + 1 + 4, "too many jobs")
+    // An upload's, with the head of the ledger; and a count for each processor's table.
+    let (jobs, most) = (job_ids(service, &project)?.len(), UPLOAD_JOBS + 1 + ProcessorId::ALL.len());
+    ensure(jobs == most, format!("{jobs} jobs instead of {most}"))
 }
 
 pub fn filtered_sync(service: &'static Service) -> Result<(), Failed> {

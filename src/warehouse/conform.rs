@@ -33,7 +33,8 @@ use crate::schedule::FINAL;
 /// Gives `batch` exactly the columns and types of `table`; columns it lacks become NULL or empty.
 ///
 /// # Errors
-/// As [`Conformer::fit`] and [`Conformer::finish`].
+/// [`ErrorKind::Schema`] for a value that does not fit the type of a column that is read, for a date in it outside the
+/// years that are taken, and for NULL in a required column.
 pub fn conform(table: Table, batch: &RecordBatch, place: &str) -> Result<RecordBatch> {
     let mut conformer = Conformer::new(table, place);
     let rows = conformer.fit(batch)?;

@@ -19,7 +19,7 @@
 //! leaves work that the next writer completes ([`Place::recover`]). All functions that write need the
 //! lock of the place, which the caller holds.
 //!
-//! Only our own files are replaced or removed. Ours are files with a staged name ([`staged`]), objects,
+//! Only our own files are replaced or removed. Ours are files with a staged name (`staged.rs`), objects,
 //! and month files that have the content of an object; in a place of [`Ownership::Sole`] also whatever
 //! lies under a plain name that the record has. Anything else in the way is an error that names it.
 

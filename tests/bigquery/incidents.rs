@@ -188,7 +188,7 @@ pub fn row_40(service: &'static Service) -> Result<(), Failed> {
     assert_snapshot!(shown(&upload(&desk, &project)?, &project), @"
     exit status 9
     error: PROJECT.nba_predictions.ml_feature_store_v2: partitions expire after 90 days, and 2023-11-28 is MANY days old: its rows would be deleted
-      hint: remove the partition expiration of the table, or publish later dates; nothing was published
+      hint: putback never alters target tables; run ALTER TABLE `PROJECT.nba_predictions.ml_feature_store_v2` SET OPTIONS (partition_expiration_days = NULL), or leave the dates or the table out; nothing was published
     ");
     let rows = query(service, &project, &format!("SELECT COUNT(*) FROM `{project}.{FACTORS}`"))?;
     ensure(rows == [["0".to_owned()]], format!("{rows:?}"))

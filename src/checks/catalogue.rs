@@ -9,8 +9,9 @@ use super::waivers::Waiver;
 use crate::error::{Error, ErrorKind, Result};
 use crate::numerics::hash::data_hash;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     include_str!("../../data/checks/inputs.toml"),
+    include_str!("../../data/checks/evidence.toml"),
     include_str!("../../data/checks/outputs.toml"),
     include_str!("../../data/checks/tdza.toml"),
     include_str!("../../data/checks/psza.toml"),

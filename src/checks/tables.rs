@@ -40,6 +40,7 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     values::prepare(session)?;
     session.execute(include_str!("dates.sql"))?;
     session.execute(include_str!("names.sql"))?;
+    session.execute(include_str!("evidence.sql"))?;
     set_asked(session, request)?;
     tables::set_window_ends(session, request.dates, &phase4)?;
     set_state(session, request, &phase3, &phase4)?;

@@ -47,7 +47,7 @@ pub struct ComputeOptions {
     /// Recompute every date
     #[arg(long)]
     pub force: bool,
-    /// Leave out only a player whose value does not fit its column, and keep the rest of the date of PDC; by default
+    /// Leave out only a player whose value does not fit its column, and keep the rest of the date of PSZA or PDC; by default
     /// the date is lost, as in the reference
     #[arg(long)]
     pub quarantine: bool,

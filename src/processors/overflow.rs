@@ -52,6 +52,16 @@ impl fmt::Display for Overflow {
     }
 }
 
+/// Why a date is empty of which every player has such a value or another failure.
+pub const EVERY_PLAYER_FAILED: &str = "every player of the date failed";
+
+impl Overflow {
+    /// The failure of the one entity that is left out, where the others keep their rows.
+    pub fn of_entity(&self, entity: &str) -> Failure {
+        Failure { entity_id: entity.to_owned(), category: NUMERIC_OVERFLOW, reason: self.to_string(), can_retry: false }
+    }
+}
+
 /// How a date ends of which some entities have such a value: without rows. `entities` is not empty.
 pub fn overflowed_date(entities: &[(&str, Overflow)]) -> (DateState, Failure) {
     let (entity, overflow) = entities[0];

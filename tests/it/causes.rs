@@ -94,3 +94,33 @@ fn causes_of_their_own_within_the_dates_of_another_stand_alone() {
         "windows lack a game on every date after it"
     );
 }
+
+/// Missing zones are not the reason of missing players.
+#[test]
+fn causes_on_the_same_date_are_accepted_one_by_one() {
+    let desk = without_zones();
+    edit(&desk, Table::PlayerGameSummary, "SELECT * FROM player_game_summary WHERE game_date <> DATE '2023-12-01'");
+    let run = desk.run(&[&RUN[..], &["--accept", "I15"]].concat(), &RANGE);
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    assert!(
+        run.stderr.contains(
+            "note: not published: player rows of whole dates missing upstream (I1): 1 date, 2023-12-01; holds back "
+        ),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(rows_from(&desk, "2023-12-01"), 0);
+    std::fs::write(
+        desk.path("putback.toml"),
+        "[[waiver]]\ncheck = [\"I15\", \"I1\"]\nfrom = 2023-12-01\nuntil = 2023-12-01\nreason = \"lost upstream\"\nexpires = 2099-12-31\n",
+    )
+    .expect("settings");
+    let waived = desk.run(&["upload", "--to", "dir:published"], &RANGE);
+    assert!(
+        waived.stderr.contains("note: waived: player rows of whole dates missing upstream (I1)"),
+        "{}",
+        waived.stderr
+    );
+    assert_ne!(rows_from(&desk, "2023-12-02"), 0);
+    assert_eq!(rows_from(&desk, "2023-12-01"), rows_from(&desk, "2023-12-02"), "the date itself failed");
+}

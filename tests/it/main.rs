@@ -31,4 +31,5 @@ mod undo;
 mod values;
 mod vanished;
 mod waivers;
+mod witnesses;
 mod worked_examples;

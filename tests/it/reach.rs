@@ -80,7 +80,7 @@ impl World {
         putback::sync::sync(&warehouse, &lock, &asked, &Silent).expect("a sync");
         let request = ComputeRequest {
             ranges,
-            daily_cache: DailyCache::Synced,
+            daily_cache: DailyCache::Computed,
             processors: ProcessorId::ALL.to_vec(),
             force: false,
             engine: engine_settings(world.dir.path()),
@@ -136,7 +136,9 @@ impl NamedRow {
     fn sql(&self) -> String {
         let text = |text: &Option<String>| text.as_ref().map_or_else(|| "NULL".to_owned(), |text| format!("'{text}'"));
         let (player, team) = match self.table {
-            Table::TeamDefenseGameSummary | Table::UpcomingTeamGameContext => ("NULL".to_owned(), text(&self.entity)),
+            Table::TeamDefenseGameSummary | Table::TeamOffenseGameSummary | Table::UpcomingTeamGameContext => {
+                ("NULL".to_owned(), text(&self.entity))
+            }
             _ => (text(&self.entity), "NULL".to_owned()),
         };
         format!(
@@ -152,7 +154,7 @@ impl NamedRow {
 fn entity_column(table: Table) -> Option<&'static str> {
     match table {
         Table::TeamDefenseGameSummary => Some("defending_team_abbr"),
-        Table::UpcomingTeamGameContext => Some("team_abbr"),
+        Table::TeamOffenseGameSummary | Table::UpcomingTeamGameContext => Some("team_abbr"),
         Table::Schedule => None,
         _ => Some("player_lookup"),
     }
@@ -169,7 +171,7 @@ impl Draws {
 }
 
 /// Tables in the order of draws: what most depends on comes most often.
-const CHANGED: [Table; 8] = [
+const CHANGED: [Table; 10] = [
     Table::PlayerGameSummary,
     Table::TeamDefenseGameSummary,
     Table::UpcomingPlayerGameContext,
@@ -177,7 +179,9 @@ const CHANGED: [Table; 8] = [
     Table::PlayerPointsProps,
     Table::UpcomingTeamGameContext,
     Table::TeamDefenseGameSummary,
+    Table::TeamOffenseGameSummary,
     Table::Schedule,
+    Table::PlayerBoxScores,
 ];
 
 /// Changes a row: it goes, comes once more with another value, or has another value. Gives the rows that were there and
@@ -263,7 +267,7 @@ fn other(value: &ArrayRef, draws: &mut Draws) -> ArrayRef {
 
 #[test]
 fn reach_has_every_date_whose_bytes_differ_and_few_others() {
-    const TRIALS: usize = 24;
+    const TRIALS: usize = 30;
     let league = league();
     let world = World::of(&league);
     let content = world.content();
@@ -286,8 +290,8 @@ fn reach_has_every_date_whose_bytes_differ_and_few_others() {
     }
     println!("{differing} dates differ, {more} more were reached");
     assert!(differing > 100, "only {differing} dates changed");
-    // 169 beside 317 when the bound was set.
-    assert!(10 * more <= 6 * differing, "{more} dates were reached in vain beside {differing}");
+    // Whether somebody sat out, or how a game is flagged, seldom changes a value of the dates that read it.
+    assert!(5 * more <= 3 * differing, "{more} dates were reached in vain beside {differing}");
 }
 
 /// Where the binary is run on a changed season: the dates that are in the target.

@@ -203,3 +203,21 @@ fn a_circuit_breaker_beyond_the_calendar_is_refused() {
         assert!(done.stderr.contains("circuit_breaker_until is "), "{}", done.stderr);
     }
 }
+
+/// Minutes of box scores are a text.
+#[test]
+fn minutes_of_box_scores_may_be_any_text() {
+    let texts =
+        ["''", "'-1'", "':'", "'1e308'", "'9999999999999999999'", "'nan'", "'infinity'", "'12:99:00'", "'DNP'", "NULL"];
+    let cases: Vec<String> =
+        texts.iter().enumerate().map(|(place, text)| format!("WHEN {place} THEN {text}")).collect();
+    let desk = seeded(
+        Table::PlayerBoxScores,
+        &format!(
+            "SELECT * EXCLUDE (place) REPLACE (CASE WHEN game_date >= {FROM} THEN CASE place % 11 {} ELSE \"minutes\" END ELSE \"minutes\" END AS \"minutes\")
+             FROM (SELECT *, row_number() OVER (ORDER BY game_date, game_id, player_lookup) AS place FROM bdl_player_boxscores)",
+            cases.join(" ")
+        ),
+    );
+    assert_sound(&desk, "bdl_player_boxscores");
+}

@@ -29,7 +29,7 @@ use super::columns::ColumnSet;
 use super::dated::by_date;
 use super::facts::{Decimal, Facts, Nullable, columns};
 use super::months::{MonthReader, by_month, groups, groups_in, nulls_last, score_in_runs};
-use super::overflow::{NUMERIC_OVERFLOW, NumericColumn, Overflow, overflowed_date};
+use super::overflow::{EVERY_PLAYER_FAILED, NumericColumn, Overflow, overflowed_date};
 use super::reads::{self, Contexts, Read};
 use super::{
     CARRIED_DAYS, DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput,
@@ -394,12 +394,7 @@ struct Scored<'a> {
 impl Scored<'_> {
     /// Leaves the players of values out of range out, each with a failure.
     fn quarantine(&mut self) {
-        let left_out = self.overflows.drain(..).map(|(player, overflow)| Failure {
-            entity_id: player.to_owned(),
-            category: NUMERIC_OVERFLOW,
-            reason: overflow.to_string(),
-            can_retry: false,
-        });
+        let left_out = self.overflows.drain(..).map(|(player, overflow)| overflow.of_entity(player));
         self.failures.extend(left_out);
         self.failures.sort();
     }
@@ -421,7 +416,7 @@ impl Scored<'_> {
             Some(most) if rows == 0 && most < score::GAMES_NEEDED => DateState::Empty {
                 rule: format!("no player in context has {} games this season (most: {most})", score::GAMES_NEEDED),
             },
-            Some(_) if rows == 0 => DateState::Empty { rule: "every player of the date failed".to_owned() },
+            Some(_) if rows == 0 => DateState::Empty { rule: EVERY_PLAYER_FAILED.to_owned() },
             Some(_) => DateState::Done,
         };
         (state, failures)

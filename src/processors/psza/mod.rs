@@ -18,7 +18,7 @@ use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::Lineage;
 use super::facts::Facts;
 use super::months::{MonthReader, RUN_ROWS, by_month};
-use super::overflow::{NumericColumn, Overflow, overflowed_date};
+use super::overflow::{EVERY_PLAYER_FAILED, NumericColumn, Overflow, overflowed_date};
 use super::reads::{self, Read};
 use super::{
     DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext, Sink,
@@ -140,7 +140,7 @@ fn score(
         while let Some(window) = windows.next_if(|window| window.from <= context.windows.last_day(date)) {
             run.stand(window.into());
         }
-        run.end_date(date);
+        run.end_date(date, context.quarantine);
         let is_full = run.rows.len() >= RUN_ROWS && run.dates.len() >= RUN_DATES;
         if is_full || index + 1 == dates.len() {
             let rows = run.to_batch(lineage, context)?;
@@ -163,7 +163,7 @@ struct ScoredWindow {
     score: ZoneScore,
     /// §5.1 without its first field, `analysis_date`.
     hash_text: String,
-    /// §7: the date has no rows while such a window stands.
+    /// §7: the date, or with quarantine the player, has no rows while such a window stands.
     overflow: Option<Overflow>,
 }
 
@@ -196,32 +196,40 @@ impl Run {
 
     /// Takes a date's rows and says how it ended (§1.6). Failures of players on a date without rows are lost,
     /// as in the reference (§6).
-    fn end_date(&mut self, date: NaiveDate) {
+    fn end_date(&mut self, date: NaiveDate, quarantine: bool) {
         let first = self.rows.len();
-        if let Some((state, failure)) = self.overflowed() {
+        let overflows = self.overflows();
+        if !quarantine && !overflows.is_empty() {
+            let (state, failure) = overflowed_date(&overflows);
             self.dates.push(DateOutput { date, state, rows: first..first, failures: vec![failure] });
             return;
         }
-        let is_scored = |window: &&usize| self.windows[**window].scored.is_some();
-        self.rows.extend(self.standing.values().filter(is_scored).map(|&window| Row { date, window }));
+        let left_out: Vec<Failure> = overflows.iter().map(|(player, overflow)| overflow.of_entity(player)).collect();
+        let has_row = |window: &&usize| self.windows[**window].has_row();
+        self.rows.extend(self.standing.values().filter(has_row).map(|&window| Row { date, window }));
         let rows = first..self.rows.len();
-        let (state, failures) = if rows.is_empty() {
-            (self.why_empty(), Vec::new())
-        } else {
+        let (state, mut failures) = if !rows.is_empty() {
             let standing = self.standing.values().map(|&window| &self.windows[window]);
             let failures = standing.filter(|window| window.scored.is_none()).map(|window| window.too_few_games());
-            (DateState::Done, failures.collect())
+            (DateState::Done, failures.collect::<Vec<_>>())
+        } else if left_out.is_empty() {
+            (self.why_empty(), Vec::new())
+        } else {
+            (DateState::Empty { rule: EVERY_PLAYER_FAILED.to_owned() }, Vec::new())
         };
+        if !left_out.is_empty() {
+            failures.extend(left_out);
+            failures.sort();
+        }
         self.dates.push(DateOutput { date, state, rows, failures });
     }
 
-    /// §7: one value too large for its column loses the date.
-    fn overflowed(&self) -> Option<(DateState, Failure)> {
+    /// §7: values too large for their column, by player. One of them loses the date, or with quarantine its player.
+    fn overflows(&self) -> Vec<(&str, Overflow)> {
         let standing = self.standing.iter();
-        let overflows: Vec<(&str, Overflow)> = standing
+        standing
             .filter_map(|(player, &window)| Some((player.as_str(), self.windows[window].scored.as_ref()?.overflow?)))
-            .collect();
-        (!overflows.is_empty()).then(|| overflowed_date(&overflows))
+            .collect()
     }
 
     fn why_empty(&self) -> DateState {
@@ -351,6 +359,10 @@ impl From<GameWindow> for Window {
 }
 
 impl Window {
+    fn has_row(&self) -> bool {
+        self.scored.as_ref().is_some_and(|scored| scored.overflow.is_none())
+    }
+
     fn too_few_games(&self) -> Failure {
         let games = self.games;
         Failure {

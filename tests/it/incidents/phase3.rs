@@ -115,13 +115,17 @@ fn row_2_zones_of_players_are_null() {
 fn row_2_zones_exceed_the_shots() {
     let desk = seeded(GAMES, &on_december_1(GAMES, "paint_attempts", "fg_attempts + 2"));
     assert_snapshot!(story(&desk, &["I8"]), @"
-    check: exit status 0
+    check: exit status 4
       warning I8:
         2023-12-01: 153: aldodunara 20231201_NYK_CHA, aldoingund 20231201_PHX_POR, aldoulvoviciii 20231201_CHI_MIL
         consequence: the player's shot zones are unreliable
-    run: exit status 0
-    validate: exit status 0
-    2023, 32 of 46 game dates: complete
+    run: exit status 4
+      preflight error: I8o failed on 1 date, 2023-12-01; rule: paint, mid-range and three-point attempts are at most 105 % of a date's field-goal attempts; consequence: shots are in two zones, or a column is another: PSZA's rates are wrong for 20 games
+      note: not published: zones that exceed the shots (I8o): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: `putback validate` explains; `--accept I8o` publishes these dates once, a [[waiver]] in putback.toml until it expires
+    validate: exit status 4
+    2023, 32 of 46 game dates: partial
+      check I8o fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
 }
 
@@ -591,12 +595,16 @@ fn row_32_upstream_games_stop_and_features_would_fall_back() {
 fn row_32_features_that_fall_back_at_once_are_told() {
     let desk = seeded(CONTEXTS, "SELECT * FROM upcoming_player_game_context WHERE game_date < DATE '2023-12-06'");
     assert_snapshot!(story(&desk, &["M13"]), @"
-    check: exit status 0
-    run: exit status 0
-    validate: exit status 0
+    check: exit status 4
+    run: exit status 4
+      preflight error: I37 failed on 6 dates, 2023-12-05 to 2023-12-10; rule: contexts and lines that most dates of 30 days have do not end more than 2 dates before the games; for example upcoming_player_game_context ends on 2023-12-04; consequence: the table was synced before it was finished: PCF and MLFS use fallbacks on the later dates
+      note: not published: contexts or lines that end before the games (I37): 6 dates, 2023-12-05 to 2023-12-10; holds back 5 tables, 3,322 rows
+      note: `putback validate` explains; `--accept I37` publishes these dates once, a [[waiver]] in putback.toml until it expires
+    validate: exit status 4
       warning M13:
         2023-12-05 to 2023-12-10 (6 dates): 30, on 2023-12-10: back_to_back 100 % after 36 %, home_away 100 % after 36 %, injury_risk 100 % after 36 %, playoff_game 100 % after 36 %, rest_advantage 100 % after 37 %
-    2023, 32 of 46 game dates: complete
+    2023, 32 of 46 game dates: partial
+      check I37 fails on 6 dates: 2023-12-05 to 2023-12-10
     ");
 }
 

@@ -178,6 +178,7 @@ fn content(desk: &Desk, compute: &[&str]) -> BTreeMap<ProcessorId, String> {
 /// Other results of the games of December 1.
 fn change_results(desk: &Desk) {
     edit(desk, GAMES, &on_december_1(GAMES, "paint_attempts", "paint_attempts + 3"));
+    edit(desk, GAMES, &on_december_1(GAMES, "fg_attempts", "fg_attempts + 3"));
     edit(desk, DEFENSE, &on_december_1(DEFENSE, "opp_paint_attempts", "opp_paint_attempts + 5"));
 }
 

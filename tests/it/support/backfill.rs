@@ -26,17 +26,26 @@ impl Backfill {
     /// Syncs and computes `date`. The schedule, and inputs that were not given, are filled in with
     /// games that touch no result of the date.
     pub fn of(tables: Tables, date: NaiveDate) -> Self {
+        Self::with(tables, date, run_context())
+    }
+
+    /// The same with `--quarantine`.
+    pub fn quarantining(tables: Tables, date: NaiveDate) -> Self {
+        Self::with(tables, date, RunContext { quarantine: true, ..run_context() })
+    }
+
+    fn with(tables: Tables, date: NaiveDate, context: RunContext) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let warehouse = dir.path().join("warehouse");
         std::fs::create_dir(&warehouse).expect("a directory");
         complete(tables, date).write_to(&warehouse);
         let store = Store::at(dir.path().join("store"));
         let backfill = Self { store, dir };
-        backfill.sync_and_compute(&DirWarehouse::open(&warehouse).expect("a warehouse"), date);
+        backfill.sync_and_compute(&DirWarehouse::open(&warehouse).expect("a warehouse"), date, context);
         backfill
     }
 
-    fn sync_and_compute(&self, warehouse: &DirWarehouse, date: NaiveDate) {
+    fn sync_and_compute(&self, warehouse: &DirWarehouse, date: NaiveDate, context: RunContext) {
         let owner = Owner { pid: std::process::id(), host: "test".into(), command: "test".into() };
         let lock = WriteLock::acquire(&self.store, &owner).expect("a free store");
         let ranges: DateRanges = [DateRange { from: date, to: date }].into_iter().collect();
@@ -53,7 +62,7 @@ impl Backfill {
             processors: ProcessorId::ALL.to_vec(),
             force: false,
             engine: engine_settings(self.dir.path()),
-            context: run_context(),
+            context,
         };
         putback::compute::compute(&lock, &request, &Silent).expect("a computation");
     }

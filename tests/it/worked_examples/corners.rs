@@ -49,6 +49,26 @@ fn a_value_too_large_for_its_column_loses_the_date_of_psza_and_is_reported() {
 }
 
 #[test]
+fn quarantine_keeps_the_other_players_of_psza() {
+    let games = shooter("good", 3, 6).chain(shooter("worse", 101, 1));
+    let tables = Tables::default().with(Table::PlayerGameSummary, games);
+    let backfill = Backfill::quarantining(tables, date(DATE));
+    assert_eq!(backfill.state(ProcessorId::Psza, date(DATE)), DateState::Done);
+    let rows = backfill.rows(Table::PlayerShotZoneAnalysis);
+    assert_eq!(rows.len(), 1);
+    assert_columns(&rows[0], &row! { player_lookup: "good" });
+    let failures = backfill.rows(Table::PrecomputeFailures);
+    let of_psza = row! { processor_name: "PlayerShotZoneAnalysisProcessor" };
+    assert_columns(
+        the_row(&failures, &of_psza),
+        &row! {
+            analysis_date: DATE, entity_id: "worse", failure_category: "NUMERIC_OVERFLOW",
+            failure_reason: "paint_pct_last_10 is 101.0, too large for NUMERIC(5,3)", can_retry: false,
+        },
+    );
+}
+
+#[test]
 fn pcf_and_mlfs_go_on_without_the_rows_that_psza_lost() {
     let backfill = computed(shooter("good", 3, 6).chain(shooter("worse", 101, 1)));
     for (id, table) in [(ProcessorId::Pcf, Table::PlayerCompositeFactors), (ProcessorId::Mlfs, Table::MlFeatureStore)] {

@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::calendar::{DateRanges, Month, date_of_day};
 use crate::catalog::Table;
+use crate::daily_cache::DailyCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::RowsByDate;
 use crate::processors::ProcessorId;
@@ -234,6 +235,16 @@ impl<'a> PublishSet<'a> {
     pub fn leave_out(&mut self, dates: &BTreeSet<NaiveDate>) {
         self.parts.iter_mut().for_each(|part| part.dates.retain(|date, _| !dates.contains(date)));
         self.parts.retain(|part| !part.dates.is_empty());
+    }
+
+    /// Dates of the set by the `player_daily_cache` that MLFS read; `None`: computed before that was recorded.
+    pub fn daily_caches(&self) -> BTreeMap<Option<DailyCache>, usize> {
+        let mut caches: BTreeMap<Option<DailyCache>, usize> = BTreeMap::new();
+        let parts = self.parts.iter().filter(|part| part.table == ProcessorId::Mlfs.output());
+        let records =
+            parts.flat_map(|part| part.dates.keys()).map(|date| self.manifest.record(ProcessorId::Mlfs, *date));
+        records.flatten().for_each(|record| *caches.entry(record.daily_cache).or_default() += 1);
+        caches
     }
 
     pub(crate) fn store_root(&self) -> &std::path::Path {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Date32Type, Int64Type};
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::calendar::date_of_day;
 use crate::engine::Session;
@@ -34,9 +34,9 @@ pub struct Outcomes {
 }
 
 /// The real completeness of inputs, where the reference writes a constant 100: of TDZA and PSZA the games of the
-/// last 15 and 20 of every team by the schedule, of PCF the contexts of the players, of MLFS the earlier games of the
-/// season of the teams of the date.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+/// last 15 and 20 of every team by the schedule, of PCF the contexts of the players, of PDC the last 10 games of every
+/// team, of MLFS the earlier games of the season of the teams of the date.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
     pub expected: u64,
     /// That Phase 3 has.
@@ -78,13 +78,17 @@ impl Outcomes {
         for (mine, theirs) in [(&mut self.failed, &other.failed), (&mut self.skipped, &other.skipped)] {
             theirs.iter().for_each(|(reason, count)| *mine.entry(reason.clone()).or_default() += count);
         }
-        self.inputs.expected += other.inputs.expected;
-        self.inputs.found += other.inputs.found;
-        self.inputs.clean += other.inputs.clean;
+        self.inputs.add(other.inputs);
     }
 }
 
 impl Inputs {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.expected += other.expected;
+        self.found += other.found;
+        self.clean += other.clean;
+    }
+
     /// In percent; all of nothing is 100.
     pub fn found_percent(self) -> f64 {
         percent(self.found, self.expected)

@@ -122,9 +122,6 @@ fn show(report: &CheckReport, catalogue: &Catalogue, options: &CheckOptions, pri
     if fails { ExitCode::FailedValidation } else { ExitCode::Done }
 }
 
-/// Runs a phase over the game dates of the ranges that the store has inputs for. What a validation of outputs
-/// finds is remembered for the verdicts of `putback status`.
-///
 /// What a phase is run for.
 pub struct Purpose<'a> {
     pub phase: Phase,
@@ -141,6 +138,8 @@ impl Purpose<'_> {
     }
 }
 
+/// Runs a phase over the game dates of the ranges that the store has inputs for. What a validation of outputs
+/// finds is remembered for the verdicts of `putback status`.
 pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, purpose: &Purpose<'_>) -> Result<CheckReport> {
     let Purpose { phase, accept, left_out } = purpose;
     // Loaded before the checks: what a computation makes meanwhile is not what they saw.

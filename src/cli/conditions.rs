@@ -1,17 +1,29 @@
-//! What a publication is made under: causes that are accepted or waived, and dates that are left out.
+//! What a publication is made under: the daily cache that MLFS read, causes that are accepted or waived, and dates that
+//! are left out.
 
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
 use super::causes;
-use super::output::Printer;
+use super::output::{Printer, counted};
 use super::upload::UploadOptions;
 use crate::calendar::DateRanges;
 use crate::checks::{AcceptedBy, CheckReport, WaiverUse};
+use crate::daily_cache::DailyCache;
 use crate::error::{Error, ErrorKind, Result};
+use crate::upload::PublishSet;
 
-/// What a publication was made under: accepted and waived causes, dates left out.
+/// Which `player_daily_cache` MLFS read on the dates of a publication.
+pub fn daily_cache(set: &PublishSet<'_>) -> Vec<String> {
+    let text = |(way, dates): (Option<DailyCache>, usize)| {
+        let way = way.map_or_else(|| "not recorded".to_owned(), |way| way.to_string());
+        format!("daily cache: {way} on {}", counted(dates, "date"))
+    };
+    set.daily_caches().into_iter().map(text).collect()
+}
+
+/// Accepted and waived causes, dates left out.
 pub fn of(report: &CheckReport, excluded: &BTreeMap<NaiveDate, String>) -> Vec<String> {
     let accepted =
         report.causes.iter().filter(|cause| !cause.reach.is_empty()).filter_map(|cause| match cause.accepted? {

@@ -87,11 +87,22 @@ fn since_publish(settings: &Settings, store: &Store, ranges: &DateRanges, table:
     set.leave_out_unasked();
     set.parts = keep_vanished(&set.parts, &vanished);
     let mut open = settings.open_target()?.unpublished(&set)?;
-    for (id, stale) in stale_in(store, ranges)?.into_iter().filter(|(id, _)| id.is_published_unasked()) {
+    let stale = with_readers(stale_in(store, ranges)?);
+    for (id, stale) in stale.into_iter().filter(|(id, _)| id.is_published_unasked()) {
         open.entry(id.output()).or_default().extend(stale);
     }
     let outputs = Table::outputs().filter_map(|table| Some((table.full_name().to_owned(), open.remove(&table)?)));
     Ok(outputs.collect())
+}
+
+/// Stale dates of each processor, and of those that read its rows.
+fn with_readers(mut stale: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>) -> BTreeMap<ProcessorId, BTreeSet<NaiveDate>> {
+    for processor in processors::all() {
+        let upstream = processor.upstream().iter().chain(processor.optional_upstream());
+        let read: BTreeSet<NaiveDate> = upstream.filter_map(|id| stale.get(id)).flatten().copied().collect();
+        stale.entry(processor.id()).or_default().extend(read);
+    }
+    stale
 }
 
 /// What a change reaches.
@@ -142,8 +153,11 @@ fn looking_back(
     };
     let again = affected(&possible, ranges, table, in_look_back);
     let mut values = values_of(settings, store, &possible, ranges, table)?;
-    let of = |(id, again): (ProcessorId, BTreeSet<NaiveDate>)| {
-        (format!("{id} {}", id.output()), Reach { again, values: values.remove(&id).unwrap_or_default() })
+    let of = |(id, mut again): (ProcessorId, BTreeSet<NaiveDate>)| {
+        let values = values.remove(&id).unwrap_or_default();
+        // What is carried into a season comes from before every look-back.
+        again.extend(&values);
+        (format!("{id} {}", id.output()), Reach { again, values })
     };
     Ok(again.into_iter().map(of).collect())
 }
@@ -207,7 +221,7 @@ fn affected(
         if only == Some(Table::Schedule) {
             dates.extend(game_dates.iter().filter(|date| reads_schedule(**date, changed)));
         }
-        for upstream in processor.upstream() {
+        for upstream in processor.upstream().iter().chain(processor.optional_upstream()) {
             dates.extend(by_processor.get(upstream).into_iter().flatten());
         }
         by_processor.insert(processor.id(), dates);

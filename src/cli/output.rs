@@ -13,8 +13,10 @@ use serde::Serialize;
 use super::dates::folded;
 use super::settings::Format;
 use super::shown::{shown, shown_json, shown_lines};
+use crate::checks::Inputs;
 use crate::daily_cache::DailyCache;
 use crate::error::{Error, ErrorKind, Result};
+use crate::processors::ProcessorId;
 use crate::report::{ByRule, FailureShare, NotDone, OpenDates, StatusReport, Verdict};
 
 /// Intervals of dates of one kind shown before "and N more".
@@ -214,6 +216,7 @@ fn explanations(report: &StatusReport) -> Vec<String> {
         lines.push(format!("{processor}: {} without rows by rule: {rule}", counted(dates.len(), "date")));
     }
     lines.extend(report.shares.iter().map(share_line));
+    lines.extend(inputs_line(&report.inputs));
     lines.extend(not_done_lines(&report.not_done, &report.game_dates));
     for (processor, dates) in &report.stale {
         let dates: Vec<NaiveDate> = dates.iter().copied().collect();
@@ -304,6 +307,13 @@ fn share_line(share: &FailureShare) -> String {
 }
 
 /// A number with its noun: 1 date, 2 dates.
+/// The real completeness of inputs, beside the percentages that the rows have.
+fn inputs_line(inputs: &BTreeMap<ProcessorId, Inputs>) -> Option<String> {
+    let share = |(id, inputs): (&ProcessorId, &Inputs)| format!("{id} {} %", percent(inputs.found_percent(), 1));
+    let shares: Vec<String> = inputs.iter().map(share).collect();
+    (!shares.is_empty()).then(|| format!("expected inputs that Phase 3 has: {}", shares.join(", ")))
+}
+
 pub fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", thousands(count as u64))

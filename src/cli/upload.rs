@@ -305,7 +305,8 @@ fn select<'s>(
     if !options.with_daily_cache {
         held_back.failed += say_lost_cache(store, ranges, printer)?;
     }
-    set.conditions = conditions::of(&report, &excluded);
+    set.conditions = conditions::daily_cache(&set);
+    set.conditions.extend(conditions::of(&report, &excluded));
     Ok(Selected { set, held_back, invalid, accepted, excluded, report: Some(report), vanished })
 }
 

@@ -22,7 +22,7 @@ use crate::why::{Explanation, Question, recorded_windows, why};
     putback why tdza BOS 2024-01-15"
 )]
 pub struct WhyArgs {
-    /// tdza, psza, pcf or mlfs, or the name of the table
+    /// tdza, psza, pcf, pdc or mlfs, or the name of the table
     #[arg(value_name = "TABLE", value_parser = parse_processor)]
     table: ProcessorId,
     /// player_lookup, or team abbreviation
@@ -38,7 +38,7 @@ fn parse_processor(text: &str) -> Result<ProcessorId> {
     }
     let table: Option<Table> = text.parse().ok();
     ProcessorId::ALL.into_iter().find(|id| Some(id.output()) == table).ok_or_else(|| {
-        Error::new(ErrorKind::Usage, format!("\"{text}\" is not an output; use tdza, psza, pcf or mlfs"))
+        Error::new(ErrorKind::Usage, format!("\"{text}\" is not an output; use tdza, psza, pcf, pdc or mlfs"))
     })
 }
 

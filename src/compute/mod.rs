@@ -248,7 +248,7 @@ impl<'a> Run<'a> {
         if plans.iter().all(ProcessorPlan::is_idle) {
             return Ok(reports);
         }
-        self.note_without_box_scores(&plans);
+        self.note_missing_tables(&plans);
         self.prepare_session(&plans)?;
         let threads = self.request.engine.threads;
         let mut writer = OutputWriter::new(&self.publication, &mut self.phase4, self.request.context, threads)
@@ -268,12 +268,20 @@ impl<'a> Run<'a> {
     }
 
     /// Of an optional input nothing else would say so.
-    fn note_without_box_scores(&self, plans: &[ProcessorPlan]) {
-        let reads = plans.iter().any(|plan| plan.id == ProcessorId::Pdc && !plan.to_run.is_empty());
-        if reads && !self.phase3.tables.contains_key(&Table::PlayerBoxScores) {
+    fn note_missing_tables(&self, plans: &[ProcessorPlan]) {
+        let runs = |id: ProcessorId| plans.iter().any(|plan| plan.id == id && !plan.to_run.is_empty());
+        let lacks = |table: Table| !self.phase3.tables.contains_key(&table);
+        if runs(ProcessorId::Pdc) && lacks(Table::PlayerBoxScores) {
             self.observer.on(Event::Note(format!(
                 "PDC: {} is not in the store: nobody counts as having sat out, as in the reference without it",
                 Table::PlayerBoxScores
+            )));
+        }
+        let reads_synced = self.request.daily_cache == DailyCache::Synced;
+        if runs(ProcessorId::Mlfs) && reads_synced && lacks(Table::SyncedDailyCache) {
+            self.observer.on(Event::Note(format!(
+                "MLFS: {} is not in the store: the values are those of --daily-cache none",
+                Table::SyncedDailyCache
             )));
         }
     }

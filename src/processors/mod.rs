@@ -195,6 +195,19 @@ pub trait Processor: Sync {
     /// The windows over these tables that a row rests on.
     fn reads(&self) -> &'static [Read];
 
+    /// Games of a team in the season, up to the date, without which no row is possible.
+    fn games_needed(&self) -> usize {
+        0
+    }
+
+    /// What is carried of an input that is read by [`LookBack::SeasonAndCarried`], see [`carried`]; `None`: nothing.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    fn carried(&self, _table: Table, _files: &[PathBuf]) -> Result<Option<BTreeMap<NaiveDate, String>>> {
+        Ok(None)
+    }
+
     /// Whether its rows keep the hashes of what they were made from.
     fn keeps_lineage(&self) -> bool {
         true
@@ -255,7 +268,11 @@ pub fn all() -> [&'static dyn Processor; 5] {
 /// # Errors
 /// When a file cannot be read.
 pub fn carried(table: Table, files: &[PathBuf]) -> Result<Option<BTreeMap<NaiveDate, String>>> {
-    pdc::carried(table, files)
+    let carries = |input: &&Input| input.table == table && input.look_back == LookBack::SeasonAndCarried;
+    let mut carrying = all().into_iter().filter(|processor| processor.inputs().iter().find(carries).is_some());
+    let Some(processor) = carrying.next() else { return Ok(None) };
+    assert!(carrying.next().is_none(), "what {table} carries is said by one processor");
+    processor.carried(table, files)
 }
 
 /// The processor with this id.

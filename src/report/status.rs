@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::{FailureShare, Seen, Validations, failure_shares};
 use crate::calendar::{DateRanges, Month, SeasonCalendar};
-use crate::checks::Catalogue;
+use crate::checks::{Catalogue, Inputs};
 use crate::daily_cache::DailyCache;
 use crate::judge::{AcceptedVanished, RowsByDate};
-use crate::processors::ProcessorId;
+use crate::processors::{self, ProcessorId};
 use crate::schedule::Schedule;
 use crate::store::{DateState, Phase4Manifest};
 use crate::windows::WindowEnd;
@@ -55,6 +55,9 @@ pub struct StatusReport {
     pub failing: BTreeMap<NaiveDate, BTreeSet<String>>,
     /// Computed dates that no validation has seen as they are.
     pub not_validated: BTreeSet<NaiveDate>,
+    /// What the rows of the validated dates really rest on, whatever percentages they have (`orchestration.md` §5).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<ProcessorId, Inputs>,
     /// Entities without a row, against what is expected by season time.
     pub shares: Vec<FailureShare>,
     /// Every game date that was looked at, ascending.
@@ -89,12 +92,7 @@ impl Evidence<'_> {
     /// Whether a row is possible on a date that was not computed: not in bootstrap, and with as many games of some team as
     /// a row needs. Whether a player has played in ten of them is for the computation to say.
     fn is_possible(&self, processor: ProcessorId, date: NaiveDate) -> bool {
-        let games = match processor {
-            ProcessorId::Tdza => 15,
-            ProcessorId::Psza => 10,
-            ProcessorId::Pdc => 5,
-            ProcessorId::Pcf | ProcessorId::Mlfs => 0,
-        };
+        let games = processors::get(processor).games_needed();
         !self.calendar.is_bootstrap(date).unwrap_or(false) && self.schedule.most_games(date) >= games
     }
 }
@@ -252,6 +250,7 @@ impl StatusReport {
             verdicts: Vec::new(),
             failing: BTreeMap::new(),
             not_validated: BTreeSet::new(),
+            inputs: BTreeMap::new(),
             shares: Vec::new(),
             without_same_day,
             other_daily_cache: BTreeMap::new(),
@@ -358,6 +357,9 @@ impl StatusReport {
                 self.not_validated.insert(date);
                 continue;
             };
+            for (id, inputs) in evidence.validations.inputs(evidence.seen, date).into_iter().flatten() {
+                self.inputs.entry(*id).or_default().add(*inputs);
+            }
             // A date that is not done says so itself.
             let ids: BTreeSet<String> = ids.iter().filter(|id| **id != *Catalogue::NOT_DONE).cloned().collect();
             if !ids.is_empty() {

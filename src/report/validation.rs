@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::calendar::{DateRanges, Season};
-use crate::checks::{AcceptedBy, Catalogue, CheckReport};
+use crate::checks::{AcceptedBy, Accounting, Catalogue, CheckReport, Inputs};
 use crate::error::{Error, Result};
 use crate::numerics::hash::data_hash;
 use crate::processors::ProcessorId;
@@ -37,6 +37,9 @@ struct Validated {
     /// Those of them that a waiver accepts, with the waiver in words.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     waived: BTreeMap<String, String>,
+    /// What the rows rest on, by processor.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    inputs: BTreeMap<ProcessorId, Inputs>,
 }
 
 impl Validations {
@@ -55,8 +58,15 @@ impl Validations {
 
     fn take_in(&mut self, report: &CheckReport, catalogue: &Catalogue, dates: &[NaiveDate], seen: &Seen<'_>) {
         for &date in dates {
-            let content = seen.content(date);
-            self.dates.insert(date, Validated { content, failed: BTreeSet::new(), waived: BTreeMap::new() });
+            let of_date = |(id, of): (&ProcessorId, &Accounting)| Some((*id, of.by_date.get(&date)?.inputs));
+            let inputs = report.accounting.iter().filter_map(of_date).filter(|(_, inputs)| inputs.expected > 0);
+            let validated = Validated {
+                content: seen.content(date),
+                failed: BTreeSet::new(),
+                waived: BTreeMap::new(),
+                inputs: inputs.collect(),
+            };
+            self.dates.insert(date, validated);
         }
         for cause in &report.causes {
             let waiver = match cause.accepted {
@@ -162,8 +172,16 @@ impl Validations {
 
     /// The error checks that fail on a date as it is now; `None`: it was not validated as it is now.
     pub fn failed(&self, seen: &Seen<'_>, date: NaiveDate) -> Option<&BTreeSet<String>> {
-        let validated = self.dates.get(&date)?;
-        (validated.content == seen.content(date)).then_some(&validated.failed)
+        self.present(seen, date).map(|validated| &validated.failed)
+    }
+
+    /// What the rows of a date as it is now rest on, by processor; `None`: it was not validated as it is now.
+    pub fn inputs(&self, seen: &Seen<'_>, date: NaiveDate) -> Option<&BTreeMap<ProcessorId, Inputs>> {
+        self.present(seen, date).map(|validated| &validated.inputs)
+    }
+
+    fn present(&self, seen: &Seen<'_>, date: NaiveDate) -> Option<&Validated> {
+        self.dates.get(&date).filter(|validated| validated.content == seen.content(date))
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod analyzer;
 mod client;
+mod daily_cache;
 mod desk;
 mod fake;
 mod faults;
@@ -42,7 +43,7 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 61] = [
+const TESTS: [(&str, Where, Test); 63] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_leaves_out_games_whose_teams_are_not_known", Both, sync::games_without_teams),
@@ -59,6 +60,8 @@ const TESTS: [(&str, Where, Test); 61] = [
     ("upload_sends_only_what_differs", Fake, upload::only_what_differs),
     ("upload_rehearses_without_a_trace", Both, upload::dry_run),
     ("upload_notices_another_writer", Both, upload::another_writer),
+    ("upload_publishes_the_daily_cache_when_asked", Fake, daily_cache::asked_for),
+    ("upload_leaves_the_daily_cache_alone", Fake, daily_cache::not_asked_for),
     ("upload_refuses_unfit_targets", Fake, upload::unfit_targets),
     ("upload_survives_a_buffer_that_fills_meanwhile", Fake, strict::late_streaming_buffer),
     ("upload_notices_a_schema_that_changes_meanwhile", Fake, strict::schema_changes),

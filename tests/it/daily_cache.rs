@@ -9,6 +9,7 @@ use putback::processors::ProcessorId;
 use putback::store::{Layer, Owner, Publication, Store, WriteLock, read_month_file};
 
 use crate::fixture::{Desk, Outcome, RANGE, rows, with_column};
+use crate::incidents::{run, seeded};
 
 const WAREHOUSE: [&str; 4] = ["sync", "-q", "--warehouse", "dir:warehouse"];
 
@@ -126,6 +127,9 @@ fn the_table_is_published_only_when_asked_for() {
         names.iter().flatten().filter(|name| *name == "PlayerDailyCacheProcessor").count()
     };
     assert_eq!(failures(), 0);
+    // What MLFS read is on record beside what was published.
+    let listed = done(desk.run(&["undo", "--to", "dir:published", "--list", "--format", "json"], &[]));
+    assert!(listed.stdout.contains("daily cache: computed on 32 dates"), "{}", listed.stdout);
     assert_eq!(desk.run(&["diff", "--with", "dir:published"], &RANGE).code, 0);
     let asked = done(desk.run(&["upload", "--to", "dir:published", "--with-daily-cache"], &RANGE));
     assert!(asked.stdout.contains("nba_precompute.player_daily_cache"), "{}", asked.stdout);
@@ -176,11 +180,18 @@ fn a_value_that_does_not_fit_loses_the_date_or_with_quarantine_the_player() {
     assert!((0..failures.num_rows()).any(told));
 
     let kept = done(desk.run(&["compute", "--quarantine"], &RANGE));
+    let checked = desk.run(&["validate"], &RANGE).stdout;
+    assert!(checked.contains("warning D12:\n"), "{checked}");
     assert!(kept.stderr.contains("PDC"), "{}", kept.stderr);
     assert_eq!(stored(&desk), all.num_rows() - of_player);
     assert!(kept.stdout.contains("NUMERIC_OVERFLOW"), "{}", kept.stdout);
     // Without it the dates are lost again.
     assert_eq!(desk.run(&["compute", "-q"], &RANGE).code, 3);
+    // Repaired, nothing of it is left: neither rows that are missing nor failures.
+    desk.put(Table::PlayerGameSummary, &games);
+    done(desk.run(&WAREHOUSE, &RANGE));
+    compute(&desk, &[]);
+    assert!(desk.files("putback-store/phase4") == healthy.files("putback-store/phase4"));
 }
 
 #[test]
@@ -197,4 +208,64 @@ fn why_explains_a_row_and_a_player_without_one() {
     }
     let nobody = desk.run(&["why", "pdc", "nobodyatall", &date], &[]);
     assert!(nobody.stdout.contains("no player with that key"), "{}", nobody.shown());
+}
+
+/// How many cases a check finds on December 8, and what it says of them.
+fn finding(desk: &Desk, command: &str, check: &str) -> (u64, String) {
+    let told = desk.run(&[command, "--format", "json"], &RANGE).stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).expect("one document");
+    let results = told["results"].as_array().expect("results");
+    let result =
+        results.iter().find(|result| result["id"] == check).unwrap_or_else(|| panic!("{check} passed: {told}"));
+    assert_eq!(result["severity"], "warning", "{result}");
+    let findings = result["findings"].as_array().expect("findings");
+    let finding = findings.iter().find(|finding| finding["date"] == "2023-12-08");
+    let finding = finding.unwrap_or_else(|| panic!("no finding of December 8: {result}"));
+    (finding["count"].as_u64().expect("a count"), finding["examples"][0].as_str().expect("an example").to_owned())
+}
+
+/// Every sixth player of December 8 has no context.
+#[test]
+fn players_without_context_are_counted() {
+    let desk = seeded(
+        Table::UpcomingPlayerGameContext,
+        "SELECT * FROM upcoming_player_game_context WHERE game_date <> DATE '2023-12-08' OR hash(player_lookup) % 6 <> 0",
+    );
+    let run = done(run(&desk));
+    assert!(run.stderr.contains("I19p"), "{}", run.stderr);
+    let (without, told) = finding(&desk, "check", "I19p");
+    assert!(told.starts_with(&format!("{without} of ")) && told.contains(" players"), "{told}");
+    assert!(without > 20, "{told}");
+    let (without, told) = finding(&desk, "validate", "D7c");
+    assert!(without > 20 && told.contains(" of "), "{told}");
+}
+
+/// The percentages of the rows stay above 100; what is really there is told beside them.
+#[test]
+fn a_game_that_is_missing_is_told_whatever_the_percentages_are() {
+    let desk = seeded(
+        Table::TeamOffenseGameSummary,
+        "SELECT * FROM team_offense_game_summary WHERE game_date <> DATE '2023-12-08' OR team_abbr <> (SELECT min(team_abbr) FROM team_offense_game_summary WHERE game_date = DATE '2023-12-08')",
+    );
+    done(desk.run(&WAREHOUSE, &RANGE));
+    compute(&desk, &["--skip-validation"]);
+    let (missing, told) = finding(&desk, "validate", "D11");
+    assert!(missing == 1 && told.contains(" of 300 games"), "{told}");
+    let told = status(&desk);
+    assert!(told.contains("expected inputs that Phase 3 has: TDZA 100.0 %, "), "{told}");
+    assert!(told.contains("PDC 99.9 %"), "{told}");
+}
+
+#[test]
+fn optional_tables_that_are_missing_are_told_once() {
+    let desk = Desk::new();
+    for table in [Table::PlayerBoxScores, Table::SyncedDailyCache] {
+        let _ = std::fs::remove_file(desk.warehouse_file(table));
+    }
+    done(desk.run(&WAREHOUSE, &RANGE));
+    let times = |outcome: &Outcome, words: &str| outcome.stderr.matches(words).count();
+    let sat_out = "nba_raw.bdl_player_boxscores is not in the store: nobody counts as having sat out";
+    assert_eq!(times(&compute(&desk, &[]), sat_out), 1);
+    let fallback = "nba_precompute.player_daily_cache is not in the store: the values are those of --daily-cache none";
+    assert_eq!(times(&compute(&desk, &["--daily-cache", "synced"]), fallback), 1);
 }

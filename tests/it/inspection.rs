@@ -1,5 +1,6 @@
 //! Commands that look: why, diff, impact, runs, status while a store is written.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -133,7 +134,7 @@ fn why_explains_the_absence_of_a_row() {
     assert!(bootstrap.contains("bootstrap: the season's first 14 days are skipped"), "{bootstrap}");
     let outcome = desk.run(&["why", "nothing", "BOS", "2023-12-10"], &[]);
     assert_eq!(outcome.code, 2);
-    assert!(outcome.stderr.contains("use tdza, psza, pcf or mlfs"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("use tdza, psza, pcf, pdc or mlfs"), "{}", outcome.stderr);
 }
 
 #[test]
@@ -222,6 +223,13 @@ fn impact_follows_the_look_back_and_the_chain() {
     let stale = desk.run(&["impact", "--since-publish", "--to", "dir:published", "--format", "json"], &RANGE);
     let stale: serde_json::Value = serde_json::from_str(&stale.stdout).expect("one document");
     assert_eq!(stale["nba_predictions.ml_feature_store_v2"], serde_json::json!(["2023-12-10"]), "{stale}");
+    // What only PDC reads changes MLFS as well, which reads PDC.
+    let offense = rows(Table::TeamOffenseGameSummary);
+    desk.put(Table::TeamOffenseGameSummary, &offense.slice(0, offense.num_rows() - 1));
+    assert_eq!(desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE).code, 0);
+    let open = desk.run(&["impact", "--since-publish", "--to", "dir:published", "--format", "json"], &RANGE);
+    let open: serde_json::Value = serde_json::from_str(&open.stdout).expect("one document");
+    assert_eq!(open["nba_predictions.ml_feature_store_v2"], serde_json::json!(["2023-12-10"]), "{open}");
     // The schedule decides which dates there are; bootstrap dates have no rows whatever changes.
     let schedule = desk.run(&["impact", "--date", "2023-12-05", "--table", "nbac_schedule", "--format", "json"], &[]);
     let schedule: serde_json::Value = serde_json::from_str(&schedule.stdout).expect("one document");
@@ -233,6 +241,29 @@ fn impact_follows_the_look_back_and_the_chain() {
         (&["impact", "--year", "2023", "--since-publish", "--table", "nbac_schedule", "--to", "dir:published"], 2),
     ] {
         assert_eq!(desk.run(arguments, &[]).code, code, "{arguments:?}");
+    }
+}
+
+/// Where values can change, something is computed again, whichever input changes.
+#[test]
+fn impact_computes_again_wherever_values_can_change() {
+    let desk = Desk::computed();
+    let dates = |of: &serde_json::Value| -> BTreeSet<String> {
+        of.as_array().expect("dates").iter().map(|date| date.as_str().expect("text").to_owned()).collect()
+    };
+    for table in Table::inputs() {
+        for day in ["2023-10-27", "2023-11-20", "2023-12-05"] {
+            let told = desk.run(&["impact", "--date", day, "--table", table.name(), "--format", "json"], &[]);
+            let told: serde_json::Value = serde_json::from_str(&told.stdout).expect("one document");
+            for (output, reach) in told.as_object().expect("outputs") {
+                let (again, values) = (dates(&reach["computed_again"]), dates(&reach["values_can_change"]));
+                assert!(values.is_subset(&again), "{table} of {day}: {output}: {values:?} of {again:?}");
+                if output.starts_with("MLFS") {
+                    let pdc = dates(&told["PDC nba_precompute.player_daily_cache"]["computed_again"]);
+                    assert!(pdc.is_subset(&again), "{table} of {day}: {pdc:?} of {again:?}");
+                }
+            }
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Subject {
 pub enum Kind {
     Processor(ProcessorId),
     All,
+    /// All, but for PDC.
+    WithoutDailyCache,
     Floor,
     NothingChanged,
     Status,
@@ -34,6 +36,7 @@ impl Kind {
         match self {
             Self::Processor(id) => id.name(),
             Self::All => "all",
+            Self::WithoutDailyCache => "all but PDC",
             Self::Floor => "floor (COPY)",
             Self::NothingChanged => "nothing changed",
             Self::Status => "status",
@@ -74,10 +77,15 @@ impl Subject {
             })
             .collect();
         let rows_out = subjects.iter().map(|subject| subject.rows_out).sum();
+        let is_pdc = |subject: &&Self| subject.kind == Kind::Processor(ProcessorId::Pdc);
+        let of_pdc = subjects.iter().find(is_pdc).map_or(0, |subject| subject.rows_out);
         let floor: Vec<String> =
             ["bench-floor", "--from", &from, "--to", &to, "--scratch", &scratch].map(str::to_owned).to_vec();
         let rows_in = floor_rows(&workspace.run(&floor.iter().map(String::as_str).collect::<Vec<_>>())?)?;
         let whole = |kind, command| Self { kind, command, dates: dates.len(), rows_in, rows_out };
+        let without_pdc = whole(Kind::WithoutDailyCache, compute(&["--force", "--daily-cache", "none"]));
+        subjects.push(Self { rows_out: rows_out - of_pdc, ..without_pdc });
+        // After the subject before, which leaves dates that the default computes again.
         subjects.push(whole(Kind::All, compute(&["--force"])));
         subjects.push(whole(Kind::Floor, floor));
         let without_rows = |kind, command: Vec<String>| Self { kind, command, dates: 0, rows_in: 0, rows_out: 0 };

@@ -27,6 +27,10 @@ pub struct BenchReport {
     floor_ratio: f64,
     /// The same for CPU time.
     floor_ratio_cpu: f64,
+    /// Median wall time of all processors over that of all but PDC.
+    daily_cache_ratio: f64,
+    /// The same for CPU time.
+    daily_cache_ratio_cpu: f64,
     reference: Reference,
 }
 
@@ -73,6 +77,7 @@ impl BenchReport {
     ) -> Self {
         let find = |kind: Kind| measured.iter().find(|one| one.subject.kind == kind).expect("every kind is measured");
         let (all, floor) = (find(Kind::All), find(Kind::Floor));
+        let without_pdc = find(Kind::WithoutDailyCache);
         let seconds_per_date = all.wall_seconds.median() / dates.len() as f64;
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -91,6 +96,8 @@ impl BenchReport {
             },
             floor_ratio: all.wall_seconds.median() / floor.wall_seconds.median(),
             floor_ratio_cpu: all.cpu_seconds.median() / floor.cpu_seconds.median(),
+            daily_cache_ratio: all.wall_seconds.median() / without_pdc.wall_seconds.median(),
+            daily_cache_ratio_cpu: all.cpu_seconds.median() / without_pdc.cpu_seconds.median(),
             reference: Reference {
                 seconds_per_date: REFERENCE_SECONDS_PER_DATE,
                 what: "the reference's backfill on BigQuery, service latency included",
@@ -109,6 +116,7 @@ impl BenchReport {
              {table}\n\n\
              floor: the embedded database's COPY of the same input columns and output rows, Parquet to Parquet\n\
              all over floor: {ratio:.2} in wall time, {ratio_cpu:.2} in CPU time\n\
+             all over all but PDC: {pdc_ratio:.2} in wall time, {pdc_ratio_cpu:.2} in CPU time\n\
              all: {ms:.2} ms per date, {factor} times as fast as {seconds} s per date ({what})",
             source = self.source,
             dates = self.game_dates,
@@ -120,6 +128,8 @@ impl BenchReport {
             table = text_table(&header, rows, 1),
             ratio = self.floor_ratio,
             ratio_cpu = self.floor_ratio_cpu,
+            pdc_ratio = self.daily_cache_ratio,
+            pdc_ratio_cpu = self.daily_cache_ratio_cpu,
             ms = 1000.0 * REFERENCE_SECONDS_PER_DATE / self.reference.factor,
             factor = thousands(self.reference.factor.round() as u64),
             seconds = self.reference.seconds_per_date,

@@ -10,19 +10,21 @@ mod players;
 mod score;
 mod teams;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
 use self::box_scores::BoxScores;
-pub use self::carried::carried;
 use self::completeness::{Completeness, Window};
 use self::feed::Feed;
 use self::players::Players;
 use self::score::{
-    CACHE_VERSION, Cache, GameSums, HashedKey, Inputs, NoRow, PlayerContext, RecentRows, ShotZones, TeamSums,
+    CACHE_VERSION, Cache, GAMES_NEEDED, GameSums, HashedKey, Inputs, NoRow, PlayerContext, RecentRows, ShotZones,
+    TeamSums,
 };
 use self::teams::{TeamForm, TeamSchedule};
 use super::columns::ColumnSet;
@@ -126,6 +128,14 @@ impl Processor for Pdc {
     }
 
     /// §2.7: the hashes of its sources are NULL.
+    fn games_needed(&self) -> usize {
+        GAMES_NEEDED as usize
+    }
+
+    fn carried(&self, table: Table, files: &[PathBuf]) -> Result<Option<BTreeMap<NaiveDate, String>>> {
+        carried::carried(table, files)
+    }
+
     fn keeps_lineage(&self) -> bool {
         false
     }
@@ -413,8 +423,8 @@ impl Scored<'_> {
                 "No upcoming player context data extracted: neither upcoming_player_game_context nor player_game_summary \
                  has a row",
             ),
-            Some(most) if rows == 0 && most < score::GAMES_NEEDED => DateState::Empty {
-                rule: format!("no player in context has {} games this season (most: {most})", score::GAMES_NEEDED),
+            Some(most) if rows == 0 && most < GAMES_NEEDED => DateState::Empty {
+                rule: format!("no player in context has {GAMES_NEEDED} games this season (most: {most})"),
             },
             Some(_) if rows == 0 => DateState::Empty { rule: EVERY_PLAYER_FAILED.to_owned() },
             Some(_) => DateState::Done,

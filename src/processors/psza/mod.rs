@@ -100,6 +100,10 @@ impl Processor for Psza {
         READS
     }
 
+    fn games_needed(&self) -> usize {
+        GAMES_NEEDED as usize
+    }
+
     fn upstream(&self) -> &'static [ProcessorId] {
         &[]
     }

@@ -87,6 +87,10 @@ impl Processor for Tdza {
         READS
     }
 
+    fn games_needed(&self) -> usize {
+        GAMES_NEEDED as usize
+    }
+
     fn upstream(&self) -> &'static [ProcessorId] {
         &[]
     }

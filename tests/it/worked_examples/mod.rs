@@ -4,5 +4,6 @@ mod corners;
 mod mlfs;
 mod pcf;
 mod pdc;
+mod pdc_corners;
 mod psza;
 mod tdza;

@@ -69,6 +69,7 @@ mod file_system;
 pub mod judge;
 pub mod numerics;
 pub mod parallel;
+pub mod price;
 pub mod processors;
 pub mod progress;
 pub mod publications;

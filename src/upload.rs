@@ -1,15 +1,19 @@
 //! Publishing finished dates into a warehouse.
 
+mod plan;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::Date32Type;
 use chrono::{DateTime, NaiveDate, Utc};
 
+pub use self::plan::{Plan, PlannedDate, Reviewed};
 use crate::calendar::{DateRanges, Month, date_of_day};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::RowsByDate;
+use crate::price::Bill;
 use crate::processors::ProcessorId;
 use crate::progress::Observer;
 use crate::publications::{Keep, Publication, UndoReport, UndoRequest};
@@ -33,6 +37,10 @@ pub struct PublishSet<'a> {
     pub published_at: DateTime<Utc>,
     /// How long what is replaced is kept.
     pub keep: Keep,
+    /// Dates that stay unpublished, with the cause.
+    pub held_back_causes: Vec<String>,
+    /// Publish exactly this, or nothing.
+    pub reviewed: Option<Reviewed>,
     /// Processors whose rows and failures are not published.
     left_out: Vec<ProcessorId>,
 }
@@ -99,6 +107,10 @@ pub struct Rehearsal {
     pub lines: Vec<String>,
     /// Rows that would stay in the target, as in [`TableUpload::vanished`].
     pub vanished: RowsByDate,
+    /// The same for machines, with an id.
+    pub plan: Plan,
+    /// What it would be billed; `None`: nothing is billed.
+    pub estimate: Option<Bill>,
 }
 
 impl UploadReport {
@@ -136,6 +148,14 @@ pub trait Target {
     /// Puts back what a publication replaced, and nothing else: a publication itself. Refused where somebody changed
     /// the dates since.
     fn undo(&self, request: &UndoRequest, observer: &dyn Observer) -> Result<UndoReport>;
+
+    /// Of the dates of the set that were published, those that somebody else has changed since.
+    fn changed_since(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>>;
+
+    /// What was billed so far; `None`: nothing is billed.
+    fn bill(&self) -> Option<Bill> {
+        None
+    }
 
     /// Notes for the user since the last call.
     fn take_notes(&self) -> Vec<String> {
@@ -187,6 +207,8 @@ impl<'a> PublishSet<'a> {
             repairs: false,
             published_at: DateTime::UNIX_EPOCH,
             keep: Keep::default(),
+            held_back_causes: Vec::new(),
+            reviewed: None,
             left_out: Vec::new(),
         })
     }
@@ -229,6 +251,11 @@ impl<'a> PublishSet<'a> {
     pub fn leave_out(&mut self, dates: &BTreeSet<NaiveDate>) {
         self.parts.iter_mut().for_each(|part| part.dates.retain(|date, _| !dates.contains(date)));
         self.parts.retain(|part| !part.dates.is_empty());
+    }
+
+    /// Refuses what is not the plan that was reviewed, if one was.
+    pub(crate) fn refuse_unless_reviewed(&self, plan: &Plan) -> Result<()> {
+        self.reviewed.as_ref().map_or(Ok(()), |reviewed| reviewed.check(plan))
     }
 
     pub(crate) fn store_root(&self) -> &std::path::Path {

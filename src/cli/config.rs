@@ -33,6 +33,7 @@ pub fn run(args: &ConfigArgs, global: &GlobalArgs, printer: Printer) -> Result<E
         row("threads", Some(&settings.threads)),
         row("memory-limit", settings.memory_limit.as_ref()),
         row("location", settings.location.as_ref()),
+        row("budget", settings.budget.as_ref()),
         row("datasets", Some(&settings.datasets).filter(|datasets| !datasets.value.is_empty())),
     ];
     if printer.is_json() {

@@ -39,6 +39,8 @@ variables! {
     SOURCE_DATE_EPOCH = "SOURCE_DATE_EPOCH";
     /// Most bytes that one query may bill [default: 50 GiB].
     MAXIMUM_BYTES_BILLED = "PUTBACK_MAXIMUM_BYTES_BILLED";
+    /// Most bytes that all queries and reads of a command together may bill, like `10GB`.
+    BUDGET = "PUTBACK_BUDGET";
     /// Size of an upload chunk in KiB, a multiple of 256 [default: 8192].
     UPLOAD_CHUNK_KIB = "PUTBACK_UPLOAD_CHUNK_KIB";
     /// Delay before the first retry of a request, in milliseconds.
@@ -121,6 +123,7 @@ pub fn bigquery(project: &str, location: Option<String>) -> Result<BigQuerySetti
         endpoint,
         quota_project: variable(QUOTA_PROJECT).or_else(|| quota_project_in(&credentials_file()?)),
         retry,
+        budget: None,
         maximum_bytes_billed: number(MAXIMUM_BYTES_BILLED)?.unwrap_or(50 << 30),
         chunk_bytes: number(UPLOAD_CHUNK_KIB)?.unwrap_or(8 << 10).next_multiple_of(256).max(256) << 10,
         run_id: format!("{}_{}", now.format("%Y%m%dT%H%M%S%6f"), std::process::id()),

@@ -20,6 +20,7 @@ mod output;
 mod preflight;
 mod progress;
 mod range;
+mod receipt;
 mod recorder;
 mod reference;
 mod remote;

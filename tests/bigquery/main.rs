@@ -9,6 +9,7 @@
 
 mod analyzer;
 mod client;
+mod costs;
 mod desk;
 mod fake;
 mod faults;
@@ -42,7 +43,7 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 60] = [
+const TESTS: [(&str, Where, Test); 64] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_sees_partitions_replaced_by_their_decorators", FakeByGoogle, sync::decorated_partitions),
@@ -84,6 +85,10 @@ const TESTS: [(&str, Where, Test); 60] = [
     ("upload_rehearses_in_mapped_datasets_first", Fake, rehearsal::rehearsed_then_published),
     ("upload_rehearses_in_another_project", Fake, rehearsal::into_another_project),
     ("upload_refuses_unfit_mappings", Fake, rehearsal::unfit_mappings),
+    ("upload_tells_its_price_and_publishes_a_reviewed_plan", Fake, costs::price_and_plan),
+    ("upload_names_what_changed_since_its_plan", Fake, costs::stale_plan),
+    ("a_budget_stops_what_would_be_more", Fake, costs::budgets),
+    ("status_names_dates_that_others_changed", Fake, costs::drift),
     ("undo_puts_back_what_was_replaced", Both, undo::puts_back),
     ("undo_of_the_first_publication_leaves_nothing", Fake, undo::of_the_first),
     ("undo_puts_back_columns_of_others", Fake, undo::columns_of_others),

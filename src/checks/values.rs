@@ -6,11 +6,6 @@ use crate::catalog::{Bounds, Column, ColumnType, Table};
 use crate::engine::{Session, of_known_teams};
 use crate::error::Result;
 
-/// Moments lie between the first season and this year; a circuit breaker may stay open for as long as can be written.
-const LAST_YEAR: u32 = 2100;
-const LAST_YEAR_OPEN: u32 = 9999;
-const OPEN_ENDED: &str = "circuit_breaker_until";
-
 /// Makes the tables. Rows are looked at one by one only where a table has something to tell.
 pub(super) fn prepare(session: &Session) -> Result<()> {
     session.execute(
@@ -43,22 +38,12 @@ struct Suspect {
 }
 
 fn suspects(table: Table) -> Vec<Suspect> {
-    let schema = table.schema();
-    let numbers = schema.bounds().map(|(column, possible, usual)| Suspect {
+    let suspect = |(column, possible, usual): (&'static Column, Bounds, Option<Bounds>)| Suspect {
         column: &column.name,
         is_impossible: outside(&column.name, possible),
         is_odd: outside(&column.name, usual.unwrap_or(possible)),
-    });
-    let is_moment = |column: &&Column| column.ty == ColumnType::Timestamp && schema.is_needed(&column.name);
-    let moments = schema.columns().iter().filter(is_moment).map(|column| {
-        let last_year = if column.name == OPEN_ENDED { LAST_YEAR_OPEN } else { LAST_YEAR };
-        let is_impossible = format!(
-            "NOT coalesce({} BETWEEN TIMESTAMPTZ '1946-01-01 00:00:00+00' AND TIMESTAMPTZ '{last_year}-12-31 23:59:59.999999+00', true)",
-            column.name
-        );
-        Suspect { column: &column.name, is_odd: is_impossible.clone(), is_impossible }
-    });
-    numbers.chain(moments).collect()
+    };
+    table.schema().bounds().map(suspect).collect()
 }
 
 /// NULL lies in all bounds; NaN is greater than every number.

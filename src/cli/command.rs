@@ -6,8 +6,8 @@ use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::GlobalArgs;
 use super::{
-    bench, checks, compute, config, demo, diff, impact, reference, run, runs, shell, status, sync, table_files, undo,
-    upload, why,
+    bench, checks, compute, config, demo, diff, impact, merge, reference, run, runs, shell, status, sync, table_files,
+    undo, unit, upload, why,
 };
 use crate::error::Result;
 
@@ -23,6 +23,8 @@ pub enum Command {
     Upload(upload::UploadArgs),
     Undo(undo::UndoArgs),
     Run(run::RunArgs),
+    Unit(unit::UnitArgs),
+    Merge(merge::MergeArgs),
     Status(status::StatusArgs),
     Runs(runs::RunsArgs),
     Demo(demo::DemoArgs),
@@ -55,6 +57,8 @@ impl Command {
             Self::Undo(args) => undo::run(args, global, *printer),
             Self::Run(args) => run::run(args, global, *printer),
             Self::Runs(args) => runs::run(args, global, *printer),
+            Self::Unit(args) => unit::run(args, global, *printer),
+            Self::Merge(args) => merge::run(args, global, *printer),
             Self::Status(args) => status::run(args, global, *printer),
             Self::Demo(args) => demo::run(args, global, *printer),
             Self::Bench(args) => bench::run(args, global, *printer),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -17,6 +18,9 @@ use crate::upload::Target;
 use crate::warehouse::bigquery::{BigQuerySettings, DatasetMap};
 use crate::warehouse::{self, Location, Source};
 
+/// More than this is a slip, and each thread takes memory of its own.
+const ALLOWED_THREADS: RangeInclusive<u16> = 1..=1024;
+
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
@@ -25,7 +29,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "DIR", value_parser = parse_path)]
     pub store: Option<PathBuf>,
     /// Threads of the embedded database; results do not depend on it [default: all cores]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(i64::from(*ALLOWED_THREADS.start())..=i64::from(*ALLOWED_THREADS.end())))]
     pub threads: Option<u16>,
     /// Memory of the embedded database, like 4GB; beyond it, data spill to disk [default: 80% of the machine]
     #[arg(long, global = true, value_name = "SIZE")]
@@ -134,7 +138,9 @@ impl Settings {
             check_store(&store.value)?;
         }
         let threads = pick(global.threads, environment::THREADS, file.threads.map(|n| n.to_string()), &path, |text| {
-            text.parse().ok().filter(|&n| n >= 1).ok_or("a number of threads, 1 or more".to_owned())
+            let threads = text.parse().ok().filter(|n| ALLOWED_THREADS.contains(n));
+            threads
+                .ok_or_else(|| format!("a number of threads, {} to {}", ALLOWED_THREADS.start(), ALLOWED_THREADS.end()))
         })?;
         let location = |text: &str| {
             text.parse::<Location>().map_err(|_| "a warehouse like dir:PATH or bigquery:PROJECT".to_owned())

@@ -121,7 +121,12 @@ fn remove_abandoned(dir: &Path) -> Result<()> {
 /// Removes a spill directory whose lock is held.
 fn remove_all(dir: &Path) -> Result<()> {
     let lock = dir.join(LOCK);
-    let entries = std::fs::read_dir(dir).map_err(|error| Error::io("list", dir, error))?;
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        // Its owner removed it after the sweep had opened its lock.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io("list", dir, error)),
+    };
     for path in entries.flatten().map(|entry| entry.path()).filter(|path| *path != lock) {
         let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
         removed.or_else(ignore_missing).map_err(|error| Error::io("remove", &path, error))?;

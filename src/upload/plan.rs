@@ -11,7 +11,7 @@ use super::PublishSet;
 use crate::error::{Error, ErrorKind, Result};
 use crate::numerics::hash::hex;
 use crate::store::Store;
-use crate::store::publish::replace_file;
+use crate::store::commit::staged::replace_file;
 
 /// Dates of one kind that are named.
 const LISTED: usize = 6;

@@ -142,7 +142,7 @@ fn an_empty_table() {
 exit status: 5
 --- stdout
 --- stderr
-error: table nba_analytics.player_game_summary has no rows in 2020-11-01 to 2023-12-31 in dir:[DIR]/warehouse
+error: table nba_analytics.player_game_summary has no rows in 1946-01-01 to 2023-12-31 in dir:[DIR]/warehouse
   hint: check the range and the export; nothing was pulled
 ");
 }
@@ -161,7 +161,7 @@ fn a_null_in_a_required_column() {
 exit status: 12
 --- stdout
 --- stderr
-error: nba_analytics.player_game_summary: required column player_lookup is NULL in 1 rows of [DIR]/warehouse/nba_analytics.player_game_summary.parquet; the first is row 8 of [DIR]/warehouse/nba_analytics.player_game_summary.parquet (game_id 20231024_UTA_IND)
+error: nba_analytics.player_game_summary: required column player_lookup is NULL in 1 rows; the first is row 8 of [DIR]/warehouse/nba_analytics.player_game_summary.parquet (game_id 20231024_UTA_IND)
   hint: repair the rows where player_lookup is NULL in the warehouse; nothing was pulled
 ");
 }
@@ -223,7 +223,7 @@ fn an_unknown_season() {
     --- stdout
     --- stderr
     preflight error: I23 failed on 1 date, 2019-10-10; rule: finished games of the schedule have two distinct teams of the 30; consequence: the number of teams expected on the date is wrong, and games of other teams are left out of windows
-preflight error: I24 failed on 1 date, 2019-10-14; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
+    preflight error: I24 failed on 1 date, 2019-10-14; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
     preflight error: I30 failed on 36 dates, 2019-10-24 to 2019-11-30; rule: season_year agrees with the date; consequence: season averages of MLFS leave out the games, or include those of another season
     error: unknown season 2019-20: its opening night is not known
       hint: sync a schedule with finished regular-season games of 2019-20, or add the season to data/seasons.toml (year = 2019, opening_night = its first regular-season game) and rebuild
@@ -364,10 +364,11 @@ fn a_date_without_player_rows_fails_and_the_others_are_done() {
         outcome.stderr
     );
     let listed = desk.run(&["status", "--dates"], &[]);
-    assert_snapshot!(listed.stdout.lines().filter(|line| line.contains("failed")).collect::<Vec<_>>().join("\n"), @r"
-2023-12-05 PCF failed: No data extracted: neither upcoming_player_game_context nor player_game_summary has a row
-2023-12-05 MLFS failed: upstream PCF failed: No data extracted: neither upcoming_player_game_context nor player_game_summary has a row
-");
+    assert_snapshot!(listed.stdout.lines().filter(|line| line.contains("failed")).collect::<Vec<_>>().join("\n"), @"
+    2023-12-05 PCF failed: No data extracted: neither upcoming_player_game_context nor player_game_summary has a row
+    2023-12-05 PDC failed: No upcoming player context data extracted: neither upcoming_player_game_context nor player_game_summary has a row
+    2023-12-05 MLFS failed: upstream PCF failed: No data extracted: neither upcoming_player_game_context nor player_game_summary has a row
+    ");
 }
 
 #[test]
@@ -380,6 +381,8 @@ fn command_lines_that_cannot_be_meant() {
         (&["compute", "--year", "2024", "--to", "dir:x"], "--to dir:x is for commands that publish"),
         (&["compute", "--year", "2025..2021"], "2025 is after 2021"),
         (&["compute", "--season", "2023-25"], "write a season like 2023-24"),
+        (&["compute", "--season", "2023-24..2022-23"], "2023-24 is after 2022-23"),
+        (&["unit", "--of", "2023-24,2022-23..2024-25", "--list"], "2023-24 is named twice"),
         (&["sync", "--year", "2023"], "no warehouse to read from is given"),
         (&["upload", "--year", "2023"], "no warehouse to publish into is given"),
         (&["sync", "--year", "2023", "--warehouse", "exports"], "does not name a warehouse"),
@@ -388,5 +391,18 @@ fn command_lines_that_cannot_be_meant() {
         let outcome = desk.run(args, &[]);
         assert_eq!(outcome.code, 2, "{args:?}: {}", outcome.stderr);
         assert!(outcome.stderr.contains(says), "{args:?}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn threads_have_the_same_bounds_wherever_they_are_set() {
+    let desk = Desk::new();
+    let by_argument = desk.run(&["status", "--threads", "1025"], &[]);
+    assert_eq!(by_argument.code, 2, "{}", by_argument.stderr);
+    for value in ["0", "1025", "65536", "1.5"] {
+        let output = desk.command(&["status"], &[]).env("PUTBACK_THREADS", value).output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(2), "{value}");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("a number of threads, 1 to 1024"), "{value}: {told}");
     }
 }

@@ -18,6 +18,7 @@ mod hygiene;
 mod incidents;
 mod inspection;
 mod keys;
+mod merge;
 mod plans;
 mod properties;
 mod publish;

@@ -1,6 +1,6 @@
 //! Impossible values: no panic, no words of the database, and their dates are held back.
 
-use putback::catalog::{Column, ColumnType, Table};
+use putback::catalog::{Bounds, Column, ColumnType, Table};
 
 use crate::fixture::{Desk, RANGE};
 use crate::incidents::{run, seeded};
@@ -29,10 +29,9 @@ fn impossible(column: &Column) -> Vec<String> {
             let digits = "9".repeat(usize::from(precision) - scale.unsigned_abs() as usize);
             vec![format!("{digits}.{}", "9".repeat(scale.unsigned_abs() as usize)), format!("-{digits}")]
         }
-        ColumnType::Timestamp => {
-            texts(&["TIMESTAMPTZ 'infinity'", "TIMESTAMPTZ '-infinity'", "TIMESTAMPTZ '1677-09-21 00:12:43+00'"])
-        }
-        ColumnType::String | ColumnType::Bool | ColumnType::Date | ColumnType::Json => Vec::new(),
+        // Days and times outside the calendar are refused where they are read: `files::dates`.
+        ColumnType::Timestamp | ColumnType::Date => Vec::new(),
+        ColumnType::String | ColumnType::Bool | ColumnType::Json => Vec::new(),
     }
 }
 
@@ -41,16 +40,21 @@ fn sql_type(ty: ColumnType) -> String {
         ColumnType::Int64 => "BIGINT".to_owned(),
         ColumnType::Float64 => "DOUBLE".to_owned(),
         ColumnType::Numeric { precision, scale } => format!("DECIMAL({precision}, {scale})"),
-        ColumnType::Timestamp => "TIMESTAMPTZ".to_owned(),
         other => panic!("{other} is no number"),
     }
 }
 
-/// Columns that are read, with the values that are to be put into them.
+/// Columns that are read, with the values that are to be put into them. The bounds of a column may be wider than what
+/// its type can hold.
 fn columns(table: Table) -> Vec<(&'static Column, Vec<String>)> {
-    let schema = table.schema();
-    let read = schema.columns().iter().filter(|column| schema.is_needed(&column.name));
-    read.map(|column| (column, impossible(column))).filter(|(_, values)| !values.is_empty()).collect()
+    let with_values = |(column, bounds, _): (&'static Column, Bounds, Option<Bounds>)| {
+        let is_within =
+            |value: &String| value.parse().is_ok_and(|value: f64| bounds.least <= value && value <= bounds.most);
+        let mut values = impossible(column);
+        values.retain(|value| !is_within(value));
+        (column, values)
+    };
+    table.schema().bounds().map(with_values).filter(|(_, values)| !values.is_empty()).collect()
 }
 
 /// The rows of a table with the values in rows of their own, from [`FROM`] on. Of lines, in those that are asked for.
@@ -160,34 +164,42 @@ fn an_odd_value_is_a_warning() {
     assert!(check.stdout.contains(told), "{}", check.stdout);
 }
 
-/// A circuit breaker may be open without an end, and attempts may be nonsense.
-#[test]
-fn impossible_attempts_are_told() {
+/// A row of attempts, as SQL.
+fn attempt(player: &str, number: &str, until: &str) -> String {
+    format!(
+        "SELECT 'ml_feature_store_v2' AS processor_name, '{player}' AS entity_id, DATE '2023-12-05' AS analysis_date, {number} AS attempt_number,
+             TIMESTAMPTZ '2023-12-05 00:00:00+00' AS attempted_at, true AS circuit_breaker_tripped, TIMESTAMPTZ '{until}' AS circuit_breaker_until"
+    )
+}
+
+/// A store of the range whose attempts have one row more.
+fn seeded_with(attempt: &str) -> Desk {
     let desk = Desk::new();
     let attempts = Table::ReprocessAttempts;
     let session = crate::incidents::session(&desk);
     session.view_whole(attempts, &[], crate::incidents::always()).expect("a view");
-    let row = |player: &str, number: &str, until: &str| {
-        format!(
-            "SELECT 'ml_feature_store_v2' AS processor_name, '{player}' AS entity_id, DATE '2023-12-05' AS analysis_date, {number} AS attempt_number,
-                 TIMESTAMPTZ '2023-12-05 00:00:00+00' AS attempted_at, true AS circuit_breaker_tripped, TIMESTAMPTZ '{until}' AS circuit_breaker_until"
-        )
-    };
-    let rows = [
-        row("aldodunara", "(-9223372036854775808)", "2023-12-06 00:00:00+00"),
-        row("aldoingund", "1", "infinity"),
-        row("aldoulvoviciii", "1", "9999-12-31 00:00:00+00"),
-    ];
-    let rows = session
-        .query(&format!("FROM reprocess_attempts UNION ALL BY NAME {}", rows.join(" UNION ALL BY NAME ")))
-        .expect("rows");
-    desk.put(attempts, &rows);
+    desk.put(attempts, &session.query(&format!("FROM reprocess_attempts UNION ALL BY NAME {attempt}")).expect("rows"));
+    desk
+}
+
+#[test]
+fn impossible_attempts_are_told() {
+    let desk = seeded_with(&attempt("aldodunara", "(-9223372036854775808)", "2023-12-06 00:00:00+00"));
     let done = run(&desk);
     assert_eq!(done.code, 4, "{}", done.stderr);
     let check = desk.run(&["check"], &RANGE).stdout;
     assert!(
-        check.contains("error I31:\n  2023-12-05: 2: reprocess_attempts ml_feature_store_v2 aldodunara "),
+        check.contains("error I31:\n  2023-12-05: 1: reprocess_attempts ml_feature_store_v2 aldodunara "),
         "{check}"
     );
     assert!(published::dates(&desk).contains("2023-12-04") && !published::dates(&desk).contains("2023-12-05"));
+}
+
+#[test]
+fn a_circuit_breaker_beyond_the_calendar_is_refused() {
+    for until in ["infinity", "9999-12-31 00:00:00+00"] {
+        let done = run(&seeded_with(&attempt("aldoingund", "1", until)));
+        assert_eq!(done.code, 12, "{until}: {}", done.stderr);
+        assert!(done.stderr.contains("circuit_breaker_until is "), "{}", done.stderr);
+    }
 }

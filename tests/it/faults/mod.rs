@@ -44,7 +44,8 @@ impl Fault {
     }
 }
 
-fn is_full_matrix() -> bool {
+/// Whether every case is tried, not some.
+pub fn is_full_matrix() -> bool {
     std::env::var("PUTBACK_FAULT_MATRIX").is_ok_and(|value| value == "full")
 }
 

@@ -64,8 +64,8 @@ fn row_1_zone_columns_were_null_before_the_range() {
         2023-10-24 to 2023-11-05 (13 dates): 186, on 2023-11-03: ATL, CHA, CHI
         consequence: TDZA of the date and of each team's next 15 games is contaminated, and so are PCF and MLFS after it
     run: exit status 4
-      preflight error: I15 failed on 13 dates, 2023-10-24 to 2023-11-05; rule: zone columns are filled: each is NULL or 0 in less than 50 % of a date's rows; consequence: TDZA of the date and of each team's next 15 games is contaminated, and so are PCF and MLFS after it
-      note: not published: zones missing upstream (I15): 13 dates, 2023-10-24 to 2023-11-05; holds back 30 dates, 2023-11-08 to 2023-12-08, 5 tables, 16,170 rows; also fails T2c
+      preflight error: I15 failed on 13 dates, 2023-10-24 to 2023-11-05; rule: zone columns are filled: each is NULL or 0 in less than 50 % of a date's rows; consequence: TDZA of the date and of each team's next 15 games is contaminated, and so are PCF and MLFS after it; also fails I8m
+      note: not published: zones missing upstream (I15): 13 dates, 2023-10-24 to 2023-11-05; holds back 30 dates, 2023-11-08 to 2023-12-08, 5 tables, 16,170 rows; also fails I8m, T2c
       note: `putback validate` explains; `--accept I15` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I15:
@@ -405,15 +405,19 @@ fn row_16_game_ids_are_reversed() {
         "concat_ws('_', split_part(game_id, '_', 1), split_part(game_id, '_', 3), split_part(game_id, '_', 2))";
     let desk = seeded(GAMES, &on_december_1(GAMES, "game_id", reversed));
     assert_snapshot!(story(&desk, &["I29h", "M17"]), @"
-    check: exit status 0
+    check: exit status 4
       warning I29h:
         2023-12-01: 18: 20231201_ATL_DET, 20231201_CHA_NYK, 20231201_CLE_SAS
         consequence: MLFS reads home or away from the id: is_home is wrong
-    run: exit status 0
-    validate: exit status 0
+    run: exit status 4
+      preflight error: I29e failed on 1 date, 2023-12-01; rule: less than 50 % of a date's rows have a game id whose last part is not the scheduled home team (I29, I29h: single games); consequence: MLFS reads home or away from the id: is_home is wrong for the date
+      note: not published: game ids with home and away exchanged, or of another form (I29e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: `putback validate` explains; `--accept I29e` publishes these dates once, a [[waiver]] in putback.toml until it expires
+    validate: exit status 4
       warning M17:
         2023-12-01: 155: aldodunara, aldoingund, aldoulvoviciii
-    2023, 32 of 46 game dates: complete
+    2023, 32 of 46 game dates: partial
+      check I29e fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
 }
 
@@ -429,7 +433,8 @@ fn row_17_names_of_lines_have_suffixes() {
         consequence: the line is not found: features 25 to 28 of MLFS are fallbacks for the player
     run: exit status 4
       preflight error: I35e failed on 1 date, 2023-12-01; rule: less than 1 % of the players of a date have another spelling in contexts, and less than 5 % in lines; consequence: contexts or lines of the players are not found: PCF and MLFS use defaults
-      note: not published, because checks of severity error fail (I35e): 1 date, 2023-12-01; `putback validate` explains, `--accept I35e` publishes them all the same
+      note: not published: names spelt otherwise in one table (I35e): 1 date, 2023-12-01; holds back 5 tables, 608 rows
+      note: `putback validate` explains; `--accept I35e` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       info M21:
         2023-11-08 to 2023-11-13 (6 dates): 812, on 2023-11-10: no row has a line
@@ -675,8 +680,8 @@ fn row_37_the_daily_cache_lacks_players() {
     let check = desk.run(&["check", "--all"], &RANGE);
     assert_snapshot!(super::said_of(&check.stdout, "D7").join("\n"), @"
     warning D7:
-        2023-12-08: 60: 107 of 167
-        consequence: features 3, 4, 22 and 23 of MLFS are defaults for the others
+      2023-12-08: 60: 107 of 167
+      consequence: features 3, 4, 22 and 23 of MLFS are defaults for the others
     ");
 }
 
@@ -895,6 +900,7 @@ fn row_19_the_schedule_gains_a_game() {
     assert_eq!(desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE).code, 0);
     assert_snapshot!(verdict(), @"
     2023, 32 of 46 game dates: partial
+      PDC stale on 10 dates: 2023-12-01 to 2023-12-10
       not validated on 10 dates: 2023-12-01 to 2023-12-10
     ");
     assert_snapshot!(story(&desk, &["I2g", "I16d", "T2m", "P9m"]), @"
@@ -906,10 +912,10 @@ fn row_19_the_schedule_gains_a_game() {
         2023-12-01: 2: ATL, DET
         consequence: windows of the missing teams lack the game
     run: exit status 4
-      preflight error: I2g failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have players; consequence: players of the missing teams get no row on the date, and their windows lack the game
+      preflight error: I2g failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have players; consequence: players of the missing teams get no row on the date, and their windows lack the game; also fails I16o
       preflight error: I16d failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
       note: not published: teams missing upstream (I16d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,647 rows; also fails T2m
-      note: not published: players of a team missing upstream (I2g): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,647 rows; also fails P9m
+      note: not published: players of a team missing upstream (I2g): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,647 rows; also fails I16o, P9m
       note: `putback validate` explains; `--accept I16d --accept I2g` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I2g:
@@ -941,8 +947,8 @@ fn row_1_zeros_and_the_other_team() {
         consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games
     run: exit status 4
       preflight error: I5d failed on 1 date, 2023-12-01; rule: points allowed differ from the opponent's points by more than 2 in at most 50 % of the rows; consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
-      preflight error: I17e failed on 1 date, 2023-12-01; rule: makes where there are attempts, points, rating and pace are each NULL or 0 in less than 50 % of a date's rows; consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games
-      note: not published: makes, points, ratings or pace missing upstream (I17e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      preflight error: I17e failed on 1 date, 2023-12-01; rule: makes where there are attempts, points, rating and pace are each NULL or 0 in less than 50 % of a date's rows; consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games; also fails I31e
+      note: not published: makes, points, ratings or pace missing upstream (I17e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails I31e
       note: not published: points allowed that are not the opponent's (I5d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
       note: `putback validate` explains; `--accept I17e --accept I5d` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
@@ -987,8 +993,8 @@ fn row_2_zones_are_0_in_place_of_null() {
         2023-12-01: 141: aldodunara: 7 of 19 attempts, aldoingund: 1 of 9 attempts, aldowexara: 2 of 11 attempts
         consequence: PSZA overstates the zones that are present, for 20 games
     run: exit status 4
-      preflight error: I8e failed on 1 date, 2023-12-01; rule: where zones are known, they cover at least 70 % of a date's field-goal attempts; consequence: PSZA overstates the zones that are present, for 20 games
-      note: not published: zones missing upstream in part (I8e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      preflight error: I8e failed on 1 date, 2023-12-01; rule: where zones are known, they cover at least 70 % of a date's field-goal attempts; consequence: PSZA overstates the zones that are present, for 20 games; also fails I8m
+      note: not published: zones missing upstream in part (I8e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails I8m
       note: `putback validate` explains; `--accept I8e` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I8e:
@@ -1033,10 +1039,10 @@ fn row_12_values_are_ten_times_too_high() {
         consequence: windows use the value as it is; a date fails when an output does not fit its column
     run: exit status 4
       preflight error: I7e failed on 1 date, 2023-12-01; rule: points, minutes, assists and usage exceed 80, 65, 30 and 100 in at most 10 % of the active rows; consequence: the values have another unit or belong to another column: averages are wrong for every player
-      preflight error: I31 failed on 1 date, 2023-12-01; rule: every number that is read is within the bounds of its column; consequence: the value is impossible: sums, averages and rates with it are wrong
+      preflight error: I31 failed on 1 date, 2023-12-01; rule: every number that is read is within the bounds of its column; for example player_game_summary 20231201_BOS_TOR ezratarnund points = 170; consequence: the value is impossible: sums, averages and rates with it are wrong
       preflight error: I5e failed on 1 date, 2023-12-01; rule: players score 70 to 130 % of their team's points, and within 2 of them for 50 % of the teams; consequence: players or their points are missing, counted twice or from another team: their rows on the date or after it are missing or wrong
       preflight error: I5d failed on 1 date, 2023-12-01; rule: points allowed differ from the opponent's points by more than 2 in at most 50 % of the rows; consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
-      note: not published: fails: every number that is read is within the bounds of its column (I31): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: not published: impossible values (I31): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
       note: not published: points allowed that are not the opponent's (I5d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
       note: not published: players' points that are not their team's (I5e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
       note: not published: values of another unit (I7e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
@@ -1106,13 +1112,13 @@ fn row_19_the_schedule_lags() {
         consequence: games that were played are missing from the date and from later windows
     run: exit status 4
       preflight error: I23h failed on 1 date, 2023-12-01; rule: fewer than 3, and less than 50 %, of a date's past games are not final; consequence: games that were played are missing from the date and from later windows
-      note: not published: a schedule that lags (I23h): 1 date, 2023-12-01; holds back 5 tables, 522 rows
+      note: not published: a schedule that lags (I23h): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,578 rows
       note: `putback validate` explains; `--accept I23h` publishes these dates once, a [[waiver]] in putback.toml until it expires
     validate: exit status 4
       error I23h:
         2023-12-01: 5: 5 of 9 games
         consequence: games that were played are missing from the date and from later windows
     2023, 32 of 46 game dates: partial
-      check I23h fails on 1 date: 2023-12-01
+      check I23h fails on 10 dates: 2023-12-01 to 2023-12-10
     ");
 }

@@ -4,11 +4,12 @@ use clap::Subcommand;
 
 use super::exit::ExitCode;
 use super::output::Printer;
-use super::settings::GlobalArgs;
+use super::settings::{Format, GlobalArgs};
 use super::{
-    bench, checks, compute, config, demo, diff, impact, reference, run, runs, shell, status, sync, upload, why,
+    bench, checks, compute, config, demo, diff, doctor, impact, reference, report, run, runs, shell, status, sync,
+    upload, why,
 };
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -22,7 +23,9 @@ pub enum Command {
     Upload(upload::UploadArgs),
     Run(run::RunArgs),
     Status(status::StatusArgs),
+    Report(report::ReportArgs),
     Runs(runs::RunsArgs),
+    Doctor(doctor::DoctorArgs),
     Demo(demo::DemoArgs),
     Bench(bench::BenchArgs),
     Config(config::ConfigArgs),
@@ -38,6 +41,15 @@ pub enum Command {
 }
 
 impl Command {
+    /// # Errors
+    /// [`ErrorKind::Usage`] for a form that the command does not have.
+    pub fn check_format(&self, format: Format) -> Result<()> {
+        if format != Format::Markdown || matches!(self, Self::Report(_)) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Usage, "only `putback report` writes Markdown").hint("use --format text or json"))
+    }
+
     pub fn run(&self, global: &GlobalArgs, printer: &Printer) -> Result<ExitCode> {
         match self {
             Self::Sync(args) => sync::run(args, global, *printer),
@@ -49,8 +61,10 @@ impl Command {
             Self::Why(args) => why::run(args, global, *printer),
             Self::Upload(args) => upload::run(args, global, *printer),
             Self::Run(args) => run::run(args, global, *printer),
+            Self::Report(args) => report::run(args, global, *printer),
             Self::Runs(args) => runs::run(args, global, *printer),
             Self::Status(args) => status::run(args, global, *printer),
+            Self::Doctor(args) => doctor::run(args, global, *printer),
             Self::Demo(args) => demo::run(args, global, *printer),
             Self::Bench(args) => bench::run(args, global, *printer),
             Self::BenchGenerate(args) => bench::generate(args),

@@ -10,6 +10,7 @@
 mod analyzer;
 mod client;
 mod desk;
+mod doctor;
 mod fake;
 mod faults;
 mod incidents;
@@ -40,7 +41,7 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 51] = [
+const TESTS: [(&str, Where, Test); 52] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_sees_partitions_replaced_by_their_decorators", FakeByGoogle, sync::decorated_partitions),
@@ -56,6 +57,7 @@ const TESTS: [(&str, Where, Test); 51] = [
     ("upload_sends_only_what_differs", Fake, upload::only_what_differs),
     ("upload_rehearses_without_a_trace", Both, upload::dry_run),
     ("upload_notices_another_writer", Both, upload::another_writer),
+    ("doctor_looks_at_a_project_without_writing", Fake, doctor::a_project),
     ("upload_refuses_unfit_targets", Fake, upload::unfit_targets),
     ("upload_survives_a_buffer_that_fills_meanwhile", Fake, strict::late_streaming_buffer),
     ("upload_notices_a_schema_that_changes_meanwhile", Fake, strict::schema_changes),

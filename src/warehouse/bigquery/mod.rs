@@ -7,6 +7,7 @@
 mod auth;
 mod cells;
 mod fault;
+mod inspect;
 mod jobs;
 mod load;
 mod metadata;
@@ -27,6 +28,7 @@ use tokio::runtime::Runtime;
 use tonic::Code;
 
 pub use self::auth::Tokens;
+pub use self::inspect::TableState;
 use self::jobs::JobSite;
 use self::metadata::LiveTable;
 use self::rest::Rest;

@@ -1,6 +1,6 @@
 # Two commands do all the set-up: `make demo` and `make test`.
 
-.PHONY: demo test test-faults setup build fmt reference install test-bundled
+.PHONY: demo test test-faults test-wheel setup setup-extra build wheel fmt reference install test-bundled
 
 # One profile for everything: a second one would build every dependency again.
 CARGO := cargo
@@ -16,6 +16,7 @@ test: setup
 	$(CARGO) clippy --quiet $(RELEASE) --all-targets -- -D warnings
 	$(CARGO) test --quiet $(RELEASE)
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet $(RELEASE) --no-deps
+	scripts/test-wheel --if-installed
 
 # Every operation on a file meets a kill, a full disk and a broken one, readers work beside writers, runs are
 # killed again and again; and every request of a sync and an upload to the fake meets every fault: an hour.
@@ -25,6 +26,18 @@ test-faults: setup
 
 setup:
 	@scripts/setup
+
+# The tools of the wheel and its tests, into the cache.
+setup-extra:
+	@scripts/extra
+
+# dist/putback-VERSION-py3-none-PLATFORM.whl
+wheel: setup setup-extra
+	scripts/wheel
+
+# Builds the wheel and runs it in fresh environments.
+test-wheel: setup
+	scripts/test-wheel
 
 build: setup
 	$(CARGO) build $(RELEASE)

@@ -7,7 +7,7 @@ use super::output::Printer;
 use super::settings::{Format, GlobalArgs};
 use super::{
     bench, checks, compute, config, demo, diff, doctor, impact, reference, report, run, runs, shell, status, sync,
-    upload, why,
+    table_files, upload, why,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -34,6 +34,8 @@ pub enum Command {
     /// Print docs/reference.md
     #[command(hide = true)]
     Reference,
+    #[command(hide = true)]
+    TableFiles(table_files::TableFilesArgs),
     #[command(hide = true)]
     BenchGenerate(bench::GenerateArgs),
     #[command(hide = true)]
@@ -69,6 +71,7 @@ impl Command {
             Self::Bench(args) => bench::run(args, global, *printer),
             Self::BenchGenerate(args) => bench::generate(args),
             Self::BenchFloor(args) => bench::floor(args, global, *printer),
+            Self::TableFiles(args) => table_files::run(args, global, *printer),
             Self::Reference => reference::run(*printer),
             Self::Completions(args) => shell::completions(args, *printer),
             Self::Man(args) => shell::man(args, *printer),

@@ -35,6 +35,7 @@ mod shell;
 mod shown;
 mod status;
 mod sync;
+mod table_files;
 mod upload;
 mod vanished;
 mod why;

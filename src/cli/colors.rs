@@ -39,13 +39,8 @@ static SHOWN: OnceLock<Shown> = OnceLock::new();
 pub fn choose(color: Color) {
     let is_dumb = environment::variable(environment::TERM).is_some_and(|term| term == "dumb");
     let is_forced = environment::variable(environment::CLICOLOR_FORCE).is_some_and(|value| value != "0");
-    let auto = |is_terminal: bool| {
-        if environment::variable(environment::NO_COLOR).is_some() {
-            false
-        } else {
-            is_forced || (is_terminal && !is_dumb)
-        }
-    };
+    let is_refused = environment::variable(environment::NO_COLOR).is_some();
+    let auto = |is_terminal: bool| !is_refused && (is_forced || (is_terminal && !is_dumb));
     let shown = |is_terminal: bool| match color {
         Color::Always => true,
         Color::Never => false,

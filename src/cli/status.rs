@@ -364,7 +364,7 @@ impl Running {
         let silence = run_log::silence(&dir, environment::now());
         let last =
             log.last().map_or_else(String::new, |entry| format!("; {} s ago: {}", silence.as_secs(), entry.words()));
-        let stands_still = (silence >= Self::LONG).then(|| silence.as_secs() / 60);
+        let stands_still = (silence >= Self::LONG).then_some(silence.as_secs() / 60);
         Ok(Self { so_far: format!(" for {elapsed:.0} s{far}{last}"), stands_still })
     }
 }

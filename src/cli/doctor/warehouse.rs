@@ -20,14 +20,14 @@ const TARGET: &str = "target";
 
 pub fn findings(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let named = [&settings.warehouse, &settings.to].into_iter().flatten();
-    if named.into_iter().any(|setting| matches!(setting.value, Location::BigQuery { .. })) {
+    let mut named = [&settings.warehouse, &settings.to].into_iter().flatten();
+    if named.any(|setting| matches!(setting.value, Location::BigQuery { .. })) {
         findings.push(credentials());
     }
     match &settings.warehouse {
         None => findings.push(not_named(WAREHOUSE, "--warehouse")),
         Some(_) => {
-            findings.extend(warehouse(settings).unwrap_or_else(|error| vec![Finding::of_error(WAREHOUSE, &error)]))
+            findings.extend(warehouse(settings).unwrap_or_else(|error| vec![Finding::of_error(WAREHOUSE, &error)]));
         }
     }
     match settings.to.as_ref().map(|to| &to.value) {

@@ -1,5 +1,7 @@
 //! The page as its template reads it: words, no decisions.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use chrono::NaiveDate;
 
@@ -325,8 +327,8 @@ fn tiers(report: &Report) -> (Vec<String>, Vec<TierRow>) {
     const KNOWN: [&str; 5] = ["gold", "silver", "bronze", "poor", "unusable"];
     let seasons = &report.features.seasons;
     let others = seasons.iter().flat_map(|of| of.tiers.keys()).filter(|tier| !KNOWN.contains(&tier.as_str()));
-    let mut names: Vec<String> = KNOWN.iter().map(|name| (*name).to_owned()).chain(others.cloned()).collect();
-    names.dedup();
+    let others: BTreeSet<String> = others.cloned().collect();
+    let names: Vec<String> = KNOWN.iter().map(|name| (*name).to_owned()).chain(others).collect();
     let row = |of: &super::features::SeasonQuality| TierRow {
         season: of.season.clone(),
         rows: thousands(of.rows),

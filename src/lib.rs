@@ -71,6 +71,7 @@ pub mod numerics;
 pub mod parallel;
 pub mod processors;
 pub mod progress;
+pub mod publications;
 pub mod report;
 pub mod schedule;
 pub mod store;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::Date32Type;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::calendar::{DateRanges, Month, date_of_day};
 use crate::catalog::Table;
@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::judge::RowsByDate;
 use crate::processors::ProcessorId;
 use crate::progress::Observer;
+use crate::publications::{Keep, Publication, UndoReport, UndoRequest};
 use crate::store::{Phase4Manifest, Store, date_slices, hash_of_no_rows, read_month_file};
 
 /// The whole dates of the store that are to be in the target.
@@ -28,6 +29,10 @@ pub struct PublishSet<'a> {
     pub removes_vanished: bool,
     /// Write damaged months of the target again.
     pub repairs: bool,
+    /// The moment of the publication, for the record of a directory.
+    pub published_at: DateTime<Utc>,
+    /// How long what is replaced is kept.
+    pub keep: Keep,
     /// Processors whose rows and failures are not published.
     left_out: Vec<ProcessorId>,
 }
@@ -56,7 +61,18 @@ pub struct DateToken {
 /// What an upload did.
 #[derive(Debug, Default)]
 pub struct UploadReport {
+    /// The publication; none where the target was already what it should be.
+    pub publication: Option<String>,
+    /// What is kept of what was replaced, where that costs something.
+    pub kept: Option<KeptRows>,
     pub tables: BTreeMap<Table, TableUpload>,
+}
+
+/// Replaced rows that are kept for an undo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptRows {
+    pub bytes: u64,
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// What an upload did with one table.
@@ -114,6 +130,13 @@ pub trait Target {
     /// Dates of the set whose content is not what this store last published there, by its receipts alone.
     fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>>;
 
+    /// What was published lately, the latest first.
+    fn publications(&self) -> Result<Vec<Publication>>;
+
+    /// Puts back what a publication replaced, and nothing else: a publication itself. Refused where somebody changed
+    /// the dates since.
+    fn undo(&self, request: &UndoRequest, observer: &dyn Observer) -> Result<UndoReport>;
+
     /// Notes for the user since the last call.
     fn take_notes(&self) -> Vec<String> {
         Vec::new()
@@ -162,6 +185,8 @@ impl<'a> PublishSet<'a> {
             conditions: Vec::new(),
             removes_vanished: false,
             repairs: false,
+            published_at: DateTime::UNIX_EPOCH,
+            keep: Keep::default(),
             left_out: Vec::new(),
         })
     }
@@ -256,6 +281,11 @@ impl MonthPart {
 }
 
 impl DateToken {
+    /// A date on which the rows of these processors are replaced.
+    pub(crate) fn of_processors(processors: Vec<ProcessorId>) -> Self {
+        Self { processors, ..Self::default() }
+    }
+
     fn rows(id: ProcessorId, rows: u64, hash: &str) -> Self {
         Self { content: hash.to_owned(), rows, processors: vec![id], failures: Vec::new() }
     }

@@ -7,7 +7,7 @@ use super::output::Printer;
 use super::settings::{Format, GlobalArgs};
 use super::{
     bench, checks, compute, config, demo, diff, doctor, impact, reference, report, run, runs, shell, status, sync,
-    table_files, upload, why,
+    table_files, undo, upload, why,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -21,6 +21,7 @@ pub enum Command {
     Why(why::WhyArgs),
     Impact(impact::ImpactArgs),
     Upload(upload::UploadArgs),
+    Undo(undo::UndoArgs),
     Run(run::RunArgs),
     Status(status::StatusArgs),
     Report(report::ReportArgs),
@@ -62,6 +63,7 @@ impl Command {
             Self::Impact(args) => impact::run(args, global, *printer),
             Self::Why(args) => why::run(args, global, *printer),
             Self::Upload(args) => upload::run(args, global, *printer),
+            Self::Undo(args) => undo::run(args, global, *printer),
             Self::Run(args) => run::run(args, global, *printer),
             Self::Report(args) => report::run(args, global, *printer),
             Self::Runs(args) => runs::run(args, global, *printer),

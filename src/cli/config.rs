@@ -35,7 +35,7 @@ pub fn run(args: &ConfigArgs, global: &GlobalArgs, printer: Printer) -> Result<E
 }
 
 /// Name, value and origin of every setting.
-pub fn rows(settings: &Settings) -> [[String; 3]; 6] {
+pub fn rows(settings: &Settings) -> [[String; 3]; 7] {
     let store = Setting { value: settings.store.value.display(), origin: settings.store.origin.clone() };
     [
         row("store", Some(&store)),
@@ -44,6 +44,7 @@ pub fn rows(settings: &Settings) -> [[String; 3]; 6] {
         row("threads", Some(&settings.threads)),
         row("memory-limit", settings.memory_limit.as_ref()),
         row("location", settings.location.as_ref()),
+        row("datasets", Some(&settings.datasets).filter(|datasets| !datasets.value.is_empty())),
     ]
 }
 

@@ -13,7 +13,7 @@ use super::output::{Printer, counted, text_table, thousands};
 use super::range::RangeArgs;
 use super::recorder::recorded;
 use super::settings::{GlobalArgs, Settings, check_store, parse_path};
-use super::upload::stale_in;
+use super::upload::{say_mapping, stale_in};
 use super::vanished;
 use crate::calendar::DateRanges;
 use crate::destination::Destination;
@@ -87,6 +87,9 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     };
     let settings = Settings::resolve(global, None, to)?;
     let ranges = args.range.without_target()?.or_everything()?;
+    if !matches!(args.other, Some(OtherSide::Store(_))) {
+        say_mapping(&settings, printer);
+    }
     let cells = args.cells.as_deref().map(|path| Destination::new(path, args.force)).transpose()?;
     let with = args.other.as_ref().map(OtherSide::to_string);
     let options = serde_json::json!({ "with": with, "full": args.full, "cells": args.cells });

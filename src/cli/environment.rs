@@ -8,7 +8,7 @@ use chrono::{DateTime, Days, FixedOffset, NaiveDate, Utc};
 use crate::calendar::{is_taken, years};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Owner, SpillDir, Store};
-use crate::warehouse::bigquery::{BigQuerySettings, Endpoint, RetryPolicy};
+use crate::warehouse::bigquery::{BigQuerySettings, DatasetMap, Endpoint, RetryPolicy};
 
 /// Names of variables as constants, and all of them with their meaning.
 macro_rules! variables {
@@ -122,6 +122,7 @@ pub fn bigquery(project: &str, location: Option<String>) -> Result<BigQuerySetti
     let now = Utc::now();
     Ok(BigQuerySettings {
         project: project.to_owned(),
+        datasets: DatasetMap::default(),
         location,
         endpoint,
         quota_project: variable(QUOTA_PROJECT).or_else(|| quota_project_in(&credentials_file()?)),

@@ -36,6 +36,7 @@ mod shown;
 mod status;
 mod sync;
 mod table_files;
+mod undo;
 mod upload;
 mod vanished;
 mod why;

@@ -112,6 +112,7 @@ impl Recorder {
                 "memory_limit": settings.memory_limit.as_ref().map(|limit| limit.value.clone()),
                 "warehouse": settings.warehouse.as_ref().map(|location| location.value.to_string()),
                 "thresholds": overridden_thresholds(&settings.catalogue),
+                "datasets": settings.mapping(),
                 "to": settings.to.as_ref().map(|location| location.value.to_string()),
             }),
             options: asked(ranges, options),

@@ -117,6 +117,10 @@ fn without_flag(key: &str) -> &'static str {
             "`[[waiver]]`: faulty rows to publish all the same: `check` (an id or a list of ids), `from` and `until` (the dates of the rows), \
              `reason`, `expires` (the last day on which it counts)"
         }
+        "datasets" => {
+            "`[datasets]`: for a rehearsal, where published datasets lie instead: `nba_precompute`, `nba_predictions`, `nba_processing`, \
+             `nba_backfill` (the ledger) and `staging` (beside the ledger), each as `DATASET` or `PROJECT.DATASET`; see [BigQuery](bigquery.md)"
+        }
         _ => "thresholds of checks: see [Checks](#checks)",
     }
 }

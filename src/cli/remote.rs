@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use super::environment;
 use super::output::{Printer, text_table, thousands};
 use super::settings::Settings;
+use super::upload::say_mapping;
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,6 +22,7 @@ type Counts = BTreeMap<ProcessorId, BTreeMap<NaiveDate, u64>>;
 
 /// Compares rows per date with the target, and writes the progress table if asked.
 pub fn run(settings: &Settings, store: &Store, ranges: &DateRanges, write: bool, printer: Printer) -> Result<()> {
+    say_mapping(settings, printer);
     let (phase3, phase4) = (store.phase3()?, store.phase4()?);
     let dates = Schedule::load(store, &phase3)?.game_dates(&ranges.clipped_to(environment::yesterday()));
     if dates.is_empty() {
@@ -32,12 +34,12 @@ pub fn run(settings: &Settings, store: &Store, ranges: &DateRanges, write: bool,
             return Err(Error::new(ErrorKind::Usage, "--write-progress needs a BigQuery target")
                 .hint("add --to bigquery:PROJECT"));
         };
-        let bigquery = BigQuery::open_to_publish(settings.bigquery(project)?)?;
+        let bigquery = BigQuery::open_to_publish(settings.bigquery_to_publish(project)?)?;
+        let table = bigquery.full_name("nba_backfill", "backfill_progress");
         let counts = counts(&bigquery, ranges)?;
         compare(&counts, &phase4, &dates, printer);
-        bigquery
-            .execute(&merge(project, &phase3, &phase4, &counts, &dates), "writing nba_backfill.backfill_progress")?;
-        printer.note(format!("nba_backfill.backfill_progress has the state of {} game dates", dates.len()));
+        bigquery.execute(&merge(&table, &phase3, &phase4, &counts, &dates), &format!("writing {table}"))?;
+        printer.note(format!("{table} has the state of {} game dates", dates.len()));
         return Ok(());
     }
     let source = settings.open_published()?;
@@ -92,7 +94,7 @@ fn compare(counts: &Counts, phase4: &Phase4Manifest, dates: &[NaiveDate], printe
 /// (`orchestration.md` §10.3); `phase4_complete` is about the tables that are published by default. Phase 3 flags: the
 /// table has rows of the date here.
 fn merge(
-    project: &str,
+    table: &str,
     phase3: &crate::store::Phase3Manifest,
     phase4: &Phase4Manifest,
     counts: &Counts,
@@ -138,7 +140,7 @@ fn merge(
     let values = names.iter().map(|name| format!("made.{name}")).collect::<Vec<_>>().join(", ");
     let (first, last) = (dates.first().copied().unwrap_or_default(), dates.last().copied().unwrap_or_default());
     format!(
-        "MERGE `{project}.nba_backfill.backfill_progress` AS known USING (SELECT * FROM UNNEST([{rows}])) AS made \
+        "MERGE `{table}` AS known USING (SELECT * FROM UNNEST([{rows}])) AS made \
          ON known.game_date = made.game_date AND known.game_date BETWEEN DATE '{first}' AND DATE '{last}' \
          WHEN MATCHED THEN UPDATE SET {set}, last_updated = CURRENT_TIMESTAMP() \
          WHEN NOT MATCHED THEN INSERT (game_date, {names}, last_updated) VALUES (made.game_date, {values}, CURRENT_TIMESTAMP())",

@@ -51,6 +51,7 @@ pub fn run(args: &RunArgs, global: &GlobalArgs, printer: Printer) -> Result<Exit
     let settings = Settings::resolve(global, args.warehouse.as_ref(), args.range.target()?)?;
     settings.required_warehouse()?;
     settings.required_to()?;
+    upload::say_mapping(&settings, printer);
     let range = args.range.required(environment::yesterday())?;
     announce_clipping(&range, printer);
     let steps = Steps { sync: args.sync, compute: &args.options, upload: &args.upload };
@@ -98,5 +99,6 @@ fn steps(
         printer.line("");
         printer.verdicts(&status);
     }
+    upload::say_publication(&uploaded, settings, printer);
     Ok(held_back.exit_code(status.unsettled()))
 }

@@ -1,5 +1,6 @@
 //! Settings: flags over environment over `putback.toml` over defaults.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use crate::engine::EngineSettings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
 use crate::upload::Target;
-use crate::warehouse::bigquery::BigQuerySettings;
+use crate::warehouse::bigquery::{BigQuerySettings, DatasetMap};
 use crate::warehouse::{self, Location, Source};
 
 /// Options of every command.
@@ -93,6 +94,9 @@ struct SettingsFile {
     threads: Option<u16>,
     memory_limit: Option<String>,
     location: Option<String>,
+    /// Where published datasets lie in a rehearsal.
+    #[serde(default)]
+    datasets: BTreeMap<String, String>,
     /// Thresholds, by the id of the check.
     #[serde(default)]
     checks: Thresholds,
@@ -109,6 +113,8 @@ pub struct Settings {
     pub threads: Setting<usize>,
     pub memory_limit: Option<Setting<String>>,
     pub location: Option<Setting<String>>,
+    /// Where published datasets lie.
+    pub datasets: Setting<DatasetMap>,
     pub catalogue: Catalogue,
 }
 
@@ -138,8 +144,14 @@ impl Settings {
             let hint = error.hint_text().unwrap_or_default().to_owned();
             Error::new(error.kind(), format!("{}: {error}", path.display())).hint(hint)
         })?;
+        let datasets = DatasetMap::new(&file.datasets).map_err(|error| {
+            let hint = error.hint_text().unwrap_or_default().to_owned();
+            Error::new(error.kind(), format!("{}: {error}", path.display())).hint(hint)
+        })?;
+        let origin = if datasets.is_empty() { Origin::Default } else { Origin::File(path.clone()) };
         Ok(Self {
             catalogue,
+            datasets: Setting { value: datasets, origin },
             store: store.unwrap_or(Setting { value: PathBuf::from("putback-store"), origin: Origin::Default }),
             warehouse: pick(warehouse.cloned(), environment::WAREHOUSE, file.warehouse, &path, location)?,
             to: pick(to.cloned(), environment::TO, file.to, &path, location)?,
@@ -178,17 +190,29 @@ impl Settings {
 
     /// Opens the warehouse to publish into.
     pub fn open_target(&self) -> Result<Box<dyn Target>> {
-        warehouse::open_target(self.required_to()?, &|project| self.bigquery(project))
+        warehouse::open_target(self.required_to()?, &|project| self.bigquery_to_publish(project))
     }
 
     /// Opens what was published into, to read it.
     pub fn open_published(&self) -> Result<Box<dyn Source>> {
-        warehouse::open_outputs(self.required_to()?, &|project| self.bigquery(project))
+        warehouse::open_outputs(self.required_to()?, &|project| self.bigquery_to_publish(project))
     }
 
     /// How to reach a project.
     pub fn bigquery(&self, project: &str) -> Result<BigQuerySettings> {
         environment::bigquery(project, self.location.as_ref().map(|location| location.value.clone()))
+    }
+
+    /// How to reach a project that is published into, with the mapping of its datasets.
+    pub fn bigquery_to_publish(&self, project: &str) -> Result<BigQuerySettings> {
+        Ok(BigQuerySettings { datasets: self.datasets.value.clone(), ..self.bigquery(project)? })
+    }
+
+    /// Where published tables lie, if they do not lie in their own datasets.
+    pub fn mapping(&self) -> Option<String> {
+        let is_mapped = |to: &Setting<Location>| matches!(to.value, Location::BigQuery { .. });
+        let datasets = &self.datasets.value;
+        (self.to.as_ref().is_some_and(is_mapped) && !datasets.is_empty()).then(|| datasets.to_string())
     }
 
     /// The warehouse to read.
@@ -258,7 +282,7 @@ fn load_file(path: &Path) -> Result<SettingsFile> {
     let text = text.trim_start_matches('\u{feff}');
     toml::from_str(text).map_err(|error| {
         Error::new(ErrorKind::Usage, format!("{} cannot be used: {}", path.display(), error.message())).hint(format!(
-            "known keys: {}; [checks.ID] has thresholds, a [[waiver]] check, from, until, reason and expires",
+            "known keys: {}; [datasets] maps datasets, [checks.ID] has thresholds, a [[waiver]] check, from, until, reason and expires",
             keys().join(", ")
         ))
     })

@@ -13,6 +13,7 @@ use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::status;
 use super::sync::announce_clipping;
+use super::undo::KeepOptions;
 use super::{causes, checks, conditions, vanished};
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
@@ -23,7 +24,7 @@ use crate::processors::{ProcessorId, RunContext};
 use crate::report::{CONTRADICTION, StatusReport, Validations};
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, DateState, Store, WriteLock};
-use crate::upload::{PublishSet, Rehearsal, UploadReport};
+use crate::upload::{KeptRows, PublishSet, Rehearsal, UploadReport};
 use crate::warehouse::Location;
 use crate::windows::WindowEnd;
 
@@ -72,6 +73,8 @@ pub struct UploadOptions {
     /// Write month files of a target directory again that cannot be read
     #[arg(long)]
     repair: bool,
+    #[command(flatten)]
+    keep: KeepOptions,
 }
 
 impl UploadOptions {
@@ -80,6 +83,7 @@ impl UploadOptions {
         serde_json::json!({
             "accept": self.accept, "exclude": self.exclude, "reason": self.reason, "include_recent": self.include_recent,
             "remove_vanished": self.remove_vanished, "repair": self.repair, "with_daily_cache": self.with_daily_cache,
+            "keep": self.keep.json(),
         })
     }
 
@@ -91,6 +95,7 @@ impl UploadOptions {
 pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let settings = Settings::resolve(global, None, args.range.target()?)?;
     let range = args.range.required(environment::yesterday())?;
+    say_mapping(&settings, printer);
     announce_clipping(&range, printer);
     let ranges = publishable(&settings, &range.ranges, &args.options, printer)?;
     checks::say_overridden(&settings.catalogue, printer);
@@ -106,10 +111,19 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
         } else {
             printer.line(table(&report));
         }
+        say_publication(&report, &settings, printer);
         let pending = note_not_computed(lock.store(), &ranges, printer)?;
         Ok(held_back.exit_code(pending))
     });
     recorder.end(outcome)
+}
+
+/// Names the datasets that are published into instead of the real ones. Always said: rows in another place than
+/// expected are worse than a line too many.
+pub fn say_mapping(settings: &Settings, printer: Printer) {
+    if let Some(mapping) = settings.mapping() {
+        printer.warn(format!("note: rehearsal: [datasets] maps {mapping}"));
+    }
 }
 
 /// What stays in the target as it is.
@@ -234,6 +248,8 @@ fn select<'s>(
     }
     set.removes_vanished = options.remove_vanished;
     set.repairs = options.repair;
+    set.keep = options.keep.keep();
+    set.published_at = environment::timestamp()?;
     let schedule = Schedule::load(store, &store.phase3()?)?;
     let mut stale: BTreeSet<NaiveDate> = stale_in(store, ranges)?.into_values().flatten().collect();
     // Nothing will be computed for a date that has no games any more.
@@ -478,6 +494,18 @@ pub fn table(report: &UploadReport) -> String {
     text_table(&["Table", "Dates published", "Unchanged", "Rows", "Rows removed"], rows.collect(), 1)
 }
 
+/// Names the publication, and how it is taken back.
+pub fn say_publication(report: &UploadReport, settings: &Settings, printer: Printer) {
+    let Some(id) = &report.publication else { return };
+    let kept = report.kept.and_then(|KeptRows { bytes, until }| {
+        let size = bytes as f64 / 1e6;
+        until.map(|until| format!(" until {} ({size:.1} MB kept)", until.format("%Y-%m-%d")))
+    });
+    let to = settings.to.as_ref().map_or_else(String::new, |to| format!(" --to {}", to.value));
+    let undo = format!("`putback undo{to} {id}` takes it back{}", kept.unwrap_or_default());
+    printer.note(format!("note: publication {id}; {undo}"));
+}
+
 /// [`table`] for machines.
 pub fn json(report: &UploadReport) -> serde_json::Value {
     let tables = report.tables.iter().map(|(table, upload)| {
@@ -491,5 +519,8 @@ pub fn json(report: &UploadReport) -> serde_json::Value {
             "changed_by_others": upload.changed_by_others,
         })
     });
-    serde_json::json!({ "tables": tables.collect::<Vec<_>>() })
+    let kept = report.kept.map(|kept| serde_json::json!({ "bytes": kept.bytes, "until": kept.until }));
+    serde_json::json!({
+        "tables": tables.collect::<Vec<_>>(), "publication": report.publication, "kept": kept,
+    })
 }

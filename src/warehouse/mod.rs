@@ -60,7 +60,7 @@ impl fmt::Display for Location {
 }
 
 /// Letters, digits and hyphens, perhaps after a domain.
-fn is_project(text: &str) -> bool {
+pub(crate) fn is_project(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|unit| unit.is_ascii_alphanumeric() || "-.:".contains(unit))
 }
 

@@ -106,13 +106,15 @@ def compare(project, store):
     client = connect(project)
     for directory in sorted(pathlib.Path(store, "phase4").iterdir()):
         files = sorted(directory.glob("*.parquet"))
-        if not files:
+        if not files or directory.name == "objects":
             continue
         local = pyarrow.concat_tables(pyarrow.parquet.read_table(file) for file in files)
         names = local.column_names
         ours = sorted(str([plain(value) for value in row.values()]) for row in local.to_pylist())
         rows = client.query_and_wait(f"SELECT {', '.join(names)} FROM `{project}.{directory.name}`")
         theirs = sorted(str([plain(value) for value in row.values()]) for row in rows)
+        if directory.name.endswith(".player_daily_cache") and not theirs:
+            continue  # published only when asked for
         different = sum(a != b for a, b in zip(ours, theirs)) + abs(len(ours) - len(theirs))
         print(directory.name, len(ours), len(theirs), different)
 

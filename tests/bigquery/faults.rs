@@ -21,7 +21,7 @@ const TABLES: [(&str, &str); 5] = [
 ];
 
 /// Rows and content of all five tables, in one query: one moment.
-fn content(service: &Service, project: &str) -> Result<String, Failed> {
+pub fn content(service: &Service, project: &str) -> Result<String, Failed> {
     let each = TABLES.iter().map(|(table, value)| {
         format!("SELECT '{table}' AS t, COUNT(*) AS n, TO_HEX(SHA256(STRING_AGG({value}, '' ORDER BY {value}))) AS c FROM `{project}.{table}`")
     });
@@ -32,7 +32,7 @@ fn content(service: &Service, project: &str) -> Result<String, Failed> {
 }
 
 /// Which faults the request with this number meets.
-fn faults_of(service: &Service, request: usize) -> Vec<Fault> {
+pub fn faults_of(service: &Service, request: usize) -> Vec<Fault> {
     let is_fake = service.as_fake().is_ok();
     if is_fake && std::env::var("PUTBACK_FAULT_MATRIX").is_ok_and(|value| value == "full") {
         return Fault::ALL.to_vec();

@@ -16,10 +16,12 @@ mod faults;
 mod incidents;
 mod proxy;
 mod publishers;
+mod rehearsal;
 mod rerun;
 mod service;
 mod strict;
 mod sync;
+mod undo;
 mod upload;
 mod vanished;
 
@@ -41,7 +43,7 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 52] = [
+const TESTS: [(&str, Where, Test); 61] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_sees_partitions_replaced_by_their_decorators", FakeByGoogle, sync::decorated_partitions),
@@ -81,6 +83,15 @@ const TESTS: [(&str, Where, Test); 52] = [
     ("upload_keeps_its_ledger_for_ever", Fake, publishers::the_ledger_inherits_no_expiration),
     ("upload_refuses_a_doubled_head", Fake, publishers::a_doubled_head_is_refused),
     ("diff_reads_only_dates_that_differ", Fake, strict::diff_by_dates),
+    ("upload_rehearses_in_mapped_datasets_first", Fake, rehearsal::rehearsed_then_published),
+    ("upload_rehearses_in_another_project", Fake, rehearsal::into_another_project),
+    ("upload_refuses_unfit_mappings", Fake, rehearsal::unfit_mappings),
+    ("undo_puts_back_what_was_replaced", Both, undo::puts_back),
+    ("undo_of_the_first_publication_leaves_nothing", Fake, undo::of_the_first),
+    ("undo_puts_back_columns_of_others", Fake, undo::columns_of_others),
+    ("undo_says_why_it_cannot", Fake, undo::refusals),
+    ("undo_notices_another_writer", Fake, undo::another_writer),
+    ("faults_of_an_undo_end_before_or_after_it", Fake, undo::faults),
     ("status_writes_progress_both_ways", Emulator, upload::progress),
     ("faults_of_an_upload_leave_rows_exactly_once", Both, faults::uploads),
     ("faults_of_a_sync_leave_the_same_store", Both, faults::syncs),

@@ -116,6 +116,19 @@ impl Desk {
         command
     }
 
+    /// Every file of the directory that is published into, but for its history: what it holds, however it came there.
+    pub fn published(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = self.files("published");
+        files.retain(|path, _| !path.starts_with("_putback/kept"));
+        if let Some(bytes) = files.get_mut(Path::new("_putback/published.json")) {
+            let mut record: serde_json::Value = serde_json::from_slice(bytes).expect("JSON");
+            let members = record.as_object_mut().expect("an object");
+            members.retain(|key, _| key != "publications" && key != "checksum");
+            *bytes = record.to_string().into_bytes();
+        }
+        files
+    }
+
     /// Every file below a directory, with its bytes.
     pub fn files(&self, name: &str) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();

@@ -28,6 +28,7 @@ mod shell;
 mod store;
 mod support;
 mod target;
+mod undo;
 mod values;
 mod vanished;
 mod waivers;

@@ -56,26 +56,26 @@ fn rows_of_other_dates_and_processors_stay_and_stale_rows_go() {
 #[test]
 fn a_killed_upload_is_completed_by_the_next() {
     let desk = Desk::computed();
-    let expected = desk.files("published");
+    let expected = desk.published();
     // Renamed files under the old record, a staged file, and one that is gone.
     std::fs::remove_file(desk.path("published/_putback/published.json")).expect("a record");
     std::fs::write(desk.path(&format!("{NOVEMBER}.staged")), b"half").expect("a writable directory");
     std::fs::remove_file(desk.path("published/nba_predictions.ml_feature_store_v2/2023-12.parquet")).expect("a file");
     let outcome = upload(&desk);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
-    assert!(expected == desk.files("published"));
+    assert!(expected == desk.published());
 }
 
 #[test]
 fn a_change_by_somebody_else_is_found_and_replaced() {
     let desk = Desk::computed();
-    let expected = desk.files("published");
+    let expected = desk.published();
     let table = Table::TeamDefenseZoneAnalysis;
     let path = desk.path(NOVEMBER);
     let ours = read_month_file(table, &path).expect("a month file");
     write_parquet(&path, &ours.slice(0, ours.num_rows() - 3)).expect("a writable file");
     assert_eq!(upload(&desk).code, 0);
-    assert!(expected == desk.files("published"));
+    assert!(expected == desk.published());
 }
 
 #[test]
@@ -115,11 +115,11 @@ fn a_date_that_only_the_schedule_lost_takes_nothing_away() {
     let dates = batch.column_by_name("game_date").expect("a column").as_primitive::<Date32Type>();
     let others = dates.iter().map(|date| date.map(|date| date != day)).collect();
     desk.put(Table::Schedule, &arrow::compute::filter_record_batch(&batch, &others).expect("rows"));
-    let published = desk.files("published");
+    let published = desk.published();
     let outcome = desk.run(&["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE);
     let told = "has rows, but no final game in the schedule, so neither computed nor published now: 1 date, 2023-12-05";
     assert!(outcome.code == 3 && outcome.stderr.contains(told), "{}: {}", outcome.code, outcome.stderr);
-    assert!(published == desk.files("published"));
+    assert!(published == desk.published());
 }
 
 #[test]

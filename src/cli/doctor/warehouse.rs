@@ -137,7 +137,7 @@ fn unfit(source: &dyn Source) -> Vec<Finding> {
 
 /// Datasets and location, then every output: schema, expiry of partitions, rows in a streaming buffer; and the ledger.
 fn target_project(settings: &Settings, project: &str) -> Result<Vec<Finding>> {
-    let bigquery = BigQuery::open_to_publish(settings.bigquery(project)?)?;
+    let bigquery = BigQuery::open_to_publish(settings.bigquery_to_publish(project)?)?;
     let mut findings = vec![Finding::fine(
         TARGET,
         format!("bigquery:{project} can be reached; its datasets lie in {}", bigquery.location()),
@@ -147,7 +147,7 @@ fn target_project(settings: &Settings, project: &str) -> Result<Vec<Finding>> {
     for table in Table::outputs() {
         match bigquery.table_state(table) {
             Ok(Some(state)) => {
-                let of_table = of_live_table(project, table, &state, oldest);
+                let of_table = of_live_table(&state, oldest);
                 fitting += usize::from(of_table.is_empty());
                 findings.extend(of_table);
             }
@@ -155,7 +155,7 @@ fn target_project(settings: &Settings, project: &str) -> Result<Vec<Finding>> {
             Ok(None) => findings.push(Finding::stops(
                 TARGET,
                 ExitCode::Upstream,
-                format!("there is no table {project}.{table}"),
+                format!("there is no table {}", bigquery.table_name(table)),
                 "create it with the schema of data/schemas, as docs/bigquery.md says",
             )),
             Err(error) => findings.push(Finding::of_error(TARGET, &error)),
@@ -176,8 +176,8 @@ fn oldest_date(settings: &Settings) -> Option<NaiveDate> {
     phase4.processors.values().filter_map(|records| records.keys().next()).min().copied()
 }
 
-fn of_live_table(project: &str, table: Table, state: &TableState, oldest: Option<NaiveDate>) -> Vec<Finding> {
-    let place = format!("{project}.{table}");
+fn of_live_table(state: &TableState, oldest: Option<NaiveDate>) -> Vec<Finding> {
+    let place = &state.name;
     let mut findings: Vec<Finding> = state.unfit.iter().map(|error| Finding::of_error(TARGET, error)).collect();
     let age = oldest.map(|oldest| (environment::today() - oldest).num_days().unsigned_abs());
     let expiry = state.partition_expiry_days.filter(|days| age.is_some_and(|age| age >= *days));

@@ -36,7 +36,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::objects::ObjectFile;
-pub(super) use self::objects::link_or_copy;
+pub(crate) use self::objects::link_or_copy;
 pub use self::pin::Pin;
 use self::staged::{is_staged_name, remove_if_present, replace_file, sync_dir};
 use super::FileEntry;

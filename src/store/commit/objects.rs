@@ -121,7 +121,7 @@ impl Place {
 
 /// Makes `to` the same file as `from`, or a copy where links are not possible. Replaces what
 /// is there.
-pub(in crate::store) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
     let failed = |error| Error::io("replace", to, error);
     let linked = under_staged_name(to, |staged| std::fs::hard_link(from, staged));
     let staged = match linked {

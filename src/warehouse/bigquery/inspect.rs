@@ -9,6 +9,8 @@ use crate::warehouse::SchemaMatch;
 /// A live table.
 #[derive(Debug)]
 pub struct TableState {
+    /// Project, dataset and table.
+    pub name: String,
     /// Why its columns do not fit ours.
     pub unfit: Option<Error>,
     /// After how many days the service deletes a partition.
@@ -25,17 +27,23 @@ impl BigQuery {
     /// `None`: there is no such table.
     pub fn table_state(&self, table: Table) -> Result<Option<TableState>> {
         let Some(live) = self.described(table)? else { return Ok(None) };
-        let place = format!("{}.{table}", self.settings.project);
+        let name = self.name_of(table);
         Ok(Some(TableState {
-            unfit: SchemaMatch::compare(table, &live.arrow(), &place).err(),
+            unfit: SchemaMatch::compare(table, &live.arrow(), &name).err(),
+            name,
             partition_expiry_days: live.partition_expiry_days(),
             has_streaming_buffer: live.has_streaming_buffer(),
         }))
     }
 
+    /// Project, dataset and table of an output, where it lies.
+    pub fn table_name(&self, table: Table) -> String {
+        self.name_of(table)
+    }
+
     /// The table that has a row for each publication.
     pub fn ledger_name(&self) -> String {
-        format!("{}.{}.{}", self.settings.project, LEDGER.0, LEDGER.1)
+        self.full_name(LEDGER.0, LEDGER.1)
     }
 
     /// Rows of the ledger by its metadata; `None`: it does not exist.

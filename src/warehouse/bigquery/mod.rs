@@ -6,6 +6,7 @@
 
 mod auth;
 mod cells;
+mod datasets;
 mod fault;
 mod inspect;
 mod jobs;
@@ -23,11 +24,12 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, NaiveDate, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tonic::Code;
 
 pub use self::auth::Tokens;
+pub use self::datasets::{DatasetMap, DatasetPlace};
 pub use self::inspect::TableState;
 use self::jobs::JobSite;
 use self::metadata::LiveTable;
@@ -66,6 +68,8 @@ impl Endpoint {
 #[derive(Debug, Clone)]
 pub struct BigQuerySettings {
     pub project: String,
+    /// Where published tables lie.
+    pub datasets: DatasetMap,
     /// Where the datasets are expected; absent: where they are.
     pub location: Option<String>,
     pub endpoint: Endpoint,
@@ -101,7 +105,9 @@ impl BigQuery {
     /// # Errors
     /// As [`BigQuery::open`].
     pub fn open_to_publish(settings: BigQuerySettings) -> Result<Self> {
-        Self::open_datasets(settings, Table::outputs().map(dataset_of).chain([statements::LEDGER.0]).collect())
+        let staging = settings.datasets.is_mapped(datasets::STAGING).then_some(datasets::STAGING);
+        let datasets = DatasetMap::required().into_iter().chain(staging).collect();
+        Self::open_datasets(settings, datasets)
     }
 
     /// Connects, and verifies that the datasets of `tables` lie in one location.
@@ -137,6 +143,41 @@ impl BigQuery {
         };
         bigquery.location = bigquery.verify_location(datasets)?;
         Ok(bigquery)
+    }
+
+    /// The project and the name of a dataset, where it is mapped to.
+    fn place(&self, dataset: &str) -> (String, String) {
+        self.settings.datasets.place(&self.settings.project, dataset)
+    }
+
+    /// A table's full name with its project.
+    pub fn full_name(&self, dataset: &str, table: &str) -> String {
+        let (project, dataset) = self.place(dataset);
+        format!("{project}.{dataset}.{table}")
+    }
+
+    /// [`BigQuery::full_name`] of a table of the catalog.
+    fn name_of(&self, table: Table) -> String {
+        self.full_name(dataset_of(table), table.name())
+    }
+
+    /// The address of the tables of a dataset, or of one of them.
+    fn tables_url(&self, dataset: &str, table: &str) -> String {
+        let (project, dataset) = self.place(dataset);
+        let table = if table.is_empty() { String::new() } else { format!("/{table}") };
+        self.rest.url(&format!("projects/{project}/datasets/{dataset}/tables{table}"))
+    }
+
+    /// What names a table in a request.
+    fn table_reference(&self, dataset: &str, table: &str) -> Value {
+        let (project, dataset) = self.place(dataset);
+        json!({ "projectId": project, "datasetId": dataset, "tableId": table })
+    }
+
+    /// As the user named it, with the mapping if there is one.
+    fn shown_name(&self) -> String {
+        let BigQuerySettings { project, datasets, .. } = &self.settings;
+        if datasets.is_empty() { format!("bigquery:{project}") } else { format!("bigquery:{project} ({datasets})") }
     }
 
     fn site(&self) -> JobSite {
@@ -185,12 +226,12 @@ impl BigQuery {
 
 impl Source for BigQuery {
     fn name(&self) -> String {
-        format!("bigquery:{}", self.settings.project)
+        self.shown_name()
     }
 
     fn describe(&self, table: Table) -> Result<Option<TableDescription>> {
         let Some(live) = self.described(table)? else { return Ok(None) };
-        let place = format!("{}.{table}", self.settings.project);
+        let place = self.name_of(table);
         let schema = SchemaMatch::compare(table, &live.arrow(), &place)?;
         let partitions = if is_partitioned(table, &live) { Some(self.partitions_of(table)?) } else { None };
         Ok(Some(TableDescription { schema, partitions }))
@@ -221,8 +262,8 @@ impl Source for BigQuery {
             Selection::Ranges(ranges) => read::restriction(table, ranges),
         };
         let sql = format!(
-            "SELECT CAST({date} AS STRING), COUNT(*) FROM `{}.{table}` WHERE {filter} GROUP BY {date}",
-            self.settings.project
+            "SELECT CAST({date} AS STRING), COUNT(*) FROM `{}` WHERE {filter} GROUP BY {date}",
+            self.name_of(table)
         );
         let rows = self.query_rows(&sql, &format!("counting the rows of {table}"))?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -240,7 +281,7 @@ impl Source for BigQuery {
             let names = ProcessorId::ALL.map(|id| format!("'{}'", id.class_name())).join(", ");
             filter = format!("{filter} AND processor_name IN ({names})");
         }
-        let sql = statements::dates_sql(table, &format!("`{}.{table}`", self.settings.project), &filter);
+        let sql = statements::dates_sql(table, &format!("`{}`", self.name_of(table)), &filter);
         let rows = self.query_rows(&sql, &format!("comparing {table} by its dates"))?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let content = |row: &Vec<Value>| {

@@ -20,7 +20,7 @@ use super::auth::Tokens;
 use super::cells::batch_of;
 use super::fault::Fault;
 use super::rest::RetryPolicy;
-use super::{BigQuery, retry_later};
+use super::{BigQuery, dataset_of, retry_later};
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::{Error, Result};
@@ -54,7 +54,7 @@ impl BigQuery {
         selection: &Selection,
         sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
     ) -> Result<()> {
-        let place = format!("{}.{table}", self.settings.project);
+        let place = self.name_of(table);
         let columns = self.known_columns(table)?;
         let restriction = match selection {
             Selection::Everything => None,
@@ -99,11 +99,11 @@ impl BigQuery {
         let client = BigQueryReadClient::new(channel).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
         let mut reader =
             Reader { client, tokens: self.tokens.clone(), quota_project: self.settings.quota_project.clone(), retry };
-        let project = &self.settings.project;
-        let (dataset, name) = table.full_name().split_once('.').expect("full names have a dataset");
+        let (project, dataset) = self.place(dataset_of(table));
+        let name = table.name();
         let path = format!("projects/{project}/datasets/{dataset}/tables/{name}");
         let request = storage::CreateReadSessionRequest {
-            parent: format!("projects/{project}"),
+            parent: format!("projects/{}", self.settings.project),
             read_session: Some(storage::ReadSession {
                 table: path.clone(),
                 data_format: storage::DataFormat::Arrow as i32,

@@ -53,6 +53,11 @@ impl Scope {
         self.groups.values().flatten().copied()
     }
 
+    /// The dates by whose rows on them: none named means everybody's.
+    pub fn groups(&self) -> impl Iterator<Item = (&[ProcessorId], Vec<NaiveDate>)> {
+        self.groups.iter().map(|(processors, dates)| (processors.as_slice(), dates.iter().copied().collect()))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
@@ -170,13 +175,20 @@ pub(super) const STALE_PLAN: &str = "putback stale plan";
 pub(super) const BAD_STAGING: &str = "putback staging differs";
 pub(super) const BAD_TARGET: &str = "putback target differs";
 
-/// Everything of a publication, in one transaction: readers see all of it or nothing.
-pub(super) fn transaction(
-    ledger: &Ledger,
-    tables: &[TableStatement],
-    values: &StagedValues,
-    row: &LedgerRow,
-) -> String {
+/// Everything of a publication.
+pub(super) struct Transaction {
+    pub ledger: Ledger,
+    pub tables: Vec<TableStatement>,
+    /// Of rows that were loaded.
+    pub values: Option<StagedValues>,
+    /// Statements that keep what is replaced.
+    pub kept: Vec<String>,
+    pub row: LedgerRow,
+}
+
+/// One transaction: readers see all of it or nothing.
+pub(super) fn transaction(publication: &Transaction) -> String {
+    let Transaction { ledger, tables, values, kept, row } = publication;
     let mut sql = String::from("BEGIN TRANSACTION;\n");
     sql.push_str(&move_head(&ledger.head, row));
     let came_between = format!("{STALE_PLAN}: another publication came in between");
@@ -189,11 +201,14 @@ pub(super) fn transaction(
     let target = all(&|table| content_sql(table.scope.table, &table.target, &table.scope.predicate()), ", ");
     let what = "in one of the tables";
     sql.push_str(&must_hold(&format!("CONCAT({staging}) = '{sent}'"), &format!("{BAD_STAGING} {what}")));
-    sql.push_str(&must_hold(&values.condition(), &format!("{BAD_STAGING}: a column lost values")));
+    if let Some(values) = values {
+        sql.push_str(&must_hold(&values.condition(), &format!("{BAD_STAGING}: a column lost values")));
+    }
     sql.push_str(&must_hold(
         &format!("CONCAT({target}) = '{planned}'"),
         &format!("{STALE_PLAN}: rows were changed {what}"),
     ));
+    kept.iter().for_each(|statement| sql.push_str(statement));
     for table in tables {
         let predicate = table.scope.predicate();
         let (columns, values) = (table.columns.join(", "), table.values.join(", "));
@@ -204,7 +219,7 @@ pub(super) fn transaction(
     sql.push_str(&must_hold(&format!("CONCAT({target}) = '{sent}'"), &format!("{BAD_TARGET} {what}")));
     sql.push_str(&format!(
         "INSERT INTO {} (publication_id, parent_id, version, published_at, first_date, last_date, row_count, summary) \
-         VALUES ('{}', '{}', '{}', CURRENT_TIMESTAMP(), DATE '{}', DATE '{}', {}, '{}');\n",
+         VALUES ('{}', '{}', '{}', CURRENT_TIMESTAMP(), DATE '{}', DATE '{}', {}, {});\n",
         ledger.rows,
         row.publication_id,
         row.parent_id,
@@ -212,7 +227,7 @@ pub(super) fn transaction(
         row.first_date,
         row.last_date,
         row.row_count,
-        escaped(&row.summary)
+        literal(&row.summary)
     ));
     sql.push_str("COMMIT TRANSACTION;\n");
     sql
@@ -240,9 +255,10 @@ fn must_hold(condition: &str, message: &str) -> String {
     format!("IF NOT ({condition}) THEN RAISE USING MESSAGE = '{message}'; END IF;\n")
 }
 
-/// A text between the quotes of a literal.
-fn escaped(text: &str) -> String {
-    text.replace('\\', r"\\").replace('\'', r"\'").replace(['\n', '\r'], " ")
+/// A text as a literal, on one line.
+pub(super) fn literal(text: &str) -> String {
+    let text = text.replace('\\', r"\\").replace('\'', r"\'").replace(['\n', '\r'], " ");
+    format!("'{text}'")
 }
 
 /// The head of the ledger; empty before the first publication.

@@ -17,12 +17,29 @@ use crate::upload::{MonthPart, PublishSet, TableUpload};
 
 /// A month's rows as they will be, and what that changes.
 pub(super) struct Change {
-    /// The file as it will be, if it is written anew.
-    pub merged: Option<RecordBatch>,
+    pub content: Content,
     pub published: PublishedMonth,
     /// A file of others that is replaced, or recorded as it lies.
     pub adopted: Option<String>,
     pub upload: TableUpload,
+    /// Content hashes of the dates that change, as they will be; none where no row stays.
+    pub after: BTreeMap<NaiveDate, String>,
+}
+
+/// What becomes of a month's file.
+pub(super) enum Content {
+    /// It stays.
+    Same,
+    /// It is written anew.
+    Rows(RecordBatch),
+    /// It becomes one that a publication had replaced.
+    Kept(FileEntry),
+}
+
+impl Content {
+    pub fn is_new(&self) -> bool {
+        !matches!(self, Self::Same)
+    }
 }
 
 impl DirTarget {
@@ -142,8 +159,9 @@ impl DirTarget {
             }
             Lying::Other { file: None } => (nothing.file, None),
         };
-        let merged = is_written.then(|| merged.all().clone());
-        Ok(Some(Change { merged, published: PublishedMonth { file, dates }, adopted, upload }))
+        let hashes = upload.dates.iter().filter_map(|date| Some((*date, after.get(date)?.0.clone()))).collect();
+        let content = if is_written { Content::Rows(merged.all().clone()) } else { Content::Same };
+        Ok(Some(Change { content, after: hashes, published: PublishedMonth { file, dates }, adopted, upload }))
     }
 }
 
@@ -154,7 +172,7 @@ fn repeated_keys(part: &MonthPart, repeated: u64) -> Error {
 }
 
 /// What the dates of a part lose and gain.
-fn count(
+pub(super) fn count(
     part: &MonthPart,
     before: &BTreeMap<NaiveDate, (String, u64)>,
     after: &BTreeMap<NaiveDate, (String, u64)>,

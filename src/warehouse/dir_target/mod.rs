@@ -6,12 +6,14 @@
 //! compared by content, and the record keeps its word only on dates whose content it confirms.
 
 mod change;
+mod history;
 mod load;
 mod lying;
 mod month;
 mod reader;
 mod record;
 mod repair;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
@@ -20,7 +22,8 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
-use self::change::Change;
+use self::change::{Change, Content};
+use self::history::{Entered, replaced_month};
 use self::month::MonthRows;
 pub use self::reader::PublishedDir;
 use self::record::{FORMAT, Published, PublishedMonth};
@@ -29,9 +32,10 @@ use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Event, Observer, check_cancelled};
+use crate::publications::{Publication, UndoReport, UndoRequest};
 use crate::store::FileEntry;
 use crate::store::commit::staged::{open_regular, remove_if_present};
-use crate::store::commit::{Ownership, Place, files_in};
+use crate::store::commit::{Ownership, Place, files_in, link_or_copy};
 use crate::store::lock::lock_patiently;
 use crate::upload::{PublishSet, Rehearsal, TableUpload, Target, UploadReport};
 
@@ -120,30 +124,38 @@ impl DirTarget {
         &self,
         changes: Vec<(Table, Month, Change)>,
         (known, is_written): (&Published, bool),
-        conditions: &[String],
-    ) -> Result<()> {
+        entered: &Entered<'_>,
+    ) -> Result<Option<String>> {
         let mut new = known.clone();
         if !changes.is_empty() {
-            new.conditions = conditions.to_vec();
+            new.conditions = entered.conditions.to_vec();
         }
-        let mut replaced = Vec::new();
+        let (mut replaced, mut months) = (Vec::new(), Vec::new());
         for (table, month, mut change) in changes {
             if let Some(sha256) = &change.adopted {
                 self.adopt(table, month, sha256)?;
             }
-            if let Some(rows) = &change.merged {
-                change.published.file = self.write_month(table, rows)?;
+            if change.content.is_new() {
+                let before = std::mem::replace(&mut change.published.file, PublishedMonth::nothing().file);
+                change.published.file = match &change.content {
+                    Content::Kept(file) => self.take_kept(file)?,
+                    Content::Rows(rows) => self.write_month(table, rows)?,
+                    Content::Same => before.clone(),
+                };
+                months.push(((table, month), replaced_month(&change, known.month(table, month), before)));
                 replaced.push((table, month));
             }
             new.set(table, month, change.published);
         }
         if new == *known && replaced.is_empty() && is_written {
-            return Ok(());
+            return Ok(None);
         }
         if !is_written {
             self.adopt_all(known)?;
         }
+        self.enter(&mut new, months, entered)?;
         self.place.commit(known, &new)?;
+        self.sweep_kept(&new)?;
         for (table, month) in replaced {
             let path = self.place.plain_path(table, month);
             let published = new.month(table, month).and_then(PublishedMonth::file);
@@ -156,7 +168,19 @@ impl DirTarget {
                 .hint("stop the other writer and run the same upload again"));
             }
         }
-        Ok(())
+        let latest = new.publications.last().filter(|_| new.publications.len() != known.publications.len());
+        Ok(latest.map(|publication| publication.id.clone()))
+    }
+
+    /// Makes a kept month an object again.
+    fn take_kept(&self, file: &FileEntry) -> Result<FileEntry> {
+        if file.rows > 0 {
+            let object = self.place.object_path(&file.sha256);
+            if !file.matches(&object) {
+                link_or_copy(&self.kept_month(&file.sha256), &object)?;
+            }
+        }
+        Ok(file.clone())
     }
 
     /// Takes a file of others for one of ours, so that it may be replaced.
@@ -221,7 +245,7 @@ impl Target for DirTarget {
         let (parts, vanished) = self.judged(set, (&published, &looks))?;
         for part in &parts {
             let Some(change) = self.compare(set, part, (&published, &looks))? else { continue };
-            if change.merged.is_some() {
+            if change.content.is_new() {
                 let (dates, rows) = (change.upload.dates.len(), change.upload.rows);
                 let path = self.place.plain_path(part.table, part.month);
                 lines.push(format!("replace {} ({dates} dates differ, {rows} rows)", path.display()));
@@ -245,6 +269,7 @@ impl Target for DirTarget {
             self.place.recover(&known)?;
         }
         self.sweep_old_staged()?;
+        self.sweep_kept(&known)?;
         let mut report = UploadReport::default();
         let looks = self.look_all(set, &known)?;
         let (parts, vanished) = self.judged(set, (&known, &looks))?;
@@ -265,8 +290,17 @@ impl Target for DirTarget {
             }
             observer.on(Event::MonthPublished { table: part.table, index: index + 1, total });
         }
-        self.write(changes, (&known, is_written), &set.conditions)?;
+        let entered = Entered { conditions: &set.conditions, now: set.published_at, keep: set.keep, undoes: None };
+        report.publication = self.write(changes, (&known, is_written), &entered)?;
         Ok(report)
+    }
+
+    fn publications(&self) -> Result<Vec<Publication>> {
+        self.list()
+    }
+
+    fn undo(&self, request: &UndoRequest, _observer: &dyn Observer) -> Result<UndoReport> {
+        self.take_back(request)
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::history::Publication;
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::store::FileEntry;
@@ -20,6 +21,9 @@ pub(super) struct Published {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<String>,
     pub tables: BTreeMap<String, BTreeMap<String, PublishedMonth>>,
+    /// The latest publications, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publications: Vec<Publication>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

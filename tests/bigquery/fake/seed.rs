@@ -41,6 +41,28 @@ impl Fake {
         Ok(())
     }
 
+    /// Copies of output datasets, with empty tables, under other names.
+    pub fn seed_copies(&self, project: &str, copies: &[(&str, &str)]) -> Result<(), String> {
+        let mut core = self.core();
+        for (dataset, copy) in copies {
+            core.seed_dataset(project, copy);
+            let is_output = |name: &&Name| {
+                let of_catalog = format!("{}.{}", name.dataset, name.table).parse::<Table>();
+                name.project == project && name.dataset == *dataset && of_catalog.is_ok()
+            };
+            let names: Vec<Name> = core.tables.keys().filter(is_output).cloned().collect();
+            for name in names {
+                let mut resource = core.tables[&name].resource.clone();
+                resource["tableReference"]["datasetId"] = json!(copy);
+                let reply = core.create_table(&resource);
+                if reply.status != 200 {
+                    return Err(String::from_utf8_lossy(&reply.body).into_owned());
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Runs a statement as another user of the project would.
     pub fn execute(&self, sql: &str) -> Result<(), String> {
         self.core().run_script(sql).map(|_| ()).map_err(|failure| failure.message)
@@ -66,6 +88,12 @@ impl Fake {
                 continue;
             }
             let published = Name::parse(&format!("{project}.{table}")).ok_or("not a table")?.quoted();
+            // Published only when asked for.
+            let is_empty =
+                || core.database.query_row(&format!("SELECT COUNT(*) = 0 FROM {published}"), [], |row| row.get(0));
+            if table == Table::PlayerDailyCache.full_name() && is_empty().map_err(|error| error.to_string())? {
+                continue;
+            }
             let local = format!("read_parquet('{}/*.parquet')", directory.display());
             let names = core.columns(&local)?.join(", ");
             let one_way = |a: &str, b: &str| format!("(SELECT {names} FROM {a} EXCEPT ALL SELECT {names} FROM {b})");

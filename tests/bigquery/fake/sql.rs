@@ -2,7 +2,7 @@
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Core;
 use super::tables::Name;
@@ -203,8 +203,15 @@ impl Core {
         let is_unfit = |column: &&str| {
             statement.contains(&format!("{column},")) && !statement.contains(&format!("PARSE_JSON({column}"))
         };
-        let columns = fields.filter(|field| field["type"] == "JSON").filter_map(|field| field["name"].as_str());
-        match columns.into_iter().find(is_unfit) {
+        let is_json = |field: &&Value| field["type"] == "JSON";
+        let columns = fields.filter(is_json).filter_map(|field| field["name"].as_str());
+        // A copy of a column that is JSON already, under its name with or without that of its table before it.
+        let sources = references(statement).into_iter().skip(1).filter_map(|(text, _)| Name::parse(&text));
+        let of_sources = sources.filter_map(|name| self.tables.get(&name)).flat_map(super::tables::Table::fields);
+        let of_sources: Vec<&str> = of_sources.filter(is_json).filter_map(|field| field["name"].as_str()).collect();
+        let bare = |name: &str| name.rsplit("__").next().unwrap_or_default().to_owned();
+        let is_copied = |column: &&str| of_sources.iter().any(|source| bare(source) == bare(column));
+        match columns.into_iter().find(|column| is_unfit(column) && !is_copied(column)) {
             None => Ok(()),
             Some(column) => Err(Failure::invalid(format!(
                 "Query column has type STRING which cannot be inserted into column {column}, which has type JSON"

@@ -114,9 +114,13 @@ fn faults_of_a_publication_lose_nothing() {
     let computed_again = after(&published, &[sync(changed), format!("compute {RANGE}")]);
     let unpublished = after(&nothing, &[sync(first), format!("compute {RANGE}")]);
     let upload = format!("upload {RANGE} --to dir:published");
+    let published_again = after(&computed_again, std::slice::from_ref(&upload));
+    // By name: without, a second one takes the first back.
+    let undo = format!("undo --to dir:published {}", published_again.latest_publication());
     let scenarios = [
         Scenario::new("upload into nothing", &unpublished, &upload),
         Scenario::new("upload of changes", &computed_again, &upload),
+        Scenario::new("undo", &published_again, &undo),
         Scenario::new("diff with the target", &computed_again, &format!("diff {RANGE} --with dir:published")),
         Scenario::new("run of all", &nothing, &run_all(first)),
         Scenario::new("run of changes", &published, &run_all(changed)),

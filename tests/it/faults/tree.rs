@@ -65,6 +65,14 @@ impl Tree {
         })
     }
 
+    /// The id of the latest publication into a directory.
+    pub fn latest_publication(&self) -> String {
+        let bytes = self.get(Path::new("published/_putback/published.json")).expect("a record");
+        let record: Value = serde_json::from_slice(bytes).expect("JSON");
+        let publications = record["publications"].as_array().expect("publications");
+        publications.last().and_then(|of| of["id"].as_str()).expect("a publication").to_owned()
+    }
+
     /// Month files under plain names.
     pub fn plain_names(&self) -> BTreeMap<PathBuf, &[u8]> {
         self.some(|name| file_name(name).ends_with(".parquet") && !is_object(name) && !is_spill(name))
@@ -89,6 +97,12 @@ impl Tree {
             };
             let mut named = Vec::new();
             checksums(&value, &mut named);
+            for (kind, sha256) in kept(&value) {
+                let file = record.with_file_name("kept").join(format!("{sha256}.{kind}"));
+                if self.get(&file).is_none_or(|bytes| digest(bytes) != sha256) {
+                    missing.push(format!("{}, which {} names", file.display(), record.display()));
+                }
+            }
             for sha256 in named {
                 let object = record.with_file_name("objects").join(format!("{sha256}.parquet"));
                 let is_whole = self.get(&object).is_some_and(|bytes| digest(bytes) == sha256);
@@ -110,11 +124,22 @@ fn is_of_runs(path: &Path) -> bool {
 }
 
 fn is_object(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "objects")
+    path.components().any(|part| part.as_os_str() == "objects" || part.as_os_str() == "kept")
 }
 
 fn is_spill(path: &Path) -> bool {
     path.components().any(|part| part.as_os_str() == "spill")
+}
+
+/// What publications replaced, by the ends of the files' names.
+fn kept(record: &Value) -> Vec<(&'static str, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut found = Vec::new();
+    for publication in record["publications"].as_array().into_iter().flatten() {
+        found.extend(publication["kept"].as_array().into_iter().flatten().map(|sha256| ("parquet", text(sha256))));
+        found.extend(publication["replaced"].as_str().map(|sha256| ("json", sha256.to_owned())));
+    }
+    found
 }
 
 /// Every `sha256` of a file with rows.

@@ -68,7 +68,9 @@ fn story(desk: &Desk, checks: &[&str]) -> String {
     lines.extend(checks.iter().flat_map(|id| said_of(&check.stdout, id)));
     let run = run(desk);
     lines.push(format!("run: exit status {}", run.code));
-    let is_warning = |line: &&str| line.starts_with("preflight error") || line.starts_with("note: ");
+    let is_publication = |line: &&str| line.starts_with("note: publication ");
+    let is_warning =
+        |line: &&str| line.starts_with("preflight error") || (line.starts_with("note: ") && !is_publication(line));
     lines.extend(run.stderr.lines().filter(is_warning).map(|line| format!("  {line}")));
     let validate = desk.run(&["validate", "--all"], &RANGE);
     lines.push(format!("validate: exit status {}", validate.code));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::part::Part;
+use super::undo::summary_of;
 use super::{GENERATIONS, Publication, TRIES, date_content};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Silent;
@@ -10,7 +11,8 @@ use crate::warehouse::DateContent;
 use crate::warehouse::bigquery::BigQuery;
 use crate::warehouse::bigquery::jobs::{JobFailure, Standing};
 use crate::warehouse::bigquery::statements::{
-    BAD_STAGING, BAD_TARGET, LedgerRow, STALE_PLAN, StagedValues, TableStatement, content, dates_sql, transaction,
+    BAD_STAGING, BAD_TARGET, LedgerRow, STALE_PLAN, StagedValues, TableStatement, Transaction, content, dates_sql,
+    transaction,
 };
 use chrono::NaiveDate;
 
@@ -39,12 +41,27 @@ impl BigQuery {
                 sent: content(&part.sent),
             })
             .collect();
+        let counts = publication.parts.iter().flat_map(Part::staged_values).collect();
+        self.script_of(publication, tables, Some(StagedValues { staging, counts }))
+    }
+
+    /// The transaction that makes the tables what `tables` say.
+    ///
+    /// # Errors
+    /// As [`BigQuery::script`].
+    pub(super) fn script_of(
+        &self,
+        publication: &Publication,
+        tables: Vec<TableStatement>,
+        values: Option<StagedValues>,
+    ) -> Result<String> {
         let dates = || publication.parts.iter().flat_map(|part| part.scope.dates());
         let summary: Vec<String> = publication
             .parts
             .iter()
-            .map(|part| format!("{}: {} dates, {} rows", part.table, part.tokens.len(), part.rows.num_rows()))
+            .map(|part| format!("{}: {} dates, {} rows", part.table, part.scope.dates().count(), part.sent_rows()))
             .collect();
+        let undo: Vec<String> = publication.undoes.iter().map(|undone| summary_of(undone)).collect();
         let row = LedgerRow {
             publication_id: publication.id.clone(),
             parent_id: publication.ledger.latest.clone(),
@@ -52,13 +69,13 @@ impl BigQuery {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             first_date: dates().min().expect("a publication has dates"),
             last_date: dates().max().expect("a publication has dates"),
-            row_count: publication.rows(),
-            summary: [summary, publication.conditions.clone()].concat().join("; "),
+            row_count: publication.parts.iter().map(Part::sent_rows).sum(),
+            summary: [undo, summary, publication.conditions.clone()].concat().join("; "),
         };
-        let counts = publication.parts.iter().flat_map(Part::staged_values).collect();
-        let script = transaction(&self.ledger(), &tables, &StagedValues { staging, counts }, &row);
+        let kept = self.keep_statements(publication);
+        let script = transaction(&Transaction { ledger: self.ledger(), tables, values, kept, row });
         if script.len() > LONGEST_SCRIPT_BYTES {
-            let dates = publication.parts.iter().map(|part| part.tokens.len()).max().unwrap_or(0);
+            let dates = publication.parts.iter().map(|part| part.scope.dates().count()).max().unwrap_or(0);
             return Err(Error::new(
                 ErrorKind::Usage,
                 format!("{dates} dates are more than the service takes in one transaction; nothing was published"),

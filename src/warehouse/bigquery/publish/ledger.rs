@@ -22,7 +22,7 @@ const HEAD_PART: &str = "-2";
 
 impl BigQuery {
     pub(super) fn ledger(&self) -> Ledger {
-        let quoted = |(dataset, table): (&str, &str)| format!("`{}.{dataset}.{table}`", self.settings.project);
+        let quoted = |(dataset, table): (&str, &str)| format!("`{}`", self.full_name(dataset, table));
         Ledger { rows: quoted(LEDGER), head: quoted(HEAD) }
     }
 
@@ -102,11 +102,12 @@ impl BigQuery {
         self.create_table(
             LEDGER.0,
             json!({
-                "tableReference": { "projectId": self.settings.project, "datasetId": LEDGER.0, "tableId": LEDGER.1 },
+                "tableReference": self.table_reference(LEDGER.0, LEDGER.1),
                 "schema": { "fields": fields },
                 "description": "One row for each publication of putback",
             }),
         )
+        .map(|_| ())
     }
 
     fn create_head(&self) -> Result<()> {
@@ -120,11 +121,10 @@ impl BigQuery {
     }
 
     fn keep_for_ever(&self, dataset: &str, name: &str) -> Result<()> {
-        let project = &self.settings.project;
-        let url = self.rest.url(&format!("projects/{project}/datasets/{dataset}/tables/{name}"));
+        let url = self.tables_url(dataset, name);
         let kept = self.runtime.block_on(self.rest.patch(url, json!({ "expirationTime": null })));
         kept.map(|_| ())
-            .map_err(|error| error.describe(&format!("removing the expiration of {project}.{dataset}.{name}")))
+            .map_err(|error| error.describe(&format!("removing the expiration of {}", self.full_name(dataset, name))))
     }
 
     /// Whether the ledger has the publication.

@@ -3,12 +3,14 @@
 //! Job ids are digests of what is sent and of what it replaces, so that an answer that was lost is
 //! found again, and nothing runs twice. Whether a publication happened is answered by the ledger alone.
 
+mod backup;
 mod commit;
 mod ledger;
 mod part;
 mod plan;
 mod receipts;
 mod staging;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,11 +25,12 @@ use self::part::Part;
 use self::receipts::{Receipts, load_receipts, save_receipts};
 use self::staging::write_staging;
 use super::statements::content;
-use super::{BigQuery, dataset_of};
+use super::{BigQuery, BigQuerySettings, dataset_of};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::numerics::hash::hex;
 use crate::progress::{Observer, check_cancelled};
+use crate::publications::{UndoReport, UndoRequest};
 use crate::store::FileEntry;
 use crate::upload::{PublishSet, Rehearsal, Target, UploadReport};
 use crate::warehouse::DateContent;
@@ -50,6 +53,7 @@ struct Planned {
     parts: Vec<Part>,
     /// As [`PublishSet::conditions`].
     conditions: Vec<String>,
+    keep_days: u32,
 }
 
 /// A publication whose bytes are fixed.
@@ -58,6 +62,10 @@ struct Publication {
     ledger: LedgerState,
     parts: Vec<Part>,
     conditions: Vec<String>,
+    /// How long what it replaces is kept; 0: not at all.
+    keep_days: u32,
+    /// The publication that it takes back.
+    undoes: Option<String>,
 }
 
 impl Planned {
@@ -74,13 +82,14 @@ impl Planned {
         file.iter().for_each(|file| digest.update(&file.sha256));
         self.conditions.iter().for_each(|condition| digest.update(format!("|{condition}")));
         let id = hex(&digest.finalize()[..10]);
-        Publication { id, ledger: self.ledger, parts: self.parts, conditions: self.conditions }
+        let Self { ledger, parts, conditions, keep_days } = self;
+        Publication { id, ledger, parts, conditions, keep_days, undoes: None }
     }
 }
 
 impl Target for BigQuery {
     fn name(&self) -> String {
-        format!("bigquery:{}", self.settings.project)
+        self.shown_name()
     }
 
     fn publish(&self, set: &PublishSet<'_>, observer: &dyn Observer) -> Result<UploadReport> {
@@ -101,11 +110,21 @@ impl Target for BigQuery {
         self.verify(&publication)?;
         record(&publication, (&before, &after), &mut receipts, &mut report);
         save_receipts(&path, &receipts)?;
+        report.kept = self.kept(&publication.id)?;
+        report.publication = Some(publication.id.clone());
         self.clean_up(&publication);
         if let Err(error) = std::fs::remove_dir_all(&dir) {
             self.note(format!("could not delete {}: {error}", dir.display()));
         }
         Ok(report)
+    }
+
+    fn publications(&self) -> Result<Vec<crate::publications::Publication>> {
+        self.list()
+    }
+
+    fn undo(&self, request: &UndoRequest, _observer: &dyn Observer) -> Result<UndoReport> {
+        self.take_back(request)
     }
 
     fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
@@ -140,15 +159,18 @@ impl Target for BigQuery {
 
 impl BigQuery {
     fn receipts_path(&self, set: &PublishSet<'_>) -> PathBuf {
-        let name: String = Target::name(self)
-            .chars()
-            .map(|unit| if unit.is_ascii_alphanumeric() || unit == '-' { unit } else { '_' })
-            .collect();
+        let BigQuerySettings { project, datasets, .. } = &self.settings;
+        let plain = |unit: char| if unit.is_ascii_alphanumeric() || unit == '-' { unit } else { '_' };
+        let mut name: String = format!("bigquery:{project}").chars().map(plain).collect();
+        if !datasets.is_empty() {
+            // A rehearsal is another target.
+            name.push_str(&format!("_mapped_{}", hex(&Sha256::digest(datasets.to_string())[..8])));
+        }
         set.store_root().join("published").join(format!("{name}.json"))
     }
 
     fn reference(&self, table: Table) -> String {
-        format!("`{}.{table}`", self.settings.project)
+        format!("`{}`", self.name_of(table))
     }
 
     /// Writes the rows of every part to disk, as they will be sent, and names the publication by them. What
@@ -177,6 +199,7 @@ impl BigQuery {
         let mut loads = 0;
         loop {
             self.stage(publication, file, observer)?;
+            self.create_backup(publication)?;
             check_cancelled(observer)?;
             let before = self.versions(publication)?;
             loads += 1;

@@ -44,6 +44,11 @@ impl Part {
         }
     }
 
+    /// How many rows the dates will have.
+    pub(super) fn sent_rows(&self) -> u64 {
+        self.sent.values().map(|content| content.rows).sum()
+    }
+
     /// The rows of the dates that are sent.
     pub(super) fn wanted(&self, rows: &RecordBatch) -> Vec<RecordBatch> {
         let slices = crate::store::date_slices(self.table, rows).into_iter();

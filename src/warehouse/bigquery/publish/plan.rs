@@ -61,7 +61,7 @@ impl BigQuery {
                 "somebody else wrote to the target since the last upload; every date was compared anew".to_owned(),
             );
         }
-        Ok(Some(Planned { ledger, parts, conditions: set.conditions.clone() }))
+        Ok(Some(Planned { ledger, parts, conditions: set.conditions.clone(), keep_days: set.keep.days }))
     }
 
     /// Rows that stayed in the target when this store last looked, if nobody wrote there since.
@@ -161,7 +161,7 @@ impl BigQuery {
     }
 
     pub(super) fn no_table(&self, table: Table) -> Error {
-        Error::new(ErrorKind::Upstream, format!("table {}.{table} does not exist", self.settings.project))
+        Error::new(ErrorKind::Upstream, format!("table {} does not exist", self.name_of(table)))
             .hint("create it with the platform's own schema first; putback never creates or alters target tables")
     }
 
@@ -199,7 +199,7 @@ impl BigQuery {
     /// Refuses everything that would fail later, before anything is sent.
     pub(super) fn refuse_if_unfit(&self, parts: &[Part]) -> Result<()> {
         for part in parts {
-            let place = format!("{}.{}", self.settings.project, part.table);
+            let place = self.name_of(part.table);
             self.refuse_if_defined_otherwise(part, &place)?;
             if part.live.has_streaming_buffer() {
                 return Err(Error::new(

@@ -14,13 +14,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Observer;
 use crate::store::{FileEntry, ParquetFile};
 use crate::warehouse::bigquery::BigQuery;
+use crate::warehouse::bigquery::datasets::STAGING;
 use crate::warehouse::bigquery::jobs::Standing;
 use crate::warehouse::bigquery::load::load_file;
-use crate::warehouse::bigquery::statements::LEDGER;
 
-/// The dataset of staging tables: the one where putback creates its ledger, so that no other needs the right
-/// to create tables.
-const STAGING: &str = LEDGER.0;
 /// Staging tables go by themselves after so long.
 const STAGING_HOURS: i64 = 24;
 
@@ -88,7 +85,7 @@ fn absent(field: &Field) -> ArrayRef {
 
 impl BigQuery {
     pub(super) fn staging_reference(&self, publication: &Publication) -> String {
-        format!("`{}.{STAGING}.{}`", self.settings.project, publication.staging_name())
+        format!("`{}`", self.full_name(STAGING, &publication.staging_name()))
     }
 
     pub(super) fn load_resource(&self, publication: &Publication, generation: u32) -> Value {
@@ -101,11 +98,7 @@ impl BigQuery {
                     "createDisposition": "CREATE_NEVER",
                     "schema": { "fields": publication.staged_fields() },
                     "parquetOptions": { "enableListInference": true },
-                    "destinationTable": {
-                        "projectId": self.settings.project,
-                        "datasetId": STAGING,
-                        "tableId": publication.staging_name(),
-                    },
+                    "destinationTable": self.table_reference(STAGING, &publication.staging_name()),
                 }
             }),
         )
@@ -115,7 +108,7 @@ impl BigQuery {
     pub(super) fn stage(&self, publication: &Publication, file: &Path, observer: &dyn Observer) -> Result<()> {
         let name = publication.staging_name();
         let (site, rows) = (self.site(), publication.rows());
-        let what = format!("loading {rows} rows into {STAGING}.{name}");
+        let what = format!("loading {rows} rows into {}", self.full_name(STAGING, &name));
         self.create_staging(publication)?;
         if rows == 0 {
             return self.keep_staging(&name);
@@ -158,14 +151,13 @@ impl BigQuery {
         self.create_table(
             STAGING,
             json!({
-                "tableReference": {
-                    "projectId": self.settings.project, "datasetId": STAGING, "tableId": publication.staging_name(),
-                },
+                "tableReference": self.table_reference(STAGING, &publication.staging_name()),
                 "schema": { "fields": publication.staged_fields() },
                 "expirationTime": self.staging_expiry(STAGING_HOURS),
                 "labels": { "tool": "putback" },
             }),
         )
+        .map(|_| ())
     }
 
     /// So many hours from now, as the service writes times.
@@ -187,26 +179,30 @@ impl BigQuery {
         if end.is_some_and(|end| end > soon) {
             return Ok(());
         }
-        let project = &self.settings.project;
-        let url = self.rest.url(&format!("projects/{project}/datasets/{STAGING}/tables/{name}"));
+        let url = self.tables_url(STAGING, name);
         let change = json!({ "expirationTime": self.staging_expiry(STAGING_HOURS) });
         let kept = self.runtime.block_on(self.rest.patch(url, change));
-        kept.map(|_| ())
-            .map_err(|error| error.describe(&format!("extending the expiration of table {project}.{STAGING}.{name}")))
+        kept.map(|_| ()).map_err(|error| {
+            error.describe(&format!("extending the expiration of table {}", self.full_name(STAGING, name)))
+        })
     }
 
     /// The staging table goes; one that stays goes by itself after a day.
     pub(super) fn clean_up(&self, publication: &Publication) {
         let name = publication.staging_name();
         if let Err(error) = self.delete_table(STAGING, &name) {
-            self.note(format!("could not delete the staging table {STAGING}.{name}, which expires: {error}"));
+            self.note(format!(
+                "could not delete the staging table {}, which expires: {error}",
+                self.full_name(STAGING, &name)
+            ));
         }
     }
 
     /// Drops a staging table that does not hold what was sent.
     pub(super) fn drop_staging(&self, publication: &Publication) -> Result<()> {
         let name = publication.staging_name();
-        self.note(format!("{STAGING}.{name} does not hold what was sent; it is dropped and loaded again"));
+        let place = self.full_name(STAGING, &name);
+        self.note(format!("{place} does not hold what was sent; it is dropped and loaded again"));
         self.delete_table(STAGING, &name)
     }
 
@@ -216,25 +212,23 @@ impl BigQuery {
         self.note(format!("job {id} is another account's or does other work; the next id is used"));
     }
 
-    /// Creates a table; one that is there already, perhaps by a try whose answer was lost, is taken.
-    pub(super) fn create_table(&self, dataset: &str, resource: Value) -> Result<()> {
-        let project = &self.settings.project;
+    /// Creates a table; one that is there already, perhaps by a try whose answer was lost, is taken: false.
+    pub(super) fn create_table(&self, dataset: &str, resource: Value) -> Result<bool> {
         let name = resource["tableReference"]["tableId"].as_str().unwrap_or_default().to_owned();
-        let url = self.rest.url(&format!("projects/{project}/datasets/{dataset}/tables"));
+        let url = self.tables_url(dataset, "");
         match self.runtime.block_on(self.rest.post(url, resource)) {
-            Ok(_) => Ok(()),
-            Err(error) if error.is(409) => Ok(()),
-            Err(error) => Err(error.describe(&format!("creating table {project}.{dataset}.{name}"))),
+            Ok(_) => Ok(true),
+            Err(error) if error.is(409) => Ok(false),
+            Err(error) => Err(error.describe(&format!("creating table {}", self.full_name(dataset, &name)))),
         }
     }
 
     fn delete_table(&self, dataset: &str, name: &str) -> Result<()> {
-        let project = &self.settings.project;
-        let url = self.rest.url(&format!("projects/{project}/datasets/{dataset}/tables/{name}"));
+        let url = self.tables_url(dataset, name);
         match self.runtime.block_on(self.rest.delete(url)) {
             Ok(_) => Ok(()),
             Err(error) if error.is(404) => Ok(()),
-            Err(error) => Err(error.describe(&format!("deleting table {project}.{dataset}.{name}"))),
+            Err(error) => Err(error.describe(&format!("deleting table {}", self.full_name(dataset, name)))),
         }
     }
 }

@@ -1,0 +1,151 @@
+//! `putback undo`
+
+use clap::Args;
+use serde_json::json;
+
+use super::environment;
+use super::exit::ExitCode;
+use super::output::{Printer, text_table, thousands};
+use super::recorder::recorded;
+use super::settings::{GlobalArgs, Settings};
+use super::upload::{self, say_mapping};
+use crate::calendar::DateRanges;
+use crate::error::Result;
+use crate::progress::Silent;
+use crate::publications::{Keep, Publication, UndoReport, UndoRequest, Undoable};
+use crate::upload::UploadReport;
+use crate::warehouse::Location;
+
+/// Take a publication back
+///
+/// Puts back what the publication replaced, whole dates in all tables at once, as an upload does. An undo is a publication
+/// itself and can be undone. Ends with status 6 and changes nothing where somebody changed one of the dates since. A
+/// directory keeps the months that its last publications replaced; BigQuery keeps the replaced rows in a table that
+/// expires.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  putback undo --list --to dir:published\n  putback undo --to bigquery:my-project 3f5a0c1b9d2e4f60718a"
+)]
+pub struct UndoArgs {
+    /// Publication to take back, as --list names it [default: the latest]
+    #[arg(value_name = "PUBLICATION")]
+    publication: Option<String>,
+    /// Warehouse that was published into: dir:PATH or bigquery:PROJECT
+    #[arg(long, value_name = "WAREHOUSE")]
+    to: Option<Location>,
+    /// List the publications, and how long each can be undone
+    #[arg(long, conflicts_with = "publication")]
+    list: bool,
+    #[command(flatten)]
+    keep: KeepOptions,
+}
+
+/// How long a target can take a publication back.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct KeepOptions {
+    /// Into a directory: keep what the last N publications replaced, for `undo` [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=50))]
+    keep: Option<u16>,
+    /// Into BigQuery: keep what is replaced for so many days, for `undo`; 0 keeps nothing [default: 30]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(0..=3650))]
+    keep_days: Option<u16>,
+}
+
+impl KeepOptions {
+    pub fn keep(self) -> Keep {
+        let default = Keep::default();
+        Keep {
+            publications: self.keep.map_or(default.publications, usize::from),
+            days: self.keep_days.map_or(default.days, u32::from),
+        }
+    }
+
+    /// For the run's record.
+    pub fn json(self) -> serde_json::Value {
+        let Keep { publications, days } = self.keep();
+        json!({ "publications": publications, "days": days })
+    }
+}
+
+pub fn run(args: &UndoArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
+    let settings = Settings::resolve(global, None, args.to.as_ref())?;
+    settings.required_to()?;
+    say_mapping(&settings, printer);
+    if args.list {
+        let target = settings.open_target()?;
+        list(&target.publications()?, &target.name(), printer);
+        return Ok(ExitCode::Done);
+    }
+    let options = json!({ "publication": args.publication, "keep": args.keep.json() });
+    recorded(&settings, &DateRanges::everything(), options, printer, |recorder| {
+        let target = settings.open_target()?;
+        let request = UndoRequest {
+            publication: args.publication.clone(),
+            now: environment::timestamp()?,
+            keep: args.keep.keep(),
+        };
+        let report = target.undo(&request, recorder.map_or(&Silent, |recorder| recorder))?;
+        if let Some(recorder) = recorder {
+            recorder.summarize("undone", json(&report));
+        }
+        target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
+        print(report, &target.name(), printer);
+        Ok(ExitCode::Done)
+    })
+}
+
+fn print(report: UndoReport, target: &str, printer: Printer) {
+    if printer.is_json() {
+        return printer.json(&json(&report));
+    }
+    let UndoReport { undone, publication, was_done, tables } = report;
+    if was_done {
+        printer.line(format!("publication {undone} was undone before, by {publication}; nothing to do"));
+        return;
+    }
+    let report = UploadReport { tables, ..UploadReport::default() };
+    printer.line(upload::table(&report));
+    printer.line(format!("publication {undone} is undone: {target} holds what it replaced"));
+    printer.note(format!(
+        "note: this undo is publication {publication}; `putback undo {publication}` takes it back; an upload of these \
+         dates publishes the store's rows again"
+    ));
+}
+
+fn json(report: &UndoReport) -> serde_json::Value {
+    let UndoReport { undone, publication, was_done, tables } = report;
+    let tables = UploadReport { tables: tables.clone(), ..UploadReport::default() };
+    let tables = upload::json(&tables)["tables"].take();
+    json!({ "undone": undone, "publication": publication, "was_done": was_done, "tables": tables })
+}
+
+fn list(publications: &[Publication], target: &str, printer: Printer) {
+    if printer.is_json() {
+        return printer.json(&publications);
+    }
+    if publications.is_empty() {
+        return printer.line(format!("{target} remembers no publication"));
+    }
+    let rows = publications.iter().map(|of| {
+        let what = of.undoes.as_ref().map_or_else(|| "upload".to_owned(), |undone| format!("undo of {undone}"));
+        vec![
+            of.id.clone(),
+            of.published_at.format("%Y-%m-%d %H:%M:%S").to_string(),
+            what,
+            format!("{} to {}", of.first_date, of.last_date),
+            until(&of.undo),
+            thousands(of.rows),
+        ]
+    });
+    let header = ["Publication", "At (UTC)", "What", "Dates", "Can be undone", "Rows"];
+    printer.line(text_table(&header, rows.collect(), 5));
+}
+
+fn until(undo: &Undoable) -> String {
+    match undo {
+        Undoable::ForPublications(0) | Undoable::No => "no".to_owned(),
+        Undoable::ForPublications(1) => "until the next publication".to_owned(),
+        Undoable::ForPublications(more) => format!("until {more} more publications"),
+        Undoable::Until(end) => format!("until {}", end.format("%Y-%m-%d %H:%M")),
+    }
+}

@@ -202,7 +202,7 @@ fn of_live_table(state: &TableState, oldest: Option<NaiveDate>) -> Vec<Finding> 
 
 fn ledger(bigquery: &BigQuery) -> Finding {
     const ABOUT: &str = "ledger";
-    match bigquery.ledger_rows() {
+    match bigquery.ledger_length() {
         Ok(Some(rows)) => {
             Finding::fine(ABOUT, format!("{} has {}", bigquery.ledger_name(), counted(rows as usize, "publication")))
         }

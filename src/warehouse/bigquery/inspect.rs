@@ -47,7 +47,7 @@ impl BigQuery {
     }
 
     /// Rows of the ledger by its metadata; `None`: it does not exist.
-    pub fn ledger_rows(&self) -> Result<Option<u64>> {
+    pub fn ledger_length(&self) -> Result<Option<u64>> {
         let Some(live) = self.live_table(LEDGER.0, LEDGER.1)? else { return Ok(None) };
         Ok(live.resource["numRows"].as_str().and_then(|rows| rows.parse().ok()).or(Some(0)))
     }

@@ -1,6 +1,6 @@
 # Two commands do all the set-up: `make demo` and `make test`.
 
-.PHONY: demo test test-faults test-wheel setup setup-extra build wheel fmt reference install test-bundled
+.PHONY: demo test test-faults test-wheel test-spark setup setup-extra build wheel fmt reference install test-bundled
 
 # One profile for everything: a second one would build every dependency again.
 CARGO := cargo
@@ -17,6 +17,7 @@ test: setup
 	$(CARGO) test --quiet $(RELEASE)
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet $(RELEASE) --no-deps
 	scripts/test-wheel --if-installed
+	scripts/test-spark --if-installed
 
 # Every operation on a file meets a kill, a full disk and a broken one, readers work beside writers, runs are
 # killed again and again; and every request of a sync and an upload to the fake meets every fault: an hour.
@@ -27,17 +28,22 @@ test-faults: setup
 setup:
 	@scripts/setup
 
-# The tools of the wheel and its tests, into the cache.
+# The tools of the wheel, of its tests and of those of Spark, into the cache.
 setup-extra:
 	@scripts/extra
 
 # dist/putback-VERSION-py3-none-PLATFORM.whl
-wheel: setup setup-extra
+wheel: setup
+	scripts/extra install wheel
 	scripts/wheel
 
 # Builds the wheel and runs it in fresh environments.
 test-wheel: setup
 	scripts/test-wheel
+
+# Seasons on a small Spark cluster on this machine, one executor of which is killed.
+test-spark: build
+	scripts/test-spark
 
 build: setup
 	$(CARGO) build $(RELEASE)

@@ -67,6 +67,7 @@ pub mod engine;
 pub mod error;
 mod file_system;
 pub mod judge;
+pub mod merge;
 pub mod numerics;
 pub mod parallel;
 pub mod processors;

@@ -6,8 +6,8 @@ use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::{Format, GlobalArgs};
 use super::{
-    bench, checks, compute, config, demo, diff, doctor, impact, reference, report, run, runs, shell, status, sync,
-    table_files, undo, upload, why,
+    bench, checks, compute, config, demo, diff, doctor, impact, merge, reference, report, run, runs, shell, status,
+    sync, table_files, undo, unit, upload, why,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -23,6 +23,8 @@ pub enum Command {
     Upload(upload::UploadArgs),
     Undo(undo::UndoArgs),
     Run(run::RunArgs),
+    Unit(unit::UnitArgs),
+    Merge(merge::MergeArgs),
     Status(status::StatusArgs),
     Report(report::ReportArgs),
     Runs(runs::RunsArgs),
@@ -67,6 +69,8 @@ impl Command {
             Self::Run(args) => run::run(args, global, *printer),
             Self::Report(args) => report::run(args, global, *printer),
             Self::Runs(args) => runs::run(args, global, *printer),
+            Self::Unit(args) => unit::run(args, global, *printer),
+            Self::Merge(args) => merge::run(args, global, *printer),
             Self::Status(args) => status::run(args, global, *printer),
             Self::Doctor(args) => doctor::run(args, global, *printer),
             Self::Demo(args) => demo::run(args, global, *printer),

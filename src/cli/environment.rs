@@ -129,7 +129,7 @@ pub fn bigquery(project: &str, location: Option<String>) -> Result<BigQuerySetti
         retry,
         maximum_bytes_billed: number(MAXIMUM_BYTES_BILLED)?.unwrap_or(50 << 30),
         chunk_bytes: number(UPLOAD_CHUNK_KIB)?.unwrap_or(8 << 10).next_multiple_of(256).max(256) << 10,
-        run_id: format!("{}_{}", now.format("%Y%m%dT%H%M%S%6f"), std::process::id()),
+        run_id: format!("{}_{}", now.format("%Y%m%dT%H%M%S%6f"), unique().replace('-', "_")),
         now,
     })
 }
@@ -227,6 +227,13 @@ pub fn owner() -> Owner {
 /// The path by which the binary was called, for commands that users copy.
 pub fn program() -> String {
     std::env::args_os().next().map_or_else(|| "putback".to_owned(), |word| word.to_string_lossy().into_owned())
+}
+
+/// What no other process has, on no machine: machines in one cluster have the same process ids and moments.
+pub fn unique() -> String {
+    // Keyed by the system's randomness.
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
+    format!("{}-{:08x}", std::process::id(), random as u32)
 }
 
 /// Threads the machine can run at once.

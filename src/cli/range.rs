@@ -16,9 +16,9 @@ pub struct RangeArgs {
     /// Calendar year, or years like 2021..2025 (repeatable)
     #[arg(long, value_name = "YEAR", value_parser = parse_years)]
     year: Vec<DateRange>,
-    /// Season, like 2023-24 (repeatable)
-    #[arg(long, value_name = "SEASON", value_parser = parse_season)]
-    season: Vec<Season>,
+    /// Season, like 2023-24, or seasons like 2021-22..2025-26 (repeatable)
+    #[arg(long, value_name = "SEASON", value_parser = parse_season_range)]
+    season: Vec<DateRange>,
     /// First date; requires --until
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     from: Option<NaiveDate>,
@@ -66,7 +66,7 @@ impl RangeArgs {
     pub fn ranges(&self) -> Result<DateRanges> {
         let explicit = self.explicit()?;
         let years = self.year.iter().copied();
-        let seasons = self.season.iter().map(|season| season.range());
+        let seasons = self.season.iter().copied();
         let dates = self.date.iter().map(|&date| DateRange { from: date, to: date });
         Ok(years.chain(seasons).chain(explicit).chain(dates).collect())
     }
@@ -158,6 +158,35 @@ fn parse_years(text: &str) -> Result<DateRange, String> {
     }
 }
 
-fn parse_season(text: &str) -> Result<Season, String> {
-    text.parse().map_err(|error: Error| format!("{error}; write a season like 2023-24"))
+fn parse_season_range(text: &str) -> Result<DateRange, String> {
+    let seasons = parse_season_span(text)?;
+    Ok(DateRange { from: seasons[0].range().from, to: seasons[seasons.len() - 1].range().to })
+}
+
+/// Seasons and spans of seasons with commas between them, each season once.
+pub fn parse_seasons(text: &str) -> Result<Vec<Season>, String> {
+    let mut seasons = Vec::new();
+    for part in text.split(',') {
+        seasons.extend(parse_season_span(part)?);
+    }
+    let mut sorted = seasons.clone();
+    sorted.sort_unstable();
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(twice) => Err(format!("{} is named twice", twice[0])),
+        None => Ok(seasons),
+    }
+}
+
+/// One season, or all from one to another; never empty.
+fn parse_season_span(text: &str) -> Result<Vec<Season>, String> {
+    let season = |text: &str| {
+        text.parse::<Season>()
+            .map_err(|error| format!("{error}; write a season like 2023-24 or seasons like 2021-22..2025-26"))
+    };
+    let Some((first, last)) = text.split_once("..") else { return Ok(vec![season(text)?]) };
+    let (first, last) = (season(first)?, season(last.trim_start_matches('='))?);
+    if first > last {
+        return Err(format!("{first} is after {last}"));
+    }
+    Ok((first.start_year()..=last.start_year()).map(Season::starting_in).collect())
 }

@@ -89,7 +89,7 @@ impl Recorder {
     pub fn begin(settings: &Settings, ranges: &DateRanges, options: Value, printer: Printer) -> Result<Self> {
         let store = settings.store();
         let now = Utc::now();
-        let id = format!("{}-{}", now.format("%Y%m%dT%H%M%S%3f"), std::process::id());
+        let id = format!("{}-{}", now.format("%Y%m%dT%H%M%S%3f"), environment::unique());
         let dir = store.root().join("runs").join(&id);
         std::fs::create_dir_all(&dir).map_err(|error| Error::io("create", &dir, error))?;
         let path = dir.join("log.jsonl");

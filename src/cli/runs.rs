@@ -21,7 +21,9 @@ use crate::store::Store;
 /// Every sync, compute, upload, run, check, validate and diff is recorded: command, settings, versions, inputs,
 /// outcome, a summary, and the outcome of every date and processor. The last 50 records are kept.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  putback runs\n  putback runs show\n  putback runs diff 20260117T101500123-4711")]
+#[command(
+    after_help = "Example:\n  putback runs\n  putback runs show\n  putback runs diff 20260117T101500123-4711-0c9a31f2"
+)]
 pub struct RunsArgs {
     #[command(subcommand)]
     action: Option<RunsAction>,
@@ -47,7 +49,7 @@ enum RunsAction {
     /// of the last run only: to compare cells, keep a copy of the store and use `putback diff --with store:PATH`.
     /// Ends with status 9 when a date differs.
     #[command(
-        after_help = "Examples:\n  putback runs diff 20260117T101500123-4711\n  putback runs diff 20260117T101500123-4711 20260118T090000456-815"
+        after_help = "Examples:\n  putback runs diff 20260117T101500123-4711-0c9a31f2\n  putback runs diff 20260117T101500123-4711-0c9a31f2 20260118T090000456-815-77e01b4d"
     )]
     Diff {
         /// The earlier run

@@ -348,7 +348,9 @@ impl Running {
     const LONG: Duration = Duration::from_secs(600);
 
     fn of(store: &Store, holder: &Owner) -> Result<Self> {
-        let is_theirs = |run: &RunRecord| run.finished_at.is_none() && run.id.ends_with(&format!("-{}", holder.pid));
+        let pid = holder.pid.to_string();
+        // Ids are the time, the process and random digits.
+        let is_theirs = |run: &RunRecord| run.finished_at.is_none() && run.id.split('-').nth(1) == Some(&pid);
         let Some(run) = records(store)?.into_iter().rev().find(is_theirs) else { return Ok(Self::default()) };
         let dir = run_dir(store, &run.id)?;
         let log = run_log::read(&dir).unwrap_or_default();

@@ -121,6 +121,34 @@ impl Validations {
         replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes"))
     }
 
+    /// Takes what other stores' validations say of dates as they are here, and which dates their last publication left
+    /// out. Returns how many dates came from each.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn take_over(store: &Store, catalogue: &Catalogue, others: &[Self], seen: &Seen<'_>) -> Result<Vec<usize>> {
+        let _lock = Self::locked(store)?;
+        let mut known = Self::load(store, catalogue);
+        let (mut taken, mut excluded) = (Vec::with_capacity(others.len()), 0);
+        for other in others {
+            let counts = |date: NaiveDate, validated: &Validated| validated.content == seen.content(date);
+            let new = other.dates.iter().filter(|(date, validated)| {
+                counts(**date, validated) && !known.dates.get(date).is_some_and(|ours| counts(**date, ours))
+            });
+            let new: Vec<_> = new.map(|(date, validated)| (*date, validated.clone())).collect();
+            taken.push(new.len());
+            known.dates.extend(new);
+            for (date, reason) in &other.excluded {
+                excluded += usize::from(!known.excluded.contains_key(date));
+                known.excluded.entry(*date).or_insert_with(|| reason.clone());
+            }
+        }
+        if taken.iter().sum::<usize>() + excluded > 0 {
+            replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes"))?;
+        }
+        Ok(taken)
+    }
+
     /// Held from reading the record to replacing it.
     fn locked(store: &Store) -> Result<File> {
         let path = path(store).with_file_name("lock");

@@ -97,8 +97,7 @@ impl ParquetFile {
     }
 
     fn open(path: &Path, file: File, schema: SchemaRef, properties: WriterProperties) -> Result<Self> {
-        let hashing = HashingWriter { file, digest: Sha256::new(), size_bytes: 0 };
-        let writer = ArrowWriter::try_new(hashing, schema, Some(properties));
+        let writer = ArrowWriter::try_new(HashingWriter::new(file), schema, Some(properties));
         let writer = writer.map_err(|error| Error::io("write", path, error))?;
         Ok(Self { path: path.to_owned(), writer, waiting: Vec::new(), waiting_rows: 0, rows: 0 })
     }
@@ -139,8 +138,8 @@ impl ParquetFile {
         self.encode_waiting()?;
         let path = self.path;
         let hashing = self.writer.into_inner().map_err(|error| Error::io("write", &path, error))?;
-        hashing.file.sync_all().map_err(|error| Error::io("sync", &path, error))?;
-        Ok(FileEntry { rows: self.rows, size_bytes: hashing.size_bytes, sha256: hex(&hashing.digest.finalize()) })
+        let (size_bytes, sha256) = hashing.finish().map_err(|error| Error::io("sync", &path, error))?;
+        Ok(FileEntry { rows: self.rows, size_bytes, sha256 })
     }
 }
 
@@ -218,10 +217,22 @@ fn repeats(texts: &StringArray) -> bool {
 }
 
 /// Digests what passes through, so that a file is not read again for its checksum.
-struct HashingWriter {
+pub(super) struct HashingWriter {
     file: File,
     digest: Sha256,
     size_bytes: u64,
+}
+
+impl HashingWriter {
+    pub fn new(file: File) -> Self {
+        Self { file, digest: Sha256::new(), size_bytes: 0 }
+    }
+
+    /// Syncs the file. Returns its size in bytes and its SHA-256.
+    pub fn finish(self) -> std::io::Result<(u64, String)> {
+        self.file.sync_all()?;
+        Ok((self.size_bytes, hex(&self.digest.finalize())))
+    }
 }
 
 impl std::io::Write for HashingWriter {

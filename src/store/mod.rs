@@ -158,6 +158,16 @@ impl Store {
         }
     }
 
+    /// Whether both manifests are of the version that this build writes; a layer without one is.
+    ///
+    /// # Errors
+    /// As [`Store::phase3`].
+    pub fn is_of_this_format(&self) -> Result<bool> {
+        let phase3 = self.load::<Phase3Manifest>()?.map(|loaded| loaded.format);
+        let phase4 = self.load::<Phase4Manifest>()?.map(|loaded| loaded.format);
+        Ok(phase3.into_iter().chain(phase4).all(|format| format == manifest::FORMAT))
+    }
+
     /// Keeps the files of both layers as they are named now, for whoever reads more than one manifest.
     ///
     /// # Errors

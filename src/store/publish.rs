@@ -9,6 +9,8 @@ use super::commit::{ObjectFile, Place};
 use super::files::FileEntry;
 use super::lock::WriteLock;
 use super::{Layer, Manifest, Store};
+use crate::calendar::Month;
+use crate::catalog::Table;
 use crate::error::Result;
 
 /// Months that are being written; nothing is visible before [`Publication::commit`]. Dropped before, it removes
@@ -41,6 +43,21 @@ impl<'a> Publication<'a> {
             // May be written in pieces as well, and has to come out the same.
             (_, Layer::Phase4) => self.place.write_object(rows).map(Some),
         }
+    }
+
+    /// Copies a month of another store, on any thread, if its file is byte for byte what that store recorded.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`](crate::error::ErrorKind::Corrupt) naming the file when it is not.
+    pub fn import(&self, from: &Store, (table, month): (Table, Month), entry: &FileEntry) -> Result<()> {
+        self.is_open.store(true, Ordering::Relaxed);
+        let theirs = from.place(self.layer);
+        for path in [theirs.object_path(&entry.sha256), theirs.plain_path(table, month)] {
+            if self.place.import(&path, entry)? {
+                return Ok(());
+            }
+        }
+        Err(from.damaged(table, month))
     }
 
     /// A month of a table that is written batch by batch, in the order of its key, on any thread.

@@ -383,6 +383,8 @@ fn command_lines_that_cannot_be_meant() {
         (&["compute", "--year", "2024", "--to", "dir:x"], "--to dir:x is for commands that publish"),
         (&["compute", "--year", "2025..2021"], "2025 is after 2021"),
         (&["compute", "--season", "2023-25"], "write a season like 2023-24"),
+        (&["compute", "--season", "2023-24..2022-23"], "2023-24 is after 2022-23"),
+        (&["unit", "--of", "2023-24,2022-23..2024-25", "--list"], "2023-24 is named twice"),
         (&["sync", "--year", "2023"], "no warehouse to read from is given"),
         (&["upload", "--year", "2023"], "no warehouse to publish into is given"),
         (&["sync", "--year", "2023", "--warehouse", "exports"], "does not name a warehouse"),

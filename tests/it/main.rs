@@ -19,6 +19,7 @@ mod hygiene;
 mod incidents;
 mod inspection;
 mod keys;
+mod merge;
 mod properties;
 mod publish;
 mod published;

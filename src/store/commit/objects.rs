@@ -11,7 +11,7 @@ use super::{Place, exists};
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::{Error, Result};
-use crate::store::files::{FileEntry, ParquetFile, sha256_of_file};
+use crate::store::files::{FileEntry, HashingWriter, ParquetFile, sha256_of_file};
 
 /// The checksum that an object is named by.
 pub(super) fn checksum_of(name: &str) -> Option<&str> {
@@ -78,6 +78,32 @@ impl Place {
         let mut object = self.begin(|path, file| ParquetFile::into_file_for(path, file, rows))?;
         object.write(rows)?;
         object.finish()
+    }
+
+    /// Copies a file of another place as an object. False when it is not byte for byte what is recorded, or not there.
+    ///
+    /// # Errors
+    /// When the object cannot be written.
+    pub fn import(&self, from: &Path, entry: &FileEntry) -> Result<bool> {
+        let path = self.object_path(&entry.sha256);
+        if entry.matches(&path) {
+            return Ok(true);
+        }
+        let mut source = match File::open(from) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(Error::io("open", from, error)),
+        };
+        self.create_objects_dir()?;
+        let (staged, file) = Staged::create(&self.objects_dir().join("object"))?;
+        let mut copy = HashingWriter::new(file);
+        std::io::copy(&mut source, &mut copy).map_err(|error| Error::io("copy", from, error))?;
+        let (size_bytes, sha256) = copy.finish().map_err(|error| Error::io("sync", staged.path(), error))?;
+        if (size_bytes, &sha256) != (entry.size_bytes, &entry.sha256) {
+            return Ok(false);
+        }
+        staged.rename_to(&path)?;
+        Ok(true)
     }
 
     fn begin(&self, open: impl FnOnce(&Path, File) -> Result<ParquetFile>) -> Result<ObjectFile> {

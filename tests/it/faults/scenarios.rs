@@ -93,6 +93,8 @@ fn faults_of_the_store_lose_nothing() {
     let begun = after(&synced, &["compute --from 2023-11-07 --to 2023-11-08".to_owned()]);
     let computed = after(&begun, &[format!("compute {RANGE}")]);
     let synced_again = after(&computed, &[sync(changed)]);
+    let rest = "--store rest --from 2023-11-09 --to 2023-11-10";
+    let in_two = after(&begun, &[format!("sync {rest} --warehouse {first}"), format!("compute {rest}")]);
     let scenarios = [
         Scenario::new("sync into nothing", &nothing, &sync(first)),
         Scenario::new("sync of changes", &computed, &sync(changed)),
@@ -102,6 +104,7 @@ fn faults_of_the_store_lose_nothing() {
         Scenario::new("compute of changes", &synced_again, &format!("compute {RANGE}")),
         Scenario::new("compute by force", &computed, &format!("compute {RANGE} --force")),
         Scenario::new("validate", &computed, &format!("validate {RANGE}")),
+        Scenario::new("merge", &in_two, "merge rest"),
     ];
     run_matrix(&scenarios);
 }

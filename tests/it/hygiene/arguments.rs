@@ -84,6 +84,8 @@ const COMMANDS: [&[&str]; 17] = [
     &["runs", "show", "x"],
     &["runs", "diff", "x"],
     &["config", "show"],
+    &["merge", "missing"],
+    &["unit", "--of", "2023-24", "--index", "0", "--units", "afile", "--warehouse", "dir:missing"],
     &["bench", "--scale", "0"],
     &["demo", "--dir", "adir"],
 ];
@@ -147,7 +149,7 @@ fn options(desk: &Desk, command: &[&str]) -> Vec<String> {
 fn is_harmless(command: &str, option: &str, value: &[u8]) -> bool {
     const NO_PLACE: [&[u8]; 7] = [b"", b"afile", b"adir", b"fifo", b"loop", b"/dev/null", b"\xff\xfe"];
     match (command, option) {
-        ("demo", "--dir") => NO_PLACE.contains(&value),
+        ("demo", "--dir") | ("unit", "--scratch") => NO_PLACE.contains(&value),
         ("compute" | "run" | "demo", "--store") | ("man", "--out") | ("bench", "--scale") => false,
         _ => true,
     }

@@ -1,0 +1,92 @@
+//! A store that takes part in a merge, as it was when it was looked at.
+
+use std::path::PathBuf;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::processors;
+use crate::store::{Layer, Phase3Manifest, Phase4Manifest, Store, WriteLock};
+
+/// A store with its manifests. Its files stay as long as this is held.
+pub(super) struct Part {
+    pub store: Store,
+    /// The directory, as it was named.
+    pub name: String,
+    pub phase3: Phase3Manifest,
+    pub phase4: Phase4Manifest,
+    /// The manifests as bytes.
+    records: [Option<Vec<u8>>; 2],
+}
+
+impl Part {
+    /// The store that takes the others in.
+    pub fn own(store: &Store) -> Result<Self> {
+        let records = records(store)?;
+        let (phase3, phase4) = (store.phase3()?, store.phase4()?);
+        Ok(Self { name: store.root().display().to_string(), store: store.clone(), phase3, phase4, records })
+    }
+
+    /// A store that is taken in.
+    pub fn open(store: &Store) -> Result<Self> {
+        let part = Self::own(store)?;
+        if part.records[0].is_none() {
+            return Err(Error::new(
+                ErrorKind::Upstream,
+                format!("{} is not a store: nothing was synced into it", part.name),
+            )
+            .hint(
+                "name directories that `putback sync` and `putback compute` wrote with --store; nothing was merged",
+            ));
+        }
+        if let Some(owner) = WriteLock::holder(store)? {
+            let who = format!("process {} on {} (`{}`)", owner.pid, owner.host, owner.command);
+            return Err(Error::new(ErrorKind::Locked, format!("{who} is writing the store {}", part.name))
+                .hint("wait for it to end; nothing was merged"));
+        }
+        part.refuse_another_version()?;
+        Ok(part)
+    }
+
+    fn refuse_another_version(&self) -> Result<()> {
+        let refused = |what: String| Error::new(ErrorKind::Store, format!("{}: {what}; nothing was merged", self.name));
+        if !self.store.is_of_this_format()? {
+            return Err(refused("an older version of putback wrote it".to_owned())
+                .hint(format!("run `putback sync --store {}` with this version first", self.name)));
+        }
+        for (&id, records) in &self.phase4.processors {
+            let ours = processors::get(id).version();
+            if let Some((date, record)) = records.iter().find(|(_, record)| record.version != ours) {
+                let what =
+                    format!("{id} of {date} has version {}, this putback computes version {ours}", record.version);
+                return Err(
+                    refused(what).hint(format!("compute it with one version: `putback compute --store {}`", self.name))
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// [`ErrorKind::StalePlan`] when the store is not what it was.
+    pub fn refuse_changed(&self) -> Result<()> {
+        if records(&self.store)? == self.records {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::StalePlan,
+            format!("the store {} changed while it was merged; nothing was merged", self.name),
+        )
+        .hint("run the same command again"))
+    }
+}
+
+fn records(store: &Store) -> Result<[Option<Vec<u8>>; 2]> {
+    let read = |layer: Layer| {
+        let path: PathBuf = store.layer_dir(layer).join("manifest.json");
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read", &path, error)),
+        }
+    };
+    Ok([read(Layer::Phase3)?, read(Layer::Phase4)?])
+}

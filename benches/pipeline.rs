@@ -144,14 +144,14 @@ impl Source for CannedStreams<'_> {
         table: Table,
         _: &Selection,
         sink: &mut dyn FnMut(RecordBatch) -> putback::error::Result<()>,
-    ) -> putback::error::Result<()> {
+    ) -> putback::error::Result<u64> {
         // Shared, as messages are handed over without a copy.
         let mut bytes = self.streams[&table].clone();
         let mut decoder = StreamDecoder::new();
         while let Some(batch) = decoder.decode(&mut bytes)? {
             sink(conform(table, &batch, "canned")?)?;
         }
-        Ok(())
+        Ok(0)
     }
 }
 

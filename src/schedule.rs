@@ -8,8 +8,8 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Date32Type, Int64Type};
 use chrono::NaiveDate;
 
-pub use league_id::SQL_MACRO as LEAGUE_ID_MACRO;
-use league_id::{Flags, Kind};
+use league_id::{Flags, Kind, is_of_other_league};
+pub(crate) use league_id::{normalized, sql_macros};
 
 use crate::calendar::{DateRanges, Season, ymd};
 use crate::catalog::{Table, is_nba_team};
@@ -65,6 +65,9 @@ impl Schedule {
             }
             let date = crate::calendar::date_of_day(column("game_date").as_primitive::<Date32Type>().value(row));
             let game_id = text("game_id", row);
+            if is_of_other_league(game_id) {
+                continue;
+            }
             let kind = Kind::of(game_id);
             let flags = Flags {
                 is_regular_season: flag("is_regular_season", row),

@@ -214,7 +214,7 @@ impl<'a> PublishSet<'a> {
 
     /// Leaves out rows and failures of processors that have to be asked for; the target keeps what it has of them.
     pub fn leave_out_unasked(&mut self) {
-        self.left_out = ProcessorId::ALL.into_iter().filter(|id| !id.is_published_unasked()).collect();
+        self.left_out = ProcessorId::unasked();
         let left_out = &self.left_out;
         self.held_back.retain(|id, _| !left_out.contains(id));
         self.parts.retain(|part| !left_out.iter().any(|id| id.output() == part.table));

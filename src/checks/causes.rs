@@ -52,7 +52,7 @@ pub struct Cause {
     /// The dates of the range with a stored value that rests on the rows, by processor.
     #[serde(rename = "reaches", serialize_with = "dates_only")]
     pub reach: BTreeMap<NaiveDate, BTreeMap<ProcessorId, Reached>>,
-    /// What the outputs have of these dates.
+    /// What the published outputs have of these dates.
     pub tables: usize,
     pub rows: u64,
 }
@@ -100,7 +100,7 @@ pub(super) fn find(session: &Session, request: &CheckRequest<'_>, results: &mut 
     )?;
     let mut causes = collect(session, request, results, &mut reach)?;
     leave_out_harmless(request, results, &mut causes);
-    let stored = stored_rows(session)?;
+    let stored = stored_rows(session, request.left_out)?;
     name(request, &mut causes);
     causes.iter_mut().for_each(|cause| cause.weigh(&stored));
     // The one that holds back most is told first.
@@ -129,11 +129,15 @@ impl Cause {
 /// Rows of the outputs, by date and table.
 type StoredRows = BTreeMap<NaiveDate, BTreeMap<String, u64>>;
 
-fn stored_rows(session: &Session) -> Result<StoredRows> {
-    let rows = session.query(
-        "SELECT game_date, processor, rows FROM state WHERE rows > 0 \
-         UNION ALL SELECT analysis_date, 'failures', count(*) FROM precompute_failures GROUP BY analysis_date",
-    )?;
+fn stored_rows(session: &Session, left_out: &[ProcessorId]) -> Result<StoredRows> {
+    let none_of = |names: Vec<String>| format!("[{}]::VARCHAR[]", names.join(", "));
+    let rows = session.query(&format!(
+        "SELECT game_date, processor, rows FROM state WHERE rows > 0 AND NOT list_contains({}, processor) \
+         UNION ALL SELECT analysis_date, 'failures', count(*) FROM precompute_failures \
+         WHERE NOT list_contains({}, processor_name) GROUP BY analysis_date",
+        none_of(left_out.iter().map(|id| format!("'{id}'")).collect()),
+        none_of(left_out.iter().map(|id| format!("'{}'", id.class_name())).collect()),
+    ))?;
     let mut stored = StoredRows::new();
     for row in 0..rows.num_rows() {
         let date = date_of_day(rows.column(0).as_primitive::<Date32Type>().value(row));
@@ -282,7 +286,8 @@ fn collect(
         // The outputs of a date that follows from another cause are held back by that one.
         let is_own = |date: NaiveDate| !follows.contains_key(&(label.0.clone(), date));
         let Some(cause) = causes.get_mut(&label) else { continue };
-        for ((processor, date), reached) in dates.into_iter().filter(|((_, date), _)| is_own(*date)) {
+        let holds_back = |processor: ProcessorId, date| !request.left_out.contains(&processor) && is_own(date);
+        for ((processor, date), reached) in dates.into_iter().filter(|(of, _)| holds_back(of.0, of.1)) {
             cause.reach.entry(date).or_default().insert(processor, reached);
         }
     }

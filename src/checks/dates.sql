@@ -8,6 +8,7 @@ SELECT DISTINCT
 FROM nbac_schedule
 WHERE game_status = 3 AND NOT coalesce(is_all_star, false)
     AND (coalesce(is_regular_season, false) OR coalesce(is_playoffs, false) OR league_id(game_id) LIKE '005%')
+    AND NOT is_of_other_league(game_id)
     AND home_team_tricode IN (SELECT team_abbr FROM teams) AND away_team_tricode IN (SELECT team_abbr FROM teams);
 CREATE TABLE scheduled AS
 SELECT game_date, season_year, count(DISTINCT game_id)::BIGINT AS games FROM games GROUP BY ALL;
@@ -16,7 +17,7 @@ SELECT DISTINCT season_year, game_date, unnest([home_team_tricode, away_team_tri
 -- Games that are not final. Of several states of a game the final one counts.
 CREATE TABLE open_games AS
 SELECT DISTINCT game_date, league_id(game_id) AS game_id, home_team_tricode, away_team_tricode FROM nbac_schedule
-WHERE game_status <> 3 AND league_id(game_id) NOT IN (SELECT league_id(game_id) FROM nbac_schedule WHERE game_status = 3 AND game_id IS NOT NULL);
+WHERE game_status <> 3 AND NOT is_of_other_league(game_id) AND league_id(game_id) NOT IN (SELECT league_id(game_id) FROM nbac_schedule WHERE game_status = 3 AND game_id IS NOT NULL);
 -- Final games of the schedule that do not count: of another kind, or flagged so. The verdict tells where flags contradict ids.
 CREATE TABLE other_games AS
 SELECT DISTINCT game_date, unnest([home_team_tricode, away_team_tricode]) AS team_abbr FROM nbac_schedule

@@ -44,8 +44,13 @@ pub struct CheckRequest<'a> {
     pub catalogue: &'a Catalogue,
     /// Which failed checks may be published all the same.
     pub accepted: &'a [Acceptance],
+    /// Processors whose rows are not published: a fault that reaches nothing else holds back nothing.
+    pub left_out: &'a [ProcessorId],
     pub engine: EngineSettings,
 }
+
+/// The table of checks that are about every input.
+pub const ALL_INPUTS: &str = "inputs";
 
 /// An offending date of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -42,7 +42,8 @@ WHERE stray.player_lookup = spellings.spelling;
 CREATE VIEW of_teams AS
 SELECT 'player_game_summary' AS in_table, game_date, player_lookup, team_abbr, opponent_team_abbr FROM player_game_summary
 UNION ALL SELECT 'upcoming_player_game_context', game_date, player_lookup, team_abbr, opponent_team_abbr FROM upcoming_player_game_context
-UNION ALL SELECT 'team_defense_game_summary', game_date, NULL, defending_team_abbr, opponent_team_abbr FROM team_defense_game_summary;
+UNION ALL SELECT 'team_defense_game_summary', game_date, NULL, defending_team_abbr, opponent_team_abbr FROM team_defense_game_summary
+UNION ALL SELECT 'team_offense_game_summary', game_date, NULL, team_abbr, opponent_team_abbr FROM team_offense_game_summary;
 CREATE TABLE unknown_rows AS
 SELECT *, team_abbr IN (FROM teams) AS is_known, opponent_team_abbr IN (FROM teams) AS is_known_opponent
 FROM of_teams SEMI JOIN scope USING (game_date)

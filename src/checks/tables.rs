@@ -14,7 +14,7 @@ use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::reach::tables;
 use crate::processors::{LookBack, ProcessorId};
-use crate::schedule::LEAGUE_ID_MACRO;
+use crate::schedule::sql_macros;
 use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest};
 use crate::windows::WindowEnd;
 
@@ -32,7 +32,7 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     let (phase3, phase4) = (request.store.phase3()?, request.store.phase4()?);
     view_tables(session, request, &phase3, &phase4)?;
     session.set_plan(request.dates, WindowEnd::default())?;
-    session.execute(LEAGUE_ID_MACRO)?;
+    session.execute(&sql_macros())?;
     tables::set_daily_cache(session, request.dates, &phase4)?;
     let cache = Table::SyncedDailyCache;
     session.execute(&tables::of_read_dates(&raw(cache.view_name()), &raw(tables::unfiltered(cache))))?;

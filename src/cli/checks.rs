@@ -93,7 +93,7 @@ fn run(
     let settings = Settings::resolve(global, None, None)?;
     let ranges = range.without_target()?.or_everything()?;
     recorded(&settings, &ranges, json!({ "strict": options.strict }), printer, |recorder| {
-        let report = report(&settings, &settings.store(), &ranges, phase, &[])?;
+        let report = report(&settings, &settings.store(), &ranges, &Purpose::inspection(phase))?;
         if let Some(recorder) = recorder {
             recorder.summarize(phase.name(), summary(&report));
             recorder.fact("waivers", json!(report.waivers));
@@ -124,17 +124,26 @@ fn show(report: &CheckReport, catalogue: &Catalogue, options: &CheckOptions, pri
     if fails { ExitCode::FailedValidation } else { ExitCode::Done }
 }
 
+/// What a phase is run for.
+pub struct Purpose<'a> {
+    pub phase: Phase,
+    /// Checks that may fail for this run.
+    pub accept: &'a [String],
+    /// Processors whose rows are not published.
+    pub left_out: Vec<ProcessorId>,
+}
+
+impl Purpose<'_> {
+    /// To know, and not to publish.
+    pub fn inspection(phase: Phase) -> Self {
+        Self { phase, accept: &[], left_out: ProcessorId::unasked() }
+    }
+}
+
 /// Runs a phase over the game dates of the ranges that the store has inputs for. What a validation of outputs
 /// finds is remembered for the verdicts of `putback status`.
-///
-/// `accept` names checks that may fail for this run.
-pub fn report(
-    settings: &Settings,
-    store: &Store,
-    ranges: &DateRanges,
-    phase: Phase,
-    accept: &[String],
-) -> Result<CheckReport> {
+pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, purpose: &Purpose<'_>) -> Result<CheckReport> {
+    let Purpose { phase, accept, left_out } = purpose;
     // Loaded before the checks: what a computation makes meanwhile is not what they saw.
     let (phase3, phase4) = (store.phase3()?, store.phase4()?);
     let schedule = Schedule::load(store, &phase3)?;
@@ -154,12 +163,13 @@ pub fn report(
         store,
         dates: &dates,
         calendar: &calendar,
-        phase,
+        phase: *phase,
         catalogue: &settings.catalogue,
         accepted: &accepted,
+        left_out,
         engine: settings.engine(),
     })?;
-    if phase == Phase::Outputs {
+    if *phase == Phase::Outputs {
         let seen = (dates.as_slice(), Seen::new(&phase3, &phase4));
         match Validations::remember(store, &settings.catalogue, &report, seen) {
             Err(error) if cannot_be_written(&error) => {

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::checks;
+use super::checks::{self, Purpose};
 use super::output::{Printer, counted};
 use super::recorder::{Recorder, inputs_digest};
 use super::settings::Settings;
 use crate::calendar::DateRanges;
-use crate::checks::{Cause, CheckResult, Phase, Severity};
+use crate::checks::{ALL_INPUTS, Cause, CheckResult, Phase, Severity};
 use crate::error::{ErrorKind, Result};
 use crate::report::words::folded;
 use crate::store::Store;
@@ -69,12 +69,13 @@ fn findings(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<F
     if let Some(known) = known.filter(|known| known.key == key) {
         return Ok(known);
     }
-    let report = checks::report(settings, store, ranges, Phase::Inputs, &[])?;
+    let report = checks::report(settings, store, ranges, &Purpose::inspection(Phase::Inputs))?;
     let line = |result: &CheckResult| {
         let dates: Vec<_> = result.findings.iter().map(|finding| finding.date).collect();
         let (id, title, spans) = (&result.id, &result.title, folded(&dates, &report.scope, LISTED));
         let consequence = result.consequence.as_deref().unwrap_or_default();
-        format!("{id} failed on {}, {spans}; rule: {title}; consequence: {consequence}", counted(dates.len(), "date"))
+        let count = counted(dates.len(), "date");
+        format!("{id} failed on {count}, {spans}; rule: {title}{}; consequence: {consequence}", example(result))
     };
     let also = |cause: &Cause| {
         let ids: Vec<&str> = cause.also_fails.keys().map(String::as_str).collect();
@@ -90,4 +91,13 @@ fn findings(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<F
     let findings = Findings { key, errors, warnings };
     replace_file(&path, &serde_json::to_vec_pretty(&findings).expect("serializes"))?;
     Ok(findings)
+}
+
+/// A check over all inputs is not told by its name: a row says which table and column it is about.
+fn example(result: &CheckResult) -> String {
+    let first = result.findings.first().and_then(|finding| finding.examples.first());
+    match first {
+        Some(row) if result.table == ALL_INPUTS => format!("; for example {row}"),
+        _ => String::new(),
+    }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::checks::{self, Purpose};
 use super::compute::ComputeOptions;
 use super::exit::ExitCode;
 use super::output::{Printer, counted};
@@ -14,7 +15,7 @@ use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::status::{self, Asked};
 use super::sync::SyncOptions;
-use super::{checks, compute, environment, sync};
+use super::{compute, environment, sync};
 use crate::calendar::{DateRanges, Season};
 use crate::checks::Phase;
 use crate::error::{Error, ErrorKind, Result};
@@ -131,7 +132,7 @@ fn work(
     let recorder = Recorder::begin(settings, &ranges, options.json(), printer)?;
     sync::pull(settings, &lock, &ranges, SyncOptions::default(), (&recorder, printer))?;
     let computed = compute::process(settings, &lock, &ranges, options, &recorder, printer)?;
-    let checked = checks::report(settings, lock.store(), &ranges, Phase::Outputs, &[])?;
+    let checked = checks::report(settings, lock.store(), &ranges, &Purpose::inspection(Phase::Outputs))?;
     let status = status::report(settings, lock.store(), Asked { ranges: &ranges, dates: &computed.dates })?;
     let code = match compute::exit_code(&status) {
         ExitCode::Done if checked.errors().count() > 0 => ExitCode::FailedValidation,

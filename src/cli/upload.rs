@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Days, NaiveDate};
 use clap::Args;
 
+use super::checks::{self, Purpose};
 use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, counted, text_table, thousands};
@@ -14,7 +15,7 @@ use super::settings::{GlobalArgs, Settings};
 use super::status;
 use super::sync::announce_clipping;
 use super::undo::KeepOptions;
-use super::{causes, checks, conditions, vanished};
+use super::{causes, conditions, vanished};
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::checks::{Accounting, CheckReport, Phase};
@@ -281,7 +282,9 @@ fn select<'s>(
             vanished,
         });
     }
-    let report = checks::report(settings, store, ranges, Phase::Outputs, &options.accept)?;
+    let left_out = if options.with_daily_cache { Vec::new() } else { ProcessorId::unasked() };
+    let purpose = Purpose { phase: Phase::Outputs, accept: &options.accept, left_out };
+    let report = checks::report(settings, store, ranges, &purpose)?;
     let (mut invalid, mut accepted) = (report.held_back(), report.accepted());
     invalid.retain(|date, _| !stale.contains(date));
     accepted.retain(|date, _| !stale.contains(date));

@@ -8,9 +8,11 @@ use crate::calendar::DateRange;
 use crate::catalog::Table;
 use crate::store::{InputTable, Partition, Phase3Manifest};
 
-/// Up to so many consecutive dates of a table may vanish between others; more of them are a gap in the export, unless
-/// the schedule and the player rows lost the dates as well.
+/// Up to so many consecutive dates of a table may vanish between others; more of them are a gap in the export.
 const LONGEST_GAP_DATES: usize = 2;
+
+/// Tables of which no check tells that a single date is missing: without it features fall back.
+const UNTOLD: [Table; 2] = [Table::PlayerPointsProps, Table::PlayerBoxScores];
 
 /// Dates that a table would lose because the export is shorter than what the store has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,9 +74,10 @@ pub fn lost_dates(
                 add(&mut found, (table, lost), date, &known.partitions);
             }
         }
-        for run in runs(&lost, &known.partitions).filter(|run| run.len() > LONGEST_GAP_DATES) {
-            let in_between = run.iter().filter(|date| place(**date).is_none());
-            for &date in in_between.filter(|_| run.iter().any(still_played)) {
+        for run in runs(&lost, &known.partitions) {
+            let is_gap =
+                |date: &NaiveDate| run.len() > LONGEST_GAP_DATES || (UNTOLD.contains(&table) && still_played(date));
+            for &date in run.iter().filter(|date| place(**date).is_none() && is_gap(date)) {
                 add(&mut found, (table, Lost::Gap), date, &known.partitions);
             }
         }
@@ -155,12 +158,19 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_missed_unless_the_games_vanished() {
+    fn a_gap_is_missed_and_so_are_single_dates_that_no_check_would_tell() {
         let (lines, schedule) = (Table::PlayerPointsProps, Table::Schedule);
         let (days, holes): (&[u32], &[u32]) = (&[3, 4, 5, 6, 7, 8, 9, 10], &[3, 4, 5, 9, 10]);
         let gap = vec![(Lost::Gap, [6, 7, 8].map(date).to_vec())];
         assert_eq!(lost(&[(lines, days), (schedule, days)], &[(lines, holes), (schedule, days)]), gap);
-        assert_eq!(lost(&[(lines, days), (schedule, days)], &[(lines, holes), (schedule, holes)]), []);
+        let both = lost(&[(lines, days), (schedule, days)], &[(lines, holes), (schedule, holes)]);
+        assert_eq!(both, [gap[0].clone(), gap[0].clone()]);
+        let defense = Table::TeamDefenseGameSummary;
+        let but_one: &[u32] = &[3, 4, 5, 7, 8, 9, 10];
+        assert_eq!(lost(&[(defense, days), (schedule, days)], &[(defense, but_one), (schedule, days)]), []);
+        assert_eq!(lost(&[(lines, days), (schedule, days)], &[(lines, but_one), (schedule, but_one)]), []);
+        let one = vec![(Lost::Gap, vec![date(6)])];
+        assert_eq!(lost(&[(lines, days), (schedule, days)], &[(lines, but_one), (schedule, days)]), one);
     }
 
     #[test]

@@ -76,6 +76,11 @@ impl ProcessorId {
         self != Self::Pdc
     }
 
+    /// Those that are not published unless asked for.
+    pub fn unasked() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|id| !id.is_published_unasked()).collect()
+    }
+
     /// Whose rows its output has.
     pub fn entity(self) -> Entity {
         match self {

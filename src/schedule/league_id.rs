@@ -3,9 +3,18 @@
 /// Digits of an id; a number column drops the two zeros in front.
 const DIGITS: usize = 10;
 
-/// `league_id` of SQL: as [`normalized`].
-pub const SQL_MACRO: &str = "CREATE MACRO league_id(id) AS \
-     CASE WHEN regexp_full_match(trim(id), '[0-9]{8,10}(\\.0)?') THEN lpad(split_part(trim(id), '.', 1), 10, '0') ELSE trim(id) END";
+/// First digits of ids of the other leagues in the same schedule: WNBA, summer leagues, G League.
+const OTHER_LEAGUES: [&str; 3] = ["10", "15", "20"];
+
+/// `league_id` and `is_of_other_league` of SQL: as [`normalized`] and [`is_of_other_league`].
+pub fn sql_macros() -> String {
+    format!(
+        "CREATE MACRO league_id(id) AS \
+         CASE WHEN regexp_full_match(trim(id), '[0-9]{{8,10}}(\\.0)?') THEN lpad(split_part(trim(id), '.', 1), 10, '0') ELSE trim(id) END; \
+         CREATE MACRO is_of_other_league(id) AS coalesce(regexp_full_match(league_id(id), '({others})[0-9]{{8}}'), false)",
+        others = OTHER_LEAGUES.join("|"),
+    )
+}
 
 /// What kind of game an id is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +39,7 @@ impl Kind {
     /// `None` for an id of another form.
     pub fn of(game_id: &str) -> Option<Self> {
         let id = normalized(game_id);
-        let is_league_id = id.len() == DIGITS && id.bytes().all(|byte| byte.is_ascii_digit());
-        match id.get(..3).filter(|_| is_league_id)? {
+        match id.get(..3).filter(|_| is_league_id(&id))? {
             "001" => Some(Self::Preseason),
             "002" => Some(Self::RegularSeason),
             "003" => Some(Self::AllStar),
@@ -52,6 +60,16 @@ impl Kind {
             Self::Preseason | Self::AllStar | Self::CupFinal => !is_regular_season && !is_playoffs,
         }
     }
+}
+
+/// Whether a game is of one of the other leagues in the same schedule.
+pub fn is_of_other_league(game_id: &str) -> bool {
+    let id = normalized(game_id);
+    is_league_id(&id) && OTHER_LEAGUES.iter().any(|league| id.starts_with(league))
+}
+
+fn is_league_id(id: &str) -> bool {
+    id.len() == DIGITS && id.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// An id with its leading zeros. One that is not of the league's form stays as it is.
@@ -79,6 +97,24 @@ mod tests {
         ("", None),
     ];
 
+    const OTHER_LEAGUE_IDS: [(&str, bool); 8] = [
+        ("1022300101", true),
+        ("1522300001", true),
+        ("2022300101", true),
+        ("2022300101.0", true),
+        ("0022300101", false),
+        ("20223001", false),
+        ("2022300101x", false),
+        ("20231107_BOS_NYK", false),
+    ];
+
+    #[test]
+    fn ids_of_other_leagues_have_other_first_digits() {
+        for (id, is_other) in OTHER_LEAGUE_IDS {
+            assert_eq!(is_of_other_league(id), is_other, "{id}");
+        }
+    }
+
     #[test]
     fn an_id_without_its_leading_zeros_is_the_same_id() {
         for (id, kind) in IDS {
@@ -93,11 +129,14 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let settings = EngineSettings { threads: 1, memory_limit: None, temp_dir: dir.path().to_owned() };
         let session = Session::open(&settings).expect("a session");
-        session.execute(SQL_MACRO).expect("a macro");
-        for (id, _) in IDS.iter().chain(&[("123", None), ("0022300001.5", None)]) {
-            let rows = session.query(&format!("SELECT league_id('{id}')")).expect("a row");
+        session.execute(&sql_macros()).expect("macros");
+        let others = OTHER_LEAGUE_IDS.iter().map(|&(id, _)| id);
+        for id in IDS.iter().map(|&(id, _)| id).chain(others).chain(["123", "0022300001.5"]) {
+            let rows = session.query(&format!("SELECT league_id('{id}'), is_of_other_league('{id}')")).expect("a row");
             let of_sql = arrow::array::AsArray::as_string::<i32>(rows.column(0)).value(0).to_owned();
             assert_eq!(of_sql, normalized(id), "{id}");
+            let is_other = arrow::array::AsArray::as_boolean(rows.column(1)).value(0);
+            assert_eq!(is_other, is_of_other_league(id), "{id}");
         }
     }
 

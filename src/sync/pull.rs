@@ -92,7 +92,7 @@ impl Pull<'_, '_> {
         input: &mut InputTable,
         report: &mut TableReport,
     ) -> Result<()> {
-        let mut rows = self.read(table, selection, report)?;
+        let (mut rows, _) = self.read(table, selection, report)?;
         let mut months = rows.months();
         months.extend(keeping.months());
         input.files.retain(|month, _| months.contains(month));
@@ -139,8 +139,8 @@ impl Pull<'_, '_> {
         for year in by_year(ranges) {
             check_cancelled(self.observer)?;
             let selection = Selection::Ranges(year.clone());
-            let mut rows = self.read(table, &selection, report)?;
-            pulled += rows.num_rows();
+            let (mut rows, left_out) = self.read(table, &selection, report)?;
+            pulled += rows.num_rows() + left_out;
             for month in months_of(&year) {
                 let mut batches = rows.take(month)?;
                 left.remove(&month);
@@ -181,17 +181,18 @@ impl Pull<'_, '_> {
         Ok(processors::carried(table, &files)?.unwrap_or_default())
     }
 
-    fn read(&self, table: Table, selection: &Selection, report: &mut TableReport) -> Result<MonthRows> {
+    /// Rows by month, and how many rows are left out.
+    fn read(&self, table: Table, selection: &Selection, report: &mut TableReport) -> Result<(MonthRows, u64)> {
         let mut months = MonthRows::new(&self.store.spill_place());
         let foreign = &mut report.foreign_teams;
-        self.source.read(table, selection, &mut |batch| {
+        let left_out = self.source.read(table, selection, &mut |batch| {
             count_foreign_teams(table, &batch, foreign);
             for (month, rows) in split_by_month(table, &batch)? {
                 months.add(month, rows)?;
             }
             Ok(())
         })?;
-        Ok(months)
+        Ok((months, left_out))
     }
 
     fn sorted(&self, table: Table, batches: &[RecordBatch], report: &mut TableReport) -> Result<RecordBatch> {

@@ -3,6 +3,7 @@
 mod columns;
 mod exact;
 mod folders;
+mod nulls;
 mod text;
 
 use std::collections::BTreeMap;
@@ -19,8 +20,10 @@ use chrono::NaiveDate;
 pub use columns::{ColumnNote, LiveColumn, SchemaMatch};
 pub(super) use columns::{Found, LiveTable, arrow_type, find};
 pub(super) use folders::Folder;
+pub(super) use nulls::Nulls;
 
-use self::exact::{convert, is_convertible, shown};
+use self::columns::is_game_id;
+use self::exact::{convert, game_ids, is_convertible, shown};
 use self::folders::FolderColumn;
 use crate::calendar::{DateRange, DateRanges, years};
 use crate::catalog::Table;
@@ -30,9 +33,12 @@ use crate::schedule::FINAL;
 /// Gives `batch` exactly the columns and types of `table`; columns it lacks become NULL or empty.
 ///
 /// # Errors
-/// As [`Conformer::fit`].
+/// As [`Conformer::fit`] and [`Conformer::finish`].
 pub fn conform(table: Table, batch: &RecordBatch, place: &str) -> Result<RecordBatch> {
-    Conformer::new(table, place).fit(batch)
+    let mut conformer = Conformer::new(table, place);
+    let rows = conformer.fit(batch)?;
+    conformer.finish()?;
+    Ok(rows)
 }
 
 /// Whether anything of a live column can be kept in a column of ours that nothing reads.
@@ -42,36 +48,57 @@ pub(super) fn can_be_kept(from: &DataType, to: &DataType) -> bool {
 
 /// Fits the rows of a file or stream, one batch after another.
 #[derive(Debug)]
-pub struct Conformer<'a> {
+pub(super) struct Conformer<'a> {
     table: Table,
     place: &'a str,
     /// Rows before the next batch, where their order means something.
     rows_before: Option<u64>,
     folders: Vec<FolderColumn>,
     nans: BTreeMap<String, u64>,
-    left_out: Option<LeftOut>,
+    undated: LeftOut,
+    without_teams: LeftOut,
+    nulls: Nulls,
 }
 
 /// Rows that were not taken, and the first of them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct LeftOut {
-    rows: usize,
+    rows: u64,
     first: String,
+}
+
+/// What is known of rows when all of them are fitted.
+#[derive(Debug, Default)]
+pub(super) struct Fitted {
+    /// What should be known of them, in one line each.
+    pub notes: Vec<String>,
+    /// Rows of games on which nothing rests.
+    pub left_out: u64,
+    pub nulls: Nulls,
 }
 
 impl<'a> Conformer<'a> {
     /// `place` is where the rows lie, for errors.
     pub fn new(table: Table, place: &'a str) -> Self {
-        Self { table, place, rows_before: None, folders: Vec::new(), nans: BTreeMap::new(), left_out: None }
+        Self {
+            table,
+            place,
+            rows_before: None,
+            folders: Vec::new(),
+            nans: BTreeMap::new(),
+            undated: LeftOut::default(),
+            without_teams: LeftOut::default(),
+            nulls: Nulls::default(),
+        }
     }
 
-    /// For the rows of a file in their order, below folders that give columns.
+    /// For the rows of a file in their order, below folders that give columns; `nulls` are those of other files.
     ///
     /// # Errors
     /// [`ErrorKind::Schema`] for a folder that does not give its column a value of its type.
-    pub(super) fn of_file(table: Table, place: &'a str, folders: &[Folder]) -> Result<Self> {
+    pub(super) fn of_file(table: Table, place: &'a str, folders: &[Folder], nulls: Nulls) -> Result<Self> {
         let folders = folders::columns_of(table, folders, place)?;
-        Ok(Self { rows_before: Some(0), folders, ..Self::new(table, place) })
+        Ok(Self { rows_before: Some(0), folders, nulls, ..Self::new(table, place) })
     }
 
     /// The date of all rows, where a folder says it.
@@ -79,11 +106,12 @@ impl<'a> Conformer<'a> {
         self.folders.iter().find(|folder| folder.column == self.table.schema().partition_column())?.date()
     }
 
-    /// Gives `batch` exactly the columns and types of the table; columns it lacks become NULL or empty.
+    /// Gives `batch` exactly the columns and types of the table; columns it lacks become NULL or empty. Once a
+    /// required column was NULL, rows are only counted, and none comes back.
     ///
     /// # Errors
-    /// [`ErrorKind::Schema`] for a NULL in a required column, a value that does not fit the type of a column
-    /// that is read, or a date in it outside the years that are taken; with table, column, row and place.
+    /// [`ErrorKind::Schema`] for a value that does not fit the type of a column that is read, or a date in it
+    /// outside the years that are taken; with table, column, row and place.
     pub fn fit(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
         let schema = self.table.schema().arrow();
         let columns = schema.fields().iter().map(|field| self.fit_column(batch, field)).collect::<Result<Vec<_>>>()?;
@@ -95,6 +123,9 @@ impl<'a> Conformer<'a> {
             self.check(&rows, field, left_out.as_ref())?;
         }
         self.rows_before = self.rows_before.map(|rows| rows + batch.num_rows() as u64);
+        if self.nulls.are_found() {
+            return Ok(RecordBatch::new_empty(Arc::clone(schema)));
+        }
         let columns = match left_out {
             None => rows.columns().to_vec(),
             Some(left_out) => {
@@ -105,8 +136,22 @@ impl<'a> Conformer<'a> {
         Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
     }
 
-    /// What should be known of the rows, in one line each.
-    pub fn notes(&self) -> Vec<String> {
+    /// # Errors
+    /// [`ErrorKind::Schema`] if a required column was NULL.
+    pub(super) fn finish(self) -> Result<Fitted> {
+        let table = self.table;
+        let fitted = self.fitted();
+        fitted.nulls.refuse(table)?;
+        Ok(fitted)
+    }
+
+    /// As [`Conformer::finish`], if more files of the table follow.
+    pub(super) fn fitted(self) -> Fitted {
+        let (notes, left_out) = (self.notes(), self.undated.rows + self.without_teams.rows);
+        Fitted { notes, left_out, nulls: self.nulls }
+    }
+
+    fn notes(&self) -> Vec<String> {
         let (table, place) = (self.table, self.place);
         let mut notes = Vec::new();
         if !self.nans.is_empty() {
@@ -114,12 +159,15 @@ impl<'a> Conformer<'a> {
             let nans = nans.join(", ");
             notes.push(format!("{table}: NaN is taken as NULL in {place}, since these columns have none: {nans}"));
         }
-        if let Some(LeftOut { rows, first }) = &self.left_out {
-            notes.push(format!(
-                "{table}: {rows} rows of games that are not final have no date of the years {}, and are left out; the \
-                 first is {first}",
-                years()
-            ));
+        let no_date = format!("have no date of the years {}", years());
+        for (LeftOut { rows, first }, lacks) in
+            [(&self.undated, no_date.as_str()), (&self.without_teams, "lack a team")]
+        {
+            if *rows > 0 {
+                notes.push(format!(
+                    "{table}: {rows} rows of games that are not final {lacks}, and are left out; the first is {first}"
+                ));
+            }
         }
         notes
     }
@@ -139,7 +187,10 @@ impl<'a> Conformer<'a> {
         if !self.table.schema().is_needed(field.name()) {
             return Ok(kept(array, field));
         }
-        let converted = convert(array, field.data_type())?;
+        let converted = match is_game_id(self.table, field.name()) {
+            true => game_ids(array)?,
+            false => convert(array, field.data_type())?,
+        };
         if let Some(row) = converted.misfit {
             return Err(self.misfit(batch, field, array, row));
         }
@@ -168,40 +219,48 @@ impl<'a> Conformer<'a> {
         .hint(format!("correct the value, or export the column as {needed}; nothing was pulled"))
     }
 
-    /// Games that are not final and have no date that is taken: placeholders, on which nothing rests.
+    /// Games that are not final and have no date that is taken, or whose teams are not known yet: placeholders, on
+    /// which nothing rests.
     fn leave_out(&mut self, rows: &RecordBatch) -> Option<BooleanArray> {
         if self.table != Table::Schedule {
             return None;
         }
         let days = rows.column_by_name("game_date")?.as_primitive::<Date32Type>();
         let statuses = rows.column_by_name("game_status")?.as_primitive::<Int64Type>();
-        let is_dated = |row: usize| days.is_valid(row) && taken_days().contains(&days.value(row));
+        let teams: Option<Vec<_>> = self.table.team_columns().iter().map(|name| rows.column_by_name(name)).collect();
+        let teams = teams?;
+        let taken = taken_days();
+        let is_dated = |row: usize| days.is_valid(row) && taken.contains(&days.value(row));
         let is_final = |row: usize| statuses.is_valid(row) && statuses.value(row) == FINAL;
-        let left_out: Vec<bool> = (0..rows.num_rows()).map(|row| !is_dated(row) && !is_final(row)).collect();
-        let first = left_out.iter().position(|&is_left_out| is_left_out)?;
-        let count = left_out.iter().filter(|&&is_left_out| is_left_out).count();
-        let field = rows.schema_ref().field_with_name("game_date").expect("a column of the table").clone();
-        let text = format!("{} in {}", shown(days, first), self.row(rows, &field, first));
-        self.left_out.get_or_insert(LeftOut { rows: 0, first: text }).rows += count;
-        Some(BooleanArray::from(left_out))
+        let is_open = |row: usize| statuses.is_valid(row) && statuses.value(row) != FINAL;
+        let has_teams = |row: usize| teams.iter().all(|team| team.is_valid(row));
+        let all = 0..rows.num_rows();
+        let undated: Vec<usize> = all.clone().filter(|&row| !is_dated(row) && !is_final(row)).collect();
+        let without_teams: Vec<usize> = all.filter(|&row| is_dated(row) && is_open(row) && !has_teams(row)).collect();
+        let field = rows.schema_ref().field_with_name("game_date").expect("a column of the table");
+        if let Some(&first) = undated.first().filter(|_| self.undated.rows == 0) {
+            self.undated.first = format!("{} in {}", shown(days, first), self.row(rows, field, first));
+        }
+        if let Some(&first) = without_teams.first().filter(|_| self.without_teams.rows == 0) {
+            self.without_teams.first = self.row(rows, field, first);
+        }
+        self.undated.rows += undated.len() as u64;
+        self.without_teams.rows += without_teams.len() as u64;
+        let mut left_out = vec![false; rows.num_rows()];
+        undated.iter().chain(&without_teams).for_each(|&row| left_out[row] = true);
+        left_out.contains(&true).then(|| BooleanArray::from(left_out))
     }
 
-    /// Refuses NULL in a required column and dates outside the years that are taken.
-    fn check(&self, rows: &RecordBatch, field: &Field, left_out: Option<&BooleanArray>) -> Result<()> {
+    /// Counts NULLs in a required column, and refuses dates outside the years that are taken.
+    fn check(&mut self, rows: &RecordBatch, field: &Field, left_out: Option<&BooleanArray>) -> Result<()> {
         let array = rows.column_by_name(field.name()).expect("a column of the table");
         let counts = |row: &usize| left_out.is_none_or(|left_out| !left_out.value(*row));
-        let (table, column, place) = (self.table, field.name(), self.place);
+        let (table, column) = (self.table, field.name());
         if !field.is_nullable() && array.null_count() > 0 {
             let nulls: Vec<usize> = (0..array.len()).filter(|&row| array.is_null(row)).filter(counts).collect();
             if let Some(&first) = nulls.first() {
-                let (count, first) = (nulls.len(), self.row(rows, field, first));
-                return Err(Error::new(
-                    ErrorKind::Schema,
-                    format!(
-                        "{table}: required column {column} is NULL in {count} rows of {place}; the first is {first}"
-                    ),
-                )
-                .hint(format!("repair the rows where {column} is NULL in the warehouse; nothing was pulled")));
+                let first = self.row(rows, field, first);
+                self.nulls.add(column, nulls.len(), || first);
             }
         }
         let outside = if table.schema().is_needed(column) { outside_years(array) } else { Vec::new() };

@@ -18,7 +18,7 @@ pub use self::decoder::is_decoding;
 use self::content::Content;
 use self::listing::{Listing, TableFile, list};
 use self::parquet_file::ParquetFile;
-use super::conform::Conformer;
+use super::conform::{Conformer, Fitted, Nulls};
 use super::{ContentVersion, SchemaMatch, Selection, Source, TableDescription};
 use crate::calendar::{DateRanges, is_taken};
 use crate::catalog::{Role, Table};
@@ -96,12 +96,21 @@ impl Source for DirWarehouse {
         Content { root: &self.root, known, now: self.now }.version(&files)
     }
 
-    fn read(&self, table: Table, selection: &Selection, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
+    fn read(
+        &self,
+        table: Table,
+        selection: &Selection,
+        sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
+    ) -> Result<u64> {
+        let (mut left_out, mut nulls) = (0, Nulls::default());
         for file in list(&self.root, table)?.files {
-            let notes = read_table_file(table, &file, selection, sink)?;
-            self.note(notes);
+            let fitted = read_table_file(table, &file, (selection, nulls), sink)?;
+            self.note(fitted.notes);
+            left_out += fitted.left_out;
+            nulls = fitted.nulls;
         }
-        Ok(())
+        nulls.refuse(table)?;
+        Ok(left_out)
     }
 
     fn take_notes(&self) -> Vec<String> {
@@ -122,23 +131,23 @@ pub(super) fn read_file(
     sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
     let file = TableFile { path: path.to_owned(), folders: Vec::new() };
-    read_table_file(table, &file, selection, sink).map(|_| ())
+    read_table_file(table, &file, (selection, Nulls::default()), sink)?.nulls.refuse(table)
 }
 
-/// Passes the selected rows of a file to `sink`. Returns what should be known of them.
+/// Passes the selected rows of a file to `sink`, after files with `nulls`.
 fn read_table_file(
     table: Table,
     file: &TableFile,
-    selection: &Selection,
+    (selection, nulls): (&Selection, Nulls),
     sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
-) -> Result<Vec<String>> {
+) -> Result<Fitted> {
     let parquet = ParquetFile::open(table, file)?;
     if parquet.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Fitted { nulls, ..Fitted::default() });
     }
-    let mut conformer = Conformer::of_file(table, &parquet.place, &file.folders)?;
+    let mut conformer = Conformer::of_file(table, &parquet.place, &file.folders, nulls)?;
     if conformer.date().is_some_and(|date| is_taken(date) && !selection.contains(date)) {
-        return Ok(Vec::new());
+        return Ok(conformer.fitted());
     }
     parquet.read(&mut |batch| {
         let batch = conformer.fit(&batch)?;
@@ -148,7 +157,7 @@ fn read_table_file(
         };
         if batch.num_rows() > 0 { sink(batch) } else { Ok(()) }
     })?;
-    Ok(conformer.notes())
+    Ok(conformer.fitted())
 }
 
 fn in_ranges(table: Table, batch: &RecordBatch, ranges: &DateRanges) -> BooleanArray {

@@ -15,7 +15,7 @@ use std::time::SystemTime;
 
 use arrow::array::RecordBatch;
 
-pub use conform::{ColumnNote, Conformer, SchemaMatch, conform};
+pub use conform::{ColumnNote, SchemaMatch, conform};
 pub use content::{DateContent, date_contents};
 pub use dir_target::{DirTarget, PublishedDir};
 pub use partitions::{PartitionId, PartitionVersion, Partitions};
@@ -96,8 +96,10 @@ pub trait Source: Sync {
     /// described.
     fn version(&self, table: Table, known: &SourceFiles) -> Result<ContentVersion>;
 
-    /// Hands every selected row to `sink`, in any order, with exactly the columns of the table.
-    fn read(&self, table: Table, selection: &Selection, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()>;
+    /// Hands every selected row to `sink`, in any order, with exactly the columns of the table. Returns how many rows
+    /// are left out, since nothing rests on them.
+    fn read(&self, table: Table, selection: &Selection, sink: &mut dyn FnMut(RecordBatch) -> Result<()>)
+    -> Result<u64>;
 
     /// Rows per date of a table; `None` when the table does not exist.
     fn count_rows(&self, table: Table, selection: &Selection) -> Result<Option<BTreeMap<chrono::NaiveDate, u64>>> {

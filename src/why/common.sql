@@ -136,7 +136,7 @@ LIMIT 1;
 CREATE OR REPLACE TEMP TABLE line_rows AS
 SELECT * FROM bettingpros_player_points_props
 WHERE game_date = {date} AND player_lookup = '{key}' AND bet_side = 'over' AND points_line IS NOT NULL AND is_active;
--- PDC: the game list (§2.4), newest first.
+-- The game list of PDC (PDC §2.4), newest first.
 CREATE OR REPLACE TEMP TABLE cache_games AS
 SELECT *, row_number() OVER (
     ORDER BY game_date DESC, game_id, team_abbr, processed_at DESC NULLS FIRST, season_year DESC NULLS FIRST, points DESC NULLS FIRST,
@@ -146,7 +146,7 @@ FROM games
 WHERE player_lookup = '{key}' AND season_year = {season_year} AND game_date <= {window_end}
     AND is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(points, 0) > 0)
 QUALIFY game_number <= 82;
--- The context row that PDC takes: of several the first, or the synthetic one where UPCG has nobody (§2.2, §2.3).
+-- The context row that PDC takes: of several the first, or the synthetic one where UPCG has nobody (PDC §2.2, §2.3).
 CREATE OR REPLACE TEMP TABLE cache_context AS
 SELECT 'upcoming_player_game_context' AS source, team_abbr, universal_player_id,
     games_in_last_7_days, games_in_last_14_days, minutes_in_last_7_days, minutes_in_last_14_days, back_to_backs_last_14_days,
@@ -176,7 +176,7 @@ FROM team_offense_game_summary
 WHERE team_abbr = (SELECT team_abbr FROM cache_context WHERE choice = 1) AND game_date <= {window_end}
     AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
 QUALIFY game_number <= 10;
--- The windows of completeness (§3.6): "expected" by the schedule and the team of the player's last game, "actual" by PGS,
+-- The windows of completeness (PDC §3.6): "expected" by the schedule and the team of the player's last game, "actual" by PGS,
 -- and the dates of which raw box scores say that the player did not play.
 CREATE OR REPLACE TEMP TABLE cache_windows AS
 WITH

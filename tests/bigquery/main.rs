@@ -46,6 +46,7 @@ use Where::{Both, Emulator, Fake, FakeByGoogle};
 const TESTS: [(&str, Where, Test); 61] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
+    ("sync_leaves_out_games_whose_teams_are_not_known", Both, sync::games_without_teams),
     ("sync_sees_partitions_replaced_by_their_decorators", FakeByGoogle, sync::decorated_partitions),
     ("sync_survives_streams_that_break", Emulator, sync::broken_streams),
     ("sync_survives_streams_that_break_at_any_row", Fake, strict::broken_streams),

@@ -64,6 +64,20 @@ pub fn only_what_changed(service: &'static Service) -> Result<(), Failed> {
     ensure(others.clone().all(|table| table["unchanged"] == true), &report)
 }
 
+/// Rows that are left out are no rows that got lost on their way.
+pub fn games_without_teams(service: &'static Service) -> Result<(), Failed> {
+    let (desk, project) = seeded(service)?;
+    let table = Table::Schedule;
+    let to_come = "UPDATE TABLE SET game_status = 1, home_team_tricode = NULL WHERE game_date = DATE '2023-11-29'";
+    query(service, &project, &to_come.replace("TABLE", &format!("`{project}.{table}`")))?;
+    let done = desk.done(&["sync", "--warehouse", &format!("bigquery:{project}")])?;
+    let told = "rows of games that are not final lack a team, and are left out";
+    ensure(done.stderr.contains(told), &done.stderr)?;
+    let dates = &desk.phase3("putback-store")?.tables[&table].partitions;
+    let has_rows = |date: &str| dates.keys().any(|day| day.to_string() == date);
+    ensure(has_rows("2023-11-28") && !has_rows("2023-11-29"), dates.len())
+}
+
 /// The daily pipeline replaces a day, or takes it away, by its partition's decorator.
 pub fn decorated_partitions(service: &'static Service) -> Result<(), Failed> {
     let (desk, project) = seeded(service)?;

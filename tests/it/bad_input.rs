@@ -142,7 +142,7 @@ fn an_empty_table() {
 exit status: 5
 --- stdout
 --- stderr
-error: table nba_analytics.player_game_summary has no rows in 2020-11-01 to 2023-12-31 in dir:[DIR]/warehouse
+error: table nba_analytics.player_game_summary has no rows in 1946-01-01 to 2023-12-31 in dir:[DIR]/warehouse
   hint: check the range and the export; nothing was pulled
 ");
 }
@@ -161,7 +161,7 @@ fn a_null_in_a_required_column() {
 exit status: 12
 --- stdout
 --- stderr
-error: nba_analytics.player_game_summary: required column player_lookup is NULL in 1 rows of [DIR]/warehouse/nba_analytics.player_game_summary.parquet; the first is row 8 of [DIR]/warehouse/nba_analytics.player_game_summary.parquet (game_id 20231024_UTA_IND)
+error: nba_analytics.player_game_summary: required column player_lookup is NULL in 1 rows; the first is row 8 of [DIR]/warehouse/nba_analytics.player_game_summary.parquet (game_id 20231024_UTA_IND)
   hint: repair the rows where player_lookup is NULL in the warehouse; nothing was pulled
 ");
 }
@@ -223,7 +223,7 @@ fn an_unknown_season() {
     --- stdout
     --- stderr
     preflight error: I23 failed on 1 date, 2019-10-10; rule: finished games of the schedule have two distinct teams of the 30; consequence: the number of teams expected on the date is wrong, and games of other teams are left out of windows
-preflight error: I24 failed on 1 date, 2019-10-14; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
+    preflight error: I24 failed on 1 date, 2019-10-14; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
     preflight error: I30 failed on 36 dates, 2019-10-24 to 2019-11-30; rule: season_year agrees with the date; consequence: season averages of MLFS leave out the games, or include those of another season
     error: unknown season 2019-20: its opening night is not known
       hint: sync a schedule with finished regular-season games of 2019-20, or add the season to data/seasons.toml (year = 2019, opening_night = its first regular-season game) and rebuild
@@ -364,10 +364,11 @@ fn a_date_without_player_rows_fails_and_the_others_are_done() {
         outcome.stderr
     );
     let listed = desk.run(&["status", "--dates"], &[]);
-    assert_snapshot!(listed.stdout.lines().filter(|line| line.contains("failed")).collect::<Vec<_>>().join("\n"), @r"
-2023-12-05 PCF failed: No data extracted: neither upcoming_player_game_context nor player_game_summary has a row
-2023-12-05 MLFS failed: upstream PCF failed: No data extracted: neither upcoming_player_game_context nor player_game_summary has a row
-");
+    assert_snapshot!(listed.stdout.lines().filter(|line| line.contains("failed")).collect::<Vec<_>>().join("\n"), @"
+    2023-12-05 PCF failed: No data extracted: neither upcoming_player_game_context nor player_game_summary has a row
+    2023-12-05 PDC failed: No upcoming player context data extracted: neither upcoming_player_game_context nor player_game_summary has a row
+    2023-12-05 MLFS failed: upstream PCF failed: No data extracted: neither upcoming_player_game_context nor player_game_summary has a row
+    ");
 }
 
 #[test]

@@ -17,12 +17,14 @@ fn status_explains_every_figure() {
     2023  TDZA          32        20    20  100.0     12       0        0        0      0    525       435
     2023  PSZA          32        29    29  100.0      3       0        0        0      0  6,869       865
     2023  PCF           32        32    32  100.0      0       0        0        0      0  4,295         0
+    2023  PDC           32        32    32  100.0      0       0        0        0      0  4,190        73
     2023  MLFS          32        32    32  100.0      0       0        0        0      0  4,292         0
 
     TDZA: 12 dates without rows by rule: no team has 15 games this season
     PSZA: 3 dates without rows by rule: no player has 10 games this season
     TDZA: 435 of 960 entities without a row (45.3 %): INSUFFICIENT_DATA; expected at this time of the season: 0 to 59 %
     PSZA: 865 of 7,734 entities without a row (11.2 %): EXPECTED_INCOMPLETE; expected at this time of the season: 25 to 50 %
+    PDC: 73 of 4,263 entities without a row (1.7 %): INSUFFICIENT_DATA; expected at this time of the season: 8 to 41 %
 
     last computed at 2023-11-14 22:13:20 UTC
     2023, 32 of 46 game dates: complete
@@ -78,7 +80,7 @@ fn json_is_one_document_on_standard_output() {
         desk.run(&["run", "--format", "json", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE);
     let result: serde_json::Value = serde_json::from_str(&outcome.stdout).expect("one document");
     let rows = result["status"]["rows"].as_array().expect("rows");
-    assert_eq!(rows.len(), 4);
+    assert_eq!(rows.len(), 5);
     assert!(rows.iter().all(|row| row["failed"] == 0 && row["pending"] == 0), "{rows:?}");
     assert_eq!(result["upload"]["tables"].as_array().expect("tables").len(), 5);
 }

@@ -196,5 +196,5 @@ fn why_explains_a_row_and_a_player_without_one() {
         assert!(told.contains(heading), "{heading} is missing in\n{told}");
     }
     let nobody = desk.run(&["why", "pdc", "nobodyatall", &date], &[]);
-    assert!(nobody.stdout.contains("no player of that key"), "{}", nobody.shown());
+    assert!(nobody.stdout.contains("no player with that key"), "{}", nobody.shown());
 }

@@ -6,6 +6,7 @@ mod dates;
 mod forms;
 mod layout;
 mod refusals;
+mod schedule;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -208,6 +208,7 @@ fn impact_follows_the_look_back_and_the_chain() {
     TDZA nba_precompute.team_defense_zone_analysis  2023-12-05 to 2023-12-10  6           2023-12-05 to 2023-12-10  6
     PSZA nba_precompute.player_shot_zone_analysis   nothing                   0           nothing                   0
     PCF nba_precompute.player_composite_factors     2023-12-05 to 2023-12-10  6           2023-12-05 to 2023-12-10  6
+    PDC nba_precompute.player_daily_cache           nothing                   0           nothing                   0
     MLFS nba_predictions.ml_feature_store_v2        2023-12-05 to 2023-12-10  6           2023-12-05 to 2023-12-10  6
     --- stderr
     ");
@@ -288,7 +289,7 @@ fn runs_are_recorded_with_every_date() {
     let shown = desk.run(&["runs", "show", id, "--log"], &[]);
     assert!(shown.stdout.contains("\nPCF: 32 done\n"), "{}", shown.stdout);
     let dates = shown.stdout.lines().filter(|line| line.contains("\"event\":\"date\"")).count();
-    assert_eq!(dates, 4 * 32, "{}", shown.stdout);
+    assert_eq!(dates, 5 * 32, "{}", shown.stdout);
     let unknown = desk.run(&["runs", "show", "../x"], &[]);
     assert_eq!(unknown.code, 2);
 }
@@ -308,13 +309,14 @@ fn runs_are_compared_date_by_date() {
     };
     let first = computed(&desk);
     let same = desk.run(&["runs", "diff", &first], &[]);
-    assert_snapshot!(same.shown(), @r"
+    assert_snapshot!(same.shown(), @"
     exit status: 0
     --- stdout
     Processor  Same dates  Changed  Only in the first  Only in the second
     TDZA               32        0                  0                   0
     PSZA               32        0                  0                   0
     PCF                32        0                  0                   0
+    PDC                32        0                  0                   0
     MLFS               32        0                  0                   0
     --- stderr
     ");
@@ -327,13 +329,15 @@ fn runs_are_compared_date_by_date() {
     let second = computed(&desk);
     let differing = desk.run(&["runs", "diff", &first, &second], &[]);
     assert_eq!(differing.code, 9, "{}", differing.stderr);
-    assert_snapshot!(differing.stdout, @r"
+    assert_snapshot!(differing.stdout, @"
     Processor  Same dates  Changed  Only in the first  Only in the second
     TDZA                0        0                 32                   0
     PSZA                0        1                 31                   0
     PCF                 1        0                 31                   0
+    PDC                 0        1                 31                   0
     MLFS                0        1                 31                   0
     PSZA: 2023-12-10 (263 rows, different values)
+    PDC: 2023-12-10 (135 rows, different values)
     MLFS: 2023-12-10 (136 to 135 rows)
     ");
     // The store is as the second run left it.

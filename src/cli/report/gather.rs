@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
+use super::super::checks::{self, Purpose};
 use super::super::environment;
 use super::super::output::Printer;
 use super::super::range::RangeArgs;
 use super::super::settings::Settings;
 use super::super::status::{self, Asked};
-use super::super::{checks, vanished};
+use super::super::vanished;
 use super::facts;
 use crate::calendar::DateRanges;
 use crate::checks::{CheckReport, Phase};
@@ -64,7 +65,7 @@ pub fn report(settings: &Settings, range: &RangeArgs, printer: Printer) -> Resul
 /// Both phases, as far as there is something to check.
 fn checked(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<Checks> {
     let mut not_run = None;
-    let mut of_phase = |phase| match checks::report(settings, store, ranges, phase, &[]) {
+    let mut of_phase = |phase| match checks::report(settings, store, ranges, &Purpose::inspection(phase)) {
         // Nothing synced, or no games of the range: the rest of the report holds all the same.
         Err(error) if error.kind() == ErrorKind::Upstream => {
             not_run = Some(error.to_string());

@@ -64,11 +64,10 @@ const CONTEXT_COLUMNS: [&str; 12] = [
 ];
 
 /// What the last ten games give, with what decides whether a game counts.
-const RECENT_COLUMNS: [&str; 11] = [
+const RECENT_COLUMNS: [&str; 10] = [
     reads::ORDER,
     "player_lookup",
     "team_abbr",
-    "game_id",
     "is_active",
     "points",
     "minutes_played",
@@ -83,7 +82,7 @@ const SEASON_COLUMNS: [&str; 6] =
     ["player_lookup", "season_year", "is_active", "points", "minutes_played", "usage_rate"];
 
 /// What the games of a team give.
-const TEAM_COLUMNS: [&str; 5] = [reads::ORDER, "team_abbr", "game_id", "pace", "offensive_rating"];
+const TEAM_COLUMNS: [&str; 4] = [reads::ORDER, "team_abbr", "pace", "offensive_rating"];
 
 #[derive(Debug)]
 pub struct Pdc;

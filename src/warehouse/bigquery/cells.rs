@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, ListArray, RecordBatch,
-    StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Decimal256Array, Float64Array, Int64Array, ListArray,
+    RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Date32Type, Field, Schema, TimeUnit};
+use arrow::datatypes::{DataType, Date32Type, Field, Schema, TimeUnit, i256};
 use chrono::NaiveDate;
 use serde_json::Value;
 
@@ -47,8 +47,13 @@ fn array_of(ty: &DataType, cells: &[&Value]) -> Option<ArrayRef> {
             Arc::new(array.with_timezone_opt(zone.clone()))
         }
         &DataType::Decimal128(precision, scale) => {
-            let values = parse(cells, |text| scaled(text, scale.unsigned_abs()))?;
+            let values = parse(cells, |text| unscaled(text, scale.unsigned_abs())?.parse().ok())?;
             let array = values.into_iter().collect::<Decimal128Array>();
+            Arc::new(array.with_precision_and_scale(precision, scale).ok()?)
+        }
+        &DataType::Decimal256(precision, scale) => {
+            let values = parse(cells, |text| i256::from_string(&unscaled(text, scale.unsigned_abs())?))?;
+            let array = values.into_iter().collect::<Decimal256Array>();
             Arc::new(array.with_precision_and_scale(precision, scale).ok()?)
         }
         DataType::List(element) => {
@@ -77,16 +82,15 @@ fn parse<T>(cells: &[&Value], read: impl Fn(&str) -> Option<T>) -> Option<Vec<Op
         .collect()
 }
 
-/// `-12.5` with three digits is -12500.
-fn scaled(text: &str, digits: u8) -> Option<i128> {
-    let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+/// `-12.5` with three digits is `-12500`.
+fn unscaled(text: &str, digits: u8) -> Option<String> {
+    let (sign, text) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let fraction = fraction.trim_end_matches('0');
     if fraction.len() > usize::from(digits) {
         return None;
     }
-    let unscaled: i128 = format!("{whole}{fraction:0<width$}", width = usize::from(digits)).parse().ok()?;
-    Some(sign * unscaled)
+    Some(format!("{sign}{whole}{fraction:0<width$}", width = usize::from(digits)))
 }
 
 #[cfg(test)]
@@ -115,10 +119,18 @@ mod tests {
 
     #[test]
     fn decimals_are_scaled_exactly() {
-        assert_eq!(scaled("12", 3), Some(12_000));
-        assert_eq!(scaled("12.5", 3), Some(12_500));
-        assert_eq!(scaled("-0.001", 3), Some(-1));
-        assert_eq!(scaled("0.100000000", 3), Some(100));
-        assert_eq!(scaled("x", 3), None);
+        let scaled = |text: &str, ty: DataType| {
+            let column = array_of(&ty, &[&json!(text)])?;
+            arrow::util::display::array_value_to_string(&column, 0).ok()
+        };
+        for ty in [DataType::Decimal128(9, 3), DataType::Decimal256(76, 3)] {
+            for (text, shown) in [("12", "12.000"), ("12.5", "12.500"), ("-0.001", "-0.001"), ("0.100000000", "0.100")]
+            {
+                assert_eq!(scaled(text, ty.clone()).as_deref(), Some(shown), "{text} as {ty}");
+            }
+            assert_eq!((scaled("x", ty.clone()), scaled("0.0001", ty)), (None, None));
+        }
+        let widest = "40.00000000000000000000000000000000000001";
+        assert_eq!(scaled(widest, DataType::Decimal256(76, 38)).as_deref(), Some(widest));
     }
 }

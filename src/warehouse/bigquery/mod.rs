@@ -248,7 +248,12 @@ impl Source for BigQuery {
         Ok(ContentVersion { token, files: SourceFiles::new() })
     }
 
-    fn read(&self, table: Table, selection: &Selection, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
+    fn read(
+        &self,
+        table: Table,
+        selection: &Selection,
+        sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
+    ) -> Result<u64> {
         self.read_rows(table, selection, sink)
     }
 

@@ -25,7 +25,7 @@ use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::warehouse::Selection;
-use crate::warehouse::conform::Conformer;
+use crate::warehouse::conform::{Conformer, Fitted};
 
 const STREAMS: i32 = 4;
 const LARGEST_MESSAGE_BYTES: usize = 256 << 20;
@@ -47,13 +47,13 @@ struct Reader {
 }
 
 impl BigQuery {
-    /// Hands the selected rows to `sink`, with exactly the columns of the table.
+    /// Hands the selected rows to `sink`, with exactly the columns of the table. Returns how many are left out.
     pub(super) fn read_rows(
         &self,
         table: Table,
         selection: &Selection,
         sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         let place = self.name_of(table);
         let columns = self.known_columns(table)?;
         let restriction = match selection {
@@ -146,7 +146,7 @@ impl BigQuery {
         reader: Reader,
         session: Session,
         sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         let (sender, mut receiver) = mpsc::channel(STREAMS as usize);
         let schema: Arc<[u8]> = session.schema.into();
         for stream in session.streams {
@@ -165,8 +165,9 @@ impl BigQuery {
                 sink(conformer.fit(&batch)?)?;
             }
         }
-        conformer.notes().into_iter().for_each(|note| self.note(note));
-        Ok(())
+        let Fitted { notes, left_out, .. } = conformer.finish()?;
+        notes.into_iter().for_each(|note| self.note(note));
+        Ok(left_out)
     }
 
     fn read_by_query(
@@ -176,7 +177,7 @@ impl BigQuery {
         columns: &[String],
         restriction: Option<&str>,
         sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         let live = self.described(table)?.expect("only tables that were described are read").arrow();
         let fields = columns.iter().map(|name| live.field_with_name(name).expect("a live column").clone());
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
@@ -186,8 +187,9 @@ impl BigQuery {
         for rows in self.query_rows(&sql, &format!("reading {place}"))?.chunks(1 << 14) {
             sink(conformer.fit(&batch_of(&schema, rows)?)?)?;
         }
-        conformer.notes().into_iter().for_each(|note| self.note(note));
-        Ok(())
+        let Fitted { notes, left_out, .. } = conformer.finish()?;
+        notes.into_iter().for_each(|note| self.note(note));
+        Ok(left_out)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use arrow::datatypes::{DataType, Schema};
 
-use super::exact::is_convertible;
+use super::exact::{is_convertible, may_be_game_ids};
 use crate::catalog::{Column, Table};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -134,6 +134,7 @@ impl LiveTable<'_> {
         let expected = arrow_type(table, &column.name);
         let found = match &self.columns[index].ty {
             Ok(ty) if is_convertible(ty, &expected) => return Ok(None),
+            Ok(ty) if is_game_id(table, &column.name) && may_be_game_ids(ty) => return Ok(None),
             Ok(ty) => ty.to_string(),
             Err(reason) if is_needed => return Err(self.unreadable(table, column, reason)),
             Err(reason) => reason.clone(),
@@ -179,6 +180,11 @@ impl LiveTable<'_> {
         )
         .hint("keep one of them; nothing was pulled")
     }
+}
+
+/// Whether a column has ids of games as the league gives them, which may have been numbers on their way.
+pub(super) fn is_game_id(table: Table, column: &str) -> bool {
+    table == Table::Schedule && column == "game_id"
 }
 
 /// The type of a column of ours.

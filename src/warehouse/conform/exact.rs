@@ -11,14 +11,16 @@ use arrow::array::{
 };
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Date64Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt64Type,
+    ArrowNativeTypeOp, DataType, Date32Type, Date64Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type,
+    Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt64Type, i256,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::DateTime;
 
 use super::text;
 use crate::error::Result;
+use crate::schedule::normalized;
 
 /// A converted column.
 pub(super) struct Converted {
@@ -47,6 +49,30 @@ pub(super) fn is_convertible(from: &DataType, to: &DataType) -> bool {
     }
 }
 
+/// Whether [`game_ids`] may be made of values of `from`.
+pub(super) fn may_be_game_ids(from: &DataType) -> bool {
+    match from {
+        DataType::Dictionary(_, value) => may_be_game_ids(value),
+        from => is_number(from) || is_convertible(from, &DataType::Utf8),
+    }
+}
+
+/// Ids of games as text. A number has lost the zeros in front of its id, and gets them back.
+pub(super) fn game_ids(array: &ArrayRef) -> Result<Converted> {
+    let array = plain(array)?;
+    if !is_number(array.data_type()) {
+        return convert(&array, &DataType::Utf8);
+    }
+    let mut builder = StringBuilder::new();
+    let id = |row| match number(&array, row).whole() {
+        Fit::Value(whole) => Fit::Value(normalized(&whole.to_string())),
+        Fit::Nan => Fit::Nan,
+        Fit::Misfit => Fit::Misfit,
+    };
+    let (misfit, nans) = walk(&array, id, |value| builder.append_option(value));
+    Ok(Converted { array: Arc::new(builder.finish()), misfit, nans })
+}
+
 fn is_number(ty: &DataType) -> bool {
     ty.is_integer() || ty.is_floating() || ty.is_decimal()
 }
@@ -54,7 +80,10 @@ fn is_number(ty: &DataType) -> bool {
 /// Old writers leave text as bytes.
 fn is_text(ty: &DataType) -> bool {
     use DataType as D;
-    matches!(ty, D::Utf8 | D::LargeUtf8 | D::Utf8View | D::Binary | D::LargeBinary | D::BinaryView)
+    matches!(
+        ty,
+        D::Utf8 | D::LargeUtf8 | D::Utf8View | D::Binary | D::LargeBinary | D::BinaryView | D::FixedSizeBinary(_)
+    )
 }
 
 /// Converts a column of a type that [`is_convertible`]; a column without any value fits every type.
@@ -99,7 +128,7 @@ fn plain(array: &ArrayRef) -> Result<ArrayRef> {
             cast(array, &D::Decimal128(*precision, *scale))?
         }
         D::LargeUtf8 | D::Utf8View => cast(array, &D::Utf8)?,
-        D::LargeBinary | D::BinaryView => cast(array, &D::Binary)?,
+        D::LargeBinary | D::BinaryView | D::FixedSizeBinary(_) => cast(array, &D::Binary)?,
         _ => Arc::clone(array),
     })
 }
@@ -178,6 +207,17 @@ enum Number {
 /// Whole numbers up to it are told apart by a double.
 const LARGEST_EXACT_DOUBLE: u64 = 1 << f64::MANTISSA_DIGITS;
 
+/// A float is the decimal that is so many of its steps away or fewer: exporters multiply by 0.01, and sum, and leave
+/// 16.330000000000002 of 16.33.
+const MOST_STEPS: u64 = 4;
+
+/// So many of a float's digits must be left beyond the last of a decimal, so that no value lies within
+/// [`MOST_STEPS`] of it by chance.
+const SPARE_DIGITS: u32 = 7;
+
+/// Digits after the point that NUMERIC has, and so every decimal column of ours.
+const NUMERIC_SCALE: i8 = 9;
+
 fn number(array: &ArrayRef, row: usize) -> Number {
     let whole = |value: i128| Number::Scaled { unscaled: value, scale: 0 };
     match array.data_type() {
@@ -186,14 +226,43 @@ fn number(array: &ArrayRef, row: usize) -> Number {
         DataType::Decimal128(_, scale) => {
             Number::Scaled { unscaled: array.as_primitive::<Decimal128Type>().value(row), scale: *scale }
         }
-        DataType::Decimal256(_, scale) => match array.as_primitive::<Decimal256Type>().value(row).to_i128() {
-            Some(unscaled) => Number::Scaled { unscaled, scale: *scale },
-            None => Number::Huge,
-        },
+        DataType::Decimal256(_, scale) => wide(array.as_primitive::<Decimal256Type>().value(row), *scale),
         DataType::Float32 => Number::Single(array.as_primitive::<Float32Type>().value(row)),
         DataType::Float64 => Number::Double(array.as_primitive::<Float64Type>().value(row)),
         other => unreachable!("{other} is no number"),
     }
+}
+
+/// BIGNUMERIC has 38 digits after the point, of which most are zeros.
+fn wide(value: i256, scale: i8) -> Number {
+    if let Some(unscaled) = value.to_i128() {
+        return Number::Scaled { unscaled, scale };
+    }
+    // All at once first: one digit after another takes long.
+    let surplus = scale.saturating_sub(NUMERIC_SCALE).max(0);
+    if let Some(unscaled) = shortened(value, surplus).and_then(i256::to_i128) {
+        return Number::Scaled { unscaled, scale: scale - surplus };
+    }
+    let (mut value, mut scale) = (value, scale);
+    while let Some(shorter) = shortened(value, 1).filter(|_| scale > 0) {
+        (value, scale) = (shorter, scale - 1);
+        if let Some(unscaled) = value.to_i128() {
+            return Number::Scaled { unscaled, scale };
+        }
+    }
+    Number::Huge
+}
+
+/// Divided by 10^`digits` where nothing is lost.
+fn shortened(value: i256, digits: i8) -> Option<i256> {
+    let divisor = i256::from_i128(10).pow_checked(digits.unsigned_abs().into()).ok()?;
+    let quotient = value.checked_div(divisor)?;
+    (quotient.checked_mul(divisor) == Some(value)).then_some(quotient)
+}
+
+/// Whether a float is the decimal `unscaled`, which is written as `nearest`; bits of neighbours differ by one.
+fn is_near(steps: u64, unscaled: f64, digits: u32) -> bool {
+    steps == 0 || steps <= MOST_STEPS && unscaled.abs() < (1_u64 << (digits - SPARE_DIGITS)) as f64
 }
 
 impl Number {
@@ -201,19 +270,23 @@ impl Number {
         matches!(self, Self::Single(value) if value.is_nan()) || matches!(self, Self::Double(value) if value.is_nan())
     }
 
-    /// In units of 10^−scale, if it is a multiple of that. A float is taken for the decimal that is written
-    /// as it: 36.4 is 36.4, though no double is exactly that.
+    /// In units of 10^−scale, if it is a multiple of that. A float is taken for the decimal that [`is_near`]:
+    /// 36.4 is 36.4, though no double is exactly that.
     fn scaled(&self, scale: i8) -> Option<i128> {
         match *self {
             Self::Scaled { unscaled, scale: from } => rescale(unscaled, i32::from(scale) - i32::from(from)),
             Self::Double(value) => {
                 let unscaled = (value * 10_f64.powi(scale.into())).round();
-                let is_same = unscaled / 10_f64.powi(scale.into()) == value;
+                let nearest = unscaled / 10_f64.powi(scale.into());
+                let steps = if nearest == value { 0 } else { nearest.to_bits().abs_diff(value.to_bits()) };
+                let is_same = is_near(steps, unscaled, f64::MANTISSA_DIGITS);
                 (unscaled.abs() < LARGEST_EXACT_DOUBLE as f64 && is_same).then_some(unscaled as i128)
             }
             Self::Single(value) => {
                 let unscaled = (f64::from(value) * 10_f64.powi(scale.into())).round();
-                let is_same = format!("{unscaled}e-{scale}").parse() == Ok(value);
+                let nearest: f32 = format!("{unscaled}e-{scale}").parse().unwrap_or(f32::NAN);
+                let steps = if nearest == value { 0 } else { nearest.to_bits().abs_diff(value.to_bits()) };
+                let is_same = is_near(steps.into(), unscaled, f32::MANTISSA_DIGITS);
                 (unscaled.abs() < LARGEST_EXACT_DOUBLE as f64 && is_same).then_some(unscaled as i128)
             }
             Self::Huge => None,

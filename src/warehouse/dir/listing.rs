@@ -1,12 +1,12 @@
 //! Which files of a directory are a table's.
 //!
-//! A table is `<dataset>.<table>.parquet` or every `*.parquet` below `<dataset>.<table>/`; either may be a
-//! folder or a file where it is named like one. As every reader of such folders does, names that begin with
-//! `_` or `.` are skipped.
+//! A table is `<dataset>.<table>.parquet`, shards such as `<dataset>.<table>-000000000000.parquet`, or every Parquet
+//! file below `<dataset>.<table>/`; the first and the last may be a folder or a file. As every reader of such folders
+//! does, names that begin with `_` or `.` are skipped.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::Metadata;
-use std::io::Read;
+use std::io::{ErrorKind as IoErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::super::conform::Folder;
@@ -35,20 +35,69 @@ pub(super) struct TableFile {
 /// [`ErrorKind::Conflict`] when it is there in two ways, [`ErrorKind::Schema`] for a table of a format in
 /// which a log says what files count.
 pub(super) fn list(root: &Path, table: Table) -> Result<Listing> {
-    let named = root.join(format!("{table}.parquet"));
-    let folder = root.join(table.full_name());
     let mut walk = Walk { table, seen: BTreeSet::new(), listing: Listing::default(), links: VecDeque::new() };
-    walk.start(&named)?;
-    let of_named = walk.listing.files.len();
-    walk.start(&folder)?;
-    let mut listing = walk.listing;
-    if of_named > 0 && listing.files.len() > of_named {
-        let (file, dir) = (named.display(), folder.display());
-        return Err(Error::new(ErrorKind::Conflict, format!("{table} is in {file} and in {dir} as well"))
+    let mut with_files: BTreeMap<Form, PathBuf> = BTreeMap::new();
+    for (path, form) in entries_of(root, table)? {
+        let before = walk.listing.files.len();
+        walk.visit_all(&path)?;
+        if walk.listing.files.len() > before {
+            with_files.entry(form).or_insert(path);
+        }
+    }
+    let mut places = with_files.values().map(|path| path.display());
+    if let (Some(first), Some(second)) = (places.next(), places.next()) {
+        return Err(Error::new(ErrorKind::Conflict, format!("{table} is in {first} and in {second} as well"))
             .hint("keep one of the two: every row would count twice"));
     }
+    let mut listing = walk.listing;
     listing.files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(listing)
+}
+
+/// How an entry of a warehouse holds a table. Two forms are two copies of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Form {
+    /// A file or folder with the whole table, by its name.
+    Whole(String),
+    /// One of several files, by the character before their numbers.
+    Shard(char),
+}
+
+impl Form {
+    /// `None` for an entry of another table. Names match without case.
+    fn of(name: &str, table: Table) -> Option<Self> {
+        let (start, end) = name.split_at_checked(table.full_name().len())?;
+        if !start.eq_ignore_ascii_case(table.full_name()) {
+            return None;
+        }
+        let end = end.to_ascii_lowercase();
+        if end.is_empty() || end == ".parquet" {
+            return Some(Self::Whole(name.to_owned()));
+        }
+        let number = end.strip_suffix(".parquet")?;
+        let separator = number.chars().next().filter(|separator| "-_.".contains(*separator))?;
+        let digits = &number[1..];
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then_some(Self::Shard(separator))
+    }
+}
+
+/// What of a directory may be the table, in ascending order; nothing of a directory that is not there.
+fn entries_of(root: &Path, table: Table) -> Result<Vec<(PathBuf, Form)>> {
+    let list = |error| Error::io("list", root, error);
+    let entries = match std::fs::read_dir(root) {
+        Err(error) if error.kind() == IoErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(list)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(list)?.file_name();
+        if let Some(form) = name.to_str().and_then(|text| Form::of(text, table)) {
+            found.push((root.join(&name), form));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// A walk through folders: what lies in them comes before what links lead to.
@@ -60,10 +109,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn start(&mut self, path: &Path) -> Result<()> {
-        if std::fs::symlink_metadata(path).is_err() {
-            return Ok(());
-        }
+    fn visit_all(&mut self, path: &Path) -> Result<()> {
         self.visit(path, &[])?;
         while let Some((path, folders)) = self.links.pop_front() {
             self.visit(&path, &folders)?;
@@ -81,7 +127,7 @@ impl Walk {
             return self.skip(path, &format!("is {}, not a file or folder", kind_of(&meta)));
         }
         let is_named = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"));
-        if meta.is_file() && !is_named {
+        if meta.is_file() && !is_named && !(self.has_no_extension(path) && is_parquet(path)) {
             return if is_parquet(path) { self.skip(path, "has a name that does not end in .parquet") } else { Ok(()) };
         }
         if !self.seen.insert(identity(&meta)) {
@@ -131,6 +177,12 @@ impl Walk {
         let (table, dir) = (self.table, dir.display());
         Err(Error::new(ErrorKind::Schema, format!("{table}: {dir} is {format}, whose log says which files count"))
             .hint("export its present rows as plain Parquet files; nothing was pulled"))
+    }
+
+    /// The name of a table has a dot, after which nothing is an extension.
+    fn has_no_extension(&self, path: &Path) -> bool {
+        let is_table = |name: &std::ffi::OsStr| name.eq_ignore_ascii_case(self.table.full_name());
+        path.extension().is_none() || path.file_name().is_some_and(is_table)
     }
 
     fn skip(&mut self, path: &Path, why: &str) -> Result<()> {
@@ -200,6 +252,28 @@ fn kind_of(meta: &Metadata) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_is_one_entry_or_numbered_ones() {
+        let table = Table::Schedule;
+        let form = |end: &str| Form::of(&format!("{table}{end}"), table);
+        for end in ["", ".parquet", ".PARQUET"] {
+            assert_eq!(form(end), Some(Form::Whole(format!("{table}{end}"))));
+        }
+        assert_eq!(
+            Form::of("NBA_RAW.Nbac_Schedule.parquet", table),
+            Some(Form::Whole("NBA_RAW.Nbac_Schedule.parquet".into()))
+        );
+        for (end, separator) in [("-000000000000.parquet", '-'), ("_1.parquet", '_'), (".07.Parquet", '.')] {
+            assert_eq!(form(end), Some(Form::Shard(separator)), "{end}");
+        }
+        for end in
+            ["_v2.parquet", "-.parquet", "-1", "-1.csv", "0.parquet", "-1-2.parquet", ".parquet.bak", "é1.parquet"]
+        {
+            assert_eq!(form(end), None, "{end}");
+        }
+        assert_eq!((Form::of("nba_raw", table), Form::of("x", table)), (None, None));
+    }
 
     #[test]
     fn folders_are_unescaped() {

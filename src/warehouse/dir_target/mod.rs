@@ -91,6 +91,7 @@ impl DirTarget {
         let dir = self.root.join(table.full_name());
         for path in table_files(&self.root, table)? {
             let is_month = path.parent() == Some(&dir)
+                && path.extension().is_some()
                 && path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| stem.parse::<Month>().is_ok());
             if !is_month {
                 return Err(Error::new(

@@ -89,6 +89,51 @@ fn whole_numbers_and_decimals_may_be_decimals_or_doubles() {
     assert_same_rows(|desk| rewrite_all(desk, |rows| changed(rows, cast_all(is_decimal, DataType::Float32))));
 }
 
+/// PyArrow multiplies by 0.01, where 16.33 becomes 16.330000000000002; sums of doubles leave as much.
+#[test]
+fn decimals_may_be_doubles_a_few_steps_away() {
+    let neighbours: [fn(f64) -> f64; 2] = [
+        |value| (0..4).fold(value, |value, _| value.next_up()),
+        |value| (0..4).fold(value, |value, _| value.next_down()),
+    ];
+    let by_factor =
+        |value: f64, scale: i8| (value * 10_f64.powi(scale.into())).round() * 10_f64.powi(-i32::from(scale));
+    let doubles = |column: &ArrayRef, of: &dyn Fn(f64, i8) -> f64| -> Option<ArrayRef> {
+        let DataType::Decimal128(_, scale) = *column.data_type() else { return None };
+        let exact = cast(column, &DataType::Utf8).expect("text");
+        let exact = cast(&exact, &DataType::Float64).expect("doubles");
+        let exact = exact.as_primitive::<Float64Type>();
+        Some(Arc::new(exact.iter().map(|value| value.map(|value| of(value, scale))).collect::<Float64Array>()))
+    };
+    assert_same_rows(|desk| rewrite_all(desk, |rows| changed(rows, |_, column| doubles(column, &by_factor))));
+    for neighbour in neighbours {
+        let of = |value: f64, _: i8| if value == 0.0 { value } else { neighbour(value) };
+        assert_same_rows(|desk| rewrite_all(desk, |rows| changed(rows, |_, column| doubles(column, &of))));
+    }
+}
+
+#[test]
+fn whole_numbers_and_decimals_may_be_bignumeric() {
+    let is_number = |ty: &DataType| matches!(ty, DataType::Int64 | DataType::Decimal128(..));
+    for scale in [38, 60] {
+        let to = DataType::Decimal256(76, scale);
+        assert_same_rows(|desk| rewrite_all(desk, |rows| changed(rows, cast_all(is_number, to.clone()))));
+    }
+}
+
+/// A column of numbers drops the zeros in front of the league's ids.
+#[test]
+fn ids_of_the_schedule_may_be_numbers() {
+    for to in [DataType::Int64, DataType::Int32, DataType::Float64, DataType::Decimal128(38, 9)] {
+        assert_same_rows(|desk| {
+            let batch = rows(Table::Schedule);
+            let ids = cast(batch.column_by_name("game_id").expect("a column"), &to).expect("numbers");
+            assert_eq!(ids.null_count(), 0);
+            desk.put(Table::Schedule, &with_column(&batch, "game_id", Some(ids)));
+        });
+    }
+}
+
 /// What is left of a NULL in a column of pandas that Spark or numpy wrote.
 #[test]
 fn nan_among_whole_numbers_is_null_and_told() {

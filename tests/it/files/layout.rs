@@ -154,6 +154,80 @@ fn a_folder_may_be_named_like_the_file_and_hold_what_spark_leaves() {
     });
 }
 
+/// Half of the table each.
+fn halves() -> [RecordBatch; 2] {
+    let batch = rows(TABLE);
+    let half = batch.num_rows() / 2;
+    [batch.slice(0, half), batch.slice(half, batch.num_rows() - half)]
+}
+
+/// BigQuery and Hive name files by their numbers alone.
+#[test]
+fn files_of_a_folder_may_have_no_extension() {
+    for names in [["000000000000", "000000000001"], ["part-00000", "rows.parquet"], ["000000_0", "x/000001_0"]] {
+        assert_same_rows(|desk| {
+            as_folder(desk, TABLE.full_name(), |dir| {
+                names.iter().zip(halves()).for_each(|(name, rows)| write(&dir.join(name), &rows));
+                std::fs::write(dir.join("README"), "text").expect("a file");
+            });
+        });
+    }
+    assert_same_rows(|desk| {
+        let file = desk.warehouse_file(TABLE);
+        std::fs::rename(&file, file.with_extension("")).expect("a file");
+    });
+}
+
+#[test]
+fn a_file_without_extension_that_breaks_off_is_damaged() {
+    let outcome = refused(|desk| {
+        as_folder(desk, TABLE.full_name(), |dir| {
+            write(&dir.join("000000000000"), &rows(TABLE));
+            write(&dir.join("000000000001"), &rows(TABLE));
+            let bytes = std::fs::read(dir.join("000000000001")).expect("a file");
+            std::fs::write(dir.join("000000000001"), &bytes[..bytes.len() / 2]).expect("a file");
+        });
+    });
+    assert_eq!(outcome.code, 13, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("000000000001 cannot be read as Parquet"), "{}", outcome.stderr);
+}
+
+/// `EXPORT DATA` with `<dataset>.<table>-*.parquet`.
+#[test]
+fn numbered_files_beside_each_other_are_one_table() {
+    for names in [["-000000000000", "-000000000001"], ["_1", "_10"], [".0", ".1"]] {
+        assert_same_rows(|desk| {
+            std::fs::remove_file(desk.warehouse_file(TABLE)).expect("a file");
+            for (name, rows) in names.iter().zip(halves()) {
+                write(&desk.path("warehouse").join(format!("{TABLE}{name}.parquet")), &rows);
+            }
+            write(&desk.path("warehouse").join(format!("{TABLE}_old.parquet")), &rows(TABLE));
+        });
+    }
+    let others = ["-000000000000.parquet", "_1.parquet"];
+    for (first, second) in [(".parquet", others[0]), ("/0.parquet", others[0]), (others[0], others[1])] {
+        let outcome = refused(|desk| {
+            std::fs::remove_file(desk.warehouse_file(TABLE)).expect("a file");
+            for end in [first, second] {
+                write(&desk.path("warehouse").join(format!("{TABLE}{end}")), &rows(TABLE));
+            }
+        });
+        assert_eq!(outcome.code, 9, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("every row would count twice"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn names_of_tables_match_without_case() {
+    assert_same_rows(|desk| {
+        let to = desk.path("warehouse").join(format!("{}.PARQUET", TABLE.full_name().to_uppercase()));
+        std::fs::rename(desk.warehouse_file(TABLE), to).expect("a file");
+        let schedule = desk.path("warehouse").join(Table::Schedule.full_name().to_uppercase());
+        std::fs::create_dir(&schedule).expect("a folder");
+        std::fs::rename(desk.warehouse_file(Table::Schedule), schedule.join("0.parquet")).expect("a file");
+    });
+}
+
 #[test]
 fn a_file_and_a_folder_are_one_too_many() {
     let outcome = refused(|desk| {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, StringArray};
-use arrow::compute::cast;
+use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, StringArray, new_null_array};
+use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Float64Type};
 use insta::assert_snapshot;
 use parquet::basic::Compression;
@@ -42,7 +42,7 @@ error: nba_analytics.player_game_summary: points is 2.5 in row 8 of [DIR]/wareho
             outcome.stderr
         );
     }
-    for value in [36.45, 123_456.0, f64::NEG_INFINITY] {
+    for value in [36.45, 36.400_000_1, 123_456.0, f64::NEG_INFINITY] {
         let outcome = refused(|desk| with_double(desk, Table::PlayerGameSummary, "minutes_played", value));
         assert_eq!(outcome.code, 12);
         assert!(outcome.stderr.contains("NUMERIC(5,1) cannot hold this value exactly"), "{}", outcome.stderr);
@@ -54,16 +54,36 @@ error: nba_analytics.player_game_summary: points is 2.5 in row 8 of [DIR]/wareho
 fn numbers_in_a_column_of_text() {
     let outcome = refused(|desk| {
         let batch = rows(Table::Schedule);
-        let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..batch.num_rows() as i64));
-        desk.put(Table::Schedule, &with_column(&batch, "game_id", Some(ids)));
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..batch.num_rows() as i64));
+        desk.put(Table::Schedule, &with_column(&batch, "home_team_tricode", Some(numbers)));
     });
     assert_snapshot!(outcome.shown(), @r"
 exit status: 12
 --- stdout
 --- stderr
-error: nba_raw.nbac_schedule: column game_id is Int64 in [DIR]/warehouse/nba_raw.nbac_schedule.parquet, expected STRING
+error: nba_raw.nbac_schedule: column home_team_tricode is Int64 in [DIR]/warehouse/nba_raw.nbac_schedule.parquet, expected STRING
   hint: restore the column's type in the warehouse; nothing was pulled
 ");
+}
+
+/// A file is read a part at a time, and a table file by file: the count is of all rows.
+#[test]
+fn rows_without_a_value_are_counted_over_the_whole_table() {
+    const TABLE: Table = Table::PlayerGameSummary;
+    let batch = rows(TABLE);
+    let many = concat_batches(&batch.schema(), [&batch; 4]).expect("rows");
+    assert!(many.num_rows() > 1 << 14);
+    let players = Some(new_null_array(&DataType::Utf8, many.num_rows()));
+    let without = with_column(&many, "player_lookup", players);
+    let told = format!(
+        "required column player_lookup is NULL in {} rows; the first is row 1 of [DIR]/warehouse/{TABLE}",
+        many.num_rows()
+    );
+    for put in [Desk::put, Desk::put_split] {
+        let outcome = refused(|desk| put(desk, TABLE, &without));
+        assert_eq!(outcome.code, 12);
+        assert!(outcome.stderr.contains(&told), "{}", outcome.stderr);
+    }
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn demo_knows_its_own_directory() {
     let demo = DemoDir::at(&dir.path().join("demo"));
     demo.write(&spec(), false).expect("a demo");
     let first = files(&demo.warehouse());
-    assert_eq!(first.len(), 7);
+    assert_eq!(first.len(), 8);
     demo.write(&spec(), false).expect("the same demo");
     assert!(first == files(&demo.warehouse()));
     demo.write(&SeasonSpec { seed: 2, ..spec() }, false).expect("another demo");

@@ -103,13 +103,13 @@ fn row_29_counters_are_of_one_processor_and_run() {
     let runs = json(&desk, &["runs"], &[]);
     let computed = |run: usize| {
         let counts = |id: &str| [&runs[run]["summary"][id]["computed"], &runs[run]["summary"][id]["unchanged"]];
-        ["TDZA", "PSZA", "PCF", "MLFS"].map(|id| counts(id).map(|count| count.as_u64().expect("a number")))
+        ["TDZA", "PSZA", "PCF", "PDC", "MLFS"].map(|id| counts(id).map(|count| count.as_u64().expect("a number")))
     };
-    assert_eq!(computed(1), [[2, 0]; 4]);
-    assert_eq!(computed(2), [[30, 2]; 4]);
+    assert_eq!(computed(1), [[2, 0]; 5]);
+    assert_eq!(computed(2), [[30, 2]; 5]);
     // Rows of the two together are those of the store.
     let status = json(&desk, &["status"], &RANGE);
-    for (row, id) in status["rows"].as_array().expect("rows").iter().zip(["TDZA", "PSZA", "PCF", "MLFS"]) {
+    for (row, id) in status["rows"].as_array().expect("rows").iter().zip(["TDZA", "PSZA", "PCF", "PDC", "MLFS"]) {
         let rows = |run: usize| runs[run]["summary"][id]["rows"].as_u64().expect("a number");
         assert_eq!(Some(rows(1) + rows(2)), row["rows"].as_u64(), "{id}");
     }
@@ -151,6 +151,8 @@ fn row_35_a_gap_in_phase_4_is_seen() {
       PSZA stale on 32 dates: 2023-11-08 to 2023-12-10
       PCF pending on 6 dates: 2023-11-01 to 2023-11-06
       PCF stale on 32 dates: 2023-11-08 to 2023-12-10
+      PDC pending on 6 dates: 2023-11-01 to 2023-11-06
+      PDC stale on 32 dates: 2023-11-08 to 2023-12-10
       MLFS pending on 6 dates: 2023-11-01 to 2023-11-06
       MLFS stale on 32 dates: 2023-11-08 to 2023-12-10
       check I5d fails on 32 dates: 2023-11-08 to 2023-12-10
@@ -204,7 +206,7 @@ fn row_38_features_know_the_result() {
         of["columns"].as_object().expect("columns").keys().cloned().collect::<Vec<_>>().join(" ")
     };
     assert_snapshot!(columns("player_composite_factors"), @"data_completeness_pct data_hash has_warnings missing_data_fields shot_zone_context_json shot_zone_mismatch_score source_team_defense_hash total_composite_adjustment warning_details");
-    assert_snapshot!(columns("ml_feature_store_v2"), @"data_hash data_quality_issues feature_quality_score features source_composite_hash source_team_defense_hash");
+    assert_snapshot!(columns("ml_feature_store_v2"), @"data_hash data_quality_issues feature_quality_score features is_production_ready quality_tier source_composite_hash source_daily_cache_hash source_team_defense_hash");
     // Other results change the one and not the other.
     for desk in [&known, &free] {
         change_results(desk);

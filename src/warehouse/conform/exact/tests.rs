@@ -51,12 +51,59 @@ fn nan_in_a_column_of_whole_numbers_is_a_missing_value() {
 fn decimals_come_from_what_is_written_as_them() {
     let to = &DataType::Decimal128(5, 1);
     assert_eq!(values(to, Int64Array::from(vec![36, 9_999, 10_000])), ("36.0 9999.0 NULL".to_owned(), Some(2)));
-    assert_eq!(values(to, Float64Array::from(vec![36.4, 0.1 + 0.2, 36.45])), ("36.4 NULL NULL".to_owned(), Some(1)));
+    assert_eq!(values(to, Float64Array::from(vec![36.4, 0.1 + 0.2, 36.45])), ("36.4 0.3 NULL".to_owned(), Some(2)));
     assert_eq!(values(to, Float32Array::from(vec![36.4, 36.45])), ("36.4 NULL".to_owned(), Some(1)));
     assert_eq!(values(to, decimals(vec![36_400_000_000], 38, 9)), ("36.4".to_owned(), None));
     assert_eq!(values(to, decimals(vec![36_450_000_000], 38, 9)), ("NULL".to_owned(), Some(0)));
     assert_eq!(values(to, decimals(vec![36_455, 99_999], 5, 3)), ("NULL NULL".to_owned(), Some(0)));
     assert_eq!(values(to, decimals(vec![0, i128::from(i64::MAX)], 38, 0)), ("0.0 NULL".to_owned(), Some(1)));
+}
+
+#[test]
+fn a_float_is_the_decimal_that_is_at_most_four_steps_away() {
+    let to = &DataType::Decimal128(6, 2);
+    let up = |steps: u32| (0..steps).fold(16.33_f64, |value, _| value.next_up());
+    let down = |steps: u32| (0..steps).fold(-16.33_f64, |value, _| value.next_down());
+    assert_eq!(values(to, Float64Array::from(vec![up(4), down(4), up(5)])), ("16.33 -16.33 NULL".to_owned(), Some(2)));
+    assert_eq!(values(to, Float64Array::from(vec![down(5)])).1, Some(0));
+    let single = |steps: u32| (0..steps).fold(16.33_f32, |value, _| value.next_up());
+    assert_eq!(values(to, Float32Array::from(vec![single(4), single(5)])), ("16.33 NULL".to_owned(), Some(1)));
+    // Singles are so far apart here that a value between two decimals is near one of them.
+    assert_eq!(values(to, Float32Array::from(vec![5_000.13, 5_000.13_f32.next_up()])).1, Some(1));
+    // As many steps as a whole unit is wide say nothing.
+    let wide = &DataType::Decimal128(38, 0);
+    let large = 2_f64.powi(52) - 0.5;
+    assert_eq!(values(wide, Float64Array::from(vec![large])).1, Some(0));
+}
+
+#[test]
+fn bignumeric_is_what_its_value_is() {
+    let wide = |texts: &[&str], scale: i8| {
+        let texts: ArrayRef = Arc::new(StringArray::from(texts.to_vec()));
+        cast(&texts, &DataType::Decimal256(76, scale)).expect("decimals").as_primitive::<Decimal256Type>().clone()
+    };
+    let to = &DataType::Decimal128(5, 1);
+    let texts = ["40", "-36.4", "0", "9999.9", "36.45", "10000", "36.4000000000000000000000000001"];
+    assert_eq!(values(to, wide(&texts, 38)), ("40.0 -36.4 0.0 9999.9 NULL NULL NULL".to_owned(), Some(4)));
+    assert_eq!(values(to, wide(&["40", "0.5"], 70)), ("40.0 0.5".to_owned(), None));
+    assert_eq!(values(&DataType::Int64, wide(&["28", "28.5"], 38)), ("28 NULL".to_owned(), Some(1)));
+    assert_eq!(
+        values(&DataType::Float64, wide(&["24.5", "1.000000000001"], 38)),
+        ("24.5 1.000000000001".to_owned(), None)
+    );
+}
+
+#[test]
+fn ids_of_games_get_their_zeros_back() {
+    let ids = |array: ArrayRef| {
+        let converted = game_ids(&array).expect("ids");
+        let shown: Vec<String> = (0..converted.array.len()).map(|row| shown(&converted.array, row)).collect();
+        (shown.join(" "), converted.misfit)
+    };
+    assert_eq!(ids(Arc::new(Int64Array::from(vec![22_300_001, 7]))), ("0022300001 7".to_owned(), None));
+    assert_eq!(ids(Arc::new(Float64Array::from(vec![22_300_001.0, 0.5]))), ("0022300001 NULL".to_owned(), Some(1)));
+    let texts = StringArray::from(vec!["0022300001", "22300001", "2022300001"]);
+    assert_eq!(ids(Arc::new(texts)), ("0022300001 22300001 2022300001".to_owned(), None));
 }
 
 #[test]
@@ -136,6 +183,8 @@ fn text_comes_in_every_form() {
     assert_eq!(values(to, LargeStringArray::from(vec![Some("a"), None])), ("a NULL".to_owned(), None));
     assert_eq!(values(to, StringViewArray::from(vec!["a text longer than twelve"])).1, None);
     assert_eq!(values(to, BinaryArray::from(vec![b"BOS".as_slice(), b"\xff"])), ("BOS NULL".to_owned(), Some(1)));
+    let fixed = arrow::array::FixedSizeBinaryArray::try_from_iter([b"BOS", b"LAL"].into_iter()).expect("an array");
+    assert_eq!(values(to, fixed), ("BOS LAL".to_owned(), None));
     let codes: arrow::array::DictionaryArray<arrow::datatypes::Int8Type> =
         vec!["BOS", "LAL", "BOS"].into_iter().collect();
     assert_eq!(values(to, codes), ("BOS LAL BOS".to_owned(), None));

@@ -43,7 +43,7 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 61] = [
+const TESTS: [(&str, Where, Test); 62] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_leaves_out_games_whose_teams_are_not_known", Both, sync::games_without_teams),

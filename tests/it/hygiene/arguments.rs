@@ -68,7 +68,7 @@ const VALUES: [&[u8]; 53] = [
 ];
 
 /// Every command, with arguments with which it ends soon and writes nothing.
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 19] = [
     &["sync", "--dry-run", "--warehouse", "dir:missing", "--date", "2023-12-05"],
     &["check", "--date", "2023-12-05"],
     &["compute", "--date", "2024-07-05"],

@@ -91,12 +91,14 @@ fn steps(
             &serde_json::json!({ "status": status, "upload": upload::json(&uploaded), "accounting": accounting }),
         );
     } else {
-        printer.status(&status);
+        printer.status_table(&status);
         compute::print_times(&computed, printer);
         printer.line("");
         printer.line(upload::table(&uploaded));
         printer.line("");
         printer.line(accounting_table(&accounting));
+        printer.line("");
+        printer.verdicts(&status);
     }
     upload::say_publication(&uploaded, settings, printer);
     Ok(held_back.exit_code(status.unsettled()))

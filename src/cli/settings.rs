@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+use super::colors::Color;
 use super::environment;
 use crate::checks::{Catalogue, Thresholds, Waiver};
 use crate::engine::EngineSettings;
@@ -44,6 +45,9 @@ pub struct GlobalArgs {
     /// Form of the result on standard output
     #[arg(long, global = true, value_enum, default_value_t)]
     pub format: Format,
+    /// Colour of results and messages
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub color: Color,
     /// Print no progress and no notes
     #[arg(long, short, global = true)]
     pub quiet: bool,
@@ -57,6 +61,9 @@ pub enum Format {
     Text,
     /// One JSON document for machines
     Json,
+    /// Only of `putback report`
+    #[value(hide = true)]
+    Markdown,
 }
 
 /// Where a value came from.

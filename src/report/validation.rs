@@ -53,7 +53,8 @@ impl Validations {
         }
     }
 
-    fn take_in(&mut self, report: &CheckReport, catalogue: &Catalogue, dates: &[NaiveDate], seen: &Seen<'_>) {
+    /// Takes in what a validation of `dates` found.
+    pub fn take_in(&mut self, report: &CheckReport, catalogue: &Catalogue, dates: &[NaiveDate], seen: &Seen<'_>) {
         for &date in dates {
             let content = seen.content(date);
             self.dates.insert(date, Validated { content, failed: BTreeSet::new(), waived: BTreeMap::new() });

@@ -11,6 +11,7 @@ mod analyzer;
 mod client;
 mod costs;
 mod desk;
+mod doctor;
 mod fake;
 mod faults;
 mod incidents;
@@ -43,7 +44,7 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 65] = [
+const TESTS: [(&str, Where, Test); 66] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_leaves_out_games_whose_teams_are_not_known", Both, sync::games_without_teams),
@@ -60,6 +61,7 @@ const TESTS: [(&str, Where, Test); 65] = [
     ("upload_sends_only_what_differs", Fake, upload::only_what_differs),
     ("upload_rehearses_without_a_trace", Both, upload::dry_run),
     ("upload_notices_another_writer", Both, upload::another_writer),
+    ("doctor_looks_at_a_project_without_writing", Fake, doctor::a_project),
     ("upload_refuses_unfit_targets", Fake, upload::unfit_targets),
     ("upload_survives_a_buffer_that_fills_meanwhile", Fake, strict::late_streaming_buffer),
     ("upload_notices_a_schema_that_changes_meanwhile", Fake, strict::schema_changes),

@@ -89,7 +89,7 @@ impl DateRange {
     pub fn new(from: NaiveDate, to: NaiveDate) -> Result<Self> {
         if from > to {
             return Err(Error::new(ErrorKind::Usage, format!("the range ends ({to}) before it starts ({from})"))
-                .hint("give --from a date that is not after --to"));
+                .hint("give --from a date that is not after --until"));
         }
         Ok(Self { from, to })
     }

@@ -70,6 +70,7 @@ pub mod judge;
 pub mod merge;
 pub mod numerics;
 pub mod parallel;
+pub mod price;
 pub mod processors;
 pub mod progress;
 pub mod publications;

@@ -1,16 +1,20 @@
 //! Publishing finished dates into a warehouse.
 
+mod plan;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::Date32Type;
 use chrono::{DateTime, NaiveDate, Utc};
 
+pub use self::plan::{Plan, PlannedDate, Reviewed};
 use crate::calendar::{DateRanges, Month, date_of_day};
 use crate::catalog::Table;
 use crate::daily_cache::DailyCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::RowsByDate;
+use crate::price::Bill;
 use crate::processors::ProcessorId;
 use crate::progress::Observer;
 use crate::publications::{Keep, Publication, UndoReport, UndoRequest};
@@ -34,6 +38,10 @@ pub struct PublishSet<'a> {
     pub published_at: DateTime<Utc>,
     /// How long what is replaced is kept.
     pub keep: Keep,
+    /// Dates that stay unpublished, with the cause.
+    pub held_back_causes: Vec<String>,
+    /// Publish exactly this, or nothing.
+    pub reviewed: Option<Reviewed>,
     /// Processors whose rows and failures are not published.
     left_out: Vec<ProcessorId>,
 }
@@ -100,6 +108,10 @@ pub struct Rehearsal {
     pub lines: Vec<String>,
     /// Rows that would stay in the target, as in [`TableUpload::vanished`].
     pub vanished: RowsByDate,
+    /// The same for machines, with an id.
+    pub plan: Plan,
+    /// What it would be billed; `None`: nothing is billed.
+    pub estimate: Option<Bill>,
 }
 
 impl UploadReport {
@@ -137,6 +149,14 @@ pub trait Target {
     /// Puts back what a publication replaced, and nothing else: a publication itself. Refused where somebody changed
     /// the dates since.
     fn undo(&self, request: &UndoRequest, observer: &dyn Observer) -> Result<UndoReport>;
+
+    /// Of the dates of the set that were published, those that somebody else has changed since.
+    fn changed_since(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>>;
+
+    /// What was billed so far; `None`: nothing is billed.
+    fn bill(&self) -> Option<Bill> {
+        None
+    }
 
     /// Notes for the user since the last call.
     fn take_notes(&self) -> Vec<String> {
@@ -188,6 +208,8 @@ impl<'a> PublishSet<'a> {
             repairs: false,
             published_at: DateTime::UNIX_EPOCH,
             keep: Keep::default(),
+            held_back_causes: Vec::new(),
+            reviewed: None,
             left_out: Vec::new(),
         })
     }
@@ -245,6 +267,11 @@ impl<'a> PublishSet<'a> {
             parts.flat_map(|part| part.dates.keys()).map(|date| self.manifest.record(ProcessorId::Mlfs, *date));
         records.flatten().for_each(|record| *caches.entry(record.daily_cache).or_default() += 1);
         caches
+    }
+
+    /// Refuses what is not the plan that was reviewed, if one was.
+    pub(crate) fn refuse_unless_reviewed(&self, plan: &Plan) -> Result<()> {
+        self.reviewed.as_ref().map_or(Ok(()), |reviewed| reviewed.check(plan))
     }
 
     pub(crate) fn store_root(&self) -> &std::path::Path {

@@ -6,13 +6,14 @@ use chrono::NaiveDate;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::causes;
 use super::exit::ExitCode;
 use super::output::{Printer, counted, text_table, thousands, warn};
 use super::range::RangeArgs;
 use super::recorder::{cannot_be_written, recorded};
 use super::settings::{GlobalArgs, Settings};
-use super::{causes, dates};
 use crate::calendar::DateRanges;
+use crate::catalog::Table;
 use crate::checks::Outcomes;
 use crate::checks::{
     Acceptance, AcceptedBy, Accounting, Catalogue, Cause, Check, CheckReport, CheckRequest, CheckResult, Finding,
@@ -21,9 +22,10 @@ use crate::checks::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::progress::Silent;
+use crate::report::words::runs;
 use crate::report::{Seen, Validations};
 use crate::schedule::Schedule;
-use crate::store::Store;
+use crate::store::{Phase3Manifest, Store};
 
 /// Intervals of offending dates that are listed before the rest is counted.
 const LISTED: usize = 6;
@@ -145,13 +147,11 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, purpose: 
     // Loaded before the checks: what a computation makes meanwhile is not what they saw.
     let (phase3, phase4) = (store.phase3()?, store.phase4()?);
     let schedule = Schedule::load(store, &phase3)?;
-    let pulled = phase3.tables.get(&crate::catalog::Table::PlayerGameSummary);
-    let Some(pulled) = pulled else {
+    if !phase3.tables.contains_key(&Table::PlayerGameSummary) {
         return Err(Error::new(ErrorKind::Upstream, format!("nothing was synced into {}", store.root().display()))
             .hint("run `putback sync` for the range first"));
-    };
-    let mut dates = schedule.game_dates(ranges);
-    dates.retain(|date| pulled.synced.contains(*date));
+    }
+    let dates = checkable(&phase3, &schedule.game_dates(ranges));
     let calendar = crate::compute::calendar(&schedule, &Silent);
     // What a waiver says holds for more than this run.
     let mut accepted = acceptances(settings.catalogue.waivers());
@@ -179,6 +179,12 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, purpose: 
         }
     }
     Ok(report)
+}
+
+/// The game dates that the store has inputs for.
+pub fn checkable(phase3: &Phase3Manifest, dates: &[NaiveDate]) -> Vec<NaiveDate> {
+    let synced = phase3.tables.get(&Table::PlayerGameSummary).map(|games| &games.synced);
+    dates.iter().copied().filter(|date| synced.is_some_and(|synced| synced.contains(*date))).collect()
 }
 
 /// A table of the failed checks, the offending dates of each, and the accounting.
@@ -249,7 +255,7 @@ fn cause_lines(report: &CheckReport) -> Vec<String> {
 fn explanation(result: &CheckResult, scope: &[NaiveDate]) -> Vec<String> {
     let findings = &result.findings;
     let offending: Vec<NaiveDate> = findings.iter().map(|finding| finding.date).collect();
-    let runs = dates::runs(&offending, scope);
+    let runs = runs(&offending, scope);
     let mut lines = vec![format!("{} {}:", result.severity.name(), result.id)];
     for &(first, last) in runs.iter().take(LISTED) {
         let span = match last - first {

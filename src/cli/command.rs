@@ -4,12 +4,12 @@ use clap::Subcommand;
 
 use super::exit::ExitCode;
 use super::output::Printer;
-use super::settings::GlobalArgs;
+use super::settings::{Format, GlobalArgs};
 use super::{
-    bench, checks, compute, config, demo, diff, impact, merge, reference, run, runs, shell, status, sync, table_files,
-    undo, unit, upload, why,
+    bench, checks, compute, config, demo, diff, doctor, impact, merge, reference, report, run, runs, shell, status,
+    sync, table_files, undo, unit, upload, why,
 };
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -26,7 +26,9 @@ pub enum Command {
     Unit(unit::UnitArgs),
     Merge(merge::MergeArgs),
     Status(status::StatusArgs),
+    Report(report::ReportArgs),
     Runs(runs::RunsArgs),
+    Doctor(doctor::DoctorArgs),
     Demo(demo::DemoArgs),
     Bench(bench::BenchArgs),
     Config(config::ConfigArgs),
@@ -44,6 +46,15 @@ pub enum Command {
 }
 
 impl Command {
+    /// # Errors
+    /// [`ErrorKind::Usage`] for a form that the command does not have.
+    pub fn check_format(&self, format: Format) -> Result<()> {
+        if format != Format::Markdown || matches!(self, Self::Report(_)) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Usage, "only `putback report` writes Markdown").hint("use --format text or json"))
+    }
+
     pub fn run(&self, global: &GlobalArgs, printer: &Printer) -> Result<ExitCode> {
         match self {
             Self::Sync(args) => sync::run(args, global, *printer),
@@ -56,10 +67,12 @@ impl Command {
             Self::Upload(args) => upload::run(args, global, *printer),
             Self::Undo(args) => undo::run(args, global, *printer),
             Self::Run(args) => run::run(args, global, *printer),
+            Self::Report(args) => report::run(args, global, *printer),
             Self::Runs(args) => runs::run(args, global, *printer),
             Self::Unit(args) => unit::run(args, global, *printer),
             Self::Merge(args) => merge::run(args, global, *printer),
             Self::Status(args) => status::run(args, global, *printer),
+            Self::Doctor(args) => doctor::run(args, global, *printer),
             Self::Demo(args) => demo::run(args, global, *printer),
             Self::Bench(args) => bench::run(args, global, *printer),
             Self::BenchGenerate(args) => bench::generate(args),

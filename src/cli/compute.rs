@@ -124,8 +124,14 @@ pub fn run(args: &ComputeArgs, global: &GlobalArgs, printer: Printer) -> Result<
     let outcome = process(&settings, &lock, &range.ranges, &args.options, &recorder, printer).and_then(|report| {
         let status = status::report(&settings, lock.store(), Asked { ranges: &range.ranges, dates: &report.dates })?;
         recorder.summarize("dates", status::summary(&status));
-        printer.status(&status);
-        print_times(&report, printer);
+        if printer.is_json() {
+            printer.json(&status);
+        } else {
+            printer.status_table(&status);
+            print_times(&report, printer);
+            printer.line("");
+            printer.verdicts(&status);
+        }
         Ok(exit_code(&status))
     });
     recorder.end(outcome)
@@ -162,7 +168,10 @@ pub fn process(
     for processor in &report.processors {
         recorder.summarize(
             processor.processor.name(),
-            json!({ "computed": processor.computed, "unchanged": processor.unchanged, "rows": processor.rows }),
+            json!({
+                "computed": processor.computed, "unchanged": processor.unchanged, "rows": processor.rows,
+                "seconds": (processor.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
+            }),
         );
     }
     printer.note(summary(&report, started.elapsed()));

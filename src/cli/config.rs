@@ -24,17 +24,7 @@ enum ConfigAction {
 
 pub fn run(args: &ConfigArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let ConfigAction::Show = args.action;
-    let settings = Settings::resolve(global, None, None)?;
-    let store = Setting { value: settings.store.value.display(), origin: settings.store.origin.clone() };
-    let rows = [
-        row("store", Some(&store)),
-        row("warehouse", settings.warehouse.as_ref()),
-        row("to", settings.to.as_ref()),
-        row("threads", Some(&settings.threads)),
-        row("memory-limit", settings.memory_limit.as_ref()),
-        row("location", settings.location.as_ref()),
-        row("datasets", Some(&settings.datasets).filter(|datasets| !datasets.value.is_empty())),
-    ];
+    let rows = rows(&Settings::resolve(global, None, None)?);
     if printer.is_json() {
         let entry = |row: &[String; 3]| (row[0].clone(), serde_json::json!({ "value": row[1], "origin": row[2] }));
         printer.json(&rows.iter().map(entry).collect::<serde_json::Map<_, _>>());
@@ -42,6 +32,21 @@ pub fn run(args: &ConfigArgs, global: &GlobalArgs, printer: Printer) -> Result<E
         printer.line(text_table(&["Setting", "Value", "From"], rows.map(Vec::from).to_vec(), 3));
     }
     Ok(ExitCode::Done)
+}
+
+/// Name, value and origin of every setting.
+pub fn rows(settings: &Settings) -> [[String; 3]; 8] {
+    let store = Setting { value: settings.store.value.display(), origin: settings.store.origin.clone() };
+    [
+        row("store", Some(&store)),
+        row("warehouse", settings.warehouse.as_ref()),
+        row("to", settings.to.as_ref()),
+        row("threads", Some(&settings.threads)),
+        row("memory-limit", settings.memory_limit.as_ref()),
+        row("location", settings.location.as_ref()),
+        row("budget", settings.budget.as_ref()),
+        row("datasets", Some(&settings.datasets).filter(|datasets| !datasets.value.is_empty())),
+    ]
 }
 
 fn row<T: std::fmt::Display>(name: &str, setting: Option<&Setting<T>>) -> [String; 3] {

@@ -11,15 +11,18 @@ use clap::Args;
 use super::exit::ExitCode;
 use super::output::{Printer, counted, text_table, thousands};
 use super::range::RangeArgs;
-use super::recorder::recorded;
+use super::receipt;
+use super::recorder::{Recorder, recorded};
 use super::settings::{GlobalArgs, Settings, check_store, parse_path};
 use super::upload::{say_mapping, stale_in};
 use super::vanished;
 use crate::calendar::DateRanges;
+use crate::catalog::Table;
 use crate::destination::Destination;
 use crate::diff::{Closeness, Other, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{AcceptedVanished, RowsByDate};
+use crate::price::Bill;
 use crate::store::Store;
 use crate::warehouse::Location;
 
@@ -47,6 +50,9 @@ pub struct DiffArgs {
     /// Write every differing cell to this Parquet file
     #[arg(long, value_name = "FILE", value_parser = parse_path)]
     cells: Option<PathBuf>,
+    /// Print what the comparison would be billed; compares nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Replace FILE where it is there already
     #[arg(long, requires = "cells")]
     force: bool,
@@ -90,11 +96,14 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     if !matches!(args.other, Some(OtherSide::Store(_))) {
         say_mapping(&settings, printer);
     }
+    if args.dry_run {
+        return estimate(&settings, &ranges, args, printer);
+    }
     let cells = args.cells.as_deref().map(|path| Destination::new(path, args.force)).transpose()?;
     let with = args.other.as_ref().map(OtherSide::to_string);
     let options = serde_json::json!({ "with": with, "full": args.full, "cells": args.cells });
     recorded(&settings, &ranges, options, printer, |recorder| {
-        let tables = compare(&settings, &ranges, args, cells.as_ref())?;
+        let tables = compare(&settings, &ranges, args, cells.as_ref(), (recorder, printer))?;
         if let Some(recorder) = recorder {
             tables.iter().for_each(|table| recorder.summarize(&table.table, summary(table)));
         }
@@ -119,6 +128,7 @@ fn compare(
     ranges: &DateRanges,
     args: &DiffArgs,
     cells: Option<&Destination>,
+    (recorder, printer): (Option<&Recorder>, Printer),
 ) -> Result<Vec<TableDiff>> {
     let (store, engine) = (settings.store(), settings.engine());
     let closeness = Closeness { full: args.full, cells };
@@ -129,9 +139,35 @@ fn compare(
         }
         _ => {
             let source = settings.open_published()?;
-            diff(&store, &Other::Warehouse(&*source), ranges, &engine, closeness)
+            let compared = diff(&store, &Other::Warehouse(&*source), ranges, &engine, closeness);
+            receipt::give(source.bill(), recorder, printer);
+            compared
         }
     }
+}
+
+/// What comparing would be billed, by dry runs.
+fn estimate(settings: &Settings, ranges: &DateRanges, args: &DiffArgs, printer: Printer) -> Result<ExitCode> {
+    let mut estimate = None;
+    if !matches!(args.other, Some(OtherSide::Store(_))) {
+        let source = settings.open_published()?;
+        for table in Table::outputs() {
+            if let Some(bill) = source.estimate(table, ranges, args.full)? {
+                *estimate.get_or_insert_with(Bill::default) += bill;
+            }
+        }
+    }
+    match (printer.is_json(), &estimate) {
+        (true, bill) => printer.json(&serde_json::json!({ "estimate": bill.as_ref().map(Bill::json) })),
+        (false, None) => printer.line("nothing is billed"),
+        (false, Some(bill)) => {
+            printer.line(receipt::estimate(bill));
+            if !args.full {
+                printer.line("rows of dates that differ are read in addition");
+            }
+        }
+    }
+    Ok(ExitCode::Done)
 }
 
 /// Rows on dates that vanished, unless they were accepted.

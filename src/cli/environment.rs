@@ -39,6 +39,8 @@ variables! {
     SOURCE_DATE_EPOCH = "SOURCE_DATE_EPOCH";
     /// Most bytes that one query may bill [default: 50 GiB].
     MAXIMUM_BYTES_BILLED = "PUTBACK_MAXIMUM_BYTES_BILLED";
+    /// Most bytes that all queries and reads of a command together may bill, like `10GB`.
+    BUDGET = "PUTBACK_BUDGET";
     /// Size of an upload chunk in KiB, a multiple of 256 [default: 8192].
     UPLOAD_CHUNK_KIB = "PUTBACK_UPLOAD_CHUNK_KIB";
     /// Delay before the first retry of a request, in milliseconds.
@@ -49,6 +51,12 @@ variables! {
     HOME = "HOME";
     /// Project whose quota the requests use [default: the one in the credentials file].
     QUOTA_PROJECT = "GOOGLE_CLOUD_QUOTA_PROJECT";
+    /// No colour, whatever the terminal; `--color` wins.
+    NO_COLOR = "NO_COLOR";
+    /// Colour also where output is no terminal, unless it is 0 or NO_COLOR is set.
+    CLICOLOR_FORCE = "CLICOLOR_FORCE";
+    /// Kind of terminal; `dumb` ones get no colour.
+    TERM = "TERM";
     /// Host and port of a BigQuery emulator; no credentials are used then.
     EMULATOR_HOST = "BIGQUERY_EMULATOR_HOST";
     /// Host and port of the emulator's Storage Read API.
@@ -121,6 +129,7 @@ pub fn bigquery(project: &str, location: Option<String>) -> Result<BigQuerySetti
         endpoint,
         quota_project: variable(QUOTA_PROJECT).or_else(|| quota_project_in(&credentials_file()?)),
         retry,
+        budget: None,
         maximum_bytes_billed: number(MAXIMUM_BYTES_BILLED)?.unwrap_or(50 << 30),
         chunk_bytes: number(UPLOAD_CHUNK_KIB)?.unwrap_or(8 << 10).next_multiple_of(256).max(256) << 10,
         run_id: format!("{}_{}", now.format("%Y%m%dT%H%M%S%6f"), unique().replace('-', "_")),
@@ -132,6 +141,49 @@ pub fn bigquery(project: &str, location: Option<String>) -> Result<BigQuerySetti
 fn credentials_file() -> Option<PathBuf> {
     const WELL_KNOWN: &str = ".config/gcloud/application_default_credentials.json";
     variable(CREDENTIALS).map(PathBuf::from).or_else(|| variable(HOME).map(|home| PathBuf::from(home).join(WELL_KNOWN)))
+}
+
+/// Which credentials of Google Cloud there are, and whose, without asking anybody; `None`: no file.
+///
+/// # Errors
+/// [`ErrorKind::Auth`] for a file that is named and cannot be read.
+pub fn credentials() -> Result<Option<String>> {
+    if let Some(host) = variable(EMULATOR_HOST) {
+        return Ok(Some(format!("none are needed: {EMULATOR_HOST} names an emulator at {host}")));
+    }
+    let Some(path) = credentials_file() else { return Ok(None) };
+    let unusable = |why: &str| {
+        Error::new(ErrorKind::Auth, format!("the credentials file {} {why}", path.display()))
+            .hint(format!("run `gcloud auth application-default login`, or set {CREDENTIALS} to a credentials file"))
+    };
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(_) if variable(CREDENTIALS).is_none() => return Ok(None),
+        Err(error) => return Err(unusable("cannot be read").because(error)),
+    };
+    let known: serde_json::Value =
+        serde_json::from_slice(&bytes).map_err(|error| unusable("is not JSON").because(error))?;
+    Ok(Some(format!("{} in {}", whose(&known), path.display())))
+}
+
+/// Whose credentials these are. Nothing that is secret is shown.
+fn whose(credentials: &serde_json::Value) -> String {
+    let text = |key: &str| credentials[key].as_str().unwrap_or_default();
+    match text("type") {
+        "service_account" => format!("service account {}", text("client_email")),
+        "authorized_user" => match text("account") {
+            "" => "a user's credentials".to_owned(),
+            account => format!("credentials of user {account}"),
+        },
+        "impersonated_service_account" => {
+            let url = text("service_account_impersonation_url");
+            let account = url.rsplit('/').next().unwrap_or_default().split(':').next().unwrap_or_default();
+            format!("credentials that impersonate service account {account}")
+        }
+        "external_account" => format!("an external account of {}", text("audience")),
+        "" => "credentials of no known type".to_owned(),
+        other => format!("credentials of type {other}"),
+    }
 }
 
 /// What `gcloud auth application-default set-quota-project` writes; nothing where it wrote none.
@@ -195,6 +247,19 @@ pub fn available_threads() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn credentials_are_named_without_their_secrets() {
+        let of = |text: &str| whose(&serde_json::from_str(text).expect("JSON"));
+        let account = r#"{"type":"service_account","client_email":"a@b.example","private_key":"SECRET"}"#;
+        assert_eq!(of(account), "service account a@b.example");
+        assert_eq!(of(r#"{"type":"authorized_user","refresh_token":"SECRET"}"#), "a user's credentials");
+        let url = "https://iam.example/v1/projects/-/serviceAccounts/c@d.example:generateAccessToken";
+        let impersonated =
+            format!(r#"{{"type":"impersonated_service_account","service_account_impersonation_url":"{url}"}}"#);
+        assert_eq!(of(&impersonated), "credentials that impersonate service account c@d.example");
+        assert_eq!(of("{}"), "credentials of no known type");
+    }
 
     #[test]
     fn the_credentials_file_names_the_quota_project() {

@@ -4,15 +4,17 @@
 //! data, standard error is for messages.
 
 mod bench;
+mod calendar;
 mod causes;
 mod checks;
+mod colors;
 mod command;
 mod compute;
 mod conditions;
 mod config;
-mod dates;
 mod demo;
 mod diff;
+mod doctor;
 mod environment;
 mod exit;
 mod impact;
@@ -21,9 +23,11 @@ mod output;
 mod preflight;
 mod progress;
 mod range;
+mod receipt;
 mod recorder;
 mod reference;
 mod remote;
+mod report;
 mod run;
 mod run_log;
 mod runs;
@@ -94,8 +98,10 @@ pub fn main() -> ProcessExitCode {
         Ok(cli) => cli,
         Err(message) => return explain(&message).into(),
     };
+    colors::choose(cli.global.color);
     let printer = Printer::new(cli.global.format, cli.global.quiet);
-    let outcome = environment::check().and_then(|()| cli.command.run(&cli.global, &printer));
+    let checked = environment::check().and_then(|()| cli.command.check_format(cli.global.format));
+    let outcome = checked.and_then(|()| cli.command.run(&cli.global, &printer));
     let code = outcome.unwrap_or_else(|error| failed(printer, &error));
     match (printer.finish(), code) {
         (Err(error), ExitCode::Done) => failed(printer, &error),

@@ -10,13 +10,15 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table as TextTable};
 use serde::Serialize;
 
-use super::dates::folded;
+use super::colors::{self, Style};
 use super::settings::Format;
 use super::shown::{shown, shown_json, shown_lines};
 use crate::checks::Inputs;
 use crate::daily_cache::DailyCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
+use crate::report::words::folded;
+pub use crate::report::words::{counted, thousands};
 use crate::report::{ByRule, FailureShare, NotDone, OpenDates, StatusReport, Verdict};
 
 /// Intervals of dates of one kind shown before "and N more".
@@ -27,7 +29,12 @@ static LOST: OnceLock<(std::io::ErrorKind, String)> = OnceLock::new();
 
 /// [`Printer::warn`], which no option changes.
 pub fn warn(text: impl AsRef<str>) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", shown_lines(text.as_ref()));
+    let text = shown_lines(text.as_ref());
+    let text = match text.strip_prefix("note:") {
+        Some(rest) => format!("{}{rest}", colors::on_stderr(Style::Note, "note:")),
+        None => text.into_owned(),
+    };
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 fn write_data(text: &str) {
@@ -61,6 +68,11 @@ impl Printer {
     /// A line of data, or several. [`Printer::finish`] tells whether it arrived.
     pub fn line(self, text: impl AsRef<str>) {
         write_data(&shown_lines(text.as_ref()));
+    }
+
+    /// A line of data in a colour, if there are colours.
+    pub fn line_in(self, style: Style, text: impl AsRef<str>) {
+        write_data(&colors::on_stdout(style, &shown_lines(text.as_ref())));
     }
 
     /// The result as one JSON document.
@@ -131,7 +143,7 @@ impl Printer {
     /// What happened, why, and what to do.
     pub fn error(self, error: &Error) {
         let mut out = std::io::stderr().lock();
-        let _ = writeln!(out, "error: {}", shown(&error.to_string()));
+        let _ = writeln!(out, "{} {}", colors::on_stderr(Style::Bad, "error:"), shown(&error.to_string()));
         let mut cause = error.source();
         while let Some(source) = cause {
             // Others' errors may have several lines.
@@ -144,14 +156,29 @@ impl Printer {
         }
     }
 
-    /// The status table and its explanations.
+    /// The status table, its explanations and the verdicts.
     pub fn status(self, report: &StatusReport) {
         if self.is_json() {
             return self.json(report);
         }
+        self.status_table(report);
+        self.verdicts(report);
+    }
+
+    /// The status table and its explanations.
+    pub fn status_table(self, report: &StatusReport) {
         self.line(status_table(report));
         for line in explanations(report) {
             self.line(line);
+        }
+    }
+
+    /// The verdict of every year, and what stands against it.
+    pub fn verdicts(self, report: &StatusReport) {
+        for verdict in &report.verdicts {
+            let style = if verdict.complete { Style::Good } else { Style::Bad };
+            self.line_in(style, verdict_line(verdict));
+            against_lines(verdict, &report.game_dates).into_iter().for_each(|line| self.line(line));
         }
     }
 }
@@ -259,13 +286,12 @@ fn explanations(report: &StatusReport) -> Vec<String> {
     lines.extend(report.last_computed_at.map(|at| format!("last computed at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))));
     let thresholds = report.thresholds.iter();
     lines.extend(thresholds.map(|line| format!("threshold overridden: {line}")));
-    lines.extend(report.verdicts.iter().flat_map(|verdict| verdict_lines(verdict, &report.game_dates)));
     lines
 }
 
-/// The verdict of a year, then the reasons against "complete", with their dates. Part of a year is never called the year.
-fn verdict_lines(verdict: &Verdict, game_dates: &[NaiveDate]) -> Vec<String> {
-    let Verdict { year, dates, dates_of_year, known_from, known_until, complete, open, waived } = verdict;
+/// The verdict of a year. Part of a year is never called the year.
+fn verdict_line(verdict: &Verdict) -> String {
+    let Verdict { year, dates, dates_of_year, known_from, known_until, .. } = verdict;
     let is_whole = dates >= dates_of_year;
     let what = if is_whole { year.to_string() } else { format!("{year}, {dates} of {dates_of_year} game dates") };
     let known = match (known_from.filter(|_| is_whole), known_until.filter(|_| is_whole)) {
@@ -274,20 +300,16 @@ fn verdict_lines(verdict: &Verdict, game_dates: &[NaiveDate]) -> Vec<String> {
         (None, Some(last)) => format!(", up to {last}, where the schedule ends"),
         (Some(first), Some(last)) => format!(", {first} to {last}, all that the schedule has"),
     };
-    let mut lines = vec![format!("{what}{known}: {}", verdict_word(*complete, waived))];
-    lines.extend(open.iter().chain(waived).map(|OpenDates { what, dates }| {
-        let dates: Vec<NaiveDate> = dates.iter().copied().collect();
-        format!("  {what} on {}: {}", counted(dates.len(), "date"), folded(&dates, game_dates, LISTED_DATES))
-    }));
-    lines
+    format!("{what}{known}: {}", verdict.word())
 }
 
-fn verdict_word(complete: bool, waived: &[OpenDates]) -> &'static str {
-    match (complete, waived.is_empty()) {
-        (true, true) => "complete",
-        (true, false) => "complete with waivers",
-        (false, _) => "partial",
-    }
+/// The reasons against "complete", with their dates.
+fn against_lines(verdict: &Verdict, game_dates: &[NaiveDate]) -> Vec<String> {
+    let line = |OpenDates { what, dates }: &OpenDates| {
+        let dates: Vec<NaiveDate> = dates.iter().copied().collect();
+        format!("  {what} on {}: {}", counted(dates.len(), "date"), folded(&dates, game_dates, LISTED_DATES))
+    };
+    verdict.open.iter().chain(&verdict.waived).map(line).collect()
 }
 
 fn share_line(share: &FailureShare) -> String {
@@ -306,17 +328,11 @@ fn share_line(share: &FailureShare) -> String {
     format!("{processor}: {failed} of {entities} entities without a row ({share:.1} %): {category}; {expected}{above}")
 }
 
-/// A number with its noun: 1 date, 2 dates.
 /// The real completeness of inputs, beside the percentages that the rows have.
 fn inputs_line(inputs: &BTreeMap<ProcessorId, Inputs>) -> Option<String> {
     let share = |(id, inputs): (&ProcessorId, &Inputs)| format!("{id} {} %", percent(inputs.found_percent(), 1));
     let shares: Vec<String> = inputs.iter().map(share).collect();
     (!shares.is_empty()).then(|| format!("expected inputs that Phase 3 has: {}", shares.join(", ")))
-}
-
-pub fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", thousands(count as u64))
 }
 
 /// Rounded down, so that only the whole is 100.
@@ -337,17 +353,4 @@ fn not_done_lines(dates: &[NotDone], game_dates: &[NaiveDate]) -> Vec<String> {
         format!("{processor}: {} {what}: {}", counted(dates.len(), "date"), folded(&dates, game_dates, LISTED_DATES))
     };
     groups.into_iter().map(line).collect()
-}
-
-/// 1234567 → 1,234,567.
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::checks::{self, Purpose};
-use super::dates::folded;
 use super::output::{Printer, counted};
 use super::recorder::{Recorder, inputs_digest};
 use super::settings::Settings;
 use crate::calendar::DateRanges;
 use crate::checks::{ALL_INPUTS, Cause, CheckResult, Phase, Severity};
 use crate::error::{ErrorKind, Result};
+use crate::report::words::folded;
 use crate::store::Store;
 use crate::store::publish::replace_file;
 

@@ -1,4 +1,4 @@
-//! `--year`, `--season`, `--from/--to`, `--date`: the same everywhere.
+//! `--year`, `--season`, `--from/--until`, `--date`: the same everywhere.
 
 use std::str::FromStr;
 
@@ -19,18 +19,21 @@ pub struct RangeArgs {
     /// Season, like 2023-24, or seasons like 2021-22..2025-26 (repeatable)
     #[arg(long, value_name = "SEASON", value_parser = parse_season_range)]
     season: Vec<DateRange>,
-    /// First date; requires --to DATE
+    /// First date; requires --until
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     from: Option<NaiveDate>,
-    /// Last date, with --from; for commands that publish also the target: dir:PATH or bigquery:PROJECT
-    #[arg(long, value_name = "DATE|WAREHOUSE")]
+    /// Last date; requires --from
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    until: Vec<NaiveDate>,
+    /// Target of commands that publish or look at what is published: dir:PATH or bigquery:PROJECT
+    #[arg(long, value_name = "WAREHOUSE")]
     to: Vec<To>,
     /// Single date (repeatable)
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     date: Vec<NaiveDate>,
 }
 
-/// `--to` names the end of a range and the target of an upload; the two cannot be confused.
+/// `--to` names the target. A date after it ends the range, as it did before there was `--until`; the two cannot be confused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum To {
     Date(NaiveDate),
@@ -46,7 +49,7 @@ impl FromStr for To {
         }
         text.parse()
             .map(Self::Warehouse)
-            .map_err(|_| "write a date like 2024-03-31 or a warehouse like dir:PATH or bigquery:PROJECT".to_owned())
+            .map_err(|_| "write a warehouse like dir:PATH or bigquery:PROJECT; --until takes the last date".to_owned())
     }
 }
 
@@ -75,13 +78,13 @@ impl RangeArgs {
     }
 
     fn explicit(&self) -> Result<Option<DateRange>> {
-        let ends: Vec<NaiveDate> =
-            self.to.iter().filter_map(|to| if let To::Date(date) = to { Some(*date) } else { None }).collect();
+        let of_to = self.to.iter().filter_map(|to| if let To::Date(date) = to { Some(*date) } else { None });
+        let ends: Vec<NaiveDate> = self.until.iter().copied().chain(of_to).collect();
         match (self.from, ends.as_slice()) {
             (None, []) => Ok(None),
             (Some(from), [to]) => DateRange::new(from, *to).map(Some),
-            _ => Err(Error::new(ErrorKind::Usage, "--from and --to DATE are given together, once each")
-                .hint("write --from 2024-01-01 --to 2024-03-31")),
+            _ => Err(Error::new(ErrorKind::Usage, "--from and --until are given together, once each")
+                .hint("write --from 2024-01-01 --until 2024-03-31")),
         }
     }
 
@@ -108,7 +111,7 @@ impl RangeArgs {
             None => Ok(self),
             Some(location) => {
                 Err(Error::new(ErrorKind::Usage, format!("--to {location} is for commands that publish"))
-                    .hint("here, --to takes the last date of the range"))
+                    .hint("leave it out, or end the range with --until DATE"))
             }
         }
     }
@@ -121,7 +124,7 @@ impl RangeArgs {
         let asked = self.ranges()?;
         if asked.is_empty() {
             return Err(Error::new(ErrorKind::Usage, "no range is given")
-                .hint("add --year 2024, --season 2023-24, --from DATE --to DATE, or --date DATE"));
+                .hint("add --year 2024, --season 2023-24, --from DATE --until DATE, or --date DATE"));
         }
         let ranges = asked.clipped_to(last_day);
         if ranges.is_empty() {

@@ -60,6 +60,17 @@ pub struct RunRecord {
     pub summary: Value,
 }
 
+impl RunRecord {
+    /// How the run ended, in a word.
+    pub fn outcome(&self) -> String {
+        match self.exit_status {
+            Some(0) => "done".to_owned(),
+            Some(status) => format!("status {status}"),
+            None => "unfinished".to_owned(),
+        }
+    }
+}
+
 /// Records a run while it goes on, and shows its progress.
 pub struct Recorder {
     progress: Progress,

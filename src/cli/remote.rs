@@ -1,21 +1,28 @@
 //! `putback status --remote` and `--write-progress`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
+use super::diff::listed;
 use super::environment;
-use super::output::{Printer, text_table, thousands};
+use super::output::{Printer, counted, text_table, thousands};
+use super::receipt;
 use super::settings::Settings;
 use super::upload::say_mapping;
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::RowsByDate;
 use crate::processors::ProcessorId;
 use crate::schedule::Schedule;
 use crate::store::{DateState, Phase4Manifest, Store};
+use crate::upload::{PublishSet, Target};
 use crate::warehouse::bigquery::BigQuery;
 use crate::warehouse::{Location, Selection, Source};
+
+/// Published dates that somebody else has changed since.
+type Changed = BTreeMap<Table, BTreeSet<NaiveDate>>;
 
 /// Rows per date of the outputs in the target.
 type Counts = BTreeMap<ProcessorId, BTreeMap<NaiveDate, u64>>;
@@ -37,14 +44,46 @@ pub fn run(settings: &Settings, store: &Store, ranges: &DateRanges, write: bool,
         let bigquery = BigQuery::open_to_publish(settings.bigquery_to_publish(project)?)?;
         let table = bigquery.full_name("nba_backfill", "backfill_progress");
         let counts = counts(&bigquery, ranges)?;
-        compare(&counts, &phase4, &dates, printer);
+        compare(&counts, &phase4, &dates, &Changed::new(), printer);
         bigquery.execute(&merge(&table, &phase3, &phase4, &counts, &dates), &format!("writing {table}"))?;
         printer.note(format!("{table} has the state of {} game dates", dates.len()));
         return Ok(());
     }
     let source = settings.open_published()?;
-    compare(&counts(&*source, ranges)?, &phase4, &dates, printer);
+    let counted = counts(&*source, ranges)?;
+    let target = settings.open_target()?;
+    let changed = changed_since(&*target, store, ranges)?;
+    compare(&counted, &phase4, &dates, &changed, printer);
+    say_changed(&changed, &target.name(), printer);
+    for bill in [source.bill(), target.bill()] {
+        receipt::give(bill, None, printer);
+    }
     Ok(())
+}
+
+/// Published dates that somebody else has changed since; none where nothing was computed.
+fn changed_since(target: &dyn Target, store: &Store, ranges: &DateRanges) -> Result<Changed> {
+    match PublishSet::collect(store, ranges, &RowsByDate::new()) {
+        Ok(mut set) => {
+            // Only what receipts and records name counts, and they know what was published.
+            set.held_back.clear();
+            target.changed_since(&set)
+        }
+        Err(error) if error.kind() == ErrorKind::Upstream => Ok(Changed::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn say_changed(changed: &Changed, target: &str, printer: Printer) {
+    for (table, dates) in changed {
+        let dates: Vec<String> = dates.iter().map(NaiveDate::to_string).collect();
+        printer.warn(format!(
+            "note: somebody else changed {table} in {target} after it was published, on {}: {}; `putback diff` shows the \
+             rows, an upload replaces them",
+            counted(dates.len(), "date"),
+            listed(dates),
+        ));
+    }
 }
 
 fn counts(source: &dyn Source, ranges: &DateRanges) -> Result<Counts> {
@@ -61,7 +100,7 @@ fn local_rows(phase4: &Phase4Manifest, id: ProcessorId, date: NaiveDate) -> u64 
     phase4.record(id, date).map_or(0, |record| record.rows)
 }
 
-fn compare(counts: &Counts, phase4: &Phase4Manifest, dates: &[NaiveDate], printer: Printer) {
+fn compare(counts: &Counts, phase4: &Phase4Manifest, dates: &[NaiveDate], changed: &Changed, printer: Printer) {
     let mut rows = Vec::new();
     let mut json = Vec::new();
     let is_there = |id: &ProcessorId| id.is_published_unasked() || !counts[id].is_empty();
@@ -81,6 +120,7 @@ fn compare(counts: &Counts, phase4: &Phase4Manifest, dates: &[NaiveDate], printe
         ]);
         json.push(serde_json::json!({
             "processor": id, "local_rows": here_rows, "remote_rows": there_rows, "differing_dates": differing,
+            "changed_by_others": changed.get(&id.output()).cloned().unwrap_or_default(),
         }));
     }
     if printer.is_json() {

@@ -12,7 +12,7 @@ use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::status::Asked;
 use super::sync::{SyncOptions, announce_clipping};
-use super::upload::UploadOptions;
+use super::upload::{Order, UploadOptions};
 use super::{status, sync, upload};
 use crate::calendar::DateRanges;
 use crate::error::Result;
@@ -81,7 +81,8 @@ fn steps(
     let Steps { sync, compute, upload } = options;
     sync::pull(settings, lock, ranges, sync, (recorder, printer))?;
     let computed = compute::process(settings, lock, ranges, compute, recorder, printer)?;
-    let (uploaded, held_back, accounting) = upload::publish(settings, lock, to_publish, upload, recorder, printer)?;
+    let order = Order { ranges: to_publish, options: upload, reviewed: None };
+    let (uploaded, held_back, accounting) = upload::publish(settings, lock, order, recorder, printer)?;
     upload::note_not_computed(lock.store(), to_publish, printer)?;
     let status = status::report(settings, lock.store(), Asked { ranges, dates: &computed.dates })?;
     recorder.summarize("dates", status::summary(&status));
@@ -90,12 +91,14 @@ fn steps(
             &serde_json::json!({ "status": status, "upload": upload::json(&uploaded), "accounting": accounting }),
         );
     } else {
-        printer.status(&status);
+        printer.status_table(&status);
         compute::print_times(&computed, printer);
         printer.line("");
         printer.line(upload::table(&uploaded));
         printer.line("");
         printer.line(accounting_table(&accounting));
+        printer.line("");
+        printer.verdicts(&status);
     }
     upload::say_publication(&uploaded, settings, printer);
     Ok(held_back.exit_code(status.unsettled()))

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -58,7 +59,37 @@ pub struct DateOutcome {
     pub failures_hash: String,
 }
 
+impl DateOutcome {
+    /// A sign and a word, and the reason or rule.
+    pub fn words(&self) -> String {
+        let (sign, word) = match self.state.as_str() {
+            "done" => ("✓", "Success"),
+            "empty" => ("∅", "Empty"),
+            "skipped" => ("⏭", "Skipped"),
+            "failed" => ("✗", "Failed"),
+            "vanished" => ("∅", "Vanished"),
+            other => ("·", other),
+        };
+        match &self.reason {
+            Some(reason) => format!("{sign} {word}: {reason}"),
+            None => format!("{sign} {word}: {} rows", self.rows),
+        }
+    }
+}
+
 impl Entry {
+    /// What the line says, for people.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Table { table, outcome, .. } => format!("{outcome} {table}"),
+            Self::Processor { processor, dates } => format!("{processor} began {dates} dates"),
+            Self::Unchanged { processor, dates } => format!("{processor} left {} dates as they were", dates.len()),
+            Self::Scored { processor, dates } => format!("{processor} computed {dates} dates"),
+            Self::Date { processor, date, outcome } => format!("{processor} {date} {}", outcome.state),
+            Self::Note { text } => text.clone(),
+        }
+    }
+
     /// The line of an event; nothing for those that only show progress.
     pub fn of(event: &Event) -> Option<Self> {
         Some(match event {
@@ -107,6 +138,12 @@ pub fn read(dir: &Path) -> Result<Vec<Entry>> {
 
 fn parse(text: &str) -> Vec<Entry> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// How long no line was written.
+pub fn silence(dir: &Path, now: SystemTime) -> Duration {
+    let written = std::fs::metadata(dir.join("log.jsonl")).and_then(|meta| meta.modified());
+    written.ok().and_then(|written| now.duration_since(written).ok()).unwrap_or_default()
 }
 
 /// How many dates of each processor ended how; `unchanged` ones were left as they were.

@@ -1,16 +1,20 @@
 //! `putback runs`
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::exit::ExitCode;
 use super::output::{Printer, text_table};
 use super::recorder::{RunRecord, records, run_dir};
-use super::run_log;
+use super::run_log::{self, DateOutcome, Entry};
 use super::settings::{GlobalArgs, Settings};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::processors::ProcessorId;
+use crate::store::Store;
 
 /// List the runs of the store, show one, or compare two
 ///
@@ -18,7 +22,7 @@ use crate::error::{Error, Result};
 /// outcome, a summary, and the outcome of every date and processor. The last 50 records are kept.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  putback runs\n  putback runs show 20260117T101500123-4711-0c9a31f2\n  putback runs diff 20260117T101500123-4711-0c9a31f2"
+    after_help = "Example:\n  putback runs\n  putback runs show\n  putback runs diff 20260117T101500123-4711-0c9a31f2"
 )]
 pub struct RunsArgs {
     #[command(subcommand)]
@@ -28,8 +32,13 @@ pub struct RunsArgs {
 #[derive(Debug, Subcommand)]
 enum RunsAction {
     /// Print the record of a run and the outcome of its dates
+    #[command(after_help = "Examples:\n  putback runs show\n  putback runs show --dates | grep Failed")]
     Show {
-        id: String,
+        /// The run [default: the last]
+        id: Option<String>,
+        /// Print one line for each date instead, per processor and in their order
+        #[arg(long, conflicts_with = "log")]
+        dates: bool,
         /// Print the log as well, one JSON object per line
         #[arg(long)]
         log: bool,
@@ -54,7 +63,14 @@ pub fn run(args: &RunsArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let settings = Settings::resolve(global, None, None)?;
     let store = settings.store();
     match &args.action {
-        Some(RunsAction::Show { id, log }) => show(&run_dir(&store, id)?, *log, printer)?,
+        Some(RunsAction::Show { id, dates, log }) => {
+            let id = id.clone().map_or_else(|| last_run(&store), Ok)?;
+            let dir = run_dir(&store, &id)?;
+            match dates {
+                true => date_lines(&dir, printer)?,
+                false => show(&dir, *log, printer)?,
+            }
+        }
         Some(RunsAction::Diff { id, other }) => return super::runs_diff::run(&store, id, other.as_deref(), printer),
         None => {
             let records = records(&store)?;
@@ -63,19 +79,49 @@ pub fn run(args: &RunsArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
                 return Ok(ExitCode::Done);
             }
             let rows = records.iter().map(|record| {
-                let outcome = match (record.exit_status, &record.finished_at) {
-                    (Some(0), _) => "done".to_owned(),
-                    (Some(status), _) => format!("status {status}"),
-                    (None, _) => "unfinished".to_owned(),
-                };
                 let seconds = record.finished_at.map(|end| (end - record.started_at).as_seconds_f64());
                 let seconds = seconds.map_or_else(String::new, |seconds| format!("{seconds:.1} s"));
-                vec![record.id.clone(), outcome, seconds, record.command.clone()]
+                vec![record.id.clone(), record.outcome(), seconds, record.command.clone()]
             });
             printer.line(text_table(&["Run", "Outcome", "Time", "Command"], rows.collect(), 9));
         }
     }
     Ok(ExitCode::Done)
+}
+
+/// # Errors
+/// [`ErrorKind::Upstream`] when nothing ran yet.
+fn last_run(store: &Store) -> Result<String> {
+    let last = records(store)?.pop().map(|record| record.id);
+    last.ok_or_else(|| {
+        Error::new(ErrorKind::Upstream, format!("the store {} has no runs", store.root().display()))
+            .hint("run `putback run` or `putback sync` first, or name another --store")
+    })
+}
+
+/// The outcome of every date of a run, a line each, in the words that operators search for.
+fn date_lines(dir: &Path, printer: Printer) -> Result<()> {
+    let log = run_log::read(dir)?;
+    let mut dates: BTreeMap<ProcessorId, Vec<(NaiveDate, &DateOutcome)>> = BTreeMap::new();
+    for entry in &log {
+        if let Entry::Date { processor, date, outcome } = entry {
+            dates.entry(*processor).or_default().push((*date, outcome));
+        }
+    }
+    if printer.is_json() {
+        let of_date = |(date, outcome): &(NaiveDate, &DateOutcome)| json!({ "date": date, "outcome": outcome });
+        let of_processor = dates.iter().map(|(id, dates)| (id.to_string(), dates.iter().map(of_date).collect()));
+        printer.json(&of_processor.collect::<serde_json::Map<_, _>>());
+        return Ok(());
+    }
+    for (id, mut dates) in dates {
+        dates.sort_by_key(|(date, _)| *date);
+        let all = dates.len();
+        for (number, (date, outcome)) in (1..).zip(dates) {
+            printer.line(format!("{id} Processing game date {number}/{all}: {date} {}", outcome.words()));
+        }
+    }
+    Ok(())
 }
 
 /// A run as one document, or for people: its record, how many dates ended how, and the log if asked for.

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+use super::colors::Color;
 use super::environment;
 use crate::checks::{Catalogue, Thresholds, Waiver};
 use crate::engine::EngineSettings;
 use crate::error::{Error, ErrorKind, Result};
+use crate::price::parse_bytes;
 use crate::store::Store;
 use crate::upload::Target;
 use crate::warehouse::bigquery::{BigQuerySettings, DatasetMap};
@@ -36,9 +38,16 @@ pub struct GlobalArgs {
     /// Location of the BigQuery datasets, like us-west2 [default: that of the datasets]
     #[arg(long, global = true, value_name = "LOCATION")]
     pub location: Option<String>,
+    /// Most bytes that BigQuery may bill for the command, like 10GB: it refuses before it starts what would be more, and no query
+    /// may bill more [default: no limit]
+    #[arg(long, global = true, value_name = "BYTES", value_parser = parse_bytes)]
+    pub budget: Option<u64>,
     /// Form of the result on standard output
     #[arg(long, global = true, value_enum, default_value_t)]
     pub format: Format,
+    /// Colour of results and messages
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub color: Color,
     /// Print no progress and no notes
     #[arg(long, short, global = true)]
     pub quiet: bool,
@@ -52,6 +61,9 @@ pub enum Format {
     Text,
     /// One JSON document for machines
     Json,
+    /// Only of `putback report`
+    #[value(hide = true)]
+    Markdown,
 }
 
 /// Where a value came from.
@@ -91,6 +103,7 @@ struct SettingsFile {
     threads: Option<u16>,
     memory_limit: Option<String>,
     location: Option<String>,
+    budget: Option<String>,
     /// Where published datasets lie in a rehearsal.
     #[serde(default)]
     datasets: BTreeMap<String, String>,
@@ -110,6 +123,8 @@ pub struct Settings {
     pub threads: Setting<usize>,
     pub memory_limit: Option<Setting<String>>,
     pub location: Option<Setting<String>>,
+    /// Bytes that a command may bill.
+    pub budget: Option<Setting<u64>>,
     /// Where published datasets lie.
     pub datasets: Setting<DatasetMap>,
     pub catalogue: Catalogue,
@@ -160,6 +175,7 @@ impl Settings {
             location: pick(global.location.clone(), environment::LOCATION, file.location, &path, |text| {
                 Ok(text.to_owned())
             })?,
+            budget: pick(global.budget, environment::BUDGET, file.budget, &path, parse_bytes)?,
             memory_limit: pick(
                 global.memory_limit.clone(),
                 environment::MEMORY_LIMIT,
@@ -199,7 +215,9 @@ impl Settings {
 
     /// How to reach a project.
     pub fn bigquery(&self, project: &str) -> Result<BigQuerySettings> {
-        environment::bigquery(project, self.location.as_ref().map(|location| location.value.clone()))
+        let location = self.location.as_ref().map(|location| location.value.clone());
+        let budget = self.budget.as_ref().map(|budget| budget.value);
+        Ok(BigQuerySettings { budget, ..environment::bigquery(project, location)? })
     }
 
     /// How to reach a project that is published into, with the mapping of its datasets.

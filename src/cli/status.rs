@@ -9,19 +9,22 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::checks::overridden_thresholds;
+use super::environment;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::range::RangeArgs;
 use super::recorder::{RunRecord, records, run_dir};
 use super::settings::{GlobalArgs, Settings};
-use super::{remote, run_log, vanished};
+use super::{calendar, checks, remote, run_log, vanished};
 use crate::calendar::{DateRange, DateRanges, Month, Season};
 use crate::catalog::Table;
+use crate::checks::CheckReport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{AcceptedVanished, vanished_rows};
 use crate::processors::ProcessorId;
 use crate::progress::Silent;
-use crate::report::{ByRule, CONTRADICTION, Evidence, Seen, StatusReport, StatusRow, Validations, Verdict};
+use crate::report::page::{Circumstances, days};
+use crate::report::{ByRule, CONTRADICTION, Evidence, Seen, Standing, StatusReport, StatusRow, Validations, Verdict};
 use crate::schedule::Schedule;
 use crate::store::{Closeness, DateRecord, DateState, Owner, Phase3Manifest, Phase4Manifest, Store, WriteLock};
 
@@ -45,6 +48,12 @@ pub struct StatusArgs {
     /// Compare every file of the store with its checksum, not only files that were written to since
     #[arg(long)]
     verify: bool,
+    /// Draw a calendar instead: a month a row, a day a character, the worst of all processors or of --processor
+    #[arg(long, conflicts_with_all = ["dates", "remote", "write_progress"])]
+    calendar: bool,
+    /// End with status 4 when a date fails a check or is not validated, else with 3 when a year is partial
+    #[arg(long, conflicts_with_all = ["processor", "watch"])]
+    check: bool,
     /// Refresh until the process that writes the store ends
     #[arg(long)]
     watch: bool,
@@ -63,17 +72,33 @@ pub fn run(args: &StatusArgs, global: &GlobalArgs, printer: Printer) -> Result<E
         return watch(args, &settings, &store, printer);
     }
     let is_remote = args.remote || args.write_progress;
+    let mut code = ExitCode::Done;
     // One document: with --remote, that is the comparison.
     if !(is_remote && printer.is_json()) {
-        show(args, &settings, &store, printer)?;
+        let report = show(args, &settings, &store, printer)?;
+        if args.check {
+            code = checked(&report);
+        }
     }
     if is_remote {
         remote::run(&settings, &store, &args.range.or_everything()?, args.write_progress, printer)?;
     }
-    Ok(ExitCode::Done)
+    Ok(code)
 }
 
-fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer) -> Result<()> {
+/// What `--check` ends with: as an upload, which tells of checks first.
+fn checked(report: &StatusReport) -> ExitCode {
+    let mut open = report.verdicts.iter().flat_map(|verdict| &verdict.open).map(|open| &open.what).peekable();
+    let is_complete = open.peek().is_none();
+    let of_checks = |what: &Standing| matches!(what, Standing::Fails { .. } | Standing::NotValidated);
+    match (is_complete, open.any(of_checks)) {
+        (true, _) => ExitCode::Done,
+        (false, true) => ExitCode::FailedValidation,
+        (false, false) => ExitCode::FailedDates,
+    }
+}
+
+fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer) -> Result<StatusReport> {
     let schedule = load_schedule(store)?;
     let ranges = args.range.or_everything()?;
     let dates = schedule.game_dates(&ranges);
@@ -83,7 +108,12 @@ fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer)
     let closeness = if args.verify { Closeness::Verified } else { Closeness::Noticed };
     let altered = store.altered_months(&store.phase3()?, &store.phase4()?, closeness)?;
     say_altered(store, &altered, printer);
-    let mut report = judged(settings, store, &schedule, Asked { ranges: &ranges, dates: &dates }, &altered)?;
+    let known = Known { altered: &altered, validations: &Validations::load(store, &settings.catalogue) };
+    let mut report = judged(settings, store, &schedule, Asked { ranges: &ranges, dates: &dates }, known)?;
+    if args.calendar {
+        draw(&report, store, args.processor, printer)?;
+        return Ok(report);
+    }
     if let Some(only) = args.processor {
         report.rows.retain(|row| row.processor == only);
         report.not_done.retain(|date| date.processor == only);
@@ -98,11 +128,23 @@ fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer)
     } else {
         printer.status(&report);
     }
+    Ok(report)
+}
+
+/// The calendar, by what the store knows: not what is published.
+fn draw(report: &StatusReport, store: &Store, only: Option<ProcessorId>, printer: Printer) -> Result<()> {
+    let circumstances = Circumstances { status: report, held_back: &report.failing, published: None };
+    let mut days = days(&store.phase4()?, &circumstances);
+    days.retain(|id, _| only.is_none_or(|only| only == *id));
+    match printer.is_json() {
+        true => printer.json(&days),
+        false => calendar::lines(&days, only).iter().for_each(|line| printer.line(line)),
+    }
     Ok(())
 }
 
 /// Why there is nothing to show: days that have rows need another schedule, and no other sync.
-fn no_game_dates(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Result<Error> {
+pub fn no_game_dates(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Result<Error> {
     let mut unscheduled = unscheduled(&store.phase3()?, &store.phase4()?, schedule, ranges);
     unscheduled.retain(|date| ranges.contains(*date));
     let error = |message: String| Error::new(ErrorKind::Upstream, message);
@@ -116,8 +158,25 @@ fn no_game_dates(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Res
 
 /// How the dates of a store stand, and what is to be said of their years.
 pub fn report(settings: &Settings, store: &Store, asked: Asked<'_>) -> Result<StatusReport> {
-    let altered = store.altered_months(&store.phase3()?, &store.phase4()?, Closeness::Noticed)?;
-    judged(settings, store, &load_schedule(store)?, asked, &altered)
+    report_after(settings, store, asked, None)
+}
+
+/// [`report`], after checks of the outputs that may not have been remembered.
+pub fn report_after(
+    settings: &Settings,
+    store: &Store,
+    asked: Asked<'_>,
+    checked: Option<&CheckReport>,
+) -> Result<StatusReport> {
+    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
+    let altered = store.altered_months(&phase3, &phase4, Closeness::Noticed)?;
+    let mut validations = Validations::load(store, &settings.catalogue);
+    if let Some(checked) = checked {
+        let dates = checks::checkable(&phase3, asked.dates);
+        validations.take_in(checked, &settings.catalogue, &dates, &Seen::new(&phase3, &phase4));
+    }
+    let known = Known { altered: &altered, validations: &validations };
+    judged(settings, store, &load_schedule(store)?, asked, known)
 }
 
 /// How the dates stand by processor, and the verdicts, for a run's record.
@@ -133,7 +192,7 @@ pub fn summary(report: &StatusReport) -> Value {
         (id.name().to_owned(), states)
     };
     let verdict = |verdict: &Verdict| {
-        let open = verdict.open.iter().map(|open| (open.what.clone(), json!(open.dates.len())));
+        let open = verdict.open.iter().map(|open| (open.what.to_string(), json!(open.dates.len())));
         let fields = json!({
             "dates": verdict.dates, "complete": verdict.complete,
             "open_dates": open.collect::<serde_json::Map<_, _>>(),
@@ -151,27 +210,35 @@ fn judged(
     store: &Store,
     schedule: &Schedule,
     asked: Asked<'_>,
-    altered: &[(Table, Month)],
+    known: Known<'_>,
 ) -> Result<StatusReport> {
     let (phase3, phase4) = (store.phase3()?, store.phase4()?);
     let calendar = crate::compute::calendar(schedule, &Silent);
     let evidence = Evidence {
         stale: crate::compute::stale_dates(&phase3, &phase4, asked.dates),
         other_daily_cache: crate::compute::other_daily_cache(&phase3, &phase4, asked.dates),
-        validations: &Validations::load(store, &settings.catalogue),
+        validations: known.validations,
         seen: &Seen::new(&phase3, &phase4),
         unscheduled: unscheduled(&phase3, &phase4, schedule, asked.ranges),
         contradictions: contradictions(schedule, asked.ranges),
         vanished: vanished_rows(&phase3, &phase4, schedule, asked.ranges),
         accepted: &AcceptedVanished::load(store)?,
         ranges: asked.ranges,
-        damaged: damaged(altered),
+        damaged: damaged(known.altered),
         calendar: &calendar,
         schedule,
     };
     let mut report = StatusReport::judged(&phase4, asked.dates, evidence);
     report.thresholds = overridden_thresholds(&settings.catalogue);
     Ok(report)
+}
+
+/// What is known besides the manifests.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    /// Months whose file is missing or altered.
+    altered: &'a [(Table, Month)],
+    validations: &'a Validations,
 }
 
 /// What is to be judged.
@@ -255,28 +322,53 @@ fn watch(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer
             printer.note("no process is writing the store");
             return Ok(ExitCode::Done);
         };
-        let progress = run_progress(store, &holder)?;
-        printer.note(format!("process {} (`{}`) is writing{progress}", holder.pid, holder.command));
+        let Running { so_far, stands_still } = Running::of(store, &holder)?;
+        printer.note(format!("process {} (`{}`) is writing{so_far}", holder.pid, holder.command));
+        if let Some(minutes) = stands_still {
+            printer.warn(format!(
+                "note: nothing has moved for {minutes} minutes: look at process {} on {}; a killed run is completed by the same command",
+                holder.pid, holder.host
+            ));
+        }
         std::thread::sleep(EVERY);
     }
 }
 
-/// How far the run of the process that writes the store is, by its log.
-fn run_progress(store: &Store, holder: &Owner) -> Result<String> {
-    let is_theirs = |run: &RunRecord| run.finished_at.is_none() && run.id.ends_with(&format!("-{}", holder.pid));
-    let Some(run) = records(store)?.into_iter().rev().find(is_theirs) else {
-        return Ok(String::new());
-    };
-    let (done, planned) = run_log::progress(&run_log::read(&run_dir(store, &run.id)?).unwrap_or_default());
-    let elapsed = (Utc::now() - run.started_at).as_seconds_f64();
-    Ok(match (done, planned) {
-        (0, 0) => format!(" for {elapsed:.0} s"),
-        (0, planned) => format!(" for {elapsed:.0} s: 0 of about {planned} dates"),
-        (done, planned) => {
-            let left = elapsed / done as f64 * planned.saturating_sub(done) as f64;
-            format!(" for {elapsed:.0} s: {done} of about {planned} dates, about {left:.0} s left")
-        }
-    })
+/// What is said of the run of the process that writes the store, by its log.
+#[derive(Debug, Default)]
+struct Running {
+    /// How far it is, and what it did last.
+    so_far: String,
+    /// Minutes without a new line of its log, where that is long.
+    stands_still: Option<u64>,
+}
+
+impl Running {
+    /// A computation of a whole step writes no line: a few minutes of silence mean nothing.
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn of(store: &Store, holder: &Owner) -> Result<Self> {
+        let pid = holder.pid.to_string();
+        // Ids are the time, the process and random digits.
+        let is_theirs = |run: &RunRecord| run.finished_at.is_none() && run.id.split('-').nth(1) == Some(&pid);
+        let Some(run) = records(store)?.into_iter().rev().find(is_theirs) else { return Ok(Self::default()) };
+        let dir = run_dir(store, &run.id)?;
+        let log = run_log::read(&dir).unwrap_or_default();
+        let elapsed = (Utc::now() - run.started_at).as_seconds_f64();
+        let far = match run_log::progress(&log) {
+            (0, 0) => String::new(),
+            (0, planned) => format!(": 0 of about {planned} dates"),
+            (done, planned) => {
+                let left = elapsed / done as f64 * planned.saturating_sub(done) as f64;
+                format!(": {done} of about {planned} dates, about {left:.0} s left")
+            }
+        };
+        let silence = run_log::silence(&dir, environment::now());
+        let last =
+            log.last().map_or_else(String::new, |entry| format!("; {} s ago: {}", silence.as_secs(), entry.words()));
+        let stands_still = (silence >= Self::LONG).then_some(silence.as_secs() / 60);
+        Ok(Self { so_far: format!(" for {elapsed:.0} s{far}{last}"), stands_still })
+    }
 }
 
 fn load_schedule(store: &Store) -> Result<Schedule> {

@@ -7,14 +7,16 @@ use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, counted, text_table, thousands};
 use super::range::{RangeArgs, RequestedRange};
+use super::receipt;
 use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::vanished;
 use crate::calendar::DateRanges;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::price::{Bill, size};
 use crate::store::WriteLock;
 use crate::sync::{SyncReport, SyncRequest, TableReport};
-use crate::warehouse::{ColumnNote, Location};
+use crate::warehouse::{ColumnNote, Location, Source};
 
 /// Pull Phase 3 of a range and its look-back into the store
 ///
@@ -80,13 +82,13 @@ pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     recorder.end(outcome)
 }
 
-/// List price of the Storage Read API per TiB in the Americas; the first 300 TiB of a month are free.
-const READ_PRICE_PER_TIB_USD: f64 = 1.1;
-
 fn rehearse(settings: &Settings, ranges: &DateRanges, printer: Printer) -> Result<ExitCode> {
     let source = settings.open_source()?;
     let plans = crate::sync::plan_sync(&*source, &settings.store(), ranges)?;
-    let price = |bytes: u64| bytes as f64 / (1_u64 << 40) as f64 * READ_PRICE_PER_TIB_USD;
+    let price = |bytes: u64| Bill { read_bytes: bytes, ..Bill::default() }.price_usd();
+    // The metadata that a sync looks at first was looked at here as well.
+    let estimate = source.bill().map(|bill| Bill { read_bytes: plans.iter().map(|plan| plan.bytes).sum(), ..bill });
+    receipt::give(source.bill(), None, printer);
     if printer.is_json() {
         let tables = plans.iter().map(|plan| {
             serde_json::json!({
@@ -94,7 +96,8 @@ fn rehearse(settings: &Settings, ranges: &DateRanges, printer: Printer) -> Resul
                 "partitions": plan.partitions, "rows": plan.rows, "bytes": plan.bytes, "price_usd": price(plan.bytes),
             })
         });
-        printer.json(&serde_json::json!({ "tables": tables.collect::<Vec<_>>() }));
+        let estimate = estimate.map(|bill| bill.json());
+        printer.json(&serde_json::json!({ "tables": tables.collect::<Vec<_>>(), "estimate": estimate }));
         return Ok(ExitCode::Done);
     }
     let rows = plans.iter().map(|plan| {
@@ -114,6 +117,7 @@ fn rehearse(settings: &Settings, ranges: &DateRanges, printer: Printer) -> Resul
         ]
     });
     printer.line(text_table(&["Table", "State", "Partitions", "Rows", "MB", "USD"], rows.collect(), 2));
+    estimate.iter().for_each(|bill| printer.line(receipt::estimate(bill)));
     Ok(ExitCode::Done)
 }
 
@@ -128,7 +132,13 @@ pub fn pull(
     let source = settings.open_source()?;
     let today = environment::yesterday() + Days::new(1);
     let request = SyncRequest { ranges: ranges.clone(), today, accept_shorter: options.accept_shorter };
-    let report = crate::sync::sync(&*source, lock, &request, recorder)?;
+    refuse_beyond_budget(settings, &*source, lock, ranges)?;
+    let synced = crate::sync::sync(&*source, lock, &request, recorder);
+    if let Some(bill) = source.bill() {
+        recorder.summarize("billed_by_sync", bill.json());
+        printer.note(format!("note: billed by the sync: {bill}"));
+    }
+    let report = synced?;
     let accepted = report
         .accepted
         .iter()
@@ -141,6 +151,26 @@ pub fn pull(
         }
     }
     Ok(report)
+}
+
+/// Refuses what would be more than the budget before any row is read.
+fn refuse_beyond_budget(settings: &Settings, source: &dyn Source, lock: &WriteLock, ranges: &DateRanges) -> Result<()> {
+    let (Some(budget), Some(_)) = (&settings.budget, source.bill()) else { return Ok(()) };
+    let plans = crate::sync::plan_sync(source, lock.store(), ranges)?;
+    let spent = source.bill().unwrap_or_default();
+    let bill = Bill { read_bytes: plans.iter().map(|plan| plan.bytes).sum(), ..spent };
+    if bill.bytes() <= budget.value {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Quota,
+        format!(
+            "the sync would bill {}, more than the budget of {}; no row was read",
+            size(bill.bytes()),
+            size(budget.value)
+        ),
+    )
+    .hint("raise --budget, or choose fewer dates"))
 }
 
 /// Tells that a range was clipped to yesterday.

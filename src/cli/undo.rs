@@ -6,6 +6,7 @@ use serde_json::json;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, text_table, thousands};
+use super::receipt;
 use super::recorder::recorded;
 use super::settings::{GlobalArgs, Settings};
 use super::upload::{self, say_mapping};
@@ -84,7 +85,9 @@ pub fn run(args: &UndoArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
             now: environment::timestamp()?,
             keep: args.keep.keep(),
         };
-        let report = target.undo(&request, recorder.map_or(&Silent, |recorder| recorder))?;
+        let undone = target.undo(&request, recorder.map_or(&Silent, |recorder| recorder));
+        receipt::give(target.bill(), recorder, printer);
+        let report = undone?;
         if let Some(recorder) = recorder {
             recorder.summarize("undone", json(&report));
         }

@@ -15,17 +15,18 @@ use super::settings::{GlobalArgs, Settings};
 use super::status;
 use super::sync::announce_clipping;
 use super::undo::KeepOptions;
-use super::{causes, conditions, vanished};
+use super::{causes, conditions, receipt, vanished};
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::checks::{Accounting, CheckReport, Phase};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{AcceptedVanished, RowsByDate};
+use crate::price::{size, storage_usd_per_month};
 use crate::processors::{ProcessorId, RunContext};
 use crate::report::{CONTRADICTION, StatusReport, Validations};
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, DateState, Store, WriteLock};
-use crate::upload::{KeptRows, MonthPart, PublishSet, Rehearsal, UploadReport};
+use crate::upload::{KeptRows, MonthPart, PublishSet, Rehearsal, Reviewed, UploadReport};
 use crate::warehouse::Location;
 use crate::windows::WindowEnd;
 
@@ -47,6 +48,10 @@ pub struct UploadArgs {
     /// Print the statements and jobs that would run
     #[arg(long)]
     dry_run: bool,
+    /// Publish exactly what the --dry-run with this plan id printed; ends with status 6, and publishes nothing, when that is not
+    /// what would be published now
+    #[arg(long, value_name = "ID", conflicts_with = "dry_run")]
+    plan: Option<String>,
 }
 
 /// Options of every command that publishes.
@@ -103,9 +108,12 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     if args.dry_run {
         return rehearse(&settings, &settings.store(), &ranges, &args.options, printer);
     }
+    let reviewed = args.plan.as_ref().map(|id| Reviewed::load(&settings.store(), id)).transpose()?;
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     let recorder = Recorder::begin(&settings, &ranges, args.options.json(), printer)?;
-    let published = publish(&settings, &lock, &ranges, &args.options, &recorder, printer);
+    recorder.fact("plan", serde_json::json!(args.plan));
+    let order = Order { ranges: &ranges, options: &args.options, reviewed };
+    let published = publish(&settings, &lock, order, &recorder, printer);
     let outcome = published.and_then(|(report, held_back, _)| {
         if printer.is_json() {
             printer.json(&json(&report));
@@ -198,16 +206,26 @@ fn rehearse(
 ) -> Result<ExitCode> {
     let target = settings.open_target()?;
     let Selected { set, mut held_back, .. } = select(settings, store, ranges, options, printer)?;
-    let Rehearsal { lines, vanished } = target.rehearse(&set)?;
+    let rehearsed = target.rehearse(&set);
+    receipt::give(target.bill(), None, printer);
+    let Rehearsal { lines, vanished, plan, estimate } = rehearsed?;
     let open = AcceptedVanished::load(store)?.open_of(&target.name(), &vanished);
     held_back.vanished = vanished::dates(&open).len();
     vanished::warn(&open, &target.name(), printer);
+    let id = (!lines.is_empty()).then(|| plan.id());
     if printer.is_json() {
-        printer.json(&lines);
-    } else if lines.is_empty() {
-        printer.line(nothing_to_publish(&set, &target.name()));
-    } else {
+        let estimate = estimate.map(|bill| bill.json());
+        printer.json(&serde_json::json!({ "plan": id, "lines": lines, "details": plan, "estimate": estimate }));
+    } else if let Some(id) = &id {
         lines.iter().for_each(|line| printer.line(line));
+        estimate.iter().for_each(|bill| printer.line(receipt::estimate(bill)));
+        printer.line(format!("plan {id}: `putback upload --plan {id}` with the same options publishes exactly this"));
+    } else {
+        printer.line(nothing_to_publish(&set, &target.name()));
+    }
+    // Without it, a plan that does not hold any more cannot be explained.
+    if let Some(error) = id.and_then(|_| plan.save(store).err()) {
+        printer.note(format!("note: the plan is not remembered: {error}"));
     }
     Ok(held_back.exit_code(note_not_computed(store, ranges, printer)?))
 }
@@ -307,7 +325,22 @@ fn select<'s>(
     }
     set.conditions = conditions::daily_cache(&set);
     set.conditions.extend(conditions::of(&report, &excluded));
+    set.held_back_causes = held_back_causes(&set, &stale, &invalid);
     Ok(Selected { set, held_back, invalid, accepted, excluded, report: Some(report), vanished })
+}
+
+/// Dates that stay unpublished, with the cause of each.
+fn held_back_causes(
+    set: &PublishSet<'_>,
+    stale: &BTreeSet<NaiveDate>,
+    invalid: &BTreeMap<NaiveDate, BTreeSet<String>>,
+) -> Vec<String> {
+    let failed =
+        set.held_back.iter().flat_map(|(id, dates)| dates.iter().map(move |date| format!("{date}: {id} failed")));
+    let stale = stale.iter().map(|date| format!("{date}: stale"));
+    let checks = |checks: &BTreeSet<String>| checks.iter().cloned().collect::<Vec<_>>().join(", ");
+    let invalid = invalid.iter().map(|(date, of)| format!("{date}: {}", checks(of)));
+    failed.chain(stale).chain(invalid).collect()
 }
 
 /// Game dates that were never computed are not published either, nor are days with rows that the schedule does not know,
@@ -345,19 +378,27 @@ fn unscheduled_in(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Re
     Ok(status::unscheduled(&store.phase3()?, &store.phase4()?, schedule, ranges))
 }
 
+/// What is to be published.
+#[derive(Debug)]
+pub struct Order<'a> {
+    pub ranges: &'a DateRanges,
+    pub options: &'a UploadOptions,
+    /// Exactly this, or nothing.
+    pub reviewed: Option<Reviewed>,
+}
+
 /// Publishes what is done and passes the checks, and says what was held back.
 pub fn publish(
     settings: &Settings,
     lock: &WriteLock,
-    ranges: &DateRanges,
-    options: &UploadOptions,
+    Order { ranges, options, reviewed }: Order<'_>,
     recorder: &Recorder,
     printer: Printer,
 ) -> Result<(UploadReport, HeldBack, BTreeMap<ProcessorId, Accounting>)> {
     let target = settings.open_target()?;
     let store = lock.store();
     let selected = select(settings, store, ranges, options, printer)?;
-    let Selected { set, mut held_back, invalid, accepted, excluded, report: checked, vanished } = selected;
+    let Selected { mut set, mut held_back, invalid, accepted, excluded, report: checked, vanished } = selected;
     // For the verdicts, until the dates are published.
     Validations::remember_excluded(store, &settings.catalogue, ranges, &excluded)?;
     recorder.fact("excluded", serde_json::json!(excluded));
@@ -371,7 +412,10 @@ pub fn publish(
     let totals = accounting.iter().map(|(id, of)| (id.name().to_owned(), serde_json::json!(of.total)));
     recorder.summarize("accounting", serde_json::Value::Object(totals.collect()));
     recorder.summarize("held_back", serde_json::json!({ "failed": held_back.failed, "invalid": held_back.invalid }));
-    let report = target.publish(&set, recorder)?;
+    set.reviewed = reviewed;
+    let published = target.publish(&set, recorder);
+    receipt::give(target.bill(), Some(recorder), printer);
+    let report = published?;
     recorder.summarize("published", json(&report));
     let decided = Decided { lock, ranges, options, target: target.name(), set: &set };
     held_back.vanished = decided.take_in(&report, vanished, recorder, printer)?;
@@ -504,8 +548,8 @@ pub fn table(report: &UploadReport) -> String {
 pub fn say_publication(report: &UploadReport, settings: &Settings, printer: Printer) {
     let Some(id) = &report.publication else { return };
     let kept = report.kept.and_then(|KeptRows { bytes, until }| {
-        let size = bytes as f64 / 1e6;
-        until.map(|until| format!(" until {} ({size:.1} MB kept)", until.format("%Y-%m-%d")))
+        let (size, price) = (size(bytes), storage_usd_per_month(bytes));
+        until.map(|until| format!(" until {} ({size} kept, {price:.4} USD a month)", until.format("%Y-%m-%d")))
     });
     let to = settings.to.as_ref().map_or_else(String::new, |to| format!(" --to {}", to.value));
     let undo = format!("`putback undo{to} {id}` takes it back{}", kept.unwrap_or_default());

@@ -140,7 +140,7 @@ fn check_inputs_cover(phase3: &Phase3Manifest, request: &ComputeRequest, dates: 
             Some(_) => continue,
         };
         return Err(Error::new(ErrorKind::Upstream, problem)
-            .hint(format!("run `putback sync --from {first} --to {last}`: it pulls the look-back as well")));
+            .hint(format!("run `putback sync --from {first} --until {last}`: it pulls the look-back as well")));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Serialize;
 
-use super::{FailureShare, Seen, Validations, failure_shares};
+use super::{FailureShare, Seen, Standing, Validations, failure_shares};
 use crate::calendar::{DateRanges, Month, SeasonCalendar};
 use crate::checks::{Catalogue, Inputs};
 use crate::daily_cache::DailyCache;
@@ -17,8 +17,6 @@ use crate::windows::WindowEnd;
 
 /// Why PDC has no record of a date that was computed before it could be.
 const LEFT_OUT: &str = "MLFS was computed without it";
-/// What is said of a day of the schedule.
-pub const CONTRADICTION: &str = "game ids contradict the flags of the schedule";
 
 /// How the dates of a range stand, from the manifest alone.
 #[derive(Debug, Clone, Serialize)]
@@ -120,11 +118,22 @@ pub struct Verdict {
     pub waived: Vec<OpenDates>,
 }
 
+impl Verdict {
+    /// Whether the dates are complete, in a word.
+    pub fn word(&self) -> &'static str {
+        match (self.complete, self.waived.is_empty()) {
+            (true, true) => "complete",
+            (true, false) => "complete with waivers",
+            (false, _) => "partial",
+        }
+    }
+}
+
 /// Something that stands against a year, on some dates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OpenDates {
     /// Like `MLFS failed` or `check I15 fails`.
-    pub what: String,
+    pub what: Standing,
     pub dates: BTreeSet<NaiveDate>,
 }
 
@@ -296,20 +305,22 @@ impl StatusReport {
 
     /// Checks that fail and are waived, on dates of which that is still known.
     fn waived(&self, year: i32, evidence: &Evidence<'_>) -> Vec<OpenDates> {
-        let mut waived: BTreeMap<String, BTreeSet<NaiveDate>> = BTreeMap::new();
+        let mut waived: BTreeMap<(&String, &String), BTreeSet<NaiveDate>> = BTreeMap::new();
         let is_known = |date: &&NaiveDate| date.year() == year && !self.not_validated.contains(date);
         for date in self.game_dates.iter().filter(is_known) {
-            for (check, waiver) in evidence.validations.waived(*date) {
-                waived.entry(format!("check {check} fails, waived by {waiver},")).or_default().insert(*date);
+            for of_date in evidence.validations.waived(*date) {
+                waived.entry(of_date).or_default().insert(*date);
             }
         }
-        waived.into_iter().map(|(what, dates)| OpenDates { what, dates }).collect()
+        let named =
+            |(check, waiver): (&String, &String)| Standing::Waived { check: check.clone(), waiver: waiver.clone() };
+        waived.into_iter().map(|(of, dates)| OpenDates { what: named(of), dates }).collect()
     }
 
     /// What stands against a year.
     fn open(&self, year: i32, evidence: &Evidence<'_>) -> Vec<OpenDates> {
         let mut open: Vec<OpenDates> = Vec::new();
-        let mut add = |what: String, dates: BTreeSet<NaiveDate>| {
+        let mut add = |what: Standing, dates: BTreeSet<NaiveDate>| {
             let dates: BTreeSet<NaiveDate> = dates.into_iter().filter(|date| date.year() == year).collect();
             if !dates.is_empty() {
                 open.push(OpenDates { what, dates });
@@ -320,19 +331,19 @@ impl StatusReport {
                 let is_of = |date: &&NotDone| date.processor == id && date.failed.is_some() == failed;
                 self.not_done.iter().filter(is_of).map(|date| date.date).collect()
             };
-            add(format!("{id} failed"), not_done(true));
-            add(format!("{id} pending"), not_done(false));
-            add(format!("{id} stale"), evidence.stale.get(&id).cloned().unwrap_or_default());
+            add(Standing::Failed(id), not_done(true));
+            add(Standing::Pending(id), not_done(false));
+            add(Standing::Stale(id), evidence.stale.get(&id).cloned().unwrap_or_default());
             let is_damaged = |date: &&NaiveDate| evidence.damaged.contains(&(id, Month::of(**date)));
             let damaged = self.game_dates.iter().filter(is_damaged).copied();
-            add(format!("{id} file missing or damaged"), damaged.collect());
+            add(Standing::Damaged(id), damaged.collect());
         }
         let ids: BTreeSet<&String> = self.failing.values().flatten().collect();
         for id in ids {
             let fails = self.failing.iter().filter(|(_, ids)| ids.contains(id));
-            add(format!("check {id} fails"), fails.map(|(date, _)| *date).collect());
+            add(Standing::Fails { check: id.clone() }, fails.map(|(date, _)| *date).collect());
         }
-        add("not validated".to_owned(), self.not_validated.clone());
+        add(Standing::NotValidated, self.not_validated.clone());
         let mut excluded: BTreeMap<&String, BTreeSet<NaiveDate>> = BTreeMap::new();
         for (date, reason) in evidence.validations.excluded() {
             if self.game_dates.binary_search(date).is_ok() {
@@ -340,12 +351,12 @@ impl StatusReport {
             }
         }
         for (reason, dates) in excluded {
-            add(format!("excluded from publication ({reason})"), dates);
+            add(Standing::Excluded { reason: reason.clone() }, dates);
         }
-        add("has rows, but no final game in the schedule".to_owned(), evidence.unscheduled.clone());
+        add(Standing::Unscheduled, evidence.unscheduled.clone());
         let vanished = self.vanished.values().flat_map(BTreeMap::keys).copied();
-        add("vanished upstream or became empty, rows kept".to_owned(), vanished.collect());
-        add(CONTRADICTION.to_owned(), evidence.contradictions.keys().copied().collect());
+        add(Standing::Vanished, vanished.collect());
+        add(Standing::Contradiction, evidence.contradictions.keys().copied().collect());
         open
     }
 

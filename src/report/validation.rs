@@ -56,7 +56,8 @@ impl Validations {
         }
     }
 
-    fn take_in(&mut self, report: &CheckReport, catalogue: &Catalogue, dates: &[NaiveDate], seen: &Seen<'_>) {
+    /// Takes in what a validation of `dates` found.
+    pub fn take_in(&mut self, report: &CheckReport, catalogue: &Catalogue, dates: &[NaiveDate], seen: &Seen<'_>) {
         for &date in dates {
             let of_date = |(id, of): (&ProcessorId, &Accounting)| Some((*id, of.by_date.get(&date)?.inputs));
             let inputs = report.accounting.iter().filter_map(of_date).filter(|(_, inputs)| inputs.expected > 0);

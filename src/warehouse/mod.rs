@@ -25,6 +25,7 @@ use bigquery::{BigQuery, BigQuerySettings};
 use crate::calendar::{DateRange, DateRanges};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
+use crate::price::Bill;
 use crate::store::SourceFiles;
 use crate::upload::Target;
 
@@ -125,6 +126,16 @@ pub trait Source: Sync {
         _ranges: &DateRanges,
     ) -> Result<Option<BTreeMap<chrono::NaiveDate, DateContent>>> {
         Ok(None)
+    }
+
+    /// What comparing the dates of a table would be billed, in full or by their contents; `None`: nothing is billed.
+    fn estimate(&self, _table: Table, _ranges: &DateRanges, _full: bool) -> Result<Option<Bill>> {
+        Ok(None)
+    }
+
+    /// What was billed so far; `None`: nothing is billed.
+    fn bill(&self) -> Option<Bill> {
+        None
     }
 
     /// Notes for the user since the last call.

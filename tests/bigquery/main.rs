@@ -9,8 +9,10 @@
 
 mod analyzer;
 mod client;
+mod costs;
 mod daily_cache;
 mod desk;
+mod doctor;
 mod fake;
 mod faults;
 mod incidents;
@@ -43,7 +45,7 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 63] = [
+const TESTS: [(&str, Where, Test); 68] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_leaves_out_games_whose_teams_are_not_known", Both, sync::games_without_teams),
@@ -62,6 +64,7 @@ const TESTS: [(&str, Where, Test); 63] = [
     ("upload_notices_another_writer", Both, upload::another_writer),
     ("upload_publishes_the_daily_cache_when_asked", Fake, daily_cache::asked_for),
     ("upload_leaves_the_daily_cache_alone", Fake, daily_cache::not_asked_for),
+    ("doctor_looks_at_a_project_without_writing", Fake, doctor::a_project),
     ("upload_refuses_unfit_targets", Fake, upload::unfit_targets),
     ("upload_survives_a_buffer_that_fills_meanwhile", Fake, strict::late_streaming_buffer),
     ("upload_notices_a_schema_that_changes_meanwhile", Fake, strict::schema_changes),
@@ -88,6 +91,10 @@ const TESTS: [(&str, Where, Test); 63] = [
     ("upload_rehearses_in_mapped_datasets_first", Fake, rehearsal::rehearsed_then_published),
     ("upload_rehearses_in_another_project", Fake, rehearsal::into_another_project),
     ("upload_refuses_unfit_mappings", Fake, rehearsal::unfit_mappings),
+    ("upload_tells_its_price_and_publishes_a_reviewed_plan", Fake, costs::price_and_plan),
+    ("upload_names_what_changed_since_its_plan", Fake, costs::stale_plan),
+    ("a_budget_stops_what_would_be_more", Fake, costs::budgets),
+    ("status_names_dates_that_others_changed", Fake, costs::drift),
     ("undo_puts_back_what_was_replaced", Both, undo::puts_back),
     ("undo_of_the_first_publication_leaves_nothing", Fake, undo::of_the_first),
     ("undo_puts_back_columns_of_others", Fake, undo::columns_of_others),

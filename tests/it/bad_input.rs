@@ -280,7 +280,7 @@ fn dates_before_the_synced_range() {
     --- stdout
     --- stderr
     error: nba_analytics.upcoming_player_game_context is synced for 2023-12-01 to 2023-12-31, but 2023-11-08 to 2023-12-10 reads it from 2023-11-08
-      hint: run `putback sync --from 2023-11-08 --to 2023-12-10`: it pulls the look-back as well
+      hint: run `putback sync --from 2023-11-08 --until 2023-12-10`: it pulls the look-back as well
     ");
 }
 
@@ -376,8 +376,11 @@ fn command_lines_that_cannot_be_meant() {
     let desk = Desk::new();
     for (args, says) in [
         (&["compute"][..], "no range is given"),
-        (&["compute", "--from", "2024-01-02"], "--from and --to DATE are given together"),
+        (&["compute", "--from", "2024-01-02"], "--from and --until are given together"),
+        (&["compute", "--from", "2024-01-02", "--until", "2024-01-01"], "ends (2024-01-01) before it starts"),
         (&["compute", "--from", "2024-01-02", "--to", "2024-01-01"], "ends (2024-01-01) before it starts"),
+        (&["compute", "--from", "2024-01-02", "--until", "2024-01-03", "--to", "2024-01-03"], "once each"),
+        (&["compute", "--from", "2024-01-02", "--until", "dir:x"], "invalid value 'dir:x' for '--until"),
         (&["compute", "--year", "2024", "--to", "dir:x"], "--to dir:x is for commands that publish"),
         (&["compute", "--year", "2025..2021"], "2025 is after 2021"),
         (&["compute", "--season", "2023-25"], "write a season like 2023-24"),

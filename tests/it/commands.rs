@@ -1,5 +1,8 @@
 //! What commands print, as a user sees it.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use insta::assert_snapshot;
 
 use crate::fixture::{Desk, RANGE};
@@ -147,4 +150,138 @@ fn other_thresholds_are_said_and_recorded() {
         let outcome = desk.run(&["status"], &RANGE);
         assert!(outcome.code == 2 && outcome.stderr.contains(says), "{}: {}", outcome.code, outcome.stderr);
     }
+}
+
+#[test]
+fn the_verdict_comes_last() {
+    let desk = Desk::new();
+    let ran = desk.run(&["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published"], &RANGE);
+    assert_eq!(ran.stdout.lines().last(), Some("2023, 32 of 46 game dates: complete"), "{}", ran.stdout);
+    let computed = desk.run(&["compute", "-q"], &RANGE);
+    assert_eq!(computed.stdout.lines().last(), Some("2023, 32 of 46 game dates: complete"), "{}", computed.stdout);
+}
+
+#[test]
+fn a_status_can_be_a_gate() {
+    let desk = Desk::new();
+    let check = |args: &[&str]| desk.run(&[&["status", "--check"], args].concat(), &RANGE).code;
+    assert_eq!(desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE).code, 0);
+    assert_eq!(check(&[]), 3, "pending");
+    assert_eq!(desk.run(&["compute", "-q"], &RANGE).code, 0);
+    assert_eq!((check(&[]), check(&["--format", "json"])), (4, 4), "not validated");
+    assert_eq!(desk.run(&["status"], &RANGE).code, 0);
+    assert_eq!(desk.run(&["validate", "-q"], &RANGE).code, 0);
+    assert_eq!((check(&[]), check(&["--calendar"])), (0, 0));
+    assert_eq!(desk.run(&["status", "--check", "--processor", "mlfs"], &RANGE).code, 2);
+}
+
+#[test]
+fn a_calendar_has_a_character_for_each_day() {
+    let desk = Desk::computed();
+    assert_snapshot!(desk.run(&["status", "--calendar", "--processor", "tdza"], &RANGE).stdout, @"
+    TDZA    1234567890123456789012345678901
+    2023-11        ------------+++ +++++++
+    2023-12 ++++++++++
+    + done 20   - empty by rule 12
+    ");
+    let december = ["--from", "2023-12-01", "--until", "2023-12-10"];
+    assert_eq!(
+        desk.run(&["status", "--calendar"], &december).stdout,
+        "all     1234567890123456789012345678901\n2023-12 ++++++++++\n+ done 10\n"
+    );
+    let days = desk.run(&["status", "--calendar", "--format", "json"], &december).stdout;
+    let days: serde_json::Value = serde_json::from_str(&days).expect("one document");
+    assert_eq!(days["MLFS"]["2023-12-05"]["state"], "done");
+}
+
+#[test]
+fn colour_is_asked_for_or_left_out() {
+    let desk = Desk::computed();
+    let shown = |args: &[&str], variables: &[(&str, &str)]| {
+        let mut command = desk.command(&[&["status"], args].concat(), &RANGE);
+        command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").envs(variables.iter().copied());
+        desk.outcome(&mut command).stdout
+    };
+    let is_coloured = |text: String| text.contains("\u{1b}[32m2023, 32 of 46 game dates: complete\u{1b}[0m");
+    let no_color = ("NO_COLOR", "1");
+    let force = ("CLICOLOR_FORCE", "1");
+    for (args, variables, expected) in [
+        (&[][..], &[][..], false),
+        (&["--color", "always"], &[], true),
+        (&["--color", "always"], &[no_color], true),
+        (&[], &[force], true),
+        (&[], &[("CLICOLOR_FORCE", "0")], false),
+        (&[], &[force, no_color], false),
+        (&["--color", "never"], &[force], false),
+    ] {
+        assert_eq!(is_coloured(shown(args, variables)), expected, "{args:?} {variables:?}");
+    }
+    let mut failed = desk.command(&["status", "--color", "always", "--store", "nowhere"], &[]);
+    assert!(desk.outcome(&mut failed).stderr.starts_with("\u{1b}[31merror:\u{1b}[0m the store nowhere"));
+}
+
+#[test]
+fn the_last_run_is_shown_by_date() {
+    let desk = Desk::computed();
+    let shown = desk.run(&["runs", "show"], &[]);
+    assert!(
+        shown.code == 0 && shown.stdout.starts_with("putback run -q --warehouse dir:warehouse"),
+        "{}",
+        shown.shown()
+    );
+    let dates = desk.run(&["runs", "show", "--dates"], &[]).stdout;
+    let lines: Vec<&str> = dates.lines().collect();
+    assert_eq!(lines.len(), 5 * 32, "{dates}");
+    assert!(
+        lines[0].starts_with("TDZA Processing game date 1/32: 2023-11-08 ∅ Empty: no team has 15 games"),
+        "{dates}"
+    );
+    let last = lines.last().expect("a line");
+    assert!(
+        last.starts_with("MLFS Processing game date 32/32: 2023-12-10 ✓ Success: ") && last.ends_with(" rows"),
+        "{last}"
+    );
+    let desk = Desk::empty();
+    let none = desk.run(&["runs", "show"], &[]);
+    assert_eq!(none.code, 5, "{}", none.shown());
+    assert!(none.stderr.contains("the store putback-store has no runs"), "{}", none.stderr);
+}
+
+/// A run that hangs is told from one that works.
+#[test]
+fn a_watched_run_that_stands_still_is_said_to() {
+    let desk = Desk::computed();
+    let store = putback::store::Store::at(desk.path("putback-store"));
+    let owner = putback::store::Owner { pid: 4711, host: "there".to_owned(), command: "putback run".to_owned() };
+    let lock = putback::store::WriteLock::acquire(&store, &owner).expect("nobody writes");
+    let runs = desk.path("putback-store/runs");
+    let known = std::fs::read_dir(&runs).expect("runs").map(|entry| entry.expect("an entry").path());
+    let known = known.filter(|path| path.is_dir()).map(|dir| dir.join("run.json")).next().expect("a run");
+    let mut record: serde_json::Value = serde_json::from_slice(&std::fs::read(known).expect("a record")).expect("JSON");
+    let id = "20990101T000000000-4711";
+    record["id"] = id.into();
+    record.as_object_mut().expect("an object").retain(|name, _| name != "finished_at" && name != "exit_status");
+    std::fs::create_dir(runs.join(id)).expect("a directory");
+    std::fs::write(runs.join(id).join("run.json"), record.to_string()).expect("a record");
+    let line = r#"{"event":"processor","processor":"MLFS","dates":32}"#;
+    std::fs::write(runs.join(id).join("log.jsonl"), format!("{line}\n")).expect("a log");
+    let log = std::fs::OpenOptions::new().write(true).open(runs.join(id).join("log.jsonl")).expect("a log");
+    log.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(700)).expect("a time");
+    let mut command = desk.command(&["status", "--watch"], &RANGE);
+    let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut watching = command.spawn().expect("the binary runs");
+    let lines = BufReader::new(watching.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    let (mut lock, mut said) = (Some(lock), String::new());
+    for line in lines {
+        said.push_str(&format!("{line}\n"));
+        if said.contains("nothing has moved") || said.lines().count() > 4 {
+            // The writer ends only after that was said, or should have been.
+            lock.take();
+        }
+    }
+    assert!(watching.wait().expect("it ends").success(), "{said}");
+    assert!(said.contains("process 4711 (`putback run`) is writing for "), "{said}");
+    assert!(said.contains(" s ago: MLFS began 32 dates"), "{said}");
+    assert!(said.contains("note: nothing has moved for 11 minutes: look at process 4711 on there"), "{said}");
+    assert!(said.contains("no process is writing the store"), "{said}");
 }

@@ -17,9 +17,10 @@ use arrow::datatypes::{DataType, Float64Type};
 use chrono::NaiveDate;
 
 use self::history::{History, League};
+pub use self::score::FEATURE_NAMES;
 use self::score::{
-    BettingLine, DailyCache, FEATURE_NAMES, FEATURE_VERSION, Factors, FeatureVector, GameContext, HashedRow, Inputs,
-    NoFallbackLine, OpponentDefense, ZoneRates,
+    BettingLine, DailyCache, FEATURE_VERSION, Factors, FeatureVector, GameContext, HashedRow, Inputs, NoFallbackLine,
+    OpponentDefense, ZoneRates,
 };
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::{CircuitBreakers, Lineage, by_date};
@@ -36,6 +37,11 @@ use crate::numerics::hash::HashText;
 use crate::numerics::sum::exact_sum;
 use crate::numerics::text::without_control;
 use crate::store::DateState;
+
+/// The features of a row of which nothing is known: the default of each that has one (§3.2 to §3.6).
+pub fn defaults() -> [f64; 33] {
+    FeatureVector::of(&Inputs::default()).expect("without a row of PDC, the fallback line is a number").stored()
+}
 
 /// §4.3: no other value can occur.
 const DATA_SOURCE: &str = "mixed";

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::cost::Meter;
 use super::fault::Fault;
 use super::rest::{ApiError, Rest};
 use crate::error::{Error, ErrorKind, Result};
@@ -21,6 +22,8 @@ pub(super) struct JobSite {
     pub project: String,
     pub location: String,
     pub maximum_bytes_billed: u64,
+    /// Takes in what jobs were billed.
+    pub meter: Meter,
 }
 
 /// A job that ended, well or not.
@@ -88,7 +91,7 @@ impl JobFailure {
         let kind = Fault::of_http(None, &self.reason).kind();
         let hint = match kind {
             ErrorKind::Quota => {
-                "wait for the quota to recover, or raise PUTBACK_MAXIMUM_BYTES_BILLED, and run the command again"
+                "wait for the quota to recover, or raise --budget or PUTBACK_MAXIMUM_BYTES_BILLED, and run the command again"
             }
             ErrorKind::Auth => "grant the roles that the README lists under BigQuery",
             _ => "look the job up in the BigQuery console for more",
@@ -184,6 +187,7 @@ impl JobSite {
             check_cancelled(observer)?;
             let job = self.get(rest, id).await.map_err(|error| error.describe(&format!("waiting for job {id}")))?;
             if job.resource["status"]["state"] == "DONE" {
+                self.meter.job(id, &job.resource);
                 return Ok(job);
             }
             tokio::time::sleep(pause).await;
@@ -230,7 +234,12 @@ mod tests {
 
     #[test]
     fn a_job_carries_labels_and_a_digest_of_its_configuration() {
-        let site = JobSite { project: "p".into(), location: "us-west2".into(), maximum_bytes_billed: 5 };
+        let site = JobSite {
+            project: "p".into(),
+            location: "us-west2".into(),
+            maximum_bytes_billed: 5,
+            meter: Meter::default(),
+        };
         let job = |sql: &str| site.query("id", sql);
         assert_eq!(job("SELECT 1")["configuration"]["labels"]["tool"], "putback");
         assert_eq!(job("SELECT 1")["configuration"]["query"]["maximumBytesBilled"], "5");

@@ -6,8 +6,10 @@
 
 mod auth;
 mod cells;
+mod cost;
 mod datasets;
 mod fault;
+mod inspect;
 mod jobs;
 mod load;
 mod metadata;
@@ -28,7 +30,9 @@ use tokio::runtime::Runtime;
 use tonic::Code;
 
 pub use self::auth::Tokens;
+use self::cost::Meter;
 pub use self::datasets::{DatasetMap, DatasetPlace};
+pub use self::inspect::TableState;
 use self::jobs::JobSite;
 use self::metadata::LiveTable;
 use self::rest::Rest;
@@ -37,6 +41,7 @@ use super::{ContentVersion, DateContent, Partitions, SchemaMatch, Selection, Sou
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
+use crate::price::Bill;
 use crate::processors::ProcessorId;
 use crate::store::SourceFiles;
 
@@ -76,6 +81,8 @@ pub struct BigQuerySettings {
     pub retry: RetryPolicy,
     /// A query that would cost more fails before it runs.
     pub maximum_bytes_billed: u64,
+    /// All queries and reads together must not be billed more.
+    pub budget: Option<u64>,
     /// Sent at once in an upload; a multiple of 256 KiB.
     pub chunk_bytes: u64,
     /// Makes ids of metadata queries unique to the run.
@@ -92,6 +99,7 @@ pub struct BigQuery {
     tokens: Tokens,
     location: String,
     queries: AtomicU64,
+    meter: Meter,
     described: Mutex<BTreeMap<Table, Option<LiveTable>>>,
     partitions: Mutex<BTreeMap<String, BTreeMap<String, Partitions>>>,
     notes: Mutex<Vec<String>>,
@@ -135,6 +143,7 @@ impl BigQuery {
             tokens,
             location: String::new(),
             queries: AtomicU64::new(0),
+            meter: Meter::default(),
             described: Mutex::default(),
             partitions: Mutex::default(),
             notes: Mutex::default(),
@@ -182,14 +191,27 @@ impl BigQuery {
         JobSite {
             project: self.settings.project.clone(),
             location: self.location.clone(),
-            maximum_bytes_billed: self.settings.maximum_bytes_billed,
+            maximum_bytes_billed: self.limit(),
+            meter: self.meter.clone(),
         }
+    }
+
+    /// The most that one query may bill.
+    fn limit(&self) -> u64 {
+        let BigQuerySettings { maximum_bytes_billed, budget, .. } = self.settings;
+        budget.map_or(maximum_bytes_billed, |budget| budget.min(maximum_bytes_billed))
+    }
+
+    /// An id for a query of this run.
+    fn next_query_id(&self) -> String {
+        let number = self.queries.fetch_add(1, Ordering::Relaxed);
+        format!("putback_{}_{number}", self.settings.run_id)
     }
 
     /// Runs a query under an id of this run and returns its rows.
     fn query_rows(&self, sql: &str, what: &str) -> Result<Vec<Vec<Value>>> {
-        let number = self.queries.fetch_add(1, Ordering::Relaxed);
-        let id = format!("putback_{}_{number}", self.settings.run_id);
+        self.refuse_beyond_budget(sql, what)?;
+        let id = self.next_query_id();
         let site = self.site();
         self.runtime.block_on(async {
             let job = site.run(&self.rest, &site.query(&id, sql)).await?.ok_or_else(|| taken(&id))?.succeeded(what)?;
@@ -294,6 +316,25 @@ impl Source for BigQuery {
         Ok(Some(rows.iter().filter_map(content).collect()))
     }
 
+    fn estimate(&self, table: Table, ranges: &DateRanges, full: bool) -> Result<Option<Bill>> {
+        if self.described(table)?.is_none() || ranges.is_empty() {
+            return Ok(Some(Bill::default()));
+        }
+        let (reference, filter) = (format!("`{}`", self.name_of(table)), read::restriction(table, ranges));
+        let what = format!("comparing {table}");
+        let dates = self.dry_run(&statements::dates_sql(table, &reference, &format!("({filter})")), &what)?;
+        let mut bill = Bill { query_bytes: crate::price::billed(dates), statements: 1, ..Bill::default() };
+        if full {
+            bill = Bill::default();
+            bill.read_bytes = self.dry_run(&format!("SELECT * FROM {reference} WHERE {filter}"), &what)?;
+        }
+        Ok(Some(bill))
+    }
+
+    fn bill(&self) -> Option<Bill> {
+        Some(self.meter.bill())
+    }
+
     fn take_notes(&self) -> Vec<String> {
         std::mem::take(&mut self.notes.lock().expect("no thread panicked"))
     }
@@ -341,10 +382,10 @@ impl BigQuery {
     /// Runs a statement that changes rows, under an id of this run; a transaction that lost against another
     /// writer is tried again.
     pub fn execute(&self, sql: &str, what: &str) -> Result<()> {
+        self.refuse_beyond_budget(sql, what)?;
         let site = self.site();
         for attempt in 0..self.settings.retry.attempts {
-            let number = self.queries.fetch_add(1, Ordering::Relaxed);
-            let id = format!("putback_{}_{number}", self.settings.run_id);
+            let id = self.next_query_id();
             let job = self.runtime.block_on(site.run(&self.rest, &site.query(&id, sql)))?.ok_or_else(|| taken(&id))?;
             match job.failure() {
                 None => return Ok(()),

@@ -32,6 +32,8 @@ const LARGEST_MESSAGE_BYTES: usize = 256 << 20;
 
 /// One session's streams, ready to be read.
 struct Session {
+    /// What reading all of it is billed as.
+    bytes: u64,
     streams: Vec<String>,
     /// The schema message that comes before every stream's batches.
     schema: Vec<u8>,
@@ -72,7 +74,11 @@ impl BigQuery {
         };
         let session = self.open_session(endpoint, table, &columns, restriction.as_deref());
         match self.runtime.block_on(session) {
-            Ok((reader, session)) => self.drain(&place, table, reader, session, sink),
+            Ok((reader, session)) => {
+                self.refuse_if_over(session.bytes, &format!("reading {place}"))?;
+                self.meter.read(session.bytes);
+                self.drain(&place, table, reader, session, sink)
+            }
             Err(status) if is_out_of_reach(&status) => by_query(status.message(), sink),
             Err(status) => Err(describe(&status, &format!("opening a read session on {place}"))),
         }
@@ -134,8 +140,9 @@ impl BigQuery {
         let Some(storage::read_session::Schema::ArrowSchema(schema)) = session.schema else {
             return Err(Status::internal("the read session has no Arrow schema"));
         };
+        let bytes = session.estimated_total_bytes_scanned.max(0).unsigned_abs();
         let streams = session.streams.into_iter().map(|stream| stream.name).collect();
-        Ok((reader, Session { streams, schema: schema.serialized_schema }))
+        Ok((reader, Session { bytes, streams, schema: schema.serialized_schema }))
     }
 
     /// Reads the streams side by side; batches are handed on one at a time, so that memory stays small.

@@ -24,6 +24,8 @@ pub(super) struct Change {
     pub upload: TableUpload,
     /// Content hashes of the dates that change, as they will be; none where no row stays.
     pub after: BTreeMap<NaiveDate, String>,
+    /// The same as they are; none where there are no rows.
+    pub before: BTreeMap<NaiveDate, String>,
 }
 
 /// What becomes of a month's file.
@@ -160,8 +162,16 @@ impl DirTarget {
             Lying::Other { file: None } => (nothing.file, None),
         };
         let hashes = upload.dates.iter().filter_map(|date| Some((*date, after.get(date)?.0.clone()))).collect();
+        let was = upload.dates.iter().filter_map(|date| Some((*date, before.get(date)?.0.clone()))).collect();
         let content = if is_written { Content::Rows(merged.all().clone()) } else { Content::Same };
-        Ok(Some(Change { content, after: hashes, published: PublishedMonth { file, dates }, adopted, upload }))
+        Ok(Some(Change {
+            content,
+            after: hashes,
+            before: was,
+            published: PublishedMonth { file, dates },
+            adopted,
+            upload,
+        }))
     }
 }
 

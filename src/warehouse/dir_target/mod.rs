@@ -24,6 +24,7 @@ use chrono::NaiveDate;
 
 use self::change::{Change, Content};
 use self::history::{Entered, replaced_month};
+use self::lying::Lying;
 use self::month::MonthRows;
 pub use self::reader::PublishedDir;
 use self::record::{FORMAT, Published, PublishedMonth};
@@ -33,11 +34,11 @@ use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::publications::{Publication, UndoReport, UndoRequest};
-use crate::store::FileEntry;
 use crate::store::commit::staged::{open_regular, remove_if_present};
 use crate::store::commit::{Ownership, Place, files_in, link_or_copy};
 use crate::store::lock::lock_patiently;
-use crate::upload::{PublishSet, Rehearsal, TableUpload, Target, UploadReport};
+use crate::store::{FileEntry, hash_of_no_rows};
+use crate::upload::{MonthPart, Plan, PlannedDate, PublishSet, Rehearsal, TableUpload, Target, UploadReport};
 
 /// A directory that is written as a warehouse.
 #[derive(Debug)]
@@ -222,6 +223,13 @@ impl DirTarget {
     }
 }
 
+impl DirTarget {
+    fn empty_plan(&self, set: &PublishSet<'_>, known: &Published) -> Plan {
+        let parent = known.publications.last().map_or_else(String::new, |latest| latest.id.clone());
+        Plan::of(set, self.name(), parent)
+    }
+}
+
 impl Target for DirTarget {
     fn name(&self) -> String {
         format!("dir:{}", self.root.display())
@@ -242,21 +250,24 @@ impl Target for DirTarget {
     fn rehearse(&self, set: &PublishSet<'_>) -> Result<Rehearsal> {
         let (published, _) = self.load()?;
         let mut lines = Vec::new();
+        let mut plan = self.empty_plan(set, &published);
         let looks = self.look_all(set, &published)?;
         let (parts, vanished) = self.judged(set, (&published, &looks))?;
         for part in &parts {
             let Some(change) = self.compare(set, part, (&published, &looks))? else { continue };
+            add_to_plan(&mut plan, part, &change);
             if change.content.is_new() {
                 let (dates, rows) = (change.upload.dates.len(), change.upload.rows);
                 let path = self.place.plain_path(part.table, part.month);
                 lines.push(format!("replace {} ({dates} dates differ, {rows} rows)", path.display()));
             }
         }
-        Ok(Rehearsal { lines, vanished })
+        Ok(Rehearsal { lines, vanished, plan, estimate: None })
     }
 
     fn publish(&self, set: &PublishSet<'_>, observer: &dyn Observer) -> Result<UploadReport> {
         if set.parts.is_empty() {
+            set.refuse_unless_reviewed(&self.empty_plan(set, &self.load()?.0))?;
             return Ok(UploadReport::default());
         }
         let _lock = self.lock()?;
@@ -278,6 +289,7 @@ impl Target for DirTarget {
             report.tables.entry(table).or_default().vanished = dates;
         }
         let mut changes = Vec::new();
+        let mut plan = self.empty_plan(set, &known);
         let total = parts.len();
         for (index, part) in parts.iter().enumerate() {
             check_cancelled(observer)?;
@@ -285,15 +297,38 @@ impl Target for DirTarget {
             match self.compare(set, part, (&known, &looks))? {
                 None => table.unchanged += part.dates.len(),
                 Some(change) => {
+                    add_to_plan(&mut plan, part, &change);
                     add(table, &change.upload);
                     changes.push((part.table, part.month, change));
                 }
             }
             observer.on(Event::MonthPublished { table: part.table, index: index + 1, total });
         }
+        set.refuse_unless_reviewed(&plan)?;
         let entered = Entered { conditions: &set.conditions, now: set.published_at, keep: set.keep, undoes: None };
         report.publication = self.write(changes, (&known, is_written), &entered)?;
         Ok(report)
+    }
+
+    fn changed_since(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
+        let (published, _) = self.load()?;
+        let looks = self.look_all(set, &published)?;
+        let mut changed: BTreeMap<Table, BTreeSet<NaiveDate>> = BTreeMap::new();
+        for part in &set.parts {
+            let lying = &looks[&(part.table, part.month)];
+            let (Lying::Other { .. }, Some(month)) = (lying, published.month(part.table, part.month)) else { continue };
+            let found = self.rows(part.table, part.month, lying)?.by_date()?;
+            let none = hash_of_no_rows(part.table);
+            let is_other = |date: &NaiveDate, hash: &str| {
+                part.dates.contains_key(date) && found.get(date).map_or(none.as_str(), |(found, _)| found) != hash
+            };
+            let dates: BTreeSet<NaiveDate> =
+                month.dates.iter().filter(|(date, of)| is_other(date, &of.hash)).map(|(date, _)| *date).collect();
+            if !dates.is_empty() {
+                changed.entry(part.table).or_default().extend(dates);
+            }
+        }
+        Ok(changed)
     }
 
     fn publications(&self) -> Result<Vec<Publication>> {
@@ -302,6 +337,15 @@ impl Target for DirTarget {
 
     fn undo(&self, request: &UndoRequest, _observer: &dyn Observer) -> Result<UndoReport> {
         self.take_back(request)
+    }
+}
+
+/// The dates of a change that are written, as they are reviewed.
+fn add_to_plan(plan: &mut Plan, part: &MonthPart, change: &Change) {
+    for date in change.upload.dates.iter().filter(|_| change.content.is_new()) {
+        let content = part.dates.get(date).map_or_else(String::new, |token| token.content.clone());
+        let replaces = change.before.get(date).cloned().unwrap_or_default();
+        plan.add(part.table, *date, PlannedDate { content, replaces });
     }
 }
 

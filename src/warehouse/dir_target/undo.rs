@@ -148,7 +148,7 @@ impl DirTarget {
         published.file = file;
         let after = replaced.dates.keys().filter_map(|date| Some((*date, restored.get(date)?.0.clone()))).collect();
         let upload = count(&part, &now, &restored);
-        Ok(Ok(Change { content, published, adopted, upload, after }))
+        Ok(Ok(Change { content, published, adopted, upload, after, before: BTreeMap::new() }))
     }
 }
 

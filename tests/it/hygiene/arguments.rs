@@ -69,7 +69,7 @@ const VALUES: [&[u8]; 53] = [
 ];
 
 /// Every command, with arguments with which it ends soon and writes nothing.
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 19] = [
     &["sync", "--dry-run", "--warehouse", "dir:missing", "--date", "2023-12-05"],
     &["check", "--date", "2023-12-05"],
     &["compute", "--date", "2024-07-05"],
@@ -80,6 +80,8 @@ const COMMANDS: [&[&str]; 17] = [
     &["upload", "--dry-run", "--to", "dir:published", "--date", "2023-12-05"],
     &["run", "--warehouse", "dir:missing", "--to", "dir:published", "--date", "2023-12-05"],
     &["status", "--date", "2023-12-05"],
+    &["report", "--format", "json", "--date", "2024-07-05"],
+    &["doctor"],
     &["runs", "show", "x"],
     &["runs", "diff", "x"],
     &["config", "show"],
@@ -90,11 +92,13 @@ const COMMANDS: [&[&str]; 17] = [
 ];
 
 /// Options that all commands share, and that are asked everything of one command only.
-const SHARED: [&str; 10] = [
+const SHARED: [&str; 12] = [
     "--year",
     "--season",
     "--from",
+    "--until",
     "--to",
+    "--color",
     "--date",
     "--store",
     "--threads",

@@ -11,12 +11,13 @@ use super::assert_plain;
 use crate::fixture::{Desk, RANGE, rows, season_start, with_column};
 
 /// Names that a table, a query or a terminal might take for something else.
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 6] = [
     "{key}{date}",
     "o'neal\"; drop table games; --",
     "\u{1b}[31mred\u{7}\u{1b}]0;title\u{7}",
     "new\nline\r\u{9b}31m\t\u{7f}",
     "\u{202e}desrever getvariable('key')",
+    "<script>alert(1)</script>&amp;",
 ];
 
 /// The first players of the season, by their new names.
@@ -45,6 +46,9 @@ fn names_from_data_pass_through_every_command() {
     let ran = desk.run(&all, &RANGE);
     assert_plain(&ran);
     assert!([0, 3, 4].contains(&ran.code), "{}", ran.shown());
+    let handoff = desk.run(&["report", "-q", "--format", "markdown"], &RANGE);
+    assert_plain(&handoff);
+    assert_eq!(handoff.code, 0, "{}", handoff.shown());
     for format in ["text", "json"] {
         for args in [
             &["check", "--all"][..],
@@ -53,10 +57,17 @@ fn names_from_data_pass_through_every_command() {
             &["status", "--dates"],
             &["impact"],
             &["upload", "--dry-run", "--to", "dir:published"],
+            &["report", "--out", "report"],
         ] {
             let outcome = desk.run(&[args, &["--format", format]].concat(), &RANGE);
             assert_plain(&outcome);
             assert_ne!(outcome.code, 1, "{}", outcome.shown());
+            if args[0] == "report" {
+                let text = std::fs::read_to_string(desk.path("report")).expect("a report");
+                assert!(!text.contains(|unit: char| unit != '\n' && unit.is_control()), "{format}");
+                assert!(!text.contains('\u{202e}'), "{format}");
+                assert!(format == "json" || !text.contains("<script>alert"), "{format}");
+            }
         }
         for name in NAMES {
             for table in ["psza", "pcf", "mlfs"] {

@@ -5,6 +5,8 @@
 
 mod backup;
 mod commit;
+mod drift;
+mod estimate;
 mod ledger;
 mod part;
 mod plan;
@@ -29,10 +31,11 @@ use super::{BigQuery, BigQuerySettings, dataset_of};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::numerics::hash::hex;
+use crate::price::Bill;
 use crate::progress::{Observer, check_cancelled};
 use crate::publications::{UndoReport, UndoRequest};
 use crate::store::FileEntry;
-use crate::upload::{PublishSet, Rehearsal, Target, UploadReport};
+use crate::upload::{Plan, PlannedDate, PublishSet, Rehearsal, Target, UploadReport};
 use crate::warehouse::DateContent;
 
 /// How often a job is started by one command.
@@ -97,10 +100,16 @@ impl Target for BigQuery {
         let mut receipts = load_receipts(&path)?;
         let mut report = UploadReport::default();
         let Some(publication) = self.plan(set, &mut receipts, &mut report)? else {
+            set.refuse_unless_reviewed(&self.reviewable(set, None, 0))?;
             save_receipts(&path, &receipts)?;
             return Ok(report);
         };
         self.refuse_if_unfit(&publication.parts)?;
+        if set.reviewed.is_some() || self.settings.budget.is_some() {
+            let bill = self.estimate(&publication.parts, publication.keep_days > 0)?;
+            set.refuse_unless_reviewed(&self.reviewable(set, Some(&publication), bill.query_bytes))?;
+            self.refuse_if_over(bill.query_bytes, "the upload")?;
+        }
         let (publication, dir) = self.freeze(set, publication)?;
         let script = self.script(&publication)?;
         check_cancelled(observer)?;
@@ -143,9 +152,15 @@ impl Target for BigQuery {
         let mut receipts = load_receipts(&self.receipts_path(set))?;
         let mut report = UploadReport::default();
         let Some(planned) = self.plan(set, &mut receipts, &mut report)? else {
-            return Ok(Rehearsal { lines: Vec::new(), vanished: report.vanished() });
+            let plan = self.reviewable(set, None, 0);
+            let estimate = Some(Bill::default());
+            return Ok(Rehearsal { lines: Vec::new(), vanished: report.vanished(), plan, estimate });
         };
         self.refuse_if_unfit(&planned.parts)?;
+        let mut bill = self.estimate(&planned.parts, planned.keep_days > 0)?;
+        let plan = self.reviewable(set, Some(&planned), bill.query_bytes);
+        // The comparison, which ran here as well.
+        bill += Bill { slot_ms: 0, ..self.meter.bill() };
         // Without the file the id is not the one that an upload would use.
         let publication = planned.named(&Target::name(self), None);
         let job = serde_json::to_string_pretty(&self.load_resource(&publication, 0)).expect("serializes");
@@ -153,7 +168,15 @@ impl Target for BigQuery {
             format!("-- load job, {} rows into {}\n{job}", publication.rows(), publication.staging_name()),
             format!("-- query job {}\n{}", self.commit_id(&publication, 0), self.script(&publication)?),
         ];
-        Ok(Rehearsal { lines, vanished: report.vanished() })
+        Ok(Rehearsal { lines, vanished: report.vanished(), plan, estimate: Some(bill) })
+    }
+
+    fn changed_since(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
+        self.drift(set)
+    }
+
+    fn bill(&self) -> Option<Bill> {
+        Some(self.meter.bill())
     }
 }
 
@@ -167,6 +190,20 @@ impl BigQuery {
             name.push_str(&format!("_mapped_{}", hex(&Sha256::digest(datasets.to_string())[..8])));
         }
         set.store_root().join("published").join(format!("{name}.json"))
+    }
+
+    /// What an upload would do, to be reviewed.
+    fn reviewable(&self, set: &PublishSet<'_>, planned: Option<&Planned>, bytes: u64) -> Plan {
+        let parent = planned.map_or_else(String::new, |planned| planned.ledger.latest.clone());
+        let mut plan = Plan { bytes, ..Plan::of(set, Target::name(self), parent) };
+        for part in planned.iter().flat_map(|planned| &planned.parts) {
+            for (date, token) in &part.tokens {
+                let content = |content: &DateContent| format!("{}:{}", content.rows, content.checksum);
+                let replaces = part.planned.get(date).map_or_else(String::new, content);
+                plan.add(part.table, *date, PlannedDate { content: token.clone(), replaces });
+            }
+        }
+        plan
     }
 
     fn reference(&self, table: Table) -> String {

@@ -1,4 +1,4 @@
-//! Dates for people: runs of consecutive game dates as one interval.
+//! Dates and numbers for people.
 
 use chrono::NaiveDate;
 
@@ -29,6 +29,25 @@ pub fn folded(dates: &[NaiveDate], scope: &[NaiveDate], listed: usize) -> String
     let rest: usize = runs.iter().skip(listed).map(|(first, last)| last - first + 1).sum();
     let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
     format!("{}{rest}", shown.join(", "))
+}
+
+/// A number with its noun: 1 date, 2 dates.
+pub fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", thousands(count as u64))
+}
+
+/// 1234567 → 1,234,567.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 #[cfg(test)]

@@ -1,0 +1,135 @@
+//! Collects what a report says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+
+use super::super::checks::{self, Purpose};
+use super::super::environment;
+use super::super::output::Printer;
+use super::super::range::RangeArgs;
+use super::super::settings::Settings;
+use super::super::status::{self, Asked};
+use super::super::vanished;
+use super::facts;
+use crate::calendar::DateRanges;
+use crate::checks::{CheckReport, Phase};
+use crate::diff::{Closeness, Other, TableDiff, diff};
+use crate::error::{Error, ErrorKind, Result};
+use crate::processors::ProcessorId;
+use crate::report::page::{About, Checks, Circumstances, Features, Report, TargetState, days};
+use crate::schedule::Schedule;
+use crate::store::Store;
+use crate::upload::PublishSet;
+
+/// Everything that a report says of a range.
+///
+/// # Errors
+/// [`ErrorKind::Upstream`] when the store has no game dates in the range.
+pub fn report(settings: &Settings, range: &RangeArgs, printer: Printer) -> Result<Report> {
+    let store = settings.store();
+    let ranges = range.or_everything()?;
+    let schedule = Schedule::load(&store, &store.phase3()?)?;
+    let dates = schedule.game_dates(&ranges);
+    if dates.is_empty() && vanished::in_store(&store, &ranges)?.is_empty() {
+        return Err(status::no_game_dates(&store, &schedule, &ranges)?);
+    }
+    printer.note("checking inputs and outputs");
+    let checks = checked(settings, &store, &ranges)?;
+    let asked = Asked { ranges: &ranges, dates: &dates };
+    let status = status::report_after(settings, &store, asked, checks.outputs.as_ref())?;
+    let target = settings.to.is_some().then(|| {
+        printer.note("comparing with the target");
+        target(settings, &store, &ranges, printer)
+    });
+    let held_back = checks.outputs.as_ref().map(CheckReport::held_back).unwrap_or_default();
+    let published = target.as_ref().filter(|target| target.unreachable.is_none()).map(|target| &target.published);
+    let circumstances = Circumstances { status: &status, held_back: &held_back, published };
+    let days = days(&store.phase4()?, &circumstances);
+    let about = About {
+        made_at: environment::timestamp()?,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        store: store.root().display().to_string(),
+        range: if ranges == DateRanges::everything() { "every date".to_owned() } else { ranges.to_string() },
+    };
+    printer.note("reading the feature vectors");
+    let features = Features::read(&store, &dates, &settings.engine())?;
+    let mut report = Report::new(about, status, days, checks);
+    report.target = target;
+    report.features = features;
+    report.runs = facts::runs(&store)?;
+    report.settings = facts::settings(settings, &store);
+    Ok(report)
+}
+
+/// Both phases, as far as there is something to check.
+fn checked(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<Checks> {
+    let mut not_run = None;
+    let mut of_phase = |phase| match checks::report(settings, store, ranges, &Purpose::inspection(phase)) {
+        // Nothing synced, or no games of the range: the rest of the report holds all the same.
+        Err(error) if error.kind() == ErrorKind::Upstream => {
+            not_run = Some(error.to_string());
+            Ok(None)
+        }
+        other => other.map(Some),
+    };
+    let (outputs, inputs) = (of_phase(Phase::Outputs)?, of_phase(Phase::Inputs)?);
+    Ok(Checks { inputs, outputs, not_run })
+}
+
+/// What the target holds. A report is worth having without it.
+fn target(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Printer) -> TargetState {
+    let name = settings.to.as_ref().map_or_else(String::new, |to| to.value.to_string());
+    let asked =
+        published(settings, store, ranges).and_then(|published| Ok((published, compared(settings, store, ranges)?)));
+    match asked {
+        Ok((published, tables)) => TargetState { name, published, tables, unreachable: None },
+        Err(error) => {
+            let why = error_text(&error);
+            printer.warn(format!("note: the target {name} could not be asked: {why}"));
+            TargetState { name, published: BTreeMap::new(), tables: Vec::new(), unreachable: Some(why) }
+        }
+    }
+}
+
+fn error_text(error: &Error) -> String {
+    match error.hint_text() {
+        Some(hint) => format!("{error} ({hint})"),
+        None => error.to_string(),
+    }
+}
+
+/// The dates of each processor that the target holds as they are in the store, by its record or our receipts.
+fn published(
+    settings: &Settings,
+    store: &Store,
+    ranges: &DateRanges,
+) -> Result<BTreeMap<ProcessorId, BTreeSet<NaiveDate>>> {
+    let vanished = vanished::in_store(store, ranges)?;
+    let set = match PublishSet::collect(store, ranges, &vanished) {
+        // Nothing was computed, so nothing was published.
+        Err(error) if error.kind() == ErrorKind::Upstream => return Ok(BTreeMap::new()),
+        set => set?,
+    };
+    let open = settings.open_target()?.unpublished(&set)?;
+    let mut published: BTreeMap<ProcessorId, BTreeSet<NaiveDate>> = BTreeMap::new();
+    for id in ProcessorId::ALL {
+        let of_processor = set.parts.iter().filter(|part| part.table == id.output());
+        let dates = of_processor.flat_map(|part| part.dates.keys()).copied();
+        let is_open = |date: &NaiveDate| open.get(&id.output()).is_some_and(|dates| dates.contains(date));
+        published.insert(id, dates.filter(|date| !is_open(date)).collect());
+    }
+    Ok(published)
+}
+
+/// The comparison by rows; empty where nothing was published yet.
+fn compared(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<Vec<TableDiff>> {
+    let tables = settings.open_published().and_then(|source| {
+        let closeness = Closeness { full: false, cells: None };
+        diff(store, &Other::Warehouse(&*source), ranges, &settings.engine(), closeness)
+    });
+    match tables {
+        Err(error) if error.kind() == ErrorKind::Upstream => Ok(Vec::new()),
+        tables => tables,
+    }
+}

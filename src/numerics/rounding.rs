@@ -70,7 +70,10 @@ pub fn store_half_away(value: f64, digits: u8) -> i128 {
     const SHORT_DIGITS: u8 = 4;
     let scaled = (value * pow10(SHORT_DIGITS) as f64).round();
     if digits <= SHORT_DIGITS && scaled.abs() < 1e15 && scaled / pow10(SHORT_DIGITS) as f64 == value {
-        return divide_half_away(scaled as i128, i128::from(pow10(SHORT_DIGITS - digits)));
+        // As `divide_half_away`, in a machine word: it is called for every cell.
+        let (scaled, unit) = (scaled as i64, pow10(SHORT_DIGITS - digits));
+        let magnitude = (2 * scaled.abs() + unit) / (2 * unit);
+        return i128::from(if scaled < 0 { -magnitude } else { magnitude });
     }
     store_half_away_by_text(value, digits)
 }

@@ -306,14 +306,16 @@ impl<'t> Json<'t> {
         if self.text.len() > 1 {
             self.text.push_str(", ");
         }
-        write!(self.text, "\"{key}\": ").expect("writing to a string");
+        self.text.push('"');
+        self.text.push_str(key);
+        self.text.push_str("\": ");
         self.text
     }
 
     fn int(&mut self, key: &str, value: Option<i64>) {
         let text = self.key(key);
         match value {
-            Some(value) => write!(text, "{value}").expect("writing to a string"),
+            Some(value) => text.push_str(itoa::Buffer::new().format(value)),
             None => text.push_str("null"),
         }
     }

@@ -197,7 +197,7 @@ fn row_5_contexts_cover_one_player() {
         2023-11-21: 70: 70 of 102
         2023-12-01: 1: 1 of 155
         2023-12-05: 0: 0 of 102
-        consequence: below 90 % PCF uses a synthetic context for the whole date: fatigue comes from past games, pace is 0.0, projected usage and age are defaults. In MLFS, features 9 (rest advantage), 10 (injury risk), 15 (home), 16 (back-to-back) and 17 (playoffs) are defaults for players without a context
+        consequence: below 90 % PCF uses a synthetic context for the whole date: fatigue comes from past games, pace is 0.0, projected usage and age are defaults. In MLFS, features 9 (rest advantage), 10 (injury risk), 15 (home), 16 (back-to-back) and 17 (playoffs) are defaults for players without a context. PDC has no row for them, unless the date has no context at all
     run: exit status 0
     validate: exit status 0
       info C14s:
@@ -218,7 +218,7 @@ fn row_6_contexts_were_deleted() {
     check: exit status 0
       warning I19:
         2023-11-08 to 2023-12-05 (27 dates): 0, on 2023-12-05: 0 of 102
-        consequence: below 90 % PCF uses a synthetic context for the whole date: fatigue comes from past games, pace is 0.0, projected usage and age are defaults. In MLFS, features 9 (rest advantage), 10 (injury risk), 15 (home), 16 (back-to-back) and 17 (playoffs) are defaults for players without a context
+        consequence: below 90 % PCF uses a synthetic context for the whole date: fatigue comes from past games, pace is 0.0, projected usage and age are defaults. In MLFS, features 9 (rest advantage), 10 (injury risk), 15 (home), 16 (back-to-back) and 17 (playoffs) are defaults for players without a context. PDC has no row for them, unless the date has no context at all
     run: exit status 0
     validate: exit status 0
       info C14s:
@@ -237,7 +237,7 @@ fn row_7_the_roster_is_who_played() {
         2023-11-12: 0: 0 of 138
         2023-11-21: 66: 66 of 102
         2023-12-05: 0: 0 of 102
-        consequence: below 90 % PCF uses a synthetic context for the whole date: fatigue comes from past games, pace is 0.0, projected usage and age are defaults. In MLFS, features 9 (rest advantage), 10 (injury risk), 15 (home), 16 (back-to-back) and 17 (playoffs) are defaults for players without a context
+        consequence: below 90 % PCF uses a synthetic context for the whole date: fatigue comes from past games, pace is 0.0, projected usage and age are defaults. In MLFS, features 9 (rest advantage), 10 (injury risk), 15 (home), 16 (back-to-back) and 17 (playoffs) are defaults for players without a context. PDC has no row for them, unless the date has no context at all
     run: exit status 0
     validate: exit status 0
       M5 ok

@@ -259,14 +259,11 @@ impl<'a> PublishSet<'a> {
         self.parts.retain(|part| !part.dates.is_empty());
     }
 
-    /// Dates of the set by the `player_daily_cache` that MLFS read; `None`: computed before that was recorded.
-    pub fn daily_caches(&self) -> BTreeMap<Option<DailyCache>, usize> {
-        let mut caches: BTreeMap<Option<DailyCache>, usize> = BTreeMap::new();
+    /// The `player_daily_cache` that MLFS read on the dates of the set; `None`: computed before that was recorded.
+    pub fn daily_caches(&self) -> BTreeSet<Option<DailyCache>> {
         let parts = self.parts.iter().filter(|part| part.table == ProcessorId::Mlfs.output());
-        let records =
-            parts.flat_map(|part| part.dates.keys()).map(|date| self.manifest.record(ProcessorId::Mlfs, *date));
-        records.flatten().for_each(|record| *caches.entry(record.daily_cache).or_default() += 1);
-        caches
+        let dates = parts.flat_map(|part| part.dates.keys());
+        dates.filter_map(|date| Some(self.manifest.record(ProcessorId::Mlfs, *date)?.daily_cache)).collect()
     }
 
     /// Refuses what is not the plan that was reviewed, if one was.

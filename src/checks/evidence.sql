@@ -21,16 +21,21 @@ FROM said JOIN side_scores AS sides ON sides.game_date = said.game_date AND side
 LEFT JOIN side_scores AS opposite ON opposite.game_date = said.game_date AND opposite.team_abbr = said.other_side
 LEFT JOIN others ON others.in_table <> said.in_table AND others.game_date = said.game_date AND others.scorer = said.scorer;
 -- Contexts of players with what they say of the games before and what was played, where rows of the games of 14 days are there: of
--- every game of the team, and of the player on every day with a context.
+-- every game of the team, and of the player on every day with a context. Not where the data begin within these days, and not where a
+-- date that was computed has vanished upstream: that date is told by itself.
 CREATE VIEW context_facts AS
 WITH played AS (SELECT DISTINCT game_date, player_lookup FROM player_game_summary WHERE is_active),
 gaps AS (SELECT game_date, team_abbr FROM team_games ANTI JOIN player_game_summary USING (game_date, team_abbr)),
+vanished AS (SELECT game_date FROM computed_days ANTI JOIN scheduled USING (game_date)),
+openings AS (SELECT season_year, min(game_date) AS first_day FROM scheduled GROUP BY ALL),
 unknown AS (SELECT game_date, player_lookup FROM upcoming_player_game_context ANTI JOIN player_game_summary USING (game_date, player_lookup)),
 contexts AS (
     SELECT game_date, player_lookup, plan.season_year, min(days_rest) AS days_rest, bool_or(back_to_back) AS back_to_back,
         min(games_in_last_7_days) AS games_7, min(games_in_last_14_days) AS games_14
     FROM (SELECT game_date, player_lookup, team_abbr, days_rest, back_to_back, games_in_last_7_days, games_in_last_14_days FROM upcoming_player_game_context) AS rows
     JOIN plan USING (game_date)
+    JOIN openings ON openings.season_year = plan.season_year AND rows.game_date - 14 >= first_day
+    ANTI JOIN vanished ON vanished.game_date BETWEEN rows.game_date - 14 AND rows.game_date - 1
     ANTI JOIN gaps ON gaps.team_abbr = rows.team_abbr AND gaps.game_date BETWEEN rows.game_date - 14 AND rows.game_date - 1
     ANTI JOIN unknown ON unknown.player_lookup = rows.player_lookup AND unknown.game_date BETWEEN rows.game_date - 14 AND rows.game_date - 1
     GROUP BY ALL),

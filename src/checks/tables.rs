@@ -1,5 +1,6 @@
 //! Tables that the queries of the catalogue read (`data/checks/README.md`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray};
@@ -40,6 +41,7 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     values::prepare(session)?;
     session.execute(include_str!("dates.sql"))?;
     session.execute(include_str!("names.sql"))?;
+    set_computed_days(session, &phase4)?;
     session.execute(include_str!("evidence.sql"))?;
     set_asked(session, request)?;
     tables::set_window_ends(session, request.dates, &phase4)?;
@@ -120,6 +122,15 @@ fn hold(session: &Session, table: Table, queries: &str) -> Result<()> {
     session.execute(&format!(
         "CREATE TABLE held AS SELECT {columns} FROM {name}; DROP VIEW {name}; ALTER TABLE held RENAME TO {name}"
     ))
+}
+
+/// The table `computed_days`: dates that some processor has rows of.
+fn set_computed_days(session: &Session, phase4: &Phase4Manifest) -> Result<()> {
+    session.execute("CREATE TABLE computed_days (game_date DATE)")?;
+    let records = phase4.processors.values().flatten();
+    let days: BTreeSet<NaiveDate> = records.filter(|(_, record)| record.rows > 0).map(|(date, _)| *date).collect();
+    let days: ArrayRef = Arc::new(days.into_iter().map(Date32Type::from_naive_date).collect::<Date32Array>());
+    session.append("computed_days", &RecordBatch::try_from_iter([("game_date", days)])?)
 }
 
 /// The table `asked`.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::causes;
-use super::output::{Printer, counted};
+use super::output::Printer;
 use super::upload::UploadOptions;
 use crate::calendar::DateRanges;
 use crate::checks::{AcceptedBy, CheckReport, WaiverUse};
@@ -16,9 +16,9 @@ use crate::upload::PublishSet;
 
 /// Which `player_daily_cache` MLFS read on the dates of a publication.
 pub fn daily_cache(set: &PublishSet<'_>) -> Vec<String> {
-    let text = |(way, dates): (Option<DailyCache>, usize)| {
+    let text = |way: Option<DailyCache>| {
         let way = way.map_or_else(|| "not recorded".to_owned(), |way| way.to_string());
-        format!("daily cache: {way} on {}", counted(dates, "date"))
+        format!("daily cache: {way}")
     };
     set.daily_caches().into_iter().map(text).collect()
 }

@@ -123,8 +123,13 @@ pub fn diff(
                     here = only(table, &here, open)?;
                     trusted_dates -= date_slices(table, &here).len();
                 }
+                here = source.as_stored(table, here)?;
                 let rows = rows_of_warehouse(*source, table, open.as_ref().unwrap_or(ranges))?;
-                rows.map(|rows| Ok::<_, Error>(sort_by_key(table, &rows_of(table, rows, &compared)?)?.0)).transpose()?
+                let sorted = |rows| -> Result<RecordBatch> {
+                    let rows = source.as_stored(table, rows_of(table, rows, &compared)?)?;
+                    Ok(sort_by_key(table, &rows)?.0)
+                };
+                rows.map(sorted).transpose()?
             }
         };
         let asked_for = compared.iter().position(|id| id.output() == table && !id.is_published_unasked());

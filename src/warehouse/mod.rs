@@ -128,6 +128,12 @@ pub trait Source: Sync {
         Ok(None)
     }
 
+    /// Rows as the warehouse gives them back once they are published, to compare them by value: its types may round, and
+    /// texts of JSON have one form.
+    fn as_stored(&self, _table: Table, rows: RecordBatch) -> Result<RecordBatch> {
+        Ok(rows)
+    }
+
     /// What comparing the dates of a table would be billed, in full or by their contents; `None`: nothing is billed.
     fn estimate(&self, _table: Table, _ranges: &DateRanges, _full: bool) -> Result<Option<Bill>> {
         Ok(None)

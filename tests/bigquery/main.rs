@@ -16,6 +16,7 @@ mod doctor;
 mod fake;
 mod faults;
 mod incidents;
+mod live_types;
 mod proxy;
 mod publishers;
 mod rehearsal;
@@ -45,7 +46,7 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 68] = [
+const TESTS: [(&str, Where, Test); 71] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_leaves_out_games_whose_teams_are_not_known", Both, sync::games_without_teams),
@@ -68,6 +69,9 @@ const TESTS: [(&str, Where, Test); 68] = [
     ("upload_refuses_unfit_targets", Fake, upload::unfit_targets),
     ("upload_survives_a_buffer_that_fills_meanwhile", Fake, strict::late_streaming_buffer),
     ("upload_notices_a_schema_that_changes_meanwhile", Fake, strict::schema_changes),
+    ("upload_rounds_to_live_types_and_says_so", Fake, live_types::rounded),
+    ("upload_refuses_values_beyond_live_types", Fake, live_types::too_narrow),
+    ("diff_compares_json_by_value", Fake, live_types::json),
     ("upload_parses_text_for_json_columns", Fake, strict::json_columns),
     ("upload_tells_a_quota_and_goes_on_later", Fake, strict::quotas),
     ("upload_asks_for_a_token_in_the_middle_of_a_file", Fake, strict::token_in_a_chunk),

@@ -129,7 +129,7 @@ fn the_table_is_published_only_when_asked_for() {
     assert_eq!(failures(), 0);
     // What MLFS read is on record beside what was published.
     let listed = done(desk.run(&["undo", "--to", "dir:published", "--list", "--format", "json"], &[]));
-    assert!(listed.stdout.contains("daily cache: computed on 32 dates"), "{}", listed.stdout);
+    assert!(listed.stdout.contains("daily cache: computed"), "{}", listed.stdout);
     assert_eq!(desk.run(&["diff", "--with", "dir:published"], &RANGE).code, 0);
     let asked = done(desk.run(&["upload", "--to", "dir:published", "--with-daily-cache"], &RANGE));
     assert!(asked.stdout.contains("nba_precompute.player_daily_cache"), "{}", asked.stdout);

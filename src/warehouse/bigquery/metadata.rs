@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::BigQuery;
@@ -44,6 +45,12 @@ impl LiveTable {
         Some(milliseconds / 86_400_000)
     }
 
+    /// When the oldest row came that is still in the streaming buffer, where the service says so.
+    pub fn streaming_since(&self) -> Option<DateTime<Utc>> {
+        let milliseconds = self.resource["streamingBuffer"]["oldestEntryTime"].as_str()?.parse().ok()?;
+        DateTime::from_timestamp_millis(milliseconds)
+    }
+
     pub fn has_streaming_buffer(&self) -> bool {
         let rows = &self.resource["streamingBuffer"]["estimatedRows"];
         rows.as_str().and_then(|rows| rows.parse::<u64>().ok()).is_some_and(|rows| rows > 0)
@@ -65,7 +72,10 @@ fn arrow_field(field: &Value) -> Field {
             Some(precision) => DataType::Decimal128(precision, digits("scale").unwrap_or(0).cast_signed()),
             None => DataType::Decimal128(38, 9),
         },
-        "BIGNUMERIC" => DataType::Decimal256(76, 38),
+        "BIGNUMERIC" => match digits("precision") {
+            Some(precision) => DataType::Decimal256(precision, digits("scale").unwrap_or(0).cast_signed()),
+            None => DataType::Decimal256(76, 38),
+        },
         _ => DataType::Binary,
     };
     match text("mode") {

@@ -9,6 +9,7 @@ mod cells;
 mod cost;
 mod datasets;
 mod fault;
+mod fit;
 mod inspect;
 mod jobs;
 mod load;
@@ -23,7 +24,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::FieldRef;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -314,6 +316,18 @@ impl Source for BigQuery {
             Some((text(&row[0]).parse().ok()?, content))
         };
         Ok(Some(rows.iter().filter_map(content).collect()))
+    }
+
+    fn as_stored(&self, table: Table, rows: RecordBatch) -> Result<RecordBatch> {
+        let Some(live) = self.described(table)? else { return Ok(rows) };
+        let (schema, types) = (rows.schema(), live.arrow());
+        let column = |(array, field): (&ArrayRef, &FieldRef)| match types.field_with_name(field.name()) {
+            Ok(_) if live.type_of(field.name()) == Some("JSON") => Ok(fit::json_values(array)),
+            Ok(there) => fit::as_stored(array, there),
+            Err(_) => Ok(ArrayRef::clone(array)),
+        };
+        let columns = rows.columns().iter().zip(schema.fields()).map(column).collect::<Result<Vec<_>>>()?;
+        Ok(RecordBatch::try_new(schema.clone(), columns)?)
     }
 
     fn estimate(&self, table: Table, ranges: &DateRanges, full: bool) -> Result<Option<Bill>> {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::{CastOptions, cast_with_options, concat_batches};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, Schema};
 use chrono::NaiveDate;
 use serde_json::Value;
@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::catalog::{Column, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::upload::TableUpload;
+use crate::warehouse::bigquery::fit::{Misfit, Rounded, fit, type_name};
 use crate::warehouse::bigquery::metadata::LiveTable;
 use crate::warehouse::bigquery::statements::Scope;
 use crate::warehouse::{DateContent, date_contents};
@@ -149,12 +150,12 @@ impl Part {
         })
     }
 
-    /// The rows in the live table's columns and types.
+    /// The rows in the live table's columns and types, and the columns whose values these round.
     ///
     /// # Errors
     /// [`ErrorKind::Schema`] for a required live column that we do not have, a column of ours that the
     /// live table lacks and that holds values, and a value that does not fit the live type.
-    pub(super) fn fitted(&self, place: &str) -> Result<RecordBatch> {
+    pub(super) fn fitted(&self, place: &str) -> Result<(RecordBatch, Vec<Rounded>)> {
         let live = self.live.arrow();
         for field in live.fields() {
             if self.table.schema().column(field.name()).is_none() && !field.is_nullable() {
@@ -166,14 +167,39 @@ impl Part {
         }
         let mut fields = Vec::new();
         let mut arrays = Vec::new();
+        let mut rounded = Vec::new();
         for name in self.columns() {
             let field = live.field_with_name(&name).expect("a live column");
             let array = self.rows.column_by_name(&name).expect("a column of ours");
-            let fitted = fit(array, field, place)?;
+            let fitted = fit(array, field).map_err(|misfit| self.unfit_value(place, field, misfit))?;
+            rounded.extend(Rounded::between(array, &fitted, &name)?);
             fields.push(Field::new(&name, fitted.data_type().clone(), field.is_nullable()));
             arrays.push(fitted);
         }
-        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+        Ok((RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?, rounded))
+    }
+
+    fn unfit_value(&self, place: &str, field: &Field, misfit: Misfit) -> Error {
+        let (name, there) = (field.name(), type_name(field.data_type()));
+        unfit(match misfit {
+            Misfit::Type(here) => {
+                format!("{place}: column {name} is {there} there and {} here", type_name(&here))
+            }
+            Misfit::Value { row, value } => {
+                let key = self.key_of(row);
+                format!("{place}: the value {value} of column {name} does not fit {there}: {key}")
+            }
+            Misfit::Nulls(rows) => format!("{place}: required column {name} is NULL in {rows} rows"),
+        })
+    }
+
+    /// Date and entity of a row, as text.
+    fn key_of(&self, row: usize) -> String {
+        let cell = |name: &String| {
+            let column = self.rows.column_by_name(name).expect("a key column");
+            arrow::util::display::array_value_to_string(column, row).unwrap_or_default()
+        };
+        self.table.schema().key_columns().iter().map(cell).collect::<Vec<_>>().join(" ")
     }
 
     /// Columns that hold values and that the live table lacks.
@@ -198,31 +224,4 @@ impl Part {
 
 fn unfit(message: String) -> Error {
     Error::new(ErrorKind::Schema, message).hint("align the live table's schema with putback's; nothing was published")
-}
-
-/// A column in the live type. Every value must fit: nothing becomes NULL.
-fn fit(array: &ArrayRef, field: &Field, place: &str) -> Result<ArrayRef> {
-    if array.data_type() == field.data_type() {
-        return check_required(Arc::clone(array), field, place);
-    }
-    let options = CastOptions { safe: true, ..Default::default() };
-    let cast = cast_with_options(array, field.data_type(), &options).map_err(|_| {
-        unfit(format!("{place}: column {} is {} there and {} here", field.name(), field.data_type(), array.data_type()))
-    })?;
-    if let Some(row) = (0..array.len()).find(|&row| array.is_valid(row) && cast.is_null(row)) {
-        let value = arrow::util::display::array_value_to_string(array, row)?;
-        return Err(unfit(format!(
-            "{place}: the value {value} of column {} does not fit {}",
-            field.name(),
-            field.data_type()
-        )));
-    }
-    check_required(cast, field, place)
-}
-
-fn check_required(array: ArrayRef, field: &Field, place: &str) -> Result<ArrayRef> {
-    if !field.is_nullable() && array.null_count() > 0 {
-        return Err(unfit(format!("{place}: required column {} is NULL in {} rows", field.name(), array.null_count())));
-    }
-    Ok(array)
 }

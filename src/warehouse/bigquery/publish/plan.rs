@@ -202,15 +202,19 @@ impl BigQuery {
             let place = self.name_of(part.table);
             self.refuse_if_defined_otherwise(part, &place)?;
             if part.live.has_streaming_buffer() {
+                let since = part.live.streaming_since();
+                let since = since.map_or_else(String::new, |since| format!(" since {}", since.format("%F %T UTC")));
                 return Err(Error::new(
                     ErrorKind::Conflict,
                     format!(
-                        "{place}: rows of a streaming insert are still in its buffer, which statements cannot replace"
+                        "{place}: rows of a streaming insert are still in its buffer{since}, which statements cannot \
+                         replace"
                     ),
                 )
                 .hint("wait up to 90 minutes until the buffer is empty; nothing was published"));
             }
-            part.fitted(&place)?;
+            let (_, rounded) = part.fitted(&place)?;
+            rounded.iter().for_each(|rounded| self.note(rounded.note(&place)));
         }
         Ok(())
     }

@@ -45,7 +45,7 @@ impl Publication {
 /// # Errors
 /// As [`Part::fitted`].
 pub(super) fn write_staging(path: &Path, parts: &[Part]) -> Result<FileEntry> {
-    let rows = parts.iter().map(|part| part.fitted(part.table.full_name())).collect::<Result<Vec<_>>>()?;
+    let rows = parts.iter().map(|part| Ok(part.fitted(part.table.full_name())?.0)).collect::<Result<Vec<_>>>()?;
     let staged = |(part, rows): (&Part, &RecordBatch)| -> Vec<Field> {
         let schema = rows.schema();
         let field = |field: &Arc<Field>| {

@@ -129,7 +129,7 @@ fn set_computed_days(session: &Session, phase4: &Phase4Manifest) -> Result<()> {
     session.execute("CREATE TABLE computed_days (game_date DATE)")?;
     let records = phase4.processors.values().flatten();
     let days: BTreeSet<NaiveDate> = records.filter(|(_, record)| record.rows > 0).map(|(date, _)| *date).collect();
-    let days: ArrayRef = Arc::new(days.into_iter().map(Date32Type::from_naive_date).collect::<Date32Array>());
+    let days: ArrayRef = Arc::new(days.into_iter().map(Date32Type::from_naive_date).map(Some).collect::<Date32Array>());
     session.append("computed_days", &RecordBatch::try_from_iter([("game_date", days)])?)
 }
 

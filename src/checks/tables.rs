@@ -124,11 +124,10 @@ fn hold(session: &Session, table: Table, queries: &str) -> Result<()> {
     ))
 }
 
-/// The table `computed_days`: dates that some processor has rows of.
+/// The table `computed_days`: dates that some processor has a record of, whatever became of its rows.
 fn set_computed_days(session: &Session, phase4: &Phase4Manifest) -> Result<()> {
     session.execute("CREATE TABLE computed_days (game_date DATE)")?;
-    let records = phase4.processors.values().flatten();
-    let days: BTreeSet<NaiveDate> = records.filter(|(_, record)| record.rows > 0).map(|(date, _)| *date).collect();
+    let days: BTreeSet<NaiveDate> = phase4.processors.values().flat_map(|records| records.keys()).copied().collect();
     let days: ArrayRef = Arc::new(days.into_iter().map(Date32Type::from_naive_date).map(Some).collect::<Date32Array>());
     session.append("computed_days", &RecordBatch::try_from_iter([("game_date", days)])?)
 }

@@ -88,7 +88,8 @@ fn row_28_what_a_run_says_is_what_the_data_say() {
     // A run that finds everything done says so, and does not say that it wrote nothing.
     assert_eq!(run(&desk).code, 0);
     let runs = json(&desk, &["runs"], &[]);
-    assert_eq!(runs[1]["summary"]["MLFS"], serde_json::json!({ "computed": 0, "unchanged": 32, "rows": 0 }));
+    let of_mlfs = &runs[1]["summary"]["MLFS"];
+    assert_eq!([&of_mlfs["computed"], &of_mlfs["unchanged"], &of_mlfs["rows"]], [0, 32, 0]);
     assert_eq!(runs[1]["summary"]["dates"]["by_processor"]["MLFS"]["rows"].to_string(), rows);
 }
 

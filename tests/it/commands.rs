@@ -25,6 +25,7 @@ fn status_explains_every_figure() {
     TDZA: 435 of 960 entities without a row (45.3 %): INSUFFICIENT_DATA; expected at this time of the season: 0 to 59 %
     PSZA: 865 of 7,734 entities without a row (11.2 %): EXPECTED_INCOMPLETE; expected at this time of the season: 25 to 50 %
     PDC: 73 of 4,263 entities without a row (1.7 %): INSUFFICIENT_DATA; expected at this time of the season: 8 to 41 %
+    expected inputs that Phase 3 has: TDZA 100.0 %, PSZA 100.0 %, PCF 93.0 %, PDC 100.0 %, MLFS 100.0 %
 
     last computed at 2023-11-14 22:13:20 UTC
     2023, 32 of 46 game dates: complete
@@ -100,6 +101,7 @@ fn settings_come_from_flags_then_environment_then_file() {
     threads       2          command line
     memory-limit  (not set)  default
     location      (not set)  default
+    budget        (not set)  default
     datasets      (not set)  default
     ");
     std::fs::write(desk.path("putback.toml"), "stroe = \"typo\"\n").expect("a file");

@@ -19,9 +19,10 @@ test: setup
 	scripts/test-wheel --if-installed
 	scripts/test-spark --if-installed
 
-# Every operation on a file meets a kill, a full disk and a broken one, readers work beside writers, runs are
-# killed again and again; every option and variable meets every odd value; and every request of a sync and an
-# upload to the fake meets every fault: an hour.
+# A kill meets every operation of the commands on a file (every third of `run`, which is all of them), a full or
+# broken disk every fourth; 200 readers work beside writers; 100 commands on a warehouse that changes are killed;
+# every option and variable meets every odd value; every request of a sync and an upload to the fake meets every
+# fault. About half an hour on two cores. Prints cases and failures by kind.
 test-faults: setup
 	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test it -- faults:: hygiene:: --nocapture
 	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test bigquery -- faults --nocapture

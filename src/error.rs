@@ -78,6 +78,12 @@ impl Error {
         self
     }
 
+    /// The same error, said of a file of the user's.
+    #[must_use]
+    pub fn in_file(self, path: &Path) -> Self {
+        Self { message: format!("{}: {}", path.display(), self.message), ..self }
+    }
+
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -102,6 +108,11 @@ impl std::error::Error for Error {
 
 impl From<duckdb::Error> for Error {
     fn from(source: duckdb::Error) -> Self {
+        if source.to_string().contains("Out of Memory Error") {
+            return Self::new(ErrorKind::Unexpected, "the embedded database has too little memory")
+                .hint("raise --memory-limit, or leave it out: checks of a season need about 100MB")
+                .because(source);
+        }
         Self::new(ErrorKind::Unexpected, "the embedded database failed").because(source)
     }
 }

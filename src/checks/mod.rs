@@ -188,8 +188,11 @@ fn run_check(
     request: &CheckRequest<'_>,
     wanted: &BTreeSet<NaiveDate>,
 ) -> Result<CheckResult> {
-    let cannot_run =
-        |error: Error| Error::new(ErrorKind::Unexpected, format!("check {} cannot run", check.id)).because(error);
+    let cannot_run = |error: Error| {
+        let failed = Error::new(ErrorKind::Unexpected, format!("check {} cannot run", check.id));
+        let hint = error.hint_text().map(str::to_owned);
+        hint.into_iter().fold(failed, Error::hint).because(error)
+    };
     let mut findings = faulty::find(session, check).map_err(cannot_run)?;
     // Faulty rows of earlier dates count where dates of the range rest on them, which is known later.
     let may_reach = request.phase == Phase::Outputs && check.severity == Severity::Error && check.names_rows();

@@ -40,21 +40,25 @@ pub enum WaiverUse {
 impl Waiver {
     /// # Errors
     /// [`ErrorKind::Usage`] for a check that does not exist, a range that ends before it begins, and a reason that says
-    /// nothing.
-    pub fn check(&self, catalogue: &Catalogue) -> Result<()> {
-        let wrong = |message: String| Err(Error::new(ErrorKind::Usage, format!("a waiver {message}")));
+    /// nothing, naming the waiver by its `number` from 1.
+    pub fn check(&self, number: usize, catalogue: &Catalogue) -> Result<()> {
+        let wrong = |message: String, hint: &str| {
+            Err(Error::new(ErrorKind::Usage, format!("waiver {number} {message}")).hint(hint))
+        };
         if let Some(unknown) = self.check.iter().find(|id| !catalogue.has(id)) {
-            return wrong(format!("names check {unknown}, which does not exist"))
-                .map_err(|error| error.hint("`putback validate --all` and `putback check --all` list the checks"));
+            let message = format!("names check {unknown}, which does not exist");
+            return wrong(message, "`putback validate --all` and `putback check --all` list the checks");
         }
         if self.check.is_empty() {
-            return wrong("names no check".to_owned());
+            return wrong("names no check".to_owned(), "name one, like check = \"I15\", or remove the waiver");
         }
+        let of = self.name();
         if self.from > self.until {
-            return wrong(format!("of {} is from {} until {}", self.name(), self.from, self.until));
+            let message = format!("of {of} is from {} until {}", self.from, self.until);
+            return wrong(message, "let `from` be the first date and `until` the last");
         }
         if self.reason.trim().is_empty() {
-            return wrong(format!("of {} gives no reason", self.name()));
+            return wrong(format!("of {of} gives no reason"), "say in `reason` why the rows are published");
         }
         Ok(())
     }

@@ -171,6 +171,9 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, purpose: 
     })?;
     if *phase == Phase::Outputs {
         let seen = (dates.as_slice(), Seen::new(&phase3, &phase4));
+        if let Some(path) = Validations::unreadable(store) {
+            warn(format!("note: {} cannot be read, and is written anew", path.display()));
+        }
         match Validations::remember(store, &settings.catalogue, &report, seen) {
             Err(error) if cannot_be_written(&error) => {
                 warn(format!("note: `status` and `upload` will not know of this validation: {error}"));

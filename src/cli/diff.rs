@@ -21,7 +21,6 @@ use crate::catalog::Table;
 use crate::destination::Destination;
 use crate::diff::{Closeness, Other, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
-use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::price::Bill;
 use crate::store::Store;
 use crate::warehouse::Location;
@@ -108,7 +107,7 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
             tables.iter().for_each(|table| recorder.summarize(&table.table, summary(table)));
         }
         note_stale(&settings.store(), &ranges, printer)?;
-        let vanished = open_vanished(&settings.store(), &ranges)?;
+        let vanished = vanished::open_in_store(&settings.store(), &ranges)?;
         vanished::warn(&vanished, "the store", printer);
         if printer.is_json() {
             printer.json(&tables);
@@ -168,11 +167,6 @@ fn estimate(settings: &Settings, ranges: &DateRanges, args: &DiffArgs, printer: 
         }
     }
     Ok(ExitCode::Done)
-}
-
-/// Rows on dates that vanished, unless they were accepted.
-fn open_vanished(store: &Store, ranges: &DateRanges) -> Result<RowsByDate> {
-    Ok(AcceptedVanished::load(store)?.open(&vanished::in_store(store, ranges)?, ranges))
 }
 
 /// For the run's record.

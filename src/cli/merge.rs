@@ -10,6 +10,7 @@ use super::exit::ExitCode;
 use super::output::{Printer, text_table};
 use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
+use super::unreadable;
 use crate::calendar::DateRanges;
 use crate::error::Result;
 use crate::merge::{MergeReport, merge, refuse_unusable};
@@ -35,6 +36,7 @@ pub fn run(args: &MergeArgs, global: &GlobalArgs, printer: Printer) -> Result<Ex
     refuse_unusable(&stores)?;
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     let recorder = Recorder::begin(&settings, &DateRanges::everything(), json!({ "stores": names }), printer)?;
+    [lock.store()].into_iter().chain(&stores).for_each(|store| unreadable::warn_of_validations(store, printer));
     let outcome = merge(&lock, &stores, &settings.catalogue, &recorder).map(|report| {
         recorder.summarize("merge", as_json(&names, &report));
         show(&names, &report, printer);

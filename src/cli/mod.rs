@@ -40,6 +40,7 @@ mod sync;
 mod table_files;
 mod undo;
 mod unit;
+mod unreadable;
 mod upload;
 mod vanished;
 mod why;

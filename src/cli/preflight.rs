@@ -1,5 +1,7 @@
 //! The preflight of a computation: the input checks, once for each version of the inputs.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -7,6 +9,7 @@ use super::checks::{self, Purpose};
 use super::output::{Printer, counted};
 use super::recorder::{Recorder, inputs_digest};
 use super::settings::Settings;
+use super::unreadable;
 use crate::calendar::DateRanges;
 use crate::checks::{ALL_INPUTS, Cause, CheckResult, Phase, Severity};
 use crate::error::{ErrorKind, Result};
@@ -43,7 +46,7 @@ pub fn run(
         recorder.fact("preflight", json!("skipped by --skip-validation"));
         return Ok(());
     }
-    let findings = match findings(settings, store, ranges) {
+    let findings = match findings(settings, store, ranges, printer) {
         // Nothing synced, no games: the computation itself says it best.
         Err(error) if error.kind() == ErrorKind::Upstream => return Ok(()),
         other => other?,
@@ -58,14 +61,38 @@ pub fn run(
     Ok(())
 }
 
-fn findings(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<Findings> {
+/// What the last preflight found, if there was one.
+fn read(store: &Store) -> std::io::Result<Option<Findings>> {
+    match std::fs::read(path(store)) {
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The record of the last preflight, if there is one that cannot be read.
+pub fn unreadable(store: &Store) -> Option<PathBuf> {
+    read(store).is_err().then(|| path(store))
+}
+
+fn path(store: &Store) -> PathBuf {
+    store.root().join("runs").join("preflight.json")
+}
+
+fn findings(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Printer) -> Result<Findings> {
     let key = crate::numerics::hash::data_hash(&[
         inputs_digest(store).as_bytes(),
         ranges.to_string().as_bytes(),
         settings.catalogue.digest().as_bytes(),
     ]);
-    let path = store.root().join("runs").join("preflight.json");
-    let known = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Findings>(&bytes).ok());
+    let path = path(store);
+    let known = match read(store) {
+        Ok(known) => known,
+        Err(_) => {
+            unreadable::say(&path, "the inputs are checked again, and it is written anew", printer);
+            None
+        }
+    };
     if let Some(known) = known.filter(|known| known.key == key) {
         return Ok(known);
     }

@@ -237,7 +237,7 @@ impl Observer for Recorder {
     }
 }
 
-/// The records of a store, oldest first; unreadable ones are left out.
+/// The records of a store, oldest first; unreadable ones are left out ([`unreadable_records`]).
 pub fn records(store: &Store) -> Result<Vec<RunRecord>> {
     let mut records: Vec<RunRecord> = run_dirs(store)?
         .iter()
@@ -245,6 +245,21 @@ pub fn records(store: &Store) -> Result<Vec<RunRecord>> {
         .collect();
     records.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(records)
+}
+
+/// Records that are no records, in the order of their runs. A run that was killed at once has none.
+///
+/// # Errors
+/// When the directory of the runs cannot be listed.
+pub fn unreadable_records(store: &Store) -> Result<Vec<PathBuf>> {
+    let is_unreadable = |path: &PathBuf| match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice::<RunRecord>(&bytes).is_err(),
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    };
+    let mut paths: Vec<PathBuf> = run_dirs(store)?.into_iter().map(|dir| dir.join("run.json")).collect();
+    paths.retain(is_unreadable);
+    paths.sort();
+    Ok(paths)
 }
 
 fn run_dirs(store: &Store) -> Result<Vec<PathBuf>> {

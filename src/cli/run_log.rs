@@ -129,11 +129,14 @@ impl Entry {
 }
 
 /// The lines of a run's log. A run that was killed may have left half a line, and another putback lines of other
-/// kinds: both are passed over.
+/// kinds: both are passed over. One that was killed at once has no log.
 pub fn read(dir: &Path) -> Result<Vec<Entry>> {
     let path = dir.join("log.jsonl");
-    let text = std::fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
-    Ok(parse(&text))
+    match std::fs::read(&path) {
+        Ok(bytes) => Ok(parse(&String::from_utf8_lossy(&bytes))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::io("read", &path, error)),
+    }
 }
 
 fn parse(text: &str) -> Vec<Entry> {

@@ -12,6 +12,7 @@ use super::output::{Printer, text_table};
 use super::recorder::{RunRecord, records, run_dir};
 use super::run_log::{self, DateOutcome, Entry};
 use super::settings::{GlobalArgs, Settings};
+use super::unreadable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::store::Store;
@@ -62,6 +63,7 @@ enum RunsAction {
 pub fn run(args: &RunsArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let settings = Settings::resolve(global, None, None)?;
     let store = settings.store();
+    unreadable::warn_of_records(&store, printer)?;
     match &args.action {
         Some(RunsAction::Show { id, dates, log }) => {
             let id = id.clone().map_or_else(|| last_run(&store), Ok)?;
@@ -127,7 +129,12 @@ fn date_lines(dir: &Path, printer: Printer) -> Result<()> {
 /// A run as one document, or for people: its record, how many dates ended how, and the log if asked for.
 fn show(dir: &Path, with_log: bool, printer: Printer) -> Result<()> {
     let path = dir.join("run.json");
-    let record = std::fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
+    let record = std::fs::read(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Error::new(ErrorKind::Upstream, format!("{} is not there", path.display()))
+            .hint("the run was killed before it wrote its record; `putback runs` lists those that have one"),
+        _ => Error::io("read", &path, error),
+    })?;
+    let record = String::from_utf8_lossy(&record).into_owned();
     let log = run_log::read(dir)?;
     if printer.is_json() {
         let record: Value = serde_json::from_str(&record).unwrap_or(Value::String(record));

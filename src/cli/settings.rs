@@ -154,14 +154,8 @@ impl Settings {
         };
         let catalogue =
             Catalogue::with(&file.checks).and_then(|known| known.waiving(&file.waiver, environment::today()));
-        let catalogue = catalogue.map_err(|error| {
-            let hint = error.hint_text().unwrap_or_default().to_owned();
-            Error::new(error.kind(), format!("{}: {error}", path.display())).hint(hint)
-        })?;
-        let datasets = DatasetMap::new(&file.datasets).map_err(|error| {
-            let hint = error.hint_text().unwrap_or_default().to_owned();
-            Error::new(error.kind(), format!("{}: {error}", path.display())).hint(hint)
-        })?;
+        let catalogue = catalogue.map_err(|error| error.in_file(&path))?;
+        let datasets = DatasetMap::new(&file.datasets).map_err(|error| error.in_file(&path))?;
         let origin = if datasets.is_empty() { Origin::Default } else { Origin::File(path.clone()) };
         Ok(Self {
             catalogue,
@@ -298,7 +292,8 @@ fn load_file(path: &Path) -> Result<SettingsFile> {
     };
     let text = text.trim_start_matches('\u{feff}');
     toml::from_str(text).map_err(|error| {
-        Error::new(ErrorKind::Usage, format!("{} cannot be used: {}", path.display(), error.message())).hint(format!(
+        let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+        Error::new(ErrorKind::Usage, format!("{} cannot be used: {} (line {line})", path.display(), error.message())).hint(format!(
             "known keys: {}; [datasets] maps datasets, [checks.ID] has thresholds, a [[waiver]] check, from, until, reason and expires",
             keys().join(", ")
         ))

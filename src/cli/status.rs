@@ -15,7 +15,7 @@ use super::output::Printer;
 use super::range::RangeArgs;
 use super::recorder::{RunRecord, records, run_dir};
 use super::settings::{GlobalArgs, Settings};
-use super::{calendar, checks, remote, run_log, vanished};
+use super::{calendar, checks, remote, run_log, unreadable, vanished};
 use crate::calendar::{DateRange, DateRanges, Month, Season};
 use crate::catalog::Table;
 use crate::checks::CheckReport;
@@ -108,6 +108,7 @@ fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer)
     let closeness = if args.verify { Closeness::Verified } else { Closeness::Noticed };
     let altered = store.altered_months(&store.phase3()?, &store.phase4()?, closeness)?;
     say_altered(store, &altered, printer);
+    unreadable::warn(store, printer)?;
     let known = Known { altered: &altered, validations: &Validations::load(store, &settings.catalogue) };
     let mut report = judged(settings, store, &schedule, Asked { ranges: &ranges, dates: &dates }, known)?;
     if args.calendar {

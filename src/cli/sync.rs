@@ -22,6 +22,8 @@ use crate::warehouse::{ColumnNote, Location, Source};
 ///
 /// Tables that have not changed since the last sync are skipped; of a BigQuery table, only changed partitions
 /// are read. Schemas are compared before any row is read. The store changes only when everything has arrived.
+/// Dates that vanished upstream keep their computed rows; the command then ends with status 3, everything pulled, until
+/// `upload --remove-vanished` or `upload --accept vanished` decides.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback sync --year 2024 --warehouse dir:exports")]
 pub struct SyncArgs {
@@ -69,7 +71,7 @@ pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let recorder = Recorder::begin(&settings, &range.ranges, args.options.json(), printer)?;
     let pulled = pull(&settings, &lock, &range.ranges, args.options, (&recorder, printer));
     let outcome = pulled.and_then(|report| {
-        let vanished = vanished::in_store(lock.store(), &range.ranges)?;
+        let vanished = vanished::open_in_store(lock.store(), &range.ranges)?;
         if printer.is_json() {
             let tables: Vec<_> = report.tables.iter().map(json).collect();
             printer.json(&serde_json::json!({ "tables": tables, "vanished": vanished::json(&vanished) }));
@@ -77,7 +79,7 @@ pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
             printer.line(table(&report));
         }
         vanished::warn(&vanished, "the store", printer);
-        Ok(ExitCode::Done)
+        Ok(if vanished.is_empty() { ExitCode::Done } else { ExitCode::FailedDates })
     });
     recorder.end(outcome)
 }

@@ -32,8 +32,9 @@ use crate::windows::WindowEnd;
 
 /// Publish finished dates into a warehouse
 ///
-/// Publishes whole dates. In a directory, rows are staged, read back and renamed into place; in BigQuery, they are
-/// loaded into a staging table and put in place by one transaction. Failed, stale and held-back dates stay unchanged in
+/// Publishes whole dates. In a directory, new months are written under names of their content and read back, the record
+/// that names them is replaced, then the plain names are set; in BigQuery, rows are loaded into a staging table and put
+/// in place by one transaction. Failed, stale and held-back dates stay unchanged in
 /// the target. So do rows of dates that vanished upstream; the command then ends with status 3 until --remove-vanished
 /// or --accept vanished is given. A second upload does nothing.
 #[derive(Debug, Args)]
@@ -76,7 +77,7 @@ pub struct UploadOptions {
     /// Remove rows of dates that vanished upstream or became empty, from target and store
     #[arg(long)]
     remove_vanished: bool,
-    /// Write month files of a target directory again that cannot be read
+    /// Write damaged files of a target directory again
     #[arg(long)]
     repair: bool,
     #[command(flatten)]

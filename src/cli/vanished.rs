@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::output::{Printer, counted};
 use crate::calendar::DateRanges;
 use crate::error::Result;
-use crate::judge::{self, RowsByDate};
+use crate::judge::{self, AcceptedVanished, RowsByDate};
 use crate::schedule::Schedule;
 use crate::store::Store;
 
@@ -20,6 +20,11 @@ pub fn in_store(store: &Store, ranges: &DateRanges) -> Result<RowsByDate> {
     let phase3 = store.phase3()?;
     let schedule = Schedule::load(store, &phase3)?;
     Ok(judge::vanished_rows(&phase3, &store.phase4()?, &schedule, ranges))
+}
+
+/// Those of them that nobody has decided to keep.
+pub fn open_in_store(store: &Store, ranges: &DateRanges) -> Result<RowsByDate> {
+    Ok(AcceptedVanished::load(store)?.open(&in_store(store, ranges)?, ranges))
 }
 
 /// All their dates.

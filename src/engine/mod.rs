@@ -29,6 +29,17 @@ pub struct EngineSettings {
     pub temp_dir: PathBuf,
 }
 
+/// Memory that each thread of the database needs, for the checks of a season: with less, they fail.
+const THREAD_BYTES: f64 = 95e6;
+
+/// Threads that do not exhaust a memory limit, which is told like `95.3 MiB`.
+fn threads_within(limit: &str) -> usize {
+    let (number, unit) = limit.split_once(' ').unwrap_or((limit, ""));
+    let power = ["bytes", "KiB", "MiB", "GiB", "TiB"].iter().position(|known| *known == unit).unwrap_or(4);
+    let bytes = number.parse::<f64>().unwrap_or(f64::MAX) * 1024_f64.powi(power as i32);
+    ((bytes / THREAD_BYTES) as usize).max(1)
+}
+
 /// A connection to the session's database.
 pub struct Session {
     connection: Connection,
@@ -55,6 +66,11 @@ impl Session {
             })?;
         }
         let connection = Connection::open_in_memory_with_flags(config)?;
+        if settings.memory_limit.is_some() {
+            let limit: String = connection.query_row("SELECT current_setting('memory_limit')", [], |row| row.get(0))?;
+            let threads = threads_within(&limit).min(settings.threads);
+            connection.execute_batch(&format!("SET threads = {threads}"))?;
+        }
         Ok(Self { connection, has_limit: settings.memory_limit.is_some(), spill })
     }
 

@@ -43,9 +43,9 @@ struct Validated {
 }
 
 impl Validations {
-    /// What a store knows; nothing where the record is missing or cannot be read.
+    /// What a store knows; nothing where the record is missing or cannot be read ([`Validations::unreadable`]).
     pub fn load(store: &Store, catalogue: &Catalogue) -> Self {
-        let known = std::fs::read(path(store)).ok().and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
+        let known = read(store).unwrap_or_default();
         let nothing =
             Self { catalogue: catalogue.digest().to_owned(), dates: BTreeMap::new(), excluded: BTreeMap::new() };
         match known {
@@ -54,6 +54,11 @@ impl Validations {
             Some(Self { excluded, .. }) => Self { excluded, ..nothing },
             None => nothing,
         }
+    }
+
+    /// The record, if there is one that cannot be read.
+    pub fn unreadable(store: &Store) -> Option<PathBuf> {
+        read(store).is_err().then(|| path(store))
     }
 
     /// Takes in what a validation of `dates` found.
@@ -183,6 +188,15 @@ impl Validations {
 
     fn present(&self, seen: &Seen<'_>, date: NaiveDate) -> Option<&Validated> {
         self.dates.get(&date).filter(|validated| validated.content == seen.content(date))
+    }
+}
+
+/// The record, if there is one.
+fn read(store: &Store) -> std::io::Result<Option<Validations>> {
+    match std::fs::read(path(store)) {
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

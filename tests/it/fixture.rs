@@ -137,7 +137,7 @@ impl Desk {
         if let Some(bytes) = files.get_mut(Path::new("_putback/published.json")) {
             let mut record: serde_json::Value = serde_json::from_slice(bytes).expect("JSON");
             let members = record.as_object_mut().expect("an object");
-            members.retain(|key, _| key != "publications" && key != "checksum");
+            members.retain(|key, _| !matches!(key.as_str(), "publications" | "conditions" | "checksum"));
             *bytes = record.to_string().into_bytes();
         }
         files

@@ -74,6 +74,94 @@ fn a_store_of_format_1_is_read_and_taken_over_by_the_next_writer() {
     assert!(manifest.starts_with("{\"format\":2,\"checksum\":\""));
 }
 
+/// As a version without objects left it: read by its own store, and taken over by the next that publishes into it.
+#[test]
+fn a_target_of_format_1_is_read_and_taken_over_by_the_next_upload() {
+    let desk = of_format_1();
+    let before = desk.files("published");
+    let command = |args: &[&str]| desk.run(args, &DATE);
+    assert_eq!(command(&["diff", "-q", "--with", "dir:published"]).code, 0);
+    // Its store is of older processors: refused with the command that computes its dates again.
+    for more in [&["--dry-run"][..], &[]] {
+        let upload = command(&[&["upload", "-q", "--to", "dir:published"], more].concat());
+        assert_eq!(upload.code, 3, "{}", upload.stderr);
+        assert!(upload.stderr.contains("not published: run `putback compute` first"), "{}", upload.stderr);
+    }
+    assert_eq!(desk.run(&["undo", "--to", "dir:published"], &[]).code, 2);
+    assert_eq!(desk.run(&["undo", "--list", "--to", "dir:published"], &[]).code, 0);
+    assert!(before == desk.files("published"));
+
+    let today = Desk::new();
+    copy(&desk.path("published"), &today.path("published"));
+    let run = |target: &str| today.run(&["run", "-q", "--warehouse", "dir:warehouse", "--to", target], &DATE);
+    let taken_over = run("dir:published");
+    assert!(matches!(taken_over.code, 0 | 4), "{}", taken_over.stderr);
+    assert_eq!(run("dir:fresh").code, taken_over.code);
+    let diff = today.run(&["diff", "-q", "--with", "dir:published"], &DATE);
+    assert_eq!(diff.code, 0, "{}", diff.stdout);
+    let record = std::fs::read_to_string(today.path("published/_putback/published.json")).expect("a record");
+    assert!(record.starts_with("{\"format\":2,\"checksum\":\""), "{record}");
+    let plain = |target: &str| {
+        let mut files = today.files(target);
+        files.retain(|path, _| !path.starts_with("_putback"));
+        files
+    };
+    assert!(plain("published") == plain("fresh"));
+    assert!(run("dir:published").code == taken_over.code && plain("published") == plain("fresh"));
+}
+
+/// Records of runs, validations and preflights decide nothing while they cannot be read, and are named.
+#[test]
+fn junk_below_runs_is_named_and_the_named_command_helps() {
+    let desk = Desk::computed();
+    let status = || desk.run(&["status", "-q"], &RANGE);
+    let whole = status();
+    assert!(whole.stderr.is_empty() && !whole.stdout.contains("not validated"), "{}", whole.shown());
+    let runs = desk.path("putback-store/runs");
+    let run = std::fs::read_dir(&runs).expect("runs").map(|entry| entry.expect("an entry").path());
+    let run = run.filter(|path| path.is_dir()).max().expect("a run").join("run.json");
+    let id = run.parent().and_then(Path::file_name).and_then(|name| name.to_str()).expect("an id").to_owned();
+    let validations = runs.join("validations.json");
+    for junk in [&b""[..], b"{\"half\": ", b"null", b"[]", b"{}", b"\xff\xfe\x00"] {
+        for file in ["validations.json", "preflight.json"] {
+            std::fs::write(runs.join(file), junk).expect("a file");
+        }
+        std::fs::write(&run, junk).expect("a file");
+        let noticed = status();
+        assert_eq!(noticed.code, 0, "{}", noticed.stderr);
+        for file in ["validations.json", "preflight.json", &format!("{id}/run.json")] {
+            assert!(noticed.stderr.contains(&format!("runs/{file} cannot be read: ")), "{file}: {}", noticed.stderr);
+        }
+        assert!(noticed.stdout.contains("not validated on "), "{}", noticed.stdout);
+        let listed = desk.run(&["runs"], &[]);
+        assert!(
+            listed.code == 0 && listed.stderr.contains(&format!("{id}/run.json cannot be read")),
+            "{}",
+            listed.shown()
+        );
+        assert_eq!(desk.run(&["runs", "show", &id], &[]).code, 0);
+        // What the notes say.
+        let validated = desk.run(&["validate", "-q"], &RANGE);
+        assert!(
+            validated.code == 0 && validated.stderr.contains("validations.json cannot be read"),
+            "{}",
+            validated.stderr
+        );
+        assert!(serde_json::from_slice::<serde_json::Value>(&std::fs::read(&validations).expect("a file")).is_ok());
+        let computed = desk.run(&["compute", "-q"], &RANGE);
+        assert!(computed.code == 0 && computed.stderr.contains("preflight.json cannot be read"), "{}", computed.stderr);
+        let note = noticed.stderr.lines().find(|line| line.contains("`rm -r ")).expect("a command");
+        let command = note.split('`').nth(1).expect("a command");
+        assert_eq!(
+            desk.outcome(std::process::Command::new("sh").args(["-c", command]).current_dir(desk.path(""))).code,
+            0
+        );
+        let whole_again = status();
+        assert!(whole_again.stderr.is_empty() && whole_again.stdout == whole.stdout, "{}", whole_again.shown());
+        std::fs::create_dir(run.parent().expect("a directory")).expect("a directory");
+    }
+}
+
 #[test]
 fn a_lost_manifest_is_told_and_nothing_is_removed() {
     let desk = Desk::computed();

@@ -344,3 +344,82 @@ fn two_publishers_end_with_the_rows_of_the_last() {
     assert_eq!(desk.run(&["upload", "-q", "--to", "dir:published", "--store", "other"], &LATE).code, 0);
     assert!(theirs == plain(&desk));
 }
+
+/// Two uploads of different rows of the same dates, started at the same time.
+#[test]
+fn two_publishers_at_once_leave_the_rows_of_one() {
+    let desk = Desk::computed();
+    let other = ["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:elsewhere", "--store", "other"];
+    assert_eq!(desk.run(&[&other[..], &["--windows", "day-before"]].concat(), &LATE).code, 0);
+    let args = |store| ["upload", "-q", "--to", "dir:published", "--store", store];
+    let nothing = || std::fs::remove_dir_all(desk.path("published")).expect("removed");
+    let alone = |store| {
+        nothing();
+        assert_eq!(desk.run(&args(store), &LATE).code, 0);
+        plain(&desk)
+    };
+    let stores = ["putback-store", "other"];
+    let states = stores.map(alone);
+    assert!(states[0] != states[1]);
+    for (first, second) in [(0, 1), (1, 0)] {
+        nothing();
+        let start = |store| desk.command(&args(store), &LATE).spawn().expect("the binary runs");
+        let mut running = [start(stores[first]), start(stores[second])];
+        let codes = running.each_mut().map(|child| child.wait().expect("it ends").code());
+        // Who meets the other too long says so, and publishes nothing.
+        assert!(codes.contains(&Some(0)) && codes.iter().all(|code| matches!(code, Some(0 | 10))), "{codes:?}");
+        assert!(states.contains(&plain(&desk)), "a mixture");
+        let with = |store| desk.run(&["diff", "-q", "--with", "dir:published", "--store", store], &LATE).code;
+        let mut both = [with(stores[0]), with(stores[1])];
+        both.sort_unstable();
+        assert_eq!(both, [0, 9], "by the record it is one of them");
+        assert_eq!(desk.run(&args(stores[second]), &LATE).code, 0);
+        assert!(states[second] == plain(&desk));
+        assert_eq!(with(stores[second]), 0);
+    }
+}
+
+/// Where links are not possible, plain names are copies: an object can be damaged alone.
+#[test]
+fn a_damaged_object_is_named_and_repaired() {
+    let desk = Desk::computed();
+    let expected = desk.published();
+    let sha256 = record(&desk)["tables"][FEATURES]["2023-11"]["sha256"].as_str().expect("a checksum").to_owned();
+    let object = desk.path(&format!("published/_putback/objects/{sha256}.parquet"));
+    let whole = std::fs::read(&object).expect("an object");
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    let upload_all = |more: &[&str]| upload(&desk, more, &RANGE);
+    for (damage, plain_too) in [(&b""[..], false), (&flipped, false), (b"", true)] {
+        std::fs::remove_file(&object).expect("removed");
+        std::fs::write(&object, damage).expect("a file");
+        if plain_too {
+            std::fs::remove_file(desk.path(NOVEMBER)).expect("removed");
+        }
+        let before = desk.published();
+        let diff = desk.run(&["diff", "-q", "--with", "dir:published"], &RANGE);
+        let undo = desk.run(&["undo", "-q", "--to", "dir:published"], &[]);
+        for refused in [&upload_all(&[]), &upload_all(&["--dry-run"]), &diff, &undo] {
+            assert_eq!(refused.code, 13, "{}", refused.shown());
+            assert!(refused.stderr.contains(&format!("objects/{sha256}.parquet is damaged")), "{}", refused.stderr);
+        }
+        assert!(before == desk.published());
+        assert!(diff.stderr.contains("the file that the record has for nba_predictions.ml_feature_store_v2 2023-11"));
+        let hint =
+            "`putback upload --from 2023-11-08 --until 2023-11-30 --to dir:[DIR]/published --repair` writes it again";
+        assert!(diff.stderr.contains(hint), "{}", diff.stderr);
+        let (_, hint) = diff.stderr.split_once('`').expect("a command");
+        let place = desk.path("").canonicalize().expect("a directory").display().to_string();
+        let line = hint.split_once('`').expect("a command").0.replace("[DIR]", place.trim_end_matches('/'));
+        let words: Vec<&str> = line.split(' ').skip(1).collect();
+        assert_eq!(upload_all(&["--repair", "--dry-run"]).code, 0);
+        assert_eq!(desk.run(&words, &["-q"]).code, 0, "{line}");
+        assert!(expected == desk.published());
+        assert_eq!(desk.run(&["diff", "-q", "--with", "dir:published"], &RANGE).code, 0);
+    }
+    // One that is not there at all is set again from its plain name.
+    std::fs::remove_file(&object).expect("removed");
+    assert_eq!(desk.run(&["diff", "-q", "--with", "dir:published"], &RANGE).code, 0);
+    assert_eq!(upload_all(&[]).code, 0);
+    assert!(expected == desk.published());
+}

@@ -35,8 +35,11 @@ fn only(table: Table, keep: impl Fn(NaiveDate) -> bool) -> RecordBatch {
     filter_record_batch(&batch, &kept).expect("rows")
 }
 
+/// Contexts of the days after a date that vanished still count its games.
+const ACCEPT: [&str; 2] = ["--accept", "I36"];
+
 fn run(desk: &Desk, more: &[&str]) -> Outcome {
-    let arguments = ["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published"];
+    let arguments = ["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published", ACCEPT[0], ACCEPT[1]];
     desk.run(&[&arguments[..], more].concat(), &RANGE)
 }
 
@@ -45,7 +48,7 @@ fn sync(desk: &Desk, more: &[&str]) -> Outcome {
 }
 
 fn upload(desk: &Desk, more: &[&str]) -> Outcome {
-    desk.run(&[&["upload", "-q", "--to", "dir:published"][..], more].concat(), &RANGE)
+    desk.run(&[&["upload", "-q", "--to", "dir:published"], &ACCEPT[..], more].concat(), &RANGE)
 }
 
 /// The files of the store but for staged ones, which the next writer sweeps.
@@ -150,7 +153,9 @@ fn a_fresh_store_from_a_later_export_does_not_empty_what_was_published() {
     let published = desk.files(table);
     OF_A_DATE.into_iter().for_each(|table| desk.put(table, &only(table, |day| day >= date("2023-11-25"))));
     let arguments = ["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published", "--store", "fresh"];
-    let outcome = desk.run(&arguments, &["--from", "2023-11-27", "--to", "2023-12-10"]);
+    // Without the games before, no team has enough of them.
+    let accepted = ["--accept", "I36", "--accept", "T1e", "--accept", "P18"];
+    let outcome = desk.run(&[&arguments[..], &accepted].concat(), &["--from", "2023-11-27", "--to", "2023-12-10"]);
     assert!(matches!(outcome.code, 3 | 4), "{}: {}", outcome.code, outcome.stderr);
     assert!(
         outcome.stderr.contains("vanished upstream or became empty, and the rows stay in dir:[DIR]/published"),
@@ -177,7 +182,7 @@ fn a_vanished_date_stays_until_it_is_accepted() {
     let published = desk.published();
     let outcome = sync(&desk, &["-q"]);
     assert_snapshot!(outcome.shown(), @"
-    exit status: 0
+    exit status: 3
     --- stdout
     Table                                           Dates    Rows
     nba_analytics.player_game_summary           1 changed   5,952
@@ -216,6 +221,8 @@ fn a_vanished_date_stays_until_it_is_accepted() {
     let accepted = upload(&desk, &["--accept", "vanished"]);
     assert_eq!(accepted.code, 0, "{}", accepted.stderr);
     assert_eq!(upload(&desk, &[]).code, 0, "the decision is recorded");
+    let decided = sync(&desk, &["-q"]);
+    assert!(decided.code == 0 && !decided.stderr.contains("vanished"), "{}", decided.stderr);
     assert_eq!(run(&desk, &[]).code, 0);
     assert_eq!(desk.run(&["diff", "-q", "--with", "dir:published"], &RANGE).code, 0);
     assert!(!desk.run(&["status"], &RANGE).stdout.contains("vanished"));
@@ -232,8 +239,10 @@ fn a_vanished_date_is_removed_when_it_is_asked_for() {
     assert_eq!(run(&desk, &[]).code, 3);
     let both = upload(&desk, &["--remove-vanished", "--accept", "vanished"]);
     assert!(both.code == 2 && both.stderr.contains("contradict each other"), "{}", both.stderr);
+    assert_eq!(sync(&desk, &["-q"]).code, 3);
     let outcome = upload(&desk, &["--remove-vanished"]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert_eq!(sync(&desk, &["-q"]).code, 0);
     for place in ["putback-store/phase4", "published"] {
         assert_eq!(rows_on(&desk, place, DAY), 0, "{place}");
         assert!(rows_on(&desk, place, "2023-12-06") > 0, "{place}");
@@ -241,6 +250,32 @@ fn a_vanished_date_is_removed_when_it_is_asked_for() {
     let outcome = run(&desk, &[]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     assert_eq!(desk.run(&["diff", "-q", "--with", "dir:published"], &RANGE).code, 0);
+}
+
+/// What stays in the target stays in the store: a table without any date to publish is not asked about.
+#[test]
+fn removing_vanished_dates_leaves_what_is_held_back() {
+    let desk = with_vanished_date();
+    assert_eq!(run(&desk, &[]).code, 3);
+    let store = desk.files("putback-store/phase4");
+    let published = desk.published();
+    let day = ["--date", DAY];
+    let remove = ["upload", "-q", "--to", "dir:published", ACCEPT[0], ACCEPT[1], "--remove-vanished"];
+    let exclude = [&remove[..], &["--exclude", DAY, "--reason", "a test"]].concat();
+    // The date is the only one of the range: no table has any to publish, player_daily_cache neither.
+    for more in [&[][..], &["--with-daily-cache"]] {
+        let outcome = desk.run(&[&exclude[..], more].concat(), &day);
+        assert!(outcome.code < 4, "{}", outcome.stderr);
+        assert!(store == desk.files("putback-store/phase4"), "{more:?}");
+        assert!(published == desk.published(), "{more:?}");
+    }
+    // Beside others that are published.
+    let outcome = desk.run(&exclude, &RANGE);
+    assert!(outcome.code < 4, "{}", outcome.stderr);
+    assert!(rows_on(&desk, "putback-store/phase4", DAY) > 0 && rows_on(&desk, "published", DAY) > 0);
+    let outcome = desk.run(&remove, &day);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert_eq!(rows_on(&desk, "putback-store/phase4", DAY) + rows_on(&desk, "published", DAY), 0);
 }
 
 #[test]

@@ -81,21 +81,34 @@ fn waivers_that_are_expired_or_unused_or_of_other_dates_are_reported_and_publish
     assert!(dates(&desk).contains("2023-11-30"));
 }
 
+/// With a hint that says something.
+fn assert_refused(desk: &Desk, message: &str) {
+    let refused = desk.run(&["status"], &[]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains(message), "{message}: {}", refused.stderr);
+    let hint = refused.stderr.lines().find_map(|line| line.trim_start().strip_prefix("hint: "));
+    assert!(hint.is_some_and(|hint| hint.len() > 9), "{message}: {}", refused.stderr);
+}
+
 #[test]
 fn waivers_that_cannot_be_meant_are_refused() {
     let desk = Desk::new();
-    for (check, from, expires, message) in [
-        ("\"I51\"", "2023-12-01", "2999-12-31", "a waiver names check I51, which does not exist"),
-        ("[]", "2023-12-01", "2999-12-31", "a waiver names no check"),
-        ("\"I15\"", "2024-12-01", "2999-12-31", "a waiver of I15 is from 2024-12-01 until 2023-12-05"),
-        ("\"I15\"", "\"soon\"", "2999-12-31", "\"soon\" is not a date like 2024-01-15"),
-        ("\"I15\"\nchek = 1", "2023-12-01", "2999-12-31", "unknown field `chek`"),
+    let whole = "[[waiver]]\ncheck = \"I15\"\nfrom = 2023-12-01\nuntil = 2023-12-01\nreason = \"a test\"\nexpires = 2999-12-31\n\n";
+    for (check, from, message) in [
+        ("\"I51\"", "2023-12-01", "putback.toml: waiver 2 names check I51, which does not exist"),
+        ("[]", "2023-12-01", "waiver 2 names no check"),
+        ("\"I15\"", "2024-12-01", "waiver 2 of I15 is from 2024-12-01 until 2023-12-05"),
+        ("\"I15\"", "\"soon\"", "\"soon\" is not a date like 2024-01-15 (line 10)"),
+        ("\"I15\"\nchek = 1", "2023-12-01", "putback.toml cannot be used: unknown field `chek`"),
     ] {
-        waive(&desk, check, from, "2023-12-05", expires);
-        let refused = desk.run(&["status"], &[]);
-        assert_eq!(refused.code, 2, "{}", refused.stderr);
-        assert!(refused.stderr.contains(message), "{message}: {}", refused.stderr);
+        waive(&desk, check, from, "2023-12-05", "2999-12-31");
+        let settings = std::fs::read_to_string(desk.path("putback.toml")).expect("a settings file");
+        std::fs::write(desk.path("putback.toml"), format!("{whole}{settings}")).expect("a settings file");
+        assert_refused(&desk, message);
     }
+    let unreasoned = format!("{whole}{}", whole.replace("a test", " "));
+    std::fs::write(desk.path("putback.toml"), unreasoned).expect("a settings file");
+    assert_refused(&desk, "waiver 2 of I15 gives no reason");
 }
 
 #[test]

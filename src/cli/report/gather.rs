@@ -10,7 +10,7 @@ use super::super::output::Printer;
 use super::super::range::RangeArgs;
 use super::super::settings::Settings;
 use super::super::status::{self, Asked};
-use super::super::vanished;
+use super::super::{unreadable, vanished};
 use super::facts;
 use crate::calendar::DateRanges;
 use crate::checks::{CheckReport, Phase};
@@ -57,6 +57,7 @@ pub fn report(settings: &Settings, range: &RangeArgs, printer: Printer) -> Resul
     let mut report = Report::new(about, status, days, checks);
     report.target = target;
     report.features = features;
+    unreadable::warn_of_records(&store, printer)?;
     report.runs = facts::runs(&store)?;
     report.settings = facts::settings(settings, &store);
     Ok(report)

@@ -143,6 +143,20 @@ impl Place {
         }
         Ok(true)
     }
+
+    /// Replaces an object that is damaged by the plain file of its month. False when that is not what is recorded either.
+    ///
+    /// # Errors
+    /// When the object cannot be linked or copied.
+    pub fn restore_object(&self, table: Table, month: Month, entry: &FileEntry) -> Result<bool> {
+        let plain = self.plain_path(table, month);
+        let is_file = std::fs::symlink_metadata(&plain).is_ok_and(|meta| meta.is_file());
+        if !is_file || !entry.matches(&plain) {
+            return Ok(false);
+        }
+        link_or_copy(&plain, &self.object_path(&entry.sha256))?;
+        Ok(true)
+    }
 }
 
 /// Makes `to` the same file as `from`, or a copy where links are not possible. Replaces what

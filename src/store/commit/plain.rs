@@ -18,17 +18,22 @@ impl Place {
     /// # Errors
     /// When a file cannot be looked at.
     pub fn is_settled(&self, table: Table, month: Month, entry: &FileEntry) -> Result<bool> {
-        let look = |path: &Path| match std::fs::symlink_metadata(path) {
-            Ok(meta) => Ok(Some(meta).filter(std::fs::Metadata::is_file)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("look at", path, error)),
-        };
-        let path = self.plain_path(table, month);
-        let (Some(plain), Some(object)) = (look(&path)?, look(&self.object_path(&entry.sha256))?) else {
+        let (plain, object) = (self.plain_path(table, month), self.object_path(&entry.sha256));
+        if regular(&plain)?.is_none() || regular(&object)?.is_none() {
             return Ok(false);
-        };
+        }
         // Not by size and time: the clock of files is so coarse that others share both.
-        Ok((plain.dev(), plain.ino()) == (object.dev(), object.ino()) || entry.matches(&path))
+        Ok(self.is_one_file(&plain, &object)? || entry.matches(&plain))
+    }
+
+    /// Whether two names are links to one file.
+    ///
+    /// # Errors
+    /// When a file cannot be looked at.
+    pub fn is_one_file(&self, one: &Path, other: &Path) -> Result<bool> {
+        let number = |path: &Path| Ok::<_, Error>(regular(path)?.map(|meta| (meta.dev(), meta.ino())));
+        let one = number(one)?;
+        Ok(one.is_some() && one == number(other)?)
     }
 
     /// Whether a file has the content of an object of the place, so that nothing is lost with it.
@@ -53,6 +58,10 @@ impl Place {
             // An object that somebody removed may live on under its plain name; if not, readers say so.
             if !exists(&object)? {
                 self.adopt(table, month, &entry.sha256)?;
+                continue;
+            }
+            // Damage gets no second name.
+            if !entry.has_size_of(&object) {
                 continue;
             }
             if self.ownership == Ownership::Shared && exists(&plain)? && !self.is_ours(&plain)? {
@@ -101,6 +110,15 @@ impl Place {
         }
         files.sort();
         Ok(files)
+    }
+}
+
+/// What is under a name, if it is a file.
+fn regular(path: &Path) -> Result<Option<std::fs::Metadata>> {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) => Ok(Some(meta).filter(std::fs::Metadata::is_file)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("look at", path, error)),
     }
 }
 

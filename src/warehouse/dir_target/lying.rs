@@ -8,10 +8,10 @@ use super::month::MonthRows;
 use super::record::{Published, PublishedMonth};
 use crate::calendar::Month;
 use crate::catalog::Table;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::parallel;
 use crate::store::{FileEntry, sha256_of_file};
-use crate::upload::PublishSet;
+use crate::upload::{PublishSet, Target};
 
 /// What lies under the plain name of a month.
 pub(super) enum Lying {
@@ -29,7 +29,57 @@ const LOOK_THREADS: usize = 4;
 
 impl DirTarget {
     /// Compares with what the record says. A killed upload has left plain names of before, whose content is in objects.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] for a damaged object: who reads by the record would meet the damage.
     pub(super) fn look(&self, published: &Published, table: Table, month: Month) -> Result<Lying> {
+        if let Some(recorded) = published.month(table, month)
+            && let Some(file) = recorded.file()
+            && self.has_damaged_object((table, month), file)?
+        {
+            return Err(self.damaged_object((table, month), recorded));
+        }
+        self.lying(published, table, month)
+    }
+
+    /// Whether the object of a month is damaged and its plain name is not what somebody else made of it: whole, or gone.
+    /// An object that is not there at all is set again by the next upload, from a plain name that is whole.
+    fn has_damaged_object(&self, (table, month): (Table, Month), file: &FileEntry) -> Result<bool> {
+        let (plain, object) = (self.place.plain_path(table, month), self.place.object_path(&file.sha256));
+        let is_there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
+        if !is_there(&object) || self.place.is_one_file(&plain, &object)? || file.matches(&object) {
+            return Ok(false);
+        }
+        Ok(!is_there(&plain) || file.matches(&plain))
+    }
+
+    fn damaged_object(&self, (table, month): (Table, Month), recorded: &PublishedMonth) -> Error {
+        let object = self.place.object_path(&recorded.file.sha256);
+        let from = recorded.dates.keys().next().copied().unwrap_or(month.first_day());
+        let until = recorded.dates.keys().next_back().copied().unwrap_or(month.last_day());
+        Error::new(
+            ErrorKind::Corrupt,
+            format!("{} is damaged: it is not the file that the record has for {table} {month}", object.display()),
+        )
+        .hint(format!(
+            "`putback upload --from {from} --until {until} --to {} --repair` writes it again; nothing was changed",
+            self.name()
+        ))
+    }
+
+    /// Sets damaged objects again from the plain names of their months, where those are whole.
+    pub(super) fn repair_objects(&self, published: &Published) -> Result<()> {
+        for (table, month, recorded) in published.months() {
+            if let Some(file) = recorded.file()
+                && self.has_damaged_object((table, month), file)?
+            {
+                self.place.restore_object(table, month, file)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn lying(&self, published: &Published, table: Table, month: Month) -> Result<Lying> {
         let path = self.place.plain_path(table, month);
         let recorded = published.month(table, month);
         let lies = |path: &Path| std::fs::symlink_metadata(path).is_ok();
@@ -54,7 +104,8 @@ impl DirTarget {
     /// [`DirTarget::look`] at the month of every part, once.
     pub(super) fn look_all(&self, set: &PublishSet<'_>, published: &Published) -> Result<Looks> {
         let looks = parallel::try_map(&set.parts, LOOK_THREADS, |part| {
-            Ok(((part.table, part.month), self.look(published, part.table, part.month)?))
+            let look = if set.repairs { Self::lying } else { Self::look };
+            Ok(((part.table, part.month), look(self, published, part.table, part.month)?))
         });
         Ok(looks?.into_iter().collect())
     }

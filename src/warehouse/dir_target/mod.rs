@@ -277,6 +277,9 @@ impl Target for DirTarget {
             self.refuse_foreign_layout(table)?;
         }
         let (known, is_written) = self.load()?;
+        if set.repairs {
+            self.repair_objects(&known)?;
+        }
         if is_written {
             self.place.recover(&known)?;
         }

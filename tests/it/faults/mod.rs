@@ -6,22 +6,29 @@
 //!   names is there;
 //! * each file under a plain name is that of before or that of after;
 //! * the command ends as documented: killed, or with an error that says what happened;
-//! * the same command again ends with the bytes of a run without faults: nothing is computed again, because
-//!   it would have another timestamp, and nothing is left behind.
+//! * commands that read answer, by the records and by the names of files;
+//! * the same command again ends with the bytes of a run without faults: its log has no date that was valid,
+//!   and nothing is left behind.
 //!
-//! Normally some operations of each command meet a fault; with `PUTBACK_FAULT_MATRIX=full` all of them do.
+//! Normally some operations of each command meet a fault. With `PUTBACK_FAULT_MATRIX=full` a kill meets each of
+//! them, and every fourth meets a full or a broken disk, in turn. Of `run`, which is the other commands one after
+//! another, a kill meets every third.
 
+mod after_kill;
 mod readers;
 mod scenarios;
 mod soak;
+mod tally;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
+use self::tally::{Kind, Tally, Wrong};
 use self::tree::Tree;
 
 /// What an operation meets.
@@ -43,6 +50,12 @@ impl Fault {
         }
     }
 }
+
+/// One operation in so many meets a full or a broken disk.
+const DISK_STEP: usize = 4;
+
+/// One operation of `run` in so many meets a kill.
+const RUN_STEP: usize = 3;
 
 /// Whether every case is tried, not some.
 pub fn is_full_matrix() -> bool {
@@ -128,15 +141,21 @@ impl Scenario {
         // Threads change the number a little.
         let last = self.operations + 2;
         if is_full_matrix() {
-            return faults.iter().flat_map(|&fault| (1..=last).map(move |operation| (fault, operation))).collect();
+            let kill_step = if self.args[0] == "run" { RUN_STEP } else { 1 };
+            let kills = (1 + salt % kill_step..=last).step_by(kill_step).map(|operation| (Fault::Kill, operation));
+            let disks = (1 + salt % DISK_STEP..=last).step_by(DISK_STEP);
+            let disks = disks.zip([Fault::Full, Fault::Broken].into_iter().cycle());
+            return kills
+                .chain(disks.filter(|_| !self.only_reads).map(|(operation, fault)| (fault, operation)))
+                .collect();
         }
         // Another part of each command's work.
         let at = |index: usize| 1 + (salt * 37 + index * 61) % 100 * self.operations / 100;
         faults.iter().enumerate().map(|(index, &fault)| (fault, at(index))).collect()
     }
 
-    /// What went wrong when an operation met a fault; empty: nothing.
-    fn meet(&self, fault: Fault, operation: usize) -> Vec<String> {
+    /// What went wrong when an operation met a fault; empty: nothing. Adds the readers that ran.
+    fn meet(&self, fault: Fault, operation: usize, readers: &AtomicUsize) -> Vec<Wrong> {
         let dir = tempfile::tempdir().expect("a directory");
         let work = dir.path().canonicalize().expect("it exists").join("work");
         self.before.write(&work);
@@ -150,55 +169,69 @@ impl Scenario {
         let mut wrong = Vec::new();
         self.judge_end(fault, &output, &mut wrong);
         self.judge_state(&Tree::read(&work), &mut wrong);
+        if output.status.code().is_none() {
+            readers.fetch_add(after_kill::read(&work, operation, &mut wrong), Ordering::Relaxed);
+        }
+        let found = Tree::read(&work);
         let again = run(&self.args, &work, TEST_TIME);
         if again.status.code() != Some(self.code) {
-            wrong.push(format!("again: {} instead of {}: {}", again.status, self.code, text(&again.stderr)));
+            let stderr = text(&again.stderr);
+            let kind = Kind::of_end(again.status.code(), &stderr);
+            wrong.push((kind, format!("again: {} instead of {}: {stderr}", again.status, self.code)));
         }
-        self.judge_rerun(&Tree::read(&work), &mut wrong);
+        self.judge_rerun(&found, &Tree::read(&work), &mut wrong);
         wrong
     }
 
-    fn judge_end(&self, fault: Fault, output: &Output, wrong: &mut Vec<String>) {
+    fn judge_end(&self, fault: Fault, output: &Output, wrong: &mut Vec<Wrong>) {
         let stderr = text(&output.stderr);
         match output.status.code() {
             // By a signal.
             None if fault == Fault::Kill => {}
             Some(code) if code == self.code => {}
             Some(1) if stderr.contains("error: ") && !stderr.contains("panicked") => {}
-            _ => wrong.push(format!("ends with {}: {stderr}", output.status)),
+            code => wrong.push((Kind::of_end(code, &stderr), format!("ends with {}: {stderr}", output.status))),
         }
     }
 
-    fn judge_state(&self, found: &Tree, wrong: &mut Vec<String>) {
+    fn judge_state(&self, found: &Tree, wrong: &mut Vec<Wrong>) {
+        let mut say = |kind, name: &Path, what: &str| wrong.push((kind, format!("{} {what}", name.display())));
         for (name, bytes) in found.records() {
             let (before, after) = (self.before.records().remove(&name), self.after.records().remove(&name));
             if before != Some(bytes) && after != Some(bytes) {
-                wrong.push(format!("mixture: {} is neither the record of before nor that of after", name.display()));
+                say(Kind::Mixture, &name, "is neither the record of before nor that of after");
             }
         }
         for name in self.before.records().keys().filter(|name| !found.records().contains_key(*name)) {
-            wrong.push(format!("lost: {}", name.display()));
+            say(Kind::Lost, name, "is not there");
         }
-        wrong.extend(found.missing_objects().into_iter().map(|name| format!("lost: {name}")));
         for (name, bytes) in found.plain_names() {
             let (before, after) = (self.before.get(&name), self.after.get(&name));
             if before != Some(bytes) && after != Some(bytes) {
-                wrong.push(format!("mixture: {} is neither that of before nor that of after", name.display()));
+                say(Kind::Differing, &name, "is neither that of before nor that of after");
             }
         }
+        wrong.extend(found.missing_objects().into_iter().map(|name| (Kind::Lost, name)));
     }
 
-    fn judge_rerun(&self, found: &Tree, wrong: &mut Vec<String>) {
+    /// Compares with a run without faults; `left` is what the fault left.
+    fn judge_rerun(&self, left: &Tree, found: &Tree, wrong: &mut Vec<Wrong>) {
+        let mut say = |kind, what: String| wrong.push((kind, what));
+        let is_forced = self.args.iter().any(|word| word == "--force");
+        let was_computed = left.outputs() == self.after.outputs() && !is_forced;
+        let asked = if was_computed { BTreeSet::new() } else { self.after.computed_since(&self.before) };
+        let recomputed = found.computed_since(left);
+        recomputed.difference(&asked).for_each(|date| say(Kind::Recomputed, format!("again: {date}")));
         let (found, after) = (found.content(), self.after.content());
         for (name, bytes) in &found {
             match after.get(name) {
-                None => wrong.push(format!("left: {}", name.display())),
-                Some(expected) if expected != bytes => wrong.push(format!("differs: {}", name.display())),
+                None => say(Kind::Leftover, format!("{} is left", name.display())),
+                Some(expected) if expected != bytes => say(Kind::Differing, format!("{} differs", name.display())),
                 Some(_) => {}
             }
         }
         for name in after.keys().filter(|name| !found.contains_key(*name)) {
-            wrong.push(format!("lost: {}", name.display()));
+            say(Kind::Lost, format!("{} is not there", name.display()));
         }
     }
 }
@@ -207,32 +240,38 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim().to_owned()
 }
 
-fn cases_of(scenario: &Scenario, salt: usize) -> Vec<(&Scenario, Fault, usize)> {
-    scenario.cases(salt).into_iter().map(|(fault, operation)| (scenario, fault, operation)).collect()
-}
-
-/// Runs the cases of some scenarios on two threads, and tells what they came to.
-fn run_matrix(scenarios: &[Scenario]) {
-    let of_scenario = |(salt, scenario)| cases_of(scenario, salt);
-    let cases: Vec<(&Scenario, Fault, usize)> = scenarios.iter().enumerate().flat_map(of_scenario).collect();
-    let next = AtomicUsize::new(0);
-    let failures: Mutex<Vec<String>> = Mutex::default();
+/// What the cases of a scenario came to, on two threads, and how many readers ran.
+fn failures_of(scenario: &Scenario, cases: &[(Fault, usize)]) -> (Vec<Wrong>, usize) {
+    let (next, readers) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let failures: Mutex<Vec<Wrong>> = Mutex::default();
     let work = || {
-        while let Some((scenario, fault, operation)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            for wrong in scenario.meet(*fault, *operation) {
-                let case = format!("{}: {} at operation {operation}", scenario.name, fault.name());
-                println!("{case}: {wrong}");
-                failures.lock().expect("no thread panicked").push(format!("{case}: {wrong}"));
+        while let Some((fault, operation)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            for (kind, wrong) in scenario.meet(*fault, *operation, &readers) {
+                let told = format!("{}: {} at operation {operation}: {wrong}", scenario.name, fault.name());
+                println!("{kind:?}: {told}");
+                failures.lock().expect("no thread panicked").push((kind, told));
             }
         }
     };
     std::thread::scope(|scope| (0..2).for_each(|_| drop(scope.spawn(work))));
-    let mut count: BTreeMap<(&str, Fault), usize> = BTreeMap::new();
-    cases.iter().for_each(|(scenario, fault, _)| *count.entry((scenario.name, *fault)).or_default() += 1);
-    for ((name, fault), cases) in count {
-        println!("{name}: {} at {cases} operations", fault.name());
+    (failures.into_inner().expect("no thread panicked"), readers.into_inner())
+}
+
+/// Runs the cases of some scenarios, and tells what they came to.
+fn run_matrix(scenarios: &[Scenario]) {
+    let started = Instant::now();
+    let (mut count, mut readers, mut failures) = (0, 0, Vec::new());
+    for (salt, scenario) in scenarios.iter().enumerate() {
+        let cases = scenario.cases(salt);
+        let (wrong, readers_of_it) = failures_of(scenario, &cases);
+        let (name, operations, tally) = (scenario.name, scenario.operations, Tally::of(cases.len(), &wrong));
+        println!("{name}, {operations} operations: {tally}; {:.0} s so far", started.elapsed().as_secs_f64());
+        count += cases.len();
+        readers += readers_of_it;
+        failures.extend(wrong);
     }
-    let failures = failures.into_inner().expect("no thread panicked");
-    println!("{} cases, {} failures", cases.len(), failures.len());
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    let tally = Tally::of(count, &failures);
+    println!("{tally}; {readers} readers after kills; {:.0} s", started.elapsed().as_secs_f64());
+    let told: Vec<&str> = failures.iter().map(|(_, told)| told.as_str()).collect();
+    assert!(failures.is_empty(), "{tally}\n{}", told.join("\n"));
 }

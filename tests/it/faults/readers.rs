@@ -2,11 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::scenarios::{after, sources};
+use super::scenarios::{RANGE, after, sources};
 use super::tree::Tree;
 use super::{TEST_TIME, is_full_matrix, run, text, words};
-
-const RANGE: &str = "--from 2023-11-07 --to 2023-11-10";
 
 /// Statuses that are answers: done, dates pending, checks failed, differences.
 const ANSWERS: [i32; 4] = [0, 3, 4, 9];
@@ -22,6 +20,7 @@ fn readers_beside_writers_always_answer() {
     let readers = [
         format!("validate {RANGE}"),
         format!("validate {RANGE} --memory-limit 100MB"),
+        format!("check {RANGE} --memory-limit 100MB"),
         format!("check {RANGE}"),
         "why tdza LAL 2023-11-08".to_owned(),
         format!("status {RANGE}"),

@@ -15,7 +15,7 @@ use super::{BASE_TIME, Scenario, run, run_matrix, words};
 use crate::fixture::with_column;
 
 /// Of the days after the bootstrap, across a month's end for the inputs.
-const RANGE: &str = "--from 2023-11-07 --to 2023-11-10";
+pub const RANGE: &str = "--from 2023-11-08 --to 2023-11-10";
 
 /// Warehouses that stay while copies of a store come and go.
 pub struct Sources {
@@ -25,18 +25,26 @@ pub struct Sources {
     pub changed: String,
 }
 
+/// A season up to the last date, made once.
+pub fn generated() -> &'static [(Table, RecordBatch)] {
+    static TABLES: OnceLock<Vec<(Table, RecordBatch)>> = OnceLock::new();
+    TABLES.get_or_init(|| {
+        let last_day = Some("2023-11-10".parse().expect("a date"));
+        let spec = SeasonSpec { players_per_team: 8, last_day, ..SeasonSpec::default() };
+        synth::generate(&spec).expect("a season")
+    })
+}
+
 pub fn sources() -> &'static Sources {
     static SOURCES: OnceLock<Sources> = OnceLock::new();
     SOURCES.get_or_init(|| {
         let dir = tempfile::tempdir().expect("a directory");
         let place = dir.path().canonicalize().expect("it exists");
-        let last_day = Some("2023-11-10".parse().expect("a date"));
-        let spec = SeasonSpec { players_per_team: 8, last_day, ..SeasonSpec::default() };
         let (first, changed) = (place.join("first"), place.join("changed"));
         [&first, &changed].iter().for_each(|dir| std::fs::create_dir(dir).expect("a directory"));
-        for (table, rows) in synth::generate(&spec).expect("a season") {
-            put(&first, table, &rows);
-            put(&changed, table, &change(table, &rows));
+        for (table, rows) in generated() {
+            put(&first, *table, rows);
+            put(&changed, *table, &change(*table, rows));
         }
         let name = |dir: &Path| format!("dir:{}", dir.display());
         Sources { first: name(&first), changed: name(&changed), _dir: dir }
@@ -90,7 +98,7 @@ fn faults_of_the_store_lose_nothing() {
     let Sources { first, changed, .. } = sources();
     let nothing = Tree::default();
     let synced = after(&nothing, &[sync(first)]);
-    let begun = after(&synced, &["compute --from 2023-11-07 --to 2023-11-08".to_owned()]);
+    let begun = after(&synced, &["compute --date 2023-11-08".to_owned()]);
     let computed = after(&begun, &[format!("compute {RANGE}")]);
     let synced_again = after(&computed, &[sync(changed)]);
     let rest = "--store rest --from 2023-11-09 --to 2023-11-10";

@@ -1,6 +1,6 @@
 //! The files below a directory, links between them included.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,6 +63,35 @@ impl Tree {
             let file = file_name(name);
             (file == "manifest.json" || file == "published.json") && !is_of_runs(name)
         })
+    }
+
+    pub fn count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Links to one file count once.
+    pub fn size_bytes(&self) -> usize {
+        let files: BTreeMap<u64, usize> = self.files.values().map(|(number, bytes)| (*number, bytes.len())).collect();
+        files.values().sum()
+    }
+
+    /// The record of what was computed.
+    pub fn outputs(&self) -> Option<&[u8]> {
+        self.get(Path::new("putback-store/phase4/manifest.json"))
+    }
+
+    /// What the runs computed that `before` has no record of, like `MLFS 2023-11-08`.
+    pub fn computed_since(&self, before: &Self) -> BTreeSet<String> {
+        let logs = self.some(|name| file_name(name) == "log.jsonl" && is_of_runs(name) && before.get(name).is_none());
+        let lines = logs.values().flat_map(|bytes| bytes.split(|byte| *byte == b'\n'));
+        let entries = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+        let computed = entries.filter(|entry| entry["event"] == "date");
+        computed
+            .map(|entry| {
+                let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+                format!("{} {}", text("processor"), text("date"))
+            })
+            .collect()
     }
 
     /// The id of the latest publication into a directory.

@@ -1,0 +1,55 @@
+//! What is said of files below `runs` that cannot be read: they count for nothing, and never quietly.
+
+use std::path::Path;
+
+use super::output::Printer;
+use super::preflight;
+use super::recorder::unreadable_records;
+use crate::error::Result;
+use crate::report::Validations;
+use crate::store::Store;
+
+/// Names every such file of a store, and what helps.
+///
+/// # Errors
+/// When the directory of the runs cannot be listed.
+pub fn warn(store: &Store, printer: Printer) -> Result<()> {
+    warn_of_validations(store, printer);
+    if let Some(path) = preflight::unreadable(store) {
+        say(&path, "`putback compute` checks the inputs again and writes it anew", printer);
+    }
+    warn_of_records(store, printer)
+}
+
+/// Of the validations only.
+pub fn warn_of_validations(store: &Store, printer: Printer) {
+    if let Some(path) = Validations::unreadable(store) {
+        say(&path, "no date counts as validated until `putback validate` writes it anew", printer);
+    }
+}
+
+/// Of the records of runs only.
+///
+/// # Errors
+/// When the directory of the runs cannot be listed.
+pub fn warn_of_records(store: &Store, printer: Printer) -> Result<()> {
+    for path in unreadable_records(store)? {
+        let dir = path.parent().unwrap_or(&path).display().to_string();
+        say(&path, &format!("the run is left out; `rm -r {}` removes it", quoted(&dir)), printer);
+    }
+    Ok(())
+}
+
+/// Of one file.
+pub fn say(path: &Path, what_helps: &str, printer: Printer) {
+    printer.warn(format!("note: {} cannot be read: {what_helps}", path.display()));
+}
+
+/// As one word of a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |unit: char| unit.is_ascii_alphanumeric() || "/._-".contains(unit);
+    match text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}

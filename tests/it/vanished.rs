@@ -35,11 +35,8 @@ fn only(table: Table, keep: impl Fn(NaiveDate) -> bool) -> RecordBatch {
     filter_record_batch(&batch, &kept).expect("rows")
 }
 
-/// Contexts of the days after a date that vanished still count its games.
-const ACCEPT: [&str; 2] = ["--accept", "I36"];
-
 fn run(desk: &Desk, more: &[&str]) -> Outcome {
-    let arguments = ["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published", ACCEPT[0], ACCEPT[1]];
+    let arguments = ["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published"];
     desk.run(&[&arguments[..], more].concat(), &RANGE)
 }
 
@@ -48,7 +45,7 @@ fn sync(desk: &Desk, more: &[&str]) -> Outcome {
 }
 
 fn upload(desk: &Desk, more: &[&str]) -> Outcome {
-    desk.run(&[&["upload", "-q", "--to", "dir:published"], &ACCEPT[..], more].concat(), &RANGE)
+    desk.run(&[&["upload", "-q", "--to", "dir:published"][..], more].concat(), &RANGE)
 }
 
 /// The files of the store but for staged ones, which the next writer sweeps.
@@ -153,9 +150,7 @@ fn a_fresh_store_from_a_later_export_does_not_empty_what_was_published() {
     let published = desk.files(table);
     OF_A_DATE.into_iter().for_each(|table| desk.put(table, &only(table, |day| day >= date("2023-11-25"))));
     let arguments = ["run", "-q", "--warehouse", "dir:warehouse", "--to", "dir:published", "--store", "fresh"];
-    // Without the games before, no team has enough of them.
-    let accepted = ["--accept", "I36", "--accept", "T1e", "--accept", "P18"];
-    let outcome = desk.run(&[&arguments[..], &accepted].concat(), &["--from", "2023-11-27", "--to", "2023-12-10"]);
+    let outcome = desk.run(&arguments, &["--from", "2023-11-27", "--to", "2023-12-10"]);
     assert!(matches!(outcome.code, 3 | 4), "{}: {}", outcome.code, outcome.stderr);
     assert!(
         outcome.stderr.contains("vanished upstream or became empty, and the rows stay in dir:[DIR]/published"),
@@ -260,7 +255,7 @@ fn removing_vanished_dates_leaves_what_is_held_back() {
     let store = desk.files("putback-store/phase4");
     let published = desk.published();
     let day = ["--date", DAY];
-    let remove = ["upload", "-q", "--to", "dir:published", ACCEPT[0], ACCEPT[1], "--remove-vanished"];
+    let remove = ["upload", "-q", "--to", "dir:published", "--remove-vanished"];
     let exclude = [&remove[..], &["--exclude", DAY, "--reason", "a test"]].concat();
     // The date is the only one of the range: no table has any to publish, player_daily_cache neither.
     for more in [&[][..], &["--with-daily-cache"]] {

@@ -213,6 +213,7 @@ fn rehearse(
     let open = AcceptedVanished::load(store)?.open_of(&target.name(), &vanished);
     held_back.vanished = vanished::dates(&open).len();
     vanished::warn(&open, &target.name(), printer);
+    target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
     let id = (!lines.is_empty()).then(|| plan.id());
     if printer.is_json() {
         let estimate = estimate.map(|bill| bill.json());

@@ -119,8 +119,13 @@ impl Desk {
     }
 
     pub fn run_range(&self, arguments: &[&str], range: &[&str]) -> Result<Outcome, Failed> {
+        self.run_loudly(&[arguments, range, &["-q"]].concat())
+    }
+
+    /// With its notes, and without a range of its own.
+    pub fn run_loudly(&self, arguments: &[&str]) -> Result<Outcome, Failed> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_putback"));
-        command.args(arguments).args(range).args(["-q"]).current_dir(self.dir.path());
+        command.args(arguments).current_dir(self.dir.path());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PUTBACK_")) {
             command.env_remove(name);
         }

@@ -36,7 +36,7 @@ use crate::progress::{Observer, check_cancelled};
 use crate::publications::{UndoReport, UndoRequest};
 use crate::store::FileEntry;
 use crate::upload::{Plan, PlannedDate, PublishSet, Rehearsal, Target, UploadReport};
-use crate::warehouse::DateContent;
+use crate::warehouse::{DateContent, Source};
 
 /// How often a job is started by one command.
 const TRIES: u32 = 8;
@@ -93,6 +93,10 @@ impl Planned {
 impl Target for BigQuery {
     fn name(&self) -> String {
         self.shown_name()
+    }
+
+    fn take_notes(&self) -> Vec<String> {
+        Source::take_notes(self)
     }
 
     fn publish(&self, set: &PublishSet<'_>, observer: &dyn Observer) -> Result<UploadReport> {

@@ -10,8 +10,8 @@ use super::exit::ExitCode;
 use super::output::{Printer, text_table};
 use super::range::RangeArgs;
 use super::settings::{GlobalArgs, Settings};
-use super::upload::stale_in;
-use super::vanished;
+use super::upload::{say_mapping, stale_in};
+use super::{receipt, vanished};
 use crate::calendar::{DateRanges, Season};
 use crate::catalog::{Role, Table};
 use crate::error::{Error, ErrorKind, Result};
@@ -54,7 +54,7 @@ pub fn run(args: &ImpactArgs, global: &GlobalArgs, printer: Printer) -> Result<E
         return Err(Error::new(ErrorKind::Usage, "no range is given").hint("add --date 2024-01-15, or --year 2024"));
     }
     if args.since_publish {
-        let dates = since_publish(&settings, &store, &ranges, args.table)?;
+        let dates = since_publish(&settings, &ranges, args.table, printer)?;
         match printer.is_json() {
             true => printer.json(&dates.into_iter().collect::<BTreeMap<_, _>>()),
             false => printer.line(text(&dates)),
@@ -77,16 +77,21 @@ pub fn run(args: &ImpactArgs, global: &GlobalArgs, printer: Printer) -> Result<E
 }
 
 /// Unpublished dates, and dates that must be computed again before.
-fn since_publish(settings: &Settings, store: &Store, ranges: &DateRanges, table: Option<Table>) -> Result<Dates> {
+fn since_publish(settings: &Settings, ranges: &DateRanges, table: Option<Table>, printer: Printer) -> Result<Dates> {
     if table.is_some() {
         return Err(Error::new(ErrorKind::Usage, "--table and --since-publish do not go together")
             .hint("leave --table out: what changed since the last publication is known for all of them"));
     }
+    say_mapping(settings, printer);
+    let store = &settings.store();
     let vanished = vanished::in_store(store, ranges)?;
     let mut set = PublishSet::collect(store, ranges, &vanished)?;
     set.leave_out_unasked();
     set.parts = keep_vanished(&set.parts, &vanished);
-    let mut open = settings.open_target()?.unpublished(&set)?;
+    let target = settings.open_target()?;
+    let open = target.unpublished(&set);
+    receipt::give(target.bill(), None, printer);
+    let mut open = open?;
     let stale = with_readers(stale_in(store, ranges)?);
     for (id, stale) in stale.into_iter().filter(|(id, _)| id.is_published_unasked()) {
         open.entry(id.output()).or_default().extend(stale);

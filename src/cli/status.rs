@@ -72,12 +72,16 @@ pub fn run(args: &StatusArgs, global: &GlobalArgs, printer: Printer) -> Result<E
         return watch(args, &settings, &store, printer);
     }
     let is_remote = args.remote || args.write_progress;
-    let mut code = ExitCode::Done;
     // One document: with --remote, that is the comparison.
-    if !(is_remote && printer.is_json()) {
-        let report = show(args, &settings, &store, printer)?;
+    let is_shown = !(is_remote && printer.is_json());
+    let mut code = ExitCode::Done;
+    if is_shown || args.check {
+        let report = stands(args, &settings, &store, printer)?;
         if args.check {
             code = checked(&report);
+        }
+        if is_shown {
+            show(args, report, &store, printer)?;
         }
     }
     if is_remote {
@@ -98,7 +102,8 @@ fn checked(report: &StatusReport) -> ExitCode {
     }
 }
 
-fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer) -> Result<StatusReport> {
+/// How the dates that were asked for stand; names files that are missing or altered.
+fn stands(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer) -> Result<StatusReport> {
     let schedule = load_schedule(store)?;
     let ranges = args.range.or_everything()?;
     let dates = schedule.game_dates(&ranges);
@@ -110,10 +115,12 @@ fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer)
     say_altered(store, &altered, printer);
     unreadable::warn(store, printer)?;
     let known = Known { altered: &altered, validations: &Validations::load(store, &settings.catalogue) };
-    let mut report = judged(settings, store, &schedule, Asked { ranges: &ranges, dates: &dates }, known)?;
+    judged(settings, store, &schedule, Asked { ranges: &ranges, dates: &dates }, known)
+}
+
+fn show(args: &StatusArgs, mut report: StatusReport, store: &Store, printer: Printer) -> Result<()> {
     if args.calendar {
-        draw(&report, store, args.processor, printer)?;
-        return Ok(report);
+        return draw(&report, store, args.processor, printer);
     }
     if let Some(only) = args.processor {
         report.rows.retain(|row| row.processor == only);
@@ -129,7 +136,7 @@ fn show(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer)
     } else {
         printer.status(&report);
     }
-    Ok(report)
+    Ok(())
 }
 
 /// The calendar, by what the store knows: not what is published.
@@ -315,7 +322,7 @@ fn watch(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer
         if is_terminal {
             printer.clear();
         }
-        show(args, settings, store, printer)?;
+        show(args, stands(args, settings, store, printer)?, store, printer)?;
         if printer.is_lost() {
             return Ok(ExitCode::Done);
         }

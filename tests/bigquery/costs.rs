@@ -129,6 +129,12 @@ pub fn drift(service: &'static Service) -> Result<(), Failed> {
         &found,
     )?;
     ensure(found.matches("somebody else changed").count() == 1, &found)?;
+    let report: Value = serde_json::from_str(&desk.done(&["report", "--format", "json", "--to", &to])?.stdout)?;
+    let published = report["target"]["published"]["MLFS"].as_array().ok_or("no dates")?;
+    ensure(
+        !published.is_empty() && !published.contains(&json!("2023-11-29")),
+        format!("a date that somebody changed is shown as published: {published:?}"),
+    )?;
     desk.done(&["upload", "--to", &to])?;
     ensure(!said(&desk)?.contains("somebody else changed"), "the upload replaced the rows")?;
     query(service, &project, "SELECT 1").map(|_| ())

@@ -58,6 +58,16 @@ pub fn rehearsed_then_published(service: &'static Service) -> Result<(), Failed>
     desk.done(&["diff", "--with", &to])?;
     desk.done(&["diff", "--full", "--with", &to])?;
     desk.done(&["status", "--remote", "--to", &to])?;
+    let mapped = "rehearsal: [datasets] maps nba_backfill → copy_backfill";
+    let doctor = desk.run_range(&["doctor", "--to", &to], &[])?;
+    ensure(doctor.code == 0 && doctor.stdout.contains(&format!("✓ target       {mapped}")), &doctor.stdout)?;
+    let impact = desk.done(&["impact", "--since-publish", "--to", &to])?;
+    ensure(impact.stderr.contains(mapped), &impact.stderr)?;
+    let report = desk.done(&["report", "--format", "markdown", "--to", &to])?;
+    ensure(report.stderr.contains(mapped), &report.stderr)?;
+    let handoff = report.stdout;
+    ensure(handoff.contains(r"complete and published in the rehearsal. Take \[datasets\] out"), &handoff)?;
+    ensure(handoff.contains(r"This is a rehearsal: \[datasets\] maps nba\_backfill → copy\_backfill"), &handoff)?;
     // For real: the receipts of the rehearsal do not count.
     std::fs::remove_file(desk.path("putback.toml"))?;
     ensure(desk.run(&["diff", "--with", &to])?.code == 9, "the real tables are taken for published")?;

@@ -171,6 +171,9 @@ fn a_status_can_be_a_gate() {
     assert_eq!(check(&[]), 3, "pending");
     assert_eq!(desk.run(&["compute", "-q"], &RANGE).code, 0);
     assert_eq!((check(&[]), check(&["--format", "json"])), (4, 4), "not validated");
+    std::fs::create_dir(desk.path("published")).expect("a directory");
+    let remote = ["--remote", "--to", "dir:published"];
+    assert_eq!((check(&remote), check(&[&remote[..], &["--format", "json"]].concat())), (4, 4), "with a target");
     assert_eq!(desk.run(&["status"], &RANGE).code, 0);
     assert_eq!(desk.run(&["validate", "-q"], &RANGE).code, 0);
     assert_eq!((check(&[]), check(&["--calendar"])), (0, 0));

@@ -11,6 +11,7 @@ use super::super::settings::Settings;
 use super::store::existing;
 use super::{ExitCode, Finding};
 use crate::calendar::years;
+use crate::price::size;
 use crate::store::{FileEntry, Phase3Manifest, Phase4Manifest, Store};
 
 /// Free space below which a run is not begun: a month is written beside the one that it replaces, and data spill.
@@ -103,26 +104,4 @@ fn clock(store: &Store) -> Finding {
         ABOUT,
         format!("{shown}; ranges end on {} at the latest, yesterday in US Eastern", environment::yesterday()),
     )
-}
-
-/// Like `1.5 GB`.
-fn size(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "KB")];
-    match UNITS.into_iter().find(|(unit, _)| bytes >= *unit) {
-        Some((unit, name)) => format!("{:.1} {name}", bytes as f64 / unit as f64),
-        None => format!("{bytes} bytes"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_have_a_unit() {
-        assert_eq!(
-            [0, 999, 1500, 2_345_678, 61_000_000_000].map(size),
-            ["0 bytes", "999 bytes", "1.5 KB", "2.3 MB", "61.0 GB"]
-        );
-    }
 }

@@ -142,6 +142,8 @@ fn target_project(settings: &Settings, project: &str) -> Result<Vec<Finding>> {
         TARGET,
         format!("bigquery:{project} can be reached; its datasets lie in {}", bigquery.location()),
     )];
+    let mapped = settings.mapping().map(|mapping| format!("rehearsal: [datasets] maps {mapping}"));
+    findings.extend(mapped.map(|says| Finding::fine(TARGET, says)));
     let oldest = oldest_date(settings);
     let mut fitting = 0;
     for table in Table::outputs() {

@@ -8,8 +8,10 @@ use super::super::checks::{self, Purpose};
 use super::super::environment;
 use super::super::output::Printer;
 use super::super::range::RangeArgs;
+use super::super::receipt;
 use super::super::settings::Settings;
 use super::super::status::{self, Asked};
+use super::super::upload::say_mapping;
 use super::super::{unreadable, vanished};
 use super::facts;
 use crate::calendar::DateRanges;
@@ -28,6 +30,7 @@ use crate::upload::PublishSet;
 /// [`ErrorKind::Upstream`] when the store has no game dates in the range.
 pub fn report(settings: &Settings, range: &RangeArgs, printer: Printer) -> Result<Report> {
     let store = settings.store();
+    say_mapping(settings, printer);
     let ranges = range.or_everything()?;
     let schedule = Schedule::load(&store, &store.phase3()?)?;
     let dates = schedule.game_dates(&ranges);
@@ -81,15 +84,35 @@ fn checked(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<Ch
 /// What the target holds. A report is worth having without it.
 fn target(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Printer) -> TargetState {
     let name = settings.to.as_ref().map_or_else(String::new, |to| to.value.to_string());
-    let asked =
-        published(settings, store, ranges).and_then(|published| Ok((published, compared(settings, store, ranges)?)));
-    match asked {
-        Ok((published, tables)) => TargetState { name, published, tables, unreachable: None },
+    let mut state = TargetState {
+        name,
+        rehearsal: settings.mapping(),
+        published: BTreeMap::new(),
+        tables: Vec::new(),
+        unreachable: None,
+    };
+    let published = published(settings, store, ranges, printer);
+    match published.and_then(|published| Ok((published, compared(settings, store, ranges, printer)?))) {
+        Ok((published, tables)) => {
+            state.published = published;
+            leave_out_differing(&mut state.published, &tables);
+            state.tables = tables;
+        }
         Err(error) => {
             let why = error_text(&error);
-            printer.warn(format!("note: the target {name} could not be asked: {why}"));
-            TargetState { name, published: BTreeMap::new(), tables: Vec::new(), unreachable: Some(why) }
+            printer.warn(format!("note: the target {} could not be asked: {why}", state.shown()));
+            state.unreachable = Some(why);
         }
+    }
+    state
+}
+
+/// A record says what was published; rows that somebody changed since are not the ones of the store.
+fn leave_out_differing(published: &mut BTreeMap<ProcessorId, BTreeSet<NaiveDate>>, tables: &[TableDiff]) {
+    for (id, dates) in published {
+        let of_table = tables.iter().filter(|table| table.table == id.output().full_name());
+        let differing: BTreeSet<&NaiveDate> = of_table.flat_map(|table| table.dates.keys()).collect();
+        dates.retain(|date| !differing.contains(date));
     }
 }
 
@@ -105,6 +128,7 @@ fn published(
     settings: &Settings,
     store: &Store,
     ranges: &DateRanges,
+    printer: Printer,
 ) -> Result<BTreeMap<ProcessorId, BTreeSet<NaiveDate>>> {
     let vanished = vanished::in_store(store, ranges)?;
     let set = match PublishSet::collect(store, ranges, &vanished) {
@@ -112,7 +136,10 @@ fn published(
         Err(error) if error.kind() == ErrorKind::Upstream => return Ok(BTreeMap::new()),
         set => set?,
     };
-    let open = settings.open_target()?.unpublished(&set)?;
+    let target = settings.open_target()?;
+    let open = target.unpublished(&set);
+    receipt::give(target.bill(), None, printer);
+    let open = open?;
     let mut published: BTreeMap<ProcessorId, BTreeSet<NaiveDate>> = BTreeMap::new();
     for id in ProcessorId::ALL {
         let of_processor = set.parts.iter().filter(|part| part.table == id.output());
@@ -124,10 +151,12 @@ fn published(
 }
 
 /// The comparison by rows; empty where nothing was published yet.
-fn compared(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<Vec<TableDiff>> {
+fn compared(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Printer) -> Result<Vec<TableDiff>> {
     let tables = settings.open_published().and_then(|source| {
         let closeness = Closeness { full: false, cells: None };
-        diff(store, &Other::Warehouse(&*source), ranges, &settings.engine(), closeness)
+        let tables = diff(store, &Other::Warehouse(&*source), ranges, &settings.engine(), closeness);
+        receipt::give(source.bill(), None, printer);
+        tables
     });
     match tables {
         Err(error) if error.kind() == ErrorKind::Upstream => Ok(Vec::new()),

@@ -32,7 +32,7 @@ pub fn of(report: &Report) -> Vec<Block> {
     blocks.push(Block::Heading("What to do next"));
     let steps = steps(report);
     blocks.push(match steps.is_empty() {
-        true => Block::Text("Nothing: every year is complete.".to_owned()),
+        true => Block::Text(report.nothing_to_do()),
         false => Block::Steps(steps),
     });
     blocks.push(Block::Heading("What is published"));
@@ -170,7 +170,7 @@ fn published(report: &Report) -> Vec<String> {
         return vec!["No target was named, so this report does not know. Name it with --to.".to_owned()];
     };
     if let Some(why) = &target.unreachable {
-        return vec![format!("The target {} could not be asked: {why}", target.name)];
+        return vec![format!("The target {} could not be asked: {why}", target.shown())];
     }
     let line = |id: &ProcessorId| {
         let days = report.days.get(id)?;
@@ -191,7 +191,8 @@ fn published(report: &Report) -> Vec<String> {
             thousands(done as u64),
         ))
     };
-    ProcessorId::ALL.iter().filter_map(line).collect()
+    let rehearsal = target.rehearsal.iter().map(|mapping| format!("This is a rehearsal: [datasets] maps {mapping}."));
+    rehearsal.chain(ProcessorId::ALL.iter().filter_map(line)).collect()
 }
 
 pub fn expected(report: &Report) -> Vec<String> {

@@ -74,13 +74,27 @@ pub struct Checks {
 /// What the target holds.
 #[derive(Debug, Serialize)]
 pub struct TargetState {
+    /// As `--to` takes it.
     pub name: String,
+    /// The datasets that stand in for the real ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<String>,
     /// Dates that it holds as they are here.
     pub published: BTreeMap<ProcessorId, BTreeSet<NaiveDate>>,
     /// The comparison to the row; none where it could not be made.
     pub tables: Vec<TableDiff>,
     /// Why the target could not be asked.
     pub unreachable: Option<String>,
+}
+
+impl TargetState {
+    /// The name, with the datasets that a rehearsal publishes into.
+    pub fn shown(&self) -> String {
+        match &self.rehearsal {
+            None => self.name.clone(),
+            Some(mapping) => format!("{} (rehearsal: {mapping})", self.name),
+        }
+    }
 }
 
 /// A run of a command.
@@ -117,6 +131,22 @@ impl Report {
             features: Features::default(),
             runs: Vec::new(),
             settings: Vec::new(),
+        }
+    }
+
+    /// What is said where no step is left; `published` only where the target said so.
+    pub fn nothing_to_do(&self) -> String {
+        match &self.target {
+            None => "Nothing: every year is complete.".to_owned(),
+            Some(TargetState { unreachable: Some(_), .. }) => {
+                "Every year is complete. Whether it is published is not known: the target could not be asked.".to_owned()
+            }
+            Some(TargetState { rehearsal: Some(_), .. }) => {
+                "Every year is complete and published in the rehearsal. Take [datasets] out of putback.toml and upload to \
+                 publish for real."
+                    .to_owned()
+            }
+            Some(_) => "Nothing: every year is complete and published.".to_owned(),
         }
     }
 

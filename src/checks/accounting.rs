@@ -63,9 +63,9 @@ impl Outcomes {
         self.skipped.values().sum()
     }
 
-    /// Share of the entities that have a row, of those that no rule skips, in percent.
-    pub fn written_percent(&self) -> f64 {
-        percent(self.written, self.expected.saturating_sub(self.skipped_entities()))
+    /// Entities that no rule skips.
+    pub fn required(&self) -> u64 {
+        self.expected.saturating_sub(self.skipped_entities())
     }
 
     fn add(&mut self, other: &Self) {
@@ -88,20 +88,6 @@ impl Inputs {
         self.found += other.found;
         self.clean += other.clean;
     }
-
-    /// In percent; all of nothing is 100.
-    pub fn found_percent(self) -> f64 {
-        percent(self.found, self.expected)
-    }
-
-    /// In percent, as [`Inputs::found_percent`].
-    pub fn clean_percent(self) -> f64 {
-        percent(self.clean, self.expected)
-    }
-}
-
-fn percent(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 100.0 } else { 100.0 * part as f64 / whole as f64 }
 }
 
 /// Reads the tables `outcomes` and `input_shares`.

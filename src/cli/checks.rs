@@ -22,7 +22,7 @@ use crate::checks::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::progress::Silent;
-use crate::report::words::runs;
+use crate::report::words::{percent, runs};
 use crate::report::{Seen, Validations};
 use crate::schedule::Schedule;
 use crate::store::{Phase3Manifest, Store};
@@ -335,7 +335,7 @@ type Count = fn(&Outcomes) -> u64;
 
 /// Where the entities of each processor ended, and how much of what they rest on is there.
 pub fn accounting_table(accounting: &BTreeMap<ProcessorId, Accounting>) -> String {
-    let share = |percent: f64, of: u64| if of == 0 { "-".to_owned() } else { format!("{percent:.1} %") };
+    let share = |part: u64, of: u64| if of == 0 { "-".to_owned() } else { format!("{} %", percent(part, of)) };
     // What should be nothing has a column where it is something.
     let others: [(&str, Count); 3] =
         [("Pending", |of| of.pending), ("Twice", |of| of.twice), ("Unexpected", |of| of.unexpected)];
@@ -346,9 +346,9 @@ pub fn accounting_table(accounting: &BTreeMap<ProcessorId, Accounting>) -> Strin
         row.extend([total.expected, total.written, total.failed_entities(), total.skipped_entities()].map(thousands));
         row.push(thousands(total.unaccounted));
         row.extend(others.iter().map(|(_, count)| thousands(count(total))));
-        row.push(share(total.written_percent(), total.expected - total.skipped_entities()));
-        row.push(share(total.inputs.found_percent(), total.inputs.expected));
-        row.push(share(total.inputs.clean_percent(), total.inputs.expected));
+        row.push(share(total.written, total.required()));
+        row.push(share(total.inputs.found, total.inputs.expected));
+        row.push(share(total.inputs.clean, total.inputs.expected));
         row
     });
     let mut header = vec!["Accounting", "Dates", "Expected", "Written", "Failed", "Skipped", "Unaccounted"];

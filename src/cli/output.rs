@@ -17,8 +17,8 @@ use crate::checks::Inputs;
 use crate::daily_cache::DailyCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
-use crate::report::words::folded;
 pub use crate::report::words::{counted, thousands};
+use crate::report::words::{folded, percent};
 use crate::report::{ByRule, FailureShare, NotDone, OpenDates, StatusReport, Verdict};
 
 /// Intervals of dates of one kind shown before "and N more".
@@ -223,7 +223,7 @@ fn status_table(report: &StatusReport) -> String {
             row.dates.to_string(),
             row.possible.to_string(),
             row.done.to_string(),
-            percent(row.percent, row.possible),
+            if row.possible == 0 { String::new() } else { percent(row.done as u64, row.possible as u64) },
             row.empty.to_string(),
             row.failed.to_string(),
             row.skipped.to_string(),
@@ -330,14 +330,9 @@ fn share_line(share: &FailureShare) -> String {
 
 /// The real completeness of inputs, beside the percentages that the rows have.
 fn inputs_line(inputs: &BTreeMap<ProcessorId, Inputs>) -> Option<String> {
-    let share = |(id, inputs): (&ProcessorId, &Inputs)| format!("{id} {} %", percent(inputs.found_percent(), 1));
+    let share = |(id, inputs): (&ProcessorId, &Inputs)| format!("{id} {} %", percent(inputs.found, inputs.expected));
     let shares: Vec<String> = inputs.iter().map(share).collect();
     (!shares.is_empty()).then(|| format!("expected inputs that Phase 3 has: {}", shares.join(", ")))
-}
-
-/// Rounded down, so that only the whole is 100.
-fn percent(share: f64, of: usize) -> String {
-    if of == 0 { String::new() } else { format!("{:.1}", (share * 10.0).floor() / 10.0) }
 }
 
 fn not_done_lines(dates: &[NotDone], game_dates: &[NaiveDate]) -> Vec<String> {

@@ -37,6 +37,12 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{} {noun}{plural}", thousands(count as u64))
 }
 
+/// A share in percent, rounded down, so that only the whole is 100.0; all of nothing is 100.0.
+pub fn percent(part: u64, whole: u64) -> String {
+    let tenths = if whole == 0 { 1000 } else { part * 1000 / whole };
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
 /// 1234567 → 1,234,567.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
@@ -53,6 +59,12 @@ pub fn thousands(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_whole_is_a_hundred_percent() {
+        let shares = [(0, 0), (0, 7), (999, 1000), (99_999, 100_000), (7, 7)];
+        assert_eq!(shares.map(|(part, whole)| percent(part, whole)), ["100.0", "0.0", "99.9", "99.9", "100.0"]);
+    }
 
     #[test]
     fn consecutive_game_dates_are_one_interval() {

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::exit::ExitCode;
-use super::output::{Printer, thousands};
+use super::output::Printer;
 use super::range::RangeArgs;
 use super::settings::{Format, GlobalArgs, Settings, parse_path};
 use super::shown::{shown_json, shown_lines};
 use crate::destination::Destination;
 use crate::error::{Error, ErrorKind, Result};
+use crate::price::size;
 use crate::report::page::{Report, is_report};
 
 /// Write everything about the store into one page: verdict, calendar, causes, checks, features, handoff
@@ -90,5 +91,5 @@ fn say(report: &Report, path: &Path, printer: Printer) {
         printer.line(format!("{}: {}", verdict.year, verdict.word()));
     }
     let bytes = std::fs::metadata(path).map_or(0, |meta| meta.len());
-    printer.line(format!("wrote {} ({} KB)", path.display(), thousands(bytes.div_ceil(1000))));
+    printer.line(format!("wrote {} ({})", path.display(), size(bytes)));
 }

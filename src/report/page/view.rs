@@ -13,7 +13,7 @@ use super::multiples::{self, Panel, number};
 use super::{Fact, Report};
 use crate::checks::{Accounting, Outcomes};
 use crate::processors::ProcessorId;
-use crate::report::words::{counted, folded, thousands};
+use crate::report::words::{counted, folded, percent, thousands};
 use crate::report::{Remedy, Verdict, grouped};
 
 /// Intervals of dates before "and N more".
@@ -288,7 +288,7 @@ fn coverage(report: &Report) -> Vec<CoverageRow> {
 }
 
 fn accounting(report: &Report) -> Vec<AccountingRow> {
-    let share = |percent: f64, of: u64| if of == 0 { "–".to_owned() } else { format!("{percent:.1}") };
+    let share = |part: u64, of: u64| if of == 0 { "–".to_owned() } else { percent(part, of) };
     let row = |(id, Accounting { total, .. }): (&ProcessorId, &Accounting)| {
         let Outcomes { expected, written, pending, unaccounted, twice, unexpected, inputs, .. } = total;
         let numbers = [*expected, *written, total.failed_entities(), total.skipped_entities(), *pending, *unaccounted];
@@ -296,9 +296,9 @@ fn accounting(report: &Report) -> Vec<AccountingRow> {
             processor: id.to_string(),
             numbers: numbers.into_iter().chain([*twice, *unexpected]).map(thousands).collect(),
             shares: [
-                share(total.written_percent(), expected.saturating_sub(total.skipped_entities())),
-                share(inputs.found_percent(), inputs.expected),
-                share(inputs.clean_percent(), inputs.expected),
+                share(*written, total.required()),
+                share(inputs.found, inputs.expected),
+                share(inputs.clean, inputs.expected),
             ],
         }
     };
@@ -319,10 +319,6 @@ fn comparison(report: &Report) -> Vec<ComparisonRow> {
     tables.map(row).collect()
 }
 
-fn percent(part: u64, whole: u64) -> f64 {
-    100.0 * part as f64 / whole.max(1) as f64
-}
-
 fn tiers(report: &Report) -> (Vec<String>, Vec<TierRow>) {
     const KNOWN: [&str; 5] = ["gold", "silver", "bronze", "poor", "unusable"];
     let seasons = &report.features.seasons;
@@ -332,10 +328,7 @@ fn tiers(report: &Report) -> (Vec<String>, Vec<TierRow>) {
     let row = |of: &super::features::SeasonQuality| TierRow {
         season: of.season.clone(),
         rows: thousands(of.rows),
-        shares: names
-            .iter()
-            .map(|tier| format!("{:.1}", percent(of.tiers.get(tier).copied().unwrap_or(0), of.rows)))
-            .collect(),
+        shares: names.iter().map(|tier| percent(of.tiers.get(tier).copied().unwrap_or(0), of.rows)).collect(),
         score: of.score.map(|score| format!("{score:.2}")),
     };
     let rows = seasons.iter().map(row).collect();
@@ -344,15 +337,14 @@ fn tiers(report: &Report) -> (Vec<String>, Vec<TierRow>) {
 
 fn fallbacks(report: &Report) -> Vec<FallbackRow> {
     let share = |of: &super::features::Distribution| {
-        let percent = percent(of.fallbacks, of.rows);
-        let level = match percent {
+        let level = match 100.0 * of.fallbacks as f64 / of.rows.max(1) as f64 {
             50.0.. => 4,
             20.0..50.0 => 3,
             5.0..20.0 => 2,
             p if p > 0.0 => 1,
             _ => 0,
         };
-        Share { percent: format!("{percent:.1}"), level }
+        Share { percent: percent(of.fallbacks, of.rows), level }
     };
     let features = report.features.features.iter().filter(|of| of.can_fall_back);
     let row = |of: &super::features::Feature| FallbackRow {

@@ -36,8 +36,8 @@ fn a_page_answers_the_everyday_questions() {
     let done = report(&desk, &[&["--out", "report.html"], &TO[..]].concat());
     let size = std::fs::metadata(desk.path("report.html")).expect("a page").len();
     assert_eq!(
-        done.shown().replace(&size.div_ceil(1000).to_string(), "[SIZE]"),
-        "exit status: 0\n--- stdout\n2023: complete\nwrote report.html ([SIZE] KB)\n--- stderr\n"
+        done.shown().replace(&putback::price::size(size), "[SIZE]"),
+        "exit status: 0\n--- stdout\n2023: complete\nwrote report.html ([SIZE])\n--- stderr\n"
     );
     assert!(size < 2_000_000, "{size}");
     let page = page(&desk, "report.html");
@@ -282,6 +282,8 @@ fn a_target_that_cannot_be_asked_is_said_in_the_report() {
     let page = page(&desk, "report.html");
     assert!(section(&page, "published").contains("could not be asked"), "{}", section(&page, "published"));
     assert!(!section(&page, "calendar").contains("<use href=\"#u\" x"));
+    let next = section(&page, "next");
+    assert!(next.contains("Whether it is published is not known"), "{next}");
 }
 
 /// Names from paths, settings and data are text on the page, in the handoff and in the data.

@@ -71,7 +71,8 @@ impl ColumnSet {
     }
 
     pub fn const_str(&mut self, name: &'static str, value: &str) {
-        self.set(name, Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, self.rows))));
+        let offsets = OffsetBuffer::from_repeated_length(value.len(), self.rows);
+        self.set(name, Arc::new(StringArray::new(offsets, value.repeat(self.rows).into_bytes().into(), None)));
     }
 
     pub fn dates(&mut self, name: &'static str, values: impl IntoIterator<Item = NaiveDate>) {

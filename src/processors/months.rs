@@ -7,9 +7,9 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
-use super::{ProcessorOutput, Sink};
+use super::{ProcessorOutput, Sink, WindowEnd};
 use crate::calendar::Month;
-use crate::engine::Rows;
+use crate::engine::{Rows, Session};
 use crate::error::Result;
 
 /// About so many rows are scored and handed on at a time.
@@ -69,6 +69,38 @@ impl<'s> MonthReader<'s> {
 
     fn days<'b>(&self, batch: &'b RecordBatch) -> &'b Date32Array {
         batch.column_by_name(self.date).expect("the query's date column").as_primitive()
+    }
+}
+
+/// A query of facts that runs for a few months at a time, because its joins and sorts hold their rows until the last.
+pub struct Gathered<'s> {
+    session: &'s Session,
+    windows: WindowEnd,
+    sql: &'static str,
+    reader: Option<MonthReader<'s>>,
+    /// How many of the months were handed out, and how many the running query has.
+    next: usize,
+    until: usize,
+}
+
+impl<'s> Gathered<'s> {
+    /// The query reads the session's table `plan` and returns `game_date` in ascending order.
+    pub fn new(session: &'s Session, sql: &'static str, windows: WindowEnd) -> Self {
+        Self { session, windows, sql, reader: None, next: 0, until: 0 }
+    }
+
+    /// The rows of the next of `months`, which are the same at each call. A query runs for `at_a_time` of them.
+    pub fn next(&mut self, months: &[(Month, &[NaiveDate])], at_a_time: usize) -> Result<RecordBatch> {
+        if self.next == self.until {
+            self.until = months.len().min(self.next + at_a_time.max(1));
+            let dates: Vec<_> = months[self.next..self.until].iter().flat_map(|(_, dates)| *dates).copied().collect();
+            drop(self.reader.take());
+            self.session.set_plan(&dates, self.windows)?;
+            self.reader = Some(MonthReader::new(self.session.stream(self.sql)?, "game_date"));
+        }
+        let (month, _) = months[self.next];
+        self.next += 1;
+        self.reader.as_mut().expect("opened with the first of its months").month(month)
     }
 }
 

@@ -53,14 +53,16 @@ pub fn write_parquet(path: &Path, batch: &RecordBatch) -> Result<FileEntry> {
 /// the encoder sees them in slices of one size.
 pub struct ParquetFile {
     path: PathBuf,
-    writer: ArrowWriter<HashingWriter>,
+    /// Until the first slice, which says how each column is encoded.
+    unopened: Option<(HashingWriter, SchemaRef)>,
+    writer: Option<ArrowWriter<HashingWriter>>,
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
     rows: u64,
 }
 
 impl ParquetFile {
-    const SLICE_ROWS: usize = 1 << 11;
+    const SLICE_ROWS: usize = 1 << 13;
 
     pub fn create(path: &Path, schema: SchemaRef) -> Result<Self> {
         let properties = properties(&schema).build();
@@ -80,26 +82,32 @@ impl ParquetFile {
         Self::create_with(path, rows.schema(), properties_for(rows))
     }
 
-    /// Into a new, empty file, which errors call `path`.
-    pub(super) fn into_file(path: &Path, file: File, schema: SchemaRef) -> Result<Self> {
-        let properties = properties(&schema).build();
-        Self::open(path, file, schema, properties)
+    /// Into a new, empty file, which errors call `path`: each column is encoded as suits the first slice.
+    pub(super) fn into_file(path: &Path, file: File, schema: SchemaRef) -> Self {
+        let unopened = Some((HashingWriter::new(file), schema));
+        Self { path: path.to_owned(), unopened, writer: None, waiting: Vec::new(), waiting_rows: 0, rows: 0 }
     }
 
     /// As [`ParquetFile::into_file`], of just these rows: each column is encoded as suits its values.
     pub(super) fn into_file_for(path: &Path, file: File, rows: &RecordBatch) -> Result<Self> {
-        Self::open(path, file, rows.schema(), properties_for(rows))
+        let mut file = Self::into_file(path, file, rows.schema());
+        file.open(properties_for(rows))?;
+        Ok(file)
     }
 
     fn create_with(path: &Path, schema: SchemaRef, properties: WriterProperties) -> Result<Self> {
         let file = File::create(path).map_err(|error| Error::io("create", path, error))?;
-        Self::open(path, file, schema, properties)
+        let mut file = Self::into_file(path, file, schema);
+        file.open(properties)?;
+        Ok(file)
     }
 
-    fn open(path: &Path, file: File, schema: SchemaRef, properties: WriterProperties) -> Result<Self> {
-        let writer = ArrowWriter::try_new(HashingWriter::new(file), schema, Some(properties));
-        let writer = writer.map_err(|error| Error::io("write", path, error))?;
-        Ok(Self { path: path.to_owned(), writer, waiting: Vec::new(), waiting_rows: 0, rows: 0 })
+    /// Does nothing once the file is open.
+    fn open(&mut self, properties: WriterProperties) -> Result<()> {
+        let Some((file, schema)) = self.unopened.take() else { return Ok(()) };
+        let writer = ArrowWriter::try_new(file, schema, Some(properties));
+        self.writer = Some(writer.map_err(|error| Error::io("write", &self.path, error))?);
+        Ok(())
     }
 
     /// Adds rows after those that are there.
@@ -130,14 +138,22 @@ impl ParquetFile {
         self.rows += self.waiting_rows as u64;
         self.waiting.clear();
         self.waiting_rows = 0;
-        self.writer.write(&slice).map_err(|error| Error::io("write", &self.path, error))
+        if self.unopened.is_some() {
+            self.open(properties_from(&slice).build())?;
+        }
+        let writer = self.writer.as_mut().expect("opened above");
+        writer.write(&slice).map_err(|error| Error::io("write", &self.path, error))
     }
 
     /// Writes the rest and syncs the file to disk.
     pub fn finish(mut self) -> Result<FileEntry> {
         self.encode_waiting()?;
-        let path = self.path;
-        let hashing = self.writer.into_inner().map_err(|error| Error::io("write", &path, error))?;
+        if let Some((_, schema)) = &self.unopened {
+            let properties = properties(schema).build();
+            self.open(properties)?;
+        }
+        let (path, writer) = (self.path, self.writer.expect("opened above"));
+        let hashing = writer.into_inner().map_err(|error| Error::io("write", &path, error))?;
         let (size_bytes, sha256) = hashing.finish().map_err(|error| Error::io("sync", &path, error))?;
         Ok(FileEntry { rows: self.rows, size_bytes, sha256 })
     }
@@ -157,23 +173,38 @@ fn properties(schema: &Schema) -> WriterPropertiesBuilder {
     properties
 }
 
-fn properties_for(rows: &RecordBatch) -> WriterProperties {
-    let schema = rows.schema_ref();
-    let mut properties = properties(schema);
+/// Whether a dictionary and runs already make a column small: a compressor of its own costs more than it saves.
+fn is_small(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Boolean | DataType::Int64 | DataType::Date32 | DataType::Timestamp(..))
+}
+
+fn is_empty(values: &ArrayRef) -> bool {
+    values.null_count() == values.len()
+}
+
+/// For a file that begins with these rows.
+fn properties_from(rows: &RecordBatch) -> WriterPropertiesBuilder {
+    let mut properties = properties(rows.schema_ref());
     for Leaf { path, values } in leaves(rows) {
-        if values.null_count() == values.len() {
-            // A few bytes in all: a dictionary and a compressor cost more than they save.
-            properties = properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_compression(path, Compression::UNCOMPRESSED);
-            continue;
+        if is_empty(&values) {
+            properties = properties.set_column_dictionary_enabled(path.clone(), false);
         }
-        if let Some(texts) = values.as_string_opt::<i32>() {
-            // Months are found by their name and dates by their column: nobody asks for the least text.
-            properties = properties.set_column_statistics_enabled(path.clone(), EnabledStatistics::None);
-            if !repeats(texts) {
-                properties = properties.set_column_dictionary_enabled(path, false);
-            }
+        if is_empty(&values) || is_small(values.data_type()) {
+            properties = properties.set_column_compression(path, Compression::UNCOMPRESSED);
+        }
+    }
+    properties
+}
+
+/// For a file of just these rows.
+fn properties_for(rows: &RecordBatch) -> WriterProperties {
+    let mut properties = properties_from(rows);
+    for Leaf { path, values } in leaves(rows).filter(|leaf| !is_empty(&leaf.values)) {
+        let Some(texts) = values.as_string_opt::<i32>() else { continue };
+        // Months are found by their name and dates by their column: nobody asks for the least text.
+        properties = properties.set_column_statistics_enabled(path.clone(), EnabledStatistics::None);
+        if !repeats(texts) {
+            properties = properties.set_column_dictionary_enabled(path, false);
         }
     }
     properties.build()

@@ -5,7 +5,8 @@ SELECT
     cache.hash AS cache_hash, factors.hash AS factors_hash, zones.hash AS zones_hash, defense.hash AS defense_hash
 FROM plan
 LEFT JOIN (
-    SELECT cache_date AS game_date, min({'player': player_lookup, 'hash': data_hash}).hash AS hash
+    -- A pulled table may have a player twice: then the smaller hash. No name holds the character 0.
+    SELECT cache_date AS game_date, arg_min(data_hash, player_lookup || chr(0) || data_hash) AS hash
     FROM player_daily_cache WHERE data_hash IS NOT NULL GROUP BY cache_date
 ) AS cache USING (game_date)
 LEFT JOIN (

@@ -25,7 +25,7 @@ use self::score::{
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::{CircuitBreakers, Lineage, by_date};
 use super::facts::{Decimal, Facts, Nullable, columns};
-use super::months::{MonthReader, by_month, groups_in, nulls_last, score_in_runs};
+use super::months::{Gathered, MonthReader, by_month, groups_in, nulls_last, score_in_runs};
 use super::reads::{Read, Window};
 use super::{
     DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext,
@@ -154,9 +154,9 @@ impl Processor for Mlfs {
         let mut games = MonthReader::new(beside.stream(include_str!("games.sql"))?, "game_date");
         let mut league = League::default();
         let months: Vec<_> = by_month(dates).collect();
-        let (mut reader, mut gathered) = (None, 0);
+        let mut gathered = Gathered::new(session, include_str!("query.sql"), context.windows);
         let at_a_time = if session.has_memory_limit() { GATHERED_ROWS_LIMITED } else { GATHERED_ROWS };
-        for (index, &(month, dates)) in months.iter().enumerate() {
+        for &(month, dates) in &months {
             let mut histories = Vec::new();
             let mut rows = 0;
             while let Some((of, games)) = games.up_to(month)? {
@@ -164,16 +164,7 @@ impl Processor for Mlfs {
                 let wanted = if of == month { dates } else { &[] };
                 league.play(&games, wanted, |history| histories.push(history));
             }
-            if index == gathered {
-                // Joins and the sort hold their rows until the last: months are gathered a few at a time.
-                gathered = months.len().min(index + (at_a_time / rows.max(1)).max(1));
-                let dates: Vec<_> = months[index..gathered].iter().flat_map(|(_, dates)| *dates).copied().collect();
-                drop(reader.take());
-                session.set_plan(&dates, context.windows)?;
-                reader = Some(MonthReader::new(session.stream(include_str!("query.sql"))?, "game_date"));
-            }
-            let reader = reader.as_mut().expect("months are gathered in their order");
-            let (facts, dates) = (reader.month(month)?, dates.to_vec());
+            let (facts, dates) = (gathered.next(&months, at_a_time / rows.max(1))?, dates.to_vec());
             let (lineage, context) = (Arc::clone(&lineage), *context);
             emit(MonthWork::new(month, move |sink| {
                 let mut histories = histories.into_iter();

@@ -7,6 +7,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
+use super::players::changes;
 use crate::processors::facts::{Facts, Nullable, columns};
 
 /// No row is older.
@@ -55,8 +56,7 @@ impl BoxScores {
     }
 }
 
+/// Days on which a player did not play; rows of a day are beside each other.
 fn distinct<'r>(rows: impl Iterator<Item = &'r (i32, bool)>) -> i64 {
-    let mut days: Vec<i32> = rows.filter(|(_, did_not_play)| *did_not_play).map(|(day, _)| *day).collect();
-    days.dedup();
-    days.len() as i64
+    changes(rows.filter(|(_, did_not_play)| *did_not_play).map(|(day, _)| *day))
 }

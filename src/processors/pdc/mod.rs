@@ -30,7 +30,7 @@ use self::teams::{TeamForm, TeamSchedule};
 use super::columns::ColumnSet;
 use super::dated::by_date;
 use super::facts::{Decimal, Facts, Nullable, columns};
-use super::months::{MonthReader, by_month, groups, groups_in, nulls_last, score_in_runs};
+use super::months::{Gathered, by_month, groups, groups_in, nulls_last, score_in_runs};
 use super::overflow::{EVERY_PLAYER_FAILED, NumericColumn, Overflow, overflowed_date};
 use super::reads::{self, Contexts, Read};
 use super::{
@@ -85,6 +85,9 @@ const SEASON_COLUMNS: [&str; 6] =
 
 /// What the games of a team give.
 const TEAM_COLUMNS: [&str; 4] = [reads::ORDER, "team_abbr", "pace", "offensive_rating"];
+
+/// About so many candidates are joined at a time.
+const GATHERED_ROWS: usize = 1 << 16;
 
 #[derive(Debug)]
 pub struct Pdc;
@@ -152,18 +155,26 @@ impl Processor for Pdc {
         };
         let sessions = [beside()?, beside()?, beside()?, beside()?];
         let mut league = League::open(&sessions)?;
-        let mut reader = MonthReader::new(session.stream(include_str!("query.sql"))?, "game_date");
-        for (month, dates) in by_month(dates) {
-            let (facts, dates, context) = (reader.month(month)?, dates.to_vec(), *context);
+        let months: Vec<_> = by_month(dates).collect();
+        let at_a_time = GATHERED_ROWS * months.len() / candidates(session)?.max(1);
+        let mut gathered = Gathered::new(session, include_str!("query.sql"), context.windows);
+        for &(month, dates) in &months {
+            let (facts, dates, context) = (gathered.next(&months, at_a_time)?, dates.to_vec(), *context);
             let standings = league.standings(&facts, &dates, &context)?;
             emit(MonthWork::new(month, move |sink| {
-                let mut standings = standings.into_iter();
+                let mut standings = standings.iter();
                 let score = |facts: &RecordBatch, dates: &[NaiveDate]| score(facts, dates, &mut standings, &context);
                 score_in_runs(&dates, &facts, "game_date", sink, score)
             }))?;
         }
         Ok(())
     }
+}
+
+/// About how many candidates the dates of the plan have.
+fn candidates(session: &Session) -> Result<usize> {
+    let counts = session.query(include_str!("candidates.sql"))?;
+    Ok(usize::try_from(Facts(&counts).int("candidates").value(0)).expect("a count"))
 }
 
 /// What a candidate stands at on a date, besides the context.
@@ -204,7 +215,7 @@ impl<'s> League<'s> {
     /// One for each candidate of each date, in the order of the facts of a month.
     fn standings(&mut self, facts: &RecordBatch, dates: &[NaiveDate], context: &RunContext) -> Result<Vec<Standing>> {
         let candidates = FactColumns::new(&Facts(facts));
-        let mut standings = Vec::new();
+        let mut standings = Vec::with_capacity(facts.num_rows());
         let mut groups = groups(candidates.game_date, candidates.player_lookup).peekable();
         for &date in dates {
             self.play_to(date, context)?;
@@ -244,10 +255,10 @@ impl<'s> League<'s> {
     }
 }
 
-fn score(
+fn score<'s>(
     facts: &RecordBatch,
     dates: &[NaiveDate],
-    standings: &mut impl Iterator<Item = Standing>,
+    standings: &mut impl Iterator<Item = &'s Standing>,
     context: &RunContext,
 ) -> Result<ProcessorOutput> {
     let facts = FactColumns::new(&Facts(facts));
@@ -297,17 +308,17 @@ struct Row<'a> {
     key: HashedKey<'a>,
     cache: Cache<'a>,
     /// The values of [`NUMERIC_COLUMNS`] as stored.
-    stored: [Option<i128>; NUMERIC_COLUMNS.len()],
+    stored: [Option<i64>; NUMERIC_COLUMNS.len()],
     data_hash: String,
 }
 
 impl<'a> FactColumns<'a> {
     /// Scores the candidates of a date in ascending order.
-    fn score_date(
+    fn score_date<'s>(
         &self,
         date: NaiveDate,
         facts: Range<usize>,
-        standings: &mut impl Iterator<Item = Standing>,
+        standings: &mut impl Iterator<Item = &'s Standing>,
         rows: &mut Vec<Row<'a>>,
     ) -> Scored<'a> {
         let mut of_date = Scored::default();
@@ -352,20 +363,20 @@ impl<'a> FactColumns<'a> {
         if group.len() == 1 { group.start } else { group.min_by_key(key).expect("a group has a row") }
     }
 
-    fn inputs(&self, row: usize, standing: Standing) -> Inputs<'a> {
+    fn inputs(&self, row: usize, standing: &Standing) -> Inputs<'a> {
         let Standing { games, recent, team, completeness } = standing;
         let is_synthetic = self.is_synthetic.at(row) == Some(true);
         let combinations = self.combinations.at(row).unwrap_or(1);
         Inputs {
-            games,
-            team,
-            context: if is_synthetic { PlayerContext::synthetic(&recent, combinations) } else { self.context(row) },
+            games: games.clone(),
+            team: *team,
+            context: if is_synthetic { PlayerContext::synthetic(recent, combinations) } else { self.context(row) },
             zones: (self.has_zones.at(row) == Some(true)).then(|| ShotZones {
                 primary_zone: self.primary_scoring_zone.at(row),
                 paint_rate: self.paint_rate_100.decimal(row, 2),
                 three_pt_rate: self.three_pt_rate_100.decimal(row, 2),
             }),
-            completeness,
+            completeness: *completeness,
         }
     }
 
@@ -451,7 +462,7 @@ const NUMERIC_COLUMNS: [&str; 14] = [
 ];
 
 /// The values of [`NUMERIC_COLUMNS`] as their columns hold them.
-fn stored(cache: &Cache<'_>) -> Result<[Option<i128>; NUMERIC_COLUMNS.len()], Overflow> {
+fn stored(cache: &Cache<'_>) -> Result<[Option<i64>; NUMERIC_COLUMNS.len()], Overflow> {
     static COLUMNS: LazyLock<[NumericColumn; NUMERIC_COLUMNS.len()]> =
         LazyLock::new(|| NUMERIC_COLUMNS.map(|name| NumericColumn::of(Table::PlayerDailyCache, name)));
     let values = [
@@ -477,7 +488,7 @@ fn stored(cache: &Cache<'_>) -> Result<[Option<i128>; NUMERIC_COLUMNS.len()], Ov
         if let Some(overflow) = column.overflow(value, scaled) {
             return Err(overflow);
         }
-        stored[index] = Some(scaled);
+        stored[index] = Some(i64::try_from(scaled).expect("the columns hold less than 19 digits"));
     }
     Ok(stored)
 }
@@ -489,7 +500,7 @@ fn to_batch(rows: &[Row<'_>], context: &RunContext) -> Result<RecordBatch> {
     set.str("universal_player_id", rows.iter().map(|row| row.key.universal_id));
     set.dates("cache_date", rows.iter().map(|row| row.key.date));
     for (index, name) in NUMERIC_COLUMNS.into_iter().enumerate() {
-        set.scaled(name, rows.iter().map(|row| row.stored[index]));
+        set.scaled(name, rows.iter().map(|row| row.stored[index].map(i128::from)));
     }
     set.int("games_played_season", rows.iter().map(|row| Some(row.cache.games_played_season)));
     let mut copy = |name, value: fn(&PlayerContext) -> Option<i64>| {

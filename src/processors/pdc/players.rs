@@ -220,11 +220,7 @@ impl Player {
         let season = Season::of(date);
         let season_year = i64::from(season.start_year());
         let of_season = self.seasons.iter().find(|season| season.season_year == season_year);
-        let days_since = |days: i32| {
-            let mut of: Vec<i32> = self.recent.iter().map(|(of, _)| *of).filter(|of| *of >= day - days).collect();
-            of.dedup();
-            of.len() as i64
-        };
+        let days_since = |days: i32| changes(self.recent.iter().map(|(of, _)| *of).filter(|of| *of >= day - days));
         let has_season = self.newest != i32::MIN && season_of(self.newest) == season;
         PlayerStanding {
             games: of_season.map(SeasonGames::sums).unwrap_or_default(),
@@ -249,6 +245,12 @@ impl Player {
         }
         rows
     }
+}
+
+/// How many different days there are, of which equal ones are beside each other.
+pub(super) fn changes(days: impl Iterator<Item = i32>) -> i64 {
+    let mut last = None;
+    days.filter(|day| last.replace(*day) != Some(*day)).count() as i64
 }
 
 fn season_of(day: i32) -> Season {

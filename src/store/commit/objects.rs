@@ -57,7 +57,7 @@ impl Place {
     /// # Errors
     /// When the file cannot be created.
     pub fn create_object(&self, schema: SchemaRef) -> Result<ObjectFile> {
-        self.begin(|path, file| ParquetFile::into_file(path, file, schema))
+        self.begin(|path, file| Ok(ParquetFile::into_file(path, file, schema)))
     }
 
     /// Writes an object with the bytes that [`Place::create_object`] would give it.

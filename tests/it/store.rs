@@ -106,8 +106,10 @@ fn a_target_of_format_1_is_read_and_taken_over_by_the_next_upload() {
         files.retain(|path, _| !path.starts_with("_putback"));
         files
     };
-    assert!(plain("published") == plain("fresh"));
-    assert!(run("dir:published").code == taken_over.code && plain("published") == plain("fresh"));
+    // Months of equal rows stay as the version of before encoded them.
+    let published = plain("published");
+    assert!(published.keys().eq(plain("fresh").keys()));
+    assert!(run("dir:published").code == taken_over.code && plain("published") == published);
 }
 
 /// Records of runs, validations and preflights decide nothing while they cannot be read, and are named.

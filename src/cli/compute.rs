@@ -180,7 +180,7 @@ pub fn process(
 
 /// Dates computed and time taken, per processor; a pass covers all years at once.
 pub fn print_times(report: &ComputeReport, printer: Printer) {
-    if printer.is_json() {
+    if !printer.is_verbose() {
         return;
     }
     let rows = report.processors.iter().map(|processor| {

@@ -12,6 +12,7 @@ mod command;
 mod compute;
 mod conditions;
 mod config;
+mod coverage;
 mod demo;
 mod diff;
 mod doctor;
@@ -100,7 +101,7 @@ pub fn main() -> ProcessExitCode {
         Err(message) => return explain(&message).into(),
     };
     colors::choose(cli.global.color);
-    let printer = Printer::new(cli.global.format, cli.global.quiet);
+    let printer = Printer::new(cli.global.format).telling(cli.global.quiet, cli.global.verbose);
     let checked = environment::check().and_then(|()| cli.command.check_format(cli.global.format));
     let outcome = checked.and_then(|()| cli.command.run(&cli.global, &printer));
     let code = outcome.unwrap_or_else(|error| failed(printer, &error));
@@ -132,7 +133,7 @@ fn failed(printer: Printer, error: &Error) -> ExitCode {
 
 /// Help, the version, or what is wrong with the arguments.
 fn explain(message: &clap::Error) -> ExitCode {
-    let printer = Printer::new(Format::Text, false);
+    let printer = Printer::new(Format::Text);
     if message.use_stderr() {
         printer.usage(&message.render().to_string());
         return ExitCode::Usage;

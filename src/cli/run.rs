@@ -1,12 +1,14 @@
 //! `putback run`
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 
 use super::checks::accounting_table;
 use super::compute::{self, ComputeOptions};
 use super::environment;
 use super::exit::ExitCode;
-use super::output::Printer;
+use super::output::{Printer, thousands};
 use super::range::RangeArgs;
 use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
@@ -15,8 +17,11 @@ use super::sync::{SyncOptions, announce_clipping};
 use super::upload::{Order, UploadOptions};
 use super::{status, sync, upload};
 use crate::calendar::DateRanges;
+use crate::checks::Accounting;
 use crate::error::Result;
+use crate::processors::ProcessorId;
 use crate::store::WriteLock;
+use crate::upload::UploadReport;
 use crate::warehouse::Location;
 
 /// Sync, check, compute, validate and upload
@@ -93,13 +98,43 @@ fn steps(
     } else {
         printer.status_table(&status);
         compute::print_times(&computed, printer);
-        printer.line("");
-        printer.line(upload::table(&uploaded));
-        printer.line("");
-        printer.line(accounting_table(&accounting));
+        print_publication(&uploaded, settings, printer);
+        print_accounting(&accounting, printer);
         printer.line("");
         printer.verdicts(&status);
     }
     upload::say_publication(&uploaded, settings, printer);
     Ok(held_back.exit_code(status.unsettled()))
+}
+
+/// Dates and rows per table; in a line unless asked for more.
+fn print_publication(uploaded: &UploadReport, settings: &Settings, printer: Printer) {
+    if printer.is_verbose() {
+        printer.line("");
+        printer.line(upload::table(uploaded));
+        return;
+    }
+    let to = settings.to.as_ref().map_or_else(String::new, |to| format!(" into {}", to.value));
+    let tables = || uploaded.tables.values();
+    let dates = |id: &ProcessorId| Some(format!("{id} {}", uploaded.tables.get(&id.output())?.dates.len()));
+    let dates: Vec<String> = ProcessorId::ALL.iter().filter_map(dates).collect();
+    let [rows, removed] = [tables().map(|table| table.rows).sum(), tables().map(|table| table.removed_rows).sum()];
+    let unchanged: usize = tables().map(|table| table.unchanged).sum();
+    printer.line(format!(
+        "published{to}: {} dates; {} rows of {} tables, {} rows removed, {} dates unchanged",
+        dates.join(", "),
+        thousands(rows),
+        uploaded.tables.len(),
+        thousands(removed),
+        thousands(unchanged as u64),
+    ));
+}
+
+/// Where every player and team ended, if that is not as it should be or asked for.
+fn print_accounting(accounting: &BTreeMap<ProcessorId, Accounting>, printer: Printer) {
+    let is_open = |of: &Accounting| of.total.pending + of.total.unaccounted + of.total.twice + of.total.unexpected > 0;
+    if printer.is_verbose() || accounting.values().any(is_open) {
+        printer.line("");
+        printer.line(accounting_table(accounting));
+    }
 }

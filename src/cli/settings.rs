@@ -51,6 +51,9 @@ pub struct GlobalArgs {
     /// Print no progress and no notes
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// Also print what is normal: a row for each processor of each year, rules, expected failures, accounting, times
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
 }
 
 /// Form of the result on standard output.

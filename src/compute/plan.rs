@@ -150,7 +150,7 @@ fn state_without_running(
         Some(record) => match &record.state {
             // The root cause is told once, not once per level.
             DateState::Failed { reason, kind: FailureKind::Upstream } => Some(reason.clone()),
-            DateState::Failed { reason, .. } => Some(format!("upstream {upstream} failed: {reason}")),
+            DateState::Failed { reason, .. } => Some(format!("{}: {reason}", upstream.says_failed())),
             _ => Some(format!("upstream {upstream} was skipped")),
         },
         None => Some(format!("upstream {upstream} was not computed")),

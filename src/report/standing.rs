@@ -160,7 +160,7 @@ impl Standing {
         let remedy = |command: String, does: &str| Some(Remedy { command, does: does.to_owned() });
         match self {
             Self::Failed(_) => remedy(
-                format!("putback sync {range} && putback compute {range}"),
+                format!("putback sync {range}; putback compute {range}"),
                 "pulls the inputs once they are mended upstream, and computes the failed dates again",
             ),
             Self::Pending(_) => remedy(format!("putback compute {range}"), "computes the pending dates"),
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(
             commands,
             [
-                format!("putback sync {range} && putback compute {range}"),
+                format!("putback sync {range}; putback compute {range}"),
                 "putback compute --date 2024-01-03".to_owned()
             ]
         );

@@ -1,0 +1,246 @@
+//! How the dates stand, in words: the coverage of every year, what is not as expected, the verdicts, and what helps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+
+use super::output::{counted, text_table, thousands};
+use crate::checks::Inputs;
+use crate::daily_cache::DailyCache;
+use crate::processors::ProcessorId;
+use crate::report::words::{folded, percent};
+use crate::report::{ByRule, FailureShare, NotDone, Open, StatusReport, StatusRow, Verdict, grouped, remedies};
+
+/// Intervals of dates of one kind shown before "and N more".
+const LISTED_DATES: usize = 8;
+
+/// One year, or every figure, with a row for each processor; of several years a row for each.
+pub fn table(report: &StatusReport, verbose: bool) -> String {
+    let years: BTreeSet<i32> = report.rows.iter().map(|row| row.year).collect();
+    if verbose || years.len() < 2 { by_processor(report) } else { by_year(report, &years) }
+}
+
+fn by_year(report: &StatusReport, years: &BTreeSet<i32>) -> String {
+    let ids: BTreeSet<ProcessorId> = report.rows.iter().map(|row| row.processor).collect();
+    let header = ["Year", "Dates"].map(str::to_owned).into_iter();
+    let header = header.chain(ids.iter().map(ToString::to_string));
+    let header: Vec<String> = header.chain(["Rows", "Failures"].map(str::to_owned)).collect();
+    let row = |year: &i32| {
+        let of_year = || report.rows.iter().filter(|row| row.year == *year);
+        let dates = of_year().map(|row| row.dates).max().unwrap_or(0);
+        let mut cells = vec![year.to_string(), dates.to_string()];
+        let of_processor = |id| of_year().find(|row| row.processor == id);
+        cells.extend(ids.iter().map(|&id| of_processor(id).map_or_else(String::new, done_of_possible)));
+        cells.push(thousands(of_year().map(|row| row.rows).sum()));
+        cells.push(thousands(of_year().flat_map(|row| row.failures.values()).sum()));
+        cells
+    };
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let table = text_table(&header, years.iter().map(row).collect(), 1);
+    format!("{table}\ndates of each processor: done/possible")
+}
+
+fn done_of_possible(row: &StatusRow) -> String {
+    format!("{}/{}", row.done, row.possible)
+}
+
+fn by_processor(report: &StatusReport) -> String {
+    let header = [
+        "Year",
+        "Processor",
+        "Dates",
+        "Possible",
+        "Done",
+        "%",
+        "Empty",
+        "Failed",
+        "Skipped",
+        "Pending",
+        "Stale",
+        "Rows",
+        "Failures",
+    ];
+    let rows = report.rows.iter().map(|row| {
+        let failures: u64 = row.failures.values().sum();
+        vec![
+            row.year.to_string(),
+            row.processor.to_string(),
+            row.dates.to_string(),
+            row.possible.to_string(),
+            row.done.to_string(),
+            if row.possible == 0 { String::new() } else { percent(row.done as u64, row.possible as u64) },
+            row.empty.to_string(),
+            row.failed.to_string(),
+            row.skipped.to_string(),
+            row.pending.to_string(),
+            row.stale.to_string(),
+            thousands(row.rows),
+            thousands(failures),
+        ]
+    });
+    text_table(&header, rows.collect(), 2)
+}
+
+/// What is not as expected; with `verbose` also what is.
+pub fn explanations(report: &StatusReport, verbose: bool) -> Vec<String> {
+    let mut lines = if verbose { normal(report) } else { normal_in_short(report) };
+    let is_shown = |share: &&FailureShare| verbose || !share.above.is_empty();
+    lines.extend(report.shares.iter().filter(is_shown).map(share_line));
+    lines.extend(inputs_line(&report.inputs));
+    let is_root = |date: &&NotDone| verbose || !follows(date, &report.not_done);
+    lines.extend(not_done_lines(report.not_done.iter().filter(is_root), &report.game_dates));
+    lines.extend(unusual(report));
+    lines.push(String::new());
+    lines.extend(report.last_computed_at.map(|at| format!("last computed at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))));
+    lines.extend(report.thresholds.iter().map(|line| format!("threshold overridden: {line}")));
+    lines
+}
+
+/// The rules of dates without rows.
+fn normal(report: &StatusReport) -> Vec<String> {
+    let line = |ByRule { processor, rule, dates }: &ByRule| {
+        format!("{processor}: {} without rows by rule: {rule}", counted(dates.len(), "date"))
+    };
+    report.by_rule.iter().map(line).collect()
+}
+
+/// How many dates have no rows by rule, and how many entities have none as expected.
+fn normal_in_short(report: &StatusReport) -> Vec<String> {
+    let mut by_rule: BTreeMap<ProcessorId, usize> = BTreeMap::new();
+    for rule in &report.by_rule {
+        *by_rule.entry(rule.processor).or_default() += rule.dates.len();
+    }
+    let dates: Vec<String> = by_rule.iter().map(|(id, dates)| format!("{id} {dates}")).collect();
+    let expected = report.shares.iter().filter(|share| share.above.is_empty());
+    let shares: Vec<String> = expected.map(|share| format!("{} {:.1} %", share.processor, share.share)).collect();
+    let mut parts = Vec::new();
+    if !dates.is_empty() {
+        parts.push(format!("dates without rows by rule: {}", dates.join(", ")));
+    }
+    if !shares.is_empty() {
+        parts.push(format!("entities without a row, as expected: {}", shares.join(", ")));
+    }
+    if parts.is_empty() { Vec::new() } else { vec![format!("{} (-v explains)", parts.join("; "))] }
+}
+
+/// Whether a date failed because an upstream did, of which that is said.
+fn follows(date: &NotDone, all: &[NotDone]) -> bool {
+    let Some(reason) = &date.failed else { return false };
+    let is_root = |root: &NotDone| {
+        root.date == date.date
+            && root.failed.as_ref().is_some_and(|_| reason.starts_with(&root.processor.says_failed()))
+    };
+    all.iter().any(is_root)
+}
+
+/// What stale, foreign and vanished dates there are.
+fn unusual(report: &StatusReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (processor, dates) in &report.stale {
+        let dates: Vec<NaiveDate> = dates.iter().copied().collect();
+        if !dates.is_empty() {
+            lines.push(format!(
+                "{processor}: {} stale, {}: inputs changed; `putback compute` recomputes them",
+                counted(dates.len(), "date"),
+                folded(&dates, &report.game_dates, LISTED_DATES)
+            ));
+        }
+    }
+    for (processor, dates) in &report.without_same_day {
+        let dates: Vec<NaiveDate> = dates.iter().copied().collect();
+        lines.push(format!(
+            "{processor}: windows end on the day before, unlike the reference's, on {}: {}",
+            counted(dates.len(), "date"),
+            folded(&dates, &report.game_dates, LISTED_DATES)
+        ));
+    }
+    for (way, dates) in &report.other_daily_cache {
+        let dates: Vec<NaiveDate> = dates.iter().copied().collect();
+        lines.push(format!(
+            "MLFS: computed with --daily-cache {way} on {}: {}; `putback compute` with the default, {}, computes them \
+             again, --daily-cache {way} keeps them",
+            counted(dates.len(), "date"),
+            folded(&dates, &report.game_dates, LISTED_DATES),
+            DailyCache::default(),
+        ));
+    }
+    for (table, dates) in &report.vanished {
+        let rows = counted(dates.values().sum::<u64>() as usize, "row");
+        let dates: Vec<NaiveDate> = dates.keys().copied().collect();
+        lines.push(format!(
+            "{table}: {rows} kept on {} that vanished upstream or became empty: {}",
+            counted(dates.len(), "date"),
+            folded(&dates, &report.game_dates, LISTED_DATES)
+        ));
+    }
+    lines
+}
+
+/// The verdict of a year. Part of a year is never called the year.
+pub fn verdict_line(verdict: &Verdict) -> String {
+    let Verdict { year, dates, dates_of_year, known_from, known_until, .. } = verdict;
+    let is_whole = dates >= dates_of_year;
+    let what = if is_whole { year.to_string() } else { format!("{year}, {dates} of {dates_of_year} game dates") };
+    let known = match (known_from.filter(|_| is_whole), known_until.filter(|_| is_whole)) {
+        (None, None) => String::new(),
+        (Some(first), None) => format!(", from {first} on, where the schedule begins"),
+        (None, Some(last)) => format!(", up to {last}, where the schedule ends"),
+        (Some(first), Some(last)) => format!(", {first} to {last}, all that the schedule has"),
+    };
+    format!("{what}{known}: {}", verdict.word())
+}
+
+/// The reasons against "complete", with their dates.
+pub fn against_lines(verdict: &Verdict, game_dates: &[NaiveDate]) -> Vec<String> {
+    let line = |Open { what, dates, .. }: Open| {
+        let dates: Vec<NaiveDate> = dates.into_iter().collect();
+        format!("  {what} on {}: {}", counted(dates.len(), "date"), folded(&dates, game_dates, LISTED_DATES))
+    };
+    grouped(verdict.open.iter().chain(&verdict.waived)).into_iter().map(line).collect()
+}
+
+/// The commands that help, in their order.
+pub fn next_steps(verdicts: &[Verdict]) -> Vec<String> {
+    let steps = remedies(verdicts.iter().flat_map(|verdict| &verdict.open));
+    let lines = steps.into_iter().map(|step| format!("next: `{}` {}", step.command, step.does));
+    let lines: Vec<String> = lines.collect();
+    if lines.is_empty() { lines } else { [vec![String::new()], lines].concat() }
+}
+
+fn share_line(share: &FailureShare) -> String {
+    let FailureShare { processor, category, failed, entities, share, expected_low, expected_high, above } = share;
+    let expected = match *expected_high {
+        0.0 => "none expected".to_owned(),
+        high => format!("expected at this time of the season: {expected_low:.0} to {high:.0} %"),
+    };
+    let above = match (above.first(), above.last()) {
+        (Some(first), Some(last)) => {
+            format!("; more than expected on {}, {first} to {last}", counted(above.len(), "date"))
+        }
+        _ => String::new(),
+    };
+    let (failed, entities) = (thousands(*failed), thousands(*entities));
+    format!("{processor}: {failed} of {entities} entities without a row ({share:.1} %): {category}; {expected}{above}")
+}
+
+/// The real completeness of inputs, beside the percentages that the rows have.
+fn inputs_line(inputs: &BTreeMap<ProcessorId, Inputs>) -> Option<String> {
+    let share = |(id, inputs): (&ProcessorId, &Inputs)| format!("{id} {} %", percent(inputs.found, inputs.expected));
+    let shares: Vec<String> = inputs.iter().map(share).collect();
+    (!shares.is_empty()).then(|| format!("expected inputs that Phase 3 has: {}", shares.join(", ")))
+}
+
+fn not_done_lines<'d>(dates: impl Iterator<Item = &'d NotDone>, game_dates: &[NaiveDate]) -> Vec<String> {
+    let mut groups: BTreeMap<(String, String), Vec<NaiveDate>> = BTreeMap::new();
+    for date in dates {
+        let what = match &date.failed {
+            Some(reason) => format!("failed: {}", reason.replace(&date.date.to_string(), "the date")),
+            None => "pending".to_owned(),
+        };
+        groups.entry((date.processor.to_string(), what)).or_default().push(date.date);
+    }
+    let line = |((processor, what), dates): ((String, String), Vec<NaiveDate>)| {
+        format!("{processor}: {} {what}: {}", counted(dates.len(), "date"), folded(&dates, game_dates, LISTED_DATES))
+    };
+    groups.into_iter().map(line).collect()
+}

@@ -1,6 +1,7 @@
 //! Publishing finished dates into a warehouse.
 
 mod plan;
+mod quarantine;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +10,11 @@ use arrow::datatypes::Date32Type;
 use chrono::{DateTime, NaiveDate, Utc};
 
 pub use self::plan::{Plan, PlannedDate, Reviewed};
+pub use self::quarantine::QUARANTINED;
+use self::quarantine::Rests;
 use crate::calendar::{DateRanges, Month, date_of_day};
 use crate::catalog::Table;
+use crate::checks::{Extent, Quarantine};
 use crate::daily_cache::DailyCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::RowsByDate;
@@ -44,6 +48,9 @@ pub struct PublishSet<'a> {
     pub reviewed: Option<Reviewed>,
     /// Processors whose rows and failures are not published.
     left_out: Vec<ProcessorId>,
+    quarantine: Quarantine,
+    /// What is published of the dates that have entities in quarantine.
+    rests: Rests,
 }
 
 /// The dates of one table and month.
@@ -75,6 +82,8 @@ pub struct UploadReport {
     /// What is kept of what was replaced, where that costs something.
     pub kept: Option<KeptRows>,
     pub tables: BTreeMap<Table, TableUpload>,
+    /// What each check keeps in quarantine.
+    pub quarantined: BTreeMap<String, Extent>,
 }
 
 /// Replaced rows that are kept for an undo.
@@ -211,6 +220,8 @@ impl<'a> PublishSet<'a> {
             held_back_causes: Vec::new(),
             reviewed: None,
             left_out: Vec::new(),
+            quarantine: Quarantine::default(),
+            rests: Rests::new(),
         })
     }
 
@@ -232,6 +243,7 @@ impl<'a> PublishSet<'a> {
                 }
             }
         }
+        self.name_rests(&mut part);
         part
     }
 
@@ -259,6 +271,11 @@ impl<'a> PublishSet<'a> {
         self.parts.retain(|part| !part.dates.is_empty());
     }
 
+    /// Every date of the set.
+    pub fn dates(&self) -> BTreeSet<NaiveDate> {
+        self.parts.iter().flat_map(|part| part.dates.keys()).copied().collect()
+    }
+
     /// The `player_daily_cache` that MLFS read on the dates of the set; `None`: computed before that was recorded.
     pub fn daily_caches(&self) -> BTreeSet<Option<DailyCache>> {
         let parts = self.parts.iter().filter(|part| part.table == ProcessorId::Mlfs.output());
@@ -280,11 +297,17 @@ impl<'a> PublishSet<'a> {
         self.store.root().join("publish").join(publication)
     }
 
-    /// The rows of a part.
+    /// The rows of a part, as they are published.
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] when the store's file is not byte for byte what was recorded.
     pub fn rows(&self, part: &MonthPart) -> Result<RecordBatch> {
+        let rows = self.without_quarantined(part, self.stored_rows(part)?)?;
+        Ok(arrow::compute::filter_record_batch(&rows, &part.owned_rows(&rows))?)
+    }
+
+    /// The rows that the store has of the dates of a part, failures of any processor among them.
+    fn stored_rows(&self, part: &MonthPart) -> Result<RecordBatch> {
         let schema = part.table.schema().arrow();
         let Some(files) = self.manifest.files_of(part.table) else {
             return Ok(RecordBatch::new_empty(schema.clone()));
@@ -297,8 +320,7 @@ impl<'a> PublishSet<'a> {
             let published = slices.filter(|(date, _)| part.dates.get(date).is_some_and(has_rows));
             wanted.extend(published.map(|(_, rows)| batch.slice(rows.start, rows.len())));
         }
-        let rows = arrow::compute::concat_batches(schema, &wanted)?;
-        Ok(arrow::compute::filter_record_batch(&rows, &part.owned_rows(&rows))?)
+        Ok(arrow::compute::concat_batches(schema, &wanted)?)
     }
 }
 
@@ -333,6 +355,16 @@ impl DateToken {
     fn add(&mut self, id: ProcessorId, failures_hash: &str) {
         self.processors.push(id);
         self.failures.push(failures_hash.to_owned());
+        self.name_failures();
+    }
+
+    /// Adds checksums of further failures.
+    fn add_failures(&mut self, of: impl Fn(ProcessorId) -> Option<String>) {
+        for (id, hash) in self.processors.iter().zip(&mut self.failures) {
+            if let Some(added) = of(*id) {
+                hash.push_str(&format!("+{added}"));
+            }
+        }
         self.name_failures();
     }
 

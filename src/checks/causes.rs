@@ -10,7 +10,7 @@ use arrow::datatypes::{Date32Type, Int64Type};
 use chrono::NaiveDate;
 use serde::{Serialize, Serializer};
 
-use super::catalogue::Check;
+use super::catalogue::{Catalogue, Check};
 use super::{CheckRequest, CheckResult, Finding, Phase, Severity};
 use crate::calendar::{DateRange, date_of_day};
 use crate::engine::Session;
@@ -116,6 +116,12 @@ fn name(request: &CheckRequest<'_>, causes: &mut [Cause]) {
 }
 
 impl Cause {
+    /// Whether it stands against dates: it reaches some, and nobody accepts it. A date that is not done is held back by its
+    /// state already.
+    pub fn is_open(&self) -> bool {
+        self.accepted.is_none() && self.check != Catalogue::NOT_DONE && !self.reach.is_empty()
+    }
+
     fn weigh(&mut self, stored: &StoredRows) {
         let mut by_table: BTreeMap<&str, u64> = BTreeMap::new();
         for (table, rows) in self.reach.keys().filter_map(|date| stored.get(date)).flatten() {

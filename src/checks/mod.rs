@@ -4,6 +4,7 @@ mod accounting;
 mod catalogue;
 mod causes;
 mod faulty;
+mod quarantine;
 mod tables;
 mod values;
 mod waivers;
@@ -19,6 +20,7 @@ use serde::Serialize;
 pub use accounting::{Accounting, Inputs, Outcomes};
 pub use catalogue::{Catalogue, Check, Phase, Query, Severity, Thresholds};
 pub use causes::{Acceptance, AcceptedBy, Cause};
+pub use quarantine::{Extent, Quarantine};
 pub use waivers::{Waiver, WaiverUse, acceptances};
 
 use crate::calendar::{DateRanges, Season, SeasonCalendar, date_of_day};
@@ -46,6 +48,8 @@ pub struct CheckRequest<'a> {
     pub accepted: &'a [Acceptance],
     /// Processors whose rows are not published: a fault that reaches nothing else holds back nothing.
     pub left_out: &'a [ProcessorId],
+    /// Find the entities whose rows rest on faulty rows, to publish the rest of their dates.
+    pub quarantines: bool,
     pub engine: EngineSettings,
 }
 
@@ -98,6 +102,9 @@ pub struct CheckReport {
     /// The waivers that say something of the range, and what became of them. Of outputs only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<(Waiver, WaiverUse)>,
+    /// Where it was asked for: of outputs only.
+    #[serde(skip)]
+    pub quarantine: Option<Quarantine>,
     /// Of outputs only.
     pub accounting: BTreeMap<ProcessorId, Accounting>,
 }
@@ -108,9 +115,13 @@ impl CheckReport {
         self.failed(Severity::Error)
     }
 
-    /// The dates that may not be published, with the checks that stand against them.
+    /// The dates that may not be published, with the checks that stand against them. With a quarantine, only those that it
+    /// holds back as a whole.
     pub fn held_back(&self) -> BTreeMap<NaiveDate, BTreeSet<String>> {
-        self.resting_on(|cause| cause.accepted.is_none())
+        match &self.quarantine {
+            Some(quarantine) => quarantine.whole.clone(),
+            None => self.resting_on(|cause| cause.accepted.is_none()),
+        }
     }
 
     /// The dates that rest on faulty rows and may be published, because all of these are accepted, with the checks.
@@ -154,13 +165,29 @@ pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
     let scope = read_scope(&session)?;
     let mut results = run_side_by_side(&session, request)?;
     let causes = causes::find(&session, request, &mut results)?;
+    let is_asked = request.quarantines && request.phase == Phase::Outputs;
+    let quarantine = match (is_asked, causes.is_empty()) {
+        (true, false) => Some(quarantine::find(&session, request)?),
+        (true, true) => Some(Quarantine::default()),
+        (false, _) => None,
+    };
     let dates = request.dates.len();
     let look_back_dates = scope.len() - dates;
     let waivers = match request.phase {
         Phase::Inputs => Vec::new(),
         Phase::Outputs => waivers::judged(request, &causes),
     };
-    Ok(CheckReport { phase: request.phase, dates, look_back_dates, scope, results, causes, waivers, accounting })
+    Ok(CheckReport {
+        phase: request.phase,
+        dates,
+        look_back_dates,
+        scope,
+        results,
+        causes,
+        waivers,
+        quarantine,
+        accounting,
+    })
 }
 
 fn read_scope(session: &Session) -> Result<Vec<NaiveDate>> {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use super::output::{Printer, counted, thousands};
-use crate::checks::{AcceptedBy, Catalogue, Cause, CheckReport, WaiverUse};
+use crate::checks::{AcceptedBy, Catalogue, Cause, CheckReport, Extent, Quarantine, WaiverUse};
+use crate::upload::PublishSet;
 
 /// `zones missing upstream (I15): 280 dates, 2022-01-07 to 2025-06-22; holds back 5 tables, 412,000 rows; also fails P12`.
 pub fn line(cause: &Cause) -> String {
@@ -17,11 +18,72 @@ pub fn line(cause: &Cause) -> String {
         let (tables, rows) = (counted(cause.tables, "table"), thousands(cause.rows));
         line.push_str(&format!("; {verb} {dates}{tables}, {rows} rows"));
     }
-    if !cause.also_fails.is_empty() {
-        let ids: Vec<&str> = cause.also_fails.keys().map(String::as_str).collect();
-        line.push_str(&format!("; also fails {}", ids.join(", ")));
+    line + &also_fails(cause)
+}
+
+fn also_fails(cause: &Cause) -> String {
+    let ids: Vec<&str> = cause.also_fails.keys().map(String::as_str).collect();
+    if ids.is_empty() { String::new() } else { format!("; also fails {}", ids.join(", ")) }
+}
+
+/// What a quarantine makes of an open cause.
+pub struct QuarantineLine {
+    /// In a word.
+    pub what: &'static str,
+    pub text: String,
+    /// Whether anything is published that the cause reaches.
+    pub publishes: bool,
+}
+
+/// The open causes of a publication with a quarantine: `... (I31): 1 date, 2023-12-01; leaves out 12 rows of 1 player
+/// (aldodunara) on 10 dates, 2023-12-01 to 2023-12-10; holds back 1 date, 2023-12-03`. None without a quarantine.
+pub fn quarantined(report: &CheckReport, set: &PublishSet<'_>) -> Vec<QuarantineLine> {
+    let Some(found) = &report.quarantine else { return Vec::new() };
+    let published = set.dates();
+    let line = |cause: &Cause| quarantine_line(cause, found, (set.quarantined(), &published));
+    report.causes.iter().filter(|cause| cause.is_open()).map(line).collect()
+}
+
+fn quarantine_line(
+    cause: &Cause,
+    found: &Quarantine,
+    (left_out, published): (&Quarantine, &BTreeSet<NaiveDate>),
+) -> QuarantineLine {
+    let extent = left_out.of_check(&cause.check);
+    let is_whole = |date: &&NaiveDate| found.whole.contains_key(*date);
+    let held: BTreeSet<NaiveDate> = cause.reach.keys().filter(is_whole).copied().collect();
+    let of_values = found.of_check(&cause.check).dates;
+    let only_hashes = cause.reach.keys().filter(|date| published.contains(*date) && !of_values.contains(*date));
+    let only_hashes: BTreeSet<NaiveDate> = only_hashes.copied().collect();
+    let mut text = format!("{}: {}", cause.name, span(&cause.dates));
+    if extent.rows > 0 {
+        text.push_str(&format!("; leaves out {} on {}", rows_of(&extent), span(&extent.dates)));
     }
-    line
+    if !held.is_empty() {
+        text.push_str(&format!("; holds back {}", span(&held)));
+    }
+    if !only_hashes.is_empty() {
+        text.push_str(&format!("; no value rests on it on {}", span(&only_hashes)));
+    }
+    let publishes = extent.rows > 0 || !only_hashes.is_empty();
+    let what = if publishes { "quarantined" } else { "not published" };
+    QuarantineLine { what, text: text + &also_fails(cause), publishes }
+}
+
+/// Players or teams that are named before they are only counted.
+const NAMED: usize = 3;
+
+/// `12 rows of 1 player (aldodunara) and 14 teams`.
+fn rows_of(extent: &Extent) -> String {
+    let named = |(entities, kind): (&BTreeSet<String>, &str)| {
+        let names: Vec<&str> = entities.iter().map(String::as_str).collect();
+        let names = if names.len() > NAMED { String::new() } else { format!(" ({})", names.join(", ")) };
+        counted(entities.len(), kind) + &names
+    };
+    let kinds = [(&extent.players, "player"), (&extent.teams, "team")];
+    let whose: Vec<String> = kinds.into_iter().filter(|(entities, _)| !entities.is_empty()).map(named).collect();
+    let rows = if extent.rows == 1 { "row" } else { "rows" };
+    format!("{} {rows} of {}", thousands(extent.rows), whose.join(" and "))
 }
 
 /// `3 dates, 2024-01-15 to 2024-01-17`.
@@ -35,15 +97,25 @@ fn span(dates: &BTreeSet<NaiveDate>) -> String {
 }
 
 /// Why dates are not published, and what publishes them all the same; and what is published although it fails.
-pub fn say(report: &CheckReport, printer: Printer) {
+pub fn say(report: &CheckReport, set: &PublishSet<'_>, printer: Printer) {
     let holds_back = |cause: &&Cause| cause.check != Catalogue::NOT_DONE && !cause.reach.is_empty();
-    let held: Vec<&Cause> = report.causes.iter().filter(holds_back).filter(|cause| cause.accepted.is_none()).collect();
-    held.iter().for_each(|cause| printer.warn(format!("note: not published: {}", line(cause))));
-    if !held.is_empty() {
-        let ids: BTreeSet<&str> = held.iter().map(|cause| cause.check.as_str()).collect();
+    let open: Vec<&Cause> = report.causes.iter().filter(|cause| cause.is_open()).collect();
+    match report.quarantine {
+        None => open.iter().for_each(|cause| printer.warn(format!("note: not published: {}", line(cause)))),
+        Some(_) => {
+            let lines = quarantined(report, set);
+            lines.iter().for_each(|line| printer.warn(format!("note: {}: {}", line.what, line.text)));
+        }
+    }
+    if !open.is_empty() {
+        let ids: BTreeSet<&str> = open.iter().map(|cause| cause.check.as_str()).collect();
         let ids: Vec<&str> = ids.into_iter().collect();
+        let (what, or) = match report.quarantine {
+            Some(_) => ("all of it", ""),
+            None => ("these dates", "; `--quarantine` leaves out only the players and teams concerned, if not all are"),
+        };
         printer.warn(format!(
-            "note: `putback validate` explains; `--accept {}` publishes these dates once, a [[waiver]] in putback.toml until it expires",
+            "note: `putback validate` explains; `--accept {}` publishes {what} once, a [[waiver]] in putback.toml until it expires{or}",
             ids.join(" --accept ")
         ));
     }

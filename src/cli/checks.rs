@@ -131,19 +131,21 @@ pub struct Purpose<'a> {
     pub accept: &'a [String],
     /// Processors whose rows are not published.
     pub left_out: Vec<ProcessorId>,
+    /// Whether the rest of a date is published where entities rest on faulty rows.
+    pub quarantines: bool,
 }
 
 impl Purpose<'_> {
     /// To know, and not to publish.
     pub fn inspection(phase: Phase) -> Self {
-        Self { phase, accept: &[], left_out: ProcessorId::unasked() }
+        Self { phase, accept: &[], left_out: ProcessorId::unasked(), quarantines: false }
     }
 }
 
 /// Runs a phase over the game dates of the ranges that the store has inputs for. What a validation of outputs
 /// finds is remembered for the verdicts of `putback status`.
 pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, purpose: &Purpose<'_>) -> Result<CheckReport> {
-    let Purpose { phase, accept, left_out } = purpose;
+    let Purpose { phase, accept, left_out, quarantines } = purpose;
     // Loaded before the checks: what a computation makes meanwhile is not what they saw.
     let (phase3, phase4) = (store.phase3()?, store.phase4()?);
     let schedule = Schedule::load(store, &phase3)?;
@@ -167,6 +169,7 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, purpose: 
         catalogue: &settings.catalogue,
         accepted: &accepted,
         left_out,
+        quarantines: *quarantines,
         engine: settings.engine(),
     })?;
     if *phase == Phase::Outputs {

@@ -23,8 +23,8 @@ pub fn daily_cache(set: &PublishSet<'_>) -> Vec<String> {
     set.daily_caches().into_iter().map(text).collect()
 }
 
-/// Accepted and waived causes, dates left out.
-pub fn of(report: &CheckReport, excluded: &BTreeMap<NaiveDate, String>) -> Vec<String> {
+/// Accepted, waived and quarantined causes, dates left out.
+pub fn of(report: &CheckReport, set: &PublishSet<'_>, excluded: &BTreeMap<NaiveDate, String>) -> Vec<String> {
     let accepted =
         report.causes.iter().filter(|cause| !cause.reach.is_empty()).filter_map(|cause| match cause.accepted? {
             AcceptedBy::Flag => Some(format!("accepted: {}", causes::line(cause))),
@@ -33,7 +33,9 @@ pub fn of(report: &CheckReport, excluded: &BTreeMap<NaiveDate, String>) -> Vec<S
     let used = report.waivers.iter().filter(|(_, of)| *of == WaiverUse::Used);
     let waivers = used.map(|(waiver, _)| format!("waiver: {}", waiver.text()));
     let excluded = excluded.iter().map(|(date, reason)| format!("excluded: {date} ({reason})"));
-    accepted.chain(waivers).chain(excluded).collect()
+    let quarantined = causes::quarantined(report, set).into_iter().filter(|line| line.publishes);
+    let quarantined = quarantined.map(|line| format!("{}: {}", line.what, line.text));
+    accepted.chain(waivers).chain(quarantined).chain(excluded).collect()
 }
 
 /// The dates to leave out, with the reason.

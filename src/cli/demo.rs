@@ -8,7 +8,7 @@ use super::compute::ComputeOptions;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::Printer;
-use super::run::{Steps, whole_path};
+use super::run::{QUARANTINE, Steps, whole_path};
 use super::settings::{GlobalArgs, Settings, parse_path};
 use super::sync::SyncOptions;
 use super::upload::UploadOptions;
@@ -23,7 +23,10 @@ use crate::warehouse::Location;
 /// seed gives the same files. A rerun in the same place replaces what the demo wrote there, and nothing else without
 /// --force.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  putback demo\n  putback demo --dir /tmp/demo --seed 7 --season 2024-25")]
+#[command(
+    mut_arg("quarantine", |arg| arg.help(QUARANTINE).long_help(None::<&str>)),
+    after_help = "Example:\n  putback demo\n  putback demo --dir /tmp/demo --seed 7 --season 2024-25"
+)]
 pub struct DemoArgs {
     /// Directory for the generated warehouse, the store and the published tables
     #[arg(long, value_name = "DIR", default_value = "putback-demo", value_parser = parse_path)]
@@ -56,10 +59,11 @@ pub fn run(args: &DemoArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let global = GlobalArgs { store: Some(store), ..global.clone() };
     let (from, to) = (Location::Dir(warehouse), Location::Dir(args.dir.join("published")));
     let settings = Settings::resolve(&global, Some(&from), Some(&to))?;
+    let upload = UploadOptions::default().with_quarantine(args.options.quarantine);
     let code = whole_path(
         &settings,
         &[args.season.range()].into_iter().collect(),
-        Steps { sync: SyncOptions::accepting_shorter(), compute: &args.options, upload: &UploadOptions::default() },
+        Steps { sync: SyncOptions::accepting_shorter(), compute: &args.options, upload: &upload },
         printer,
     )?;
     if !printer.is_json() {

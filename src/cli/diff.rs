@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::exit::ExitCode;
 use super::output::{Printer, counted, text_table, thousands};
+use super::quarantined;
 use super::range::RangeArgs;
 use super::receipt;
 use super::recorder::{Recorder, recorded};
@@ -107,6 +108,9 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
             tables.iter().for_each(|table| recorder.summarize(&table.table, summary(table)));
         }
         note_stale(&settings.store(), &ranges, printer)?;
+        if !matches!(args.other, Some(OtherSide::Store(_))) {
+            quarantined::note(&settings, &ranges, printer);
+        }
         let vanished = vanished::open_in_store(&settings.store(), &ranges)?;
         vanished::warn(&vanished, "the store", printer);
         if printer.is_json() {

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::exit::ExitCode;
 use super::output::{Printer, text_table};
+use super::quarantined;
 use super::range::RangeArgs;
 use super::settings::{GlobalArgs, Settings};
 use super::upload::{say_mapping, stale_in};
@@ -59,6 +60,7 @@ pub fn run(args: &ImpactArgs, global: &GlobalArgs, printer: Printer) -> Result<E
             true => printer.json(&dates.into_iter().collect::<BTreeMap<_, _>>()),
             false => printer.line(text(&dates)),
         }
+        quarantined::note(&settings, &ranges, printer);
         return Ok(ExitCode::Done);
     }
     let reach = looking_back(&settings, &store, &ranges, args.table)?;

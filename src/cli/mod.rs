@@ -23,6 +23,7 @@ mod merge;
 mod output;
 mod preflight;
 mod progress;
+mod quarantined;
 mod range;
 mod receipt;
 mod recorder;

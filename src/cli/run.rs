@@ -24,12 +24,20 @@ use crate::store::WriteLock;
 use crate::upload::UploadReport;
 use crate::warehouse::Location;
 
+/// What `--quarantine` does in both steps that have it.
+pub const QUARANTINE: &str = "Leave out only the players and teams whose rows rest on faulty rows, or whose value does not fit its \
+    column: each gets a failure that names the cause, and the rest of the date is published; by default the date is held back. \
+    Ends with status 3 where rows are left out because they rest on faulty rows";
+
 /// Sync, check, compute, validate and upload
 ///
 /// Prints the status of every processor and year at the end. Failed and held-back dates are listed and stay
 /// unchanged in the target; all others are published.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  putback run --year 2021..2025 --warehouse dir:exports --to dir:published")]
+#[command(
+    mut_arg("quarantine", |arg| arg.help(QUARANTINE).long_help(None::<&str>)),
+    after_help = "Example:\n  putback run --year 2021..2025 --warehouse dir:exports --to dir:published"
+)]
 pub struct RunArgs {
     #[command(flatten)]
     range: RangeArgs,
@@ -59,7 +67,8 @@ pub fn run(args: &RunArgs, global: &GlobalArgs, printer: Printer) -> Result<Exit
     upload::say_mapping(&settings, printer);
     let range = args.range.required(environment::yesterday())?;
     announce_clipping(&range, printer);
-    let steps = Steps { sync: args.sync, compute: &args.options, upload: &args.upload };
+    let upload = args.upload.clone().with_quarantine(args.options.quarantine);
+    let steps = Steps { sync: args.sync, compute: &args.options, upload: &upload };
     whole_path(&settings, &range.ranges, steps, printer)
 }
 

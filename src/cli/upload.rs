@@ -46,6 +46,11 @@ pub struct UploadArgs {
     range: RangeArgs,
     #[command(flatten)]
     options: UploadOptions,
+    /// Leave out only the players and teams whose rows rest on faulty rows: each gets a failure that names the cause, and the
+    /// rest of the date is published; by default the date is held back. Ends with status 3 where rows
+    /// are left out
+    #[arg(long)]
+    quarantine: bool,
     /// Print the statements and jobs that would run
     #[arg(long)]
     dry_run: bool,
@@ -82,6 +87,9 @@ pub struct UploadOptions {
     repair: bool,
     #[command(flatten)]
     keep: KeepOptions,
+    /// `--quarantine`, which computing has as well.
+    #[arg(skip)]
+    quarantine: bool,
 }
 
 impl UploadOptions {
@@ -90,8 +98,12 @@ impl UploadOptions {
         serde_json::json!({
             "accept": self.accept, "exclude": self.exclude, "reason": self.reason, "include_recent": self.include_recent,
             "remove_vanished": self.remove_vanished, "repair": self.repair, "with_daily_cache": self.with_daily_cache,
-            "keep": self.keep.json(),
+            "keep": self.keep.json(), "quarantine": self.quarantine,
         })
+    }
+
+    pub fn with_quarantine(self, quarantine: bool) -> Self {
+        Self { quarantine, ..self }
     }
 
     fn accepts_vanished(&self) -> bool {
@@ -104,16 +116,17 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     let range = args.range.required(environment::yesterday())?;
     say_mapping(&settings, printer);
     announce_clipping(&range, printer);
-    let ranges = publishable(&settings, &range.ranges, &args.options, printer)?;
+    let options = args.options.clone().with_quarantine(args.quarantine);
+    let ranges = publishable(&settings, &range.ranges, &options, printer)?;
     checks::say_overridden(&settings.catalogue, printer);
     if args.dry_run {
-        return rehearse(&settings, &settings.store(), &ranges, &args.options, printer);
+        return rehearse(&settings, &settings.store(), &ranges, &options, printer);
     }
     let reviewed = args.plan.as_ref().map(|id| Reviewed::load(&settings.store(), id)).transpose()?;
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let recorder = Recorder::begin(&settings, &ranges, args.options.json(), printer)?;
+    let recorder = Recorder::begin(&settings, &ranges, options.json(), printer)?;
     recorder.fact("plan", serde_json::json!(args.plan));
-    let order = Order { ranges: &ranges, options: &args.options, reviewed };
+    let order = Order { ranges: &ranges, options: &options, reviewed };
     let published = publish(&settings, &lock, order, &recorder, printer);
     let outcome = published.and_then(|(report, held_back, _)| {
         if printer.is_json() {
@@ -145,13 +158,15 @@ pub struct HeldBack {
     invalid: usize,
     /// Dates that vanished upstream and whose rows the target holds, without a decision.
     vanished: usize,
+    /// Dates that are published although open causes reach them, without the rows in quarantine.
+    quarantined: usize,
 }
 
 impl HeldBack {
     pub fn exit_code(self, pending: usize) -> ExitCode {
         match self {
             Self { invalid: 1.., .. } => ExitCode::FailedValidation,
-            _ if self.failed + self.vanished + pending > 0 => ExitCode::FailedDates,
+            _ if self.failed + self.vanished + self.quarantined + pending > 0 => ExitCode::FailedDates,
             _ => ExitCode::Done,
         }
     }
@@ -303,17 +318,25 @@ fn select<'s>(
         });
     }
     let left_out = if options.with_daily_cache { Vec::new() } else { ProcessorId::unasked() };
-    let purpose = Purpose { phase: Phase::Outputs, accept: &options.accept, left_out };
+    let purpose = Purpose { phase: Phase::Outputs, accept: &options.accept, left_out, quarantines: options.quarantine };
     let report = checks::report(settings, store, ranges, &purpose)?;
     let (mut invalid, mut accepted) = (report.held_back(), report.accepted());
     invalid.retain(|date, _| !stale.contains(date));
     accepted.retain(|date, _| !stale.contains(date));
-    causes::say(&report, printer);
     set.leave_out(&invalid.keys().copied().collect());
+    if let Some(quarantine) = &report.quarantine {
+        set.quarantine(quarantine.clone())?;
+    }
+    causes::say(&report, &set, printer);
     // A date that failed is told as such, whatever else stands against it.
     let failed: BTreeSet<NaiveDate> = set.held_back.values().flatten().copied().collect();
     let invalid_dates = invalid.keys().filter(|date| !failed.contains(date)).count();
-    let mut held_back = HeldBack { failed: stale.len(), invalid: invalid_dates, vanished: 0 };
+    let mut held_back = HeldBack {
+        failed: stale.len(),
+        invalid: invalid_dates,
+        vanished: 0,
+        quarantined: quarantined_dates(&report, &set).len(),
+    };
     for (processor, dates) in &set.held_back {
         held_back.failed += dates.len();
         printer.warn(format!(
@@ -326,9 +349,17 @@ fn select<'s>(
         held_back.failed += say_lost_cache(store, ranges, printer)?;
     }
     set.conditions = conditions::daily_cache(&set);
-    set.conditions.extend(conditions::of(&report, &excluded));
+    let conditions = conditions::of(&report, &set, &excluded);
+    set.conditions.extend(conditions);
     set.held_back_causes = held_back_causes(&set, &stale, &invalid);
     Ok(Selected { set, held_back, invalid, accepted, excluded, report: Some(report), vanished })
+}
+
+/// Dates of the set that open causes reach: published, but for the rows in quarantine.
+fn quarantined_dates(report: &CheckReport, set: &PublishSet<'_>) -> BTreeSet<NaiveDate> {
+    let open = report.quarantine.iter().flat_map(|_| report.causes.iter().filter(|cause| cause.is_open()));
+    let dates = open.flat_map(|cause| cause.reach.keys()).copied();
+    dates.filter(|date| set.parts.iter().any(|part| part.dates.contains_key(date))).collect()
 }
 
 /// Dates that stay unpublished, with the cause of each.
@@ -414,10 +445,15 @@ pub fn publish(
     let totals = accounting.iter().map(|(id, of)| (id.name().to_owned(), serde_json::json!(of.total)));
     recorder.summarize("accounting", serde_json::Value::Object(totals.collect()));
     recorder.summarize("held_back", serde_json::json!({ "failed": held_back.failed, "invalid": held_back.invalid }));
+    recorder.fact("quarantined", serde_json::json!(set.quarantined().by_check()));
     set.reviewed = reviewed;
+    // Before, so that a publication that is killed is known as well.
+    let quarantined = set.quarantined().rows_by_date();
+    Validations::remember_quarantined(store, &settings.catalogue, &BTreeSet::new(), &quarantined)?;
     let published = target.publish(&set, recorder);
     receipt::give(target.bill(), Some(recorder), printer);
-    let report = published?;
+    let report = UploadReport { quarantined: set.quarantined().by_check(), ..published? };
+    Validations::remember_quarantined(store, &settings.catalogue, &set.dates(), &quarantined)?;
     recorder.summarize("published", json(&report));
     let decided = Decided { lock, ranges, options, target: target.name(), set: &set };
     held_back.vanished = decided.take_in(&report, vanished, recorder, printer)?;
@@ -574,5 +610,6 @@ pub fn json(report: &UploadReport) -> serde_json::Value {
     let kept = report.kept.map(|kept| serde_json::json!({ "bytes": kept.bytes, "until": kept.until }));
     serde_json::json!({
         "tables": tables.collect::<Vec<_>>(), "publication": report.publication, "kept": kept,
+        "quarantined": report.quarantined,
     })
 }

@@ -1,12 +1,11 @@
 //! Merging a step's output into the month files and the manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::Date32Type;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 
 use super::DailyCache;
 use super::plan::ProcessorPlan;
@@ -14,6 +13,7 @@ use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::Result;
 use crate::parallel;
+use crate::processors::failures;
 use crate::processors::{DateOutput, Failure, MonthWork, ProcessorId, ProcessorOutput, RunContext};
 use crate::store::{
     DateRecord, DateState, FileEntry, MonthFile, Phase4Manifest, Publication, Store, TableFiles, date_slices,
@@ -197,7 +197,7 @@ impl<'a> OutputWriter<'a> {
                     fewer_rows: fewer_rows(records, date.date, date.rows),
                     hash: date.hash,
                     failures: count_by_category(&date.failures),
-                    failures_hash: failures_hash(&date.failures),
+                    failures_hash: failures::hash(&date.failures),
                     inputs: fingerprints.next().expect("one for each date").clone(),
                     version: plan.version,
                     windows: self.context.windows,
@@ -307,7 +307,7 @@ impl<'a> OutputWriter<'a> {
         }
         for (id, dates) in failures {
             let dates: Vec<_> = dates.range(month.first_day()..=month.last_day()).collect();
-            parts.push(failure_rows(*id, &dates, self.context.timestamp)?);
+            parts.push(failures::rows(*id, &dates, self.context.timestamp)?);
         }
         let (batch, _) = sort_by_key(table, &concat_batches(table.schema().arrow(), &parts)?)?;
         Ok(Some(batch))
@@ -349,20 +349,6 @@ fn count_by_category(failures: &[Failure]) -> BTreeMap<String, u64> {
     counts
 }
 
-fn failures_hash(failures: &[Failure]) -> String {
-    if failures.is_empty() {
-        return String::new();
-    }
-    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
-    for failure in failures {
-        for text in [&failure.entity_id, failure.category, &failure.reason] {
-            hasher.update(text.as_bytes());
-            hasher.update(&[0]);
-        }
-    }
-    format!("{:032x}", hasher.digest128())
-}
-
 fn keep_unreplaced(stored: &RecordBatch, failures: &[ProcessorFailures]) -> BooleanArray {
     let processors = stored.column_by_name("processor_name").expect("a column of the table").as_string::<i32>();
     let dates = stored.column_by_name("analysis_date").expect("a column of the table").as_primitive::<Date32Type>();
@@ -374,46 +360,4 @@ fn keep_unreplaced(stored: &RecordBatch, failures: &[ProcessorFailures]) -> Bool
             Some(!failures.iter().any(is_replaced))
         })
         .collect()
-}
-
-/// Rows of `nba_processing.precompute_failures` (`tables.md` §7.2).
-fn failure_rows(
-    id: ProcessorId,
-    dates: &[(&NaiveDate, &Vec<Failure>)],
-    timestamp: DateTime<Utc>,
-) -> Result<RecordBatch> {
-    const REASON_CHARS: usize = 1000;
-    let rows: Vec<(NaiveDate, &Failure)> =
-        dates.iter().flat_map(|(date, failures)| failures.iter().map(|failure| (**date, failure))).collect();
-    let table = Table::PrecomputeFailures;
-    let text = |value: &dyn Fn(&Failure) -> String| -> ArrayRef {
-        Arc::new(rows.iter().map(|(_, failure)| Some(value(failure))).collect::<StringArray>())
-    };
-    let constant =
-        |value: &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, rows.len()))) };
-    let column = |name: &str| -> Option<ArrayRef> {
-        Some(match name {
-            "processor_name" => constant(id.class_name()),
-            // 8 hexadecimal characters, one value per run (`tables.md` §7.2).
-            "run_id" => constant(&crate::numerics::hash::data_hash(&[timestamp.to_rfc3339().as_bytes()])[..8]),
-            "analysis_date" => {
-                let days = rows.iter().map(|(date, _)| Date32Type::from_naive_date(*date));
-                Arc::new(Date32Array::from_iter_values(days))
-            }
-            "entity_id" => text(&|failure| failure.entity_id.clone()),
-            "failure_category" => text(&|failure| failure.category.to_owned()),
-            "failure_reason" => text(&|failure| failure.reason.chars().take(REASON_CHARS).collect()),
-            "can_retry" => Arc::new(rows.iter().map(|(_, failure)| Some(failure.can_retry)).collect::<BooleanArray>()),
-            "resolution_status" => constant("UNRESOLVED"),
-            "created_at" => {
-                let micros = vec![timestamp.timestamp_micros(); rows.len()];
-                Arc::new(TimestampMicrosecondArray::from(micros).with_timezone("UTC"))
-            }
-            _ => return None,
-        })
-    };
-    let schema = table.schema().arrow();
-    let null = |field: &Arc<arrow::datatypes::Field>| arrow::array::new_null_array(field.data_type(), rows.len());
-    let columns = schema.fields().iter().map(|field| column(field.name()).unwrap_or_else(|| null(field))).collect();
-    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
 }

@@ -7,6 +7,8 @@
 pub mod tables;
 mod windows;
 
+pub(crate) use windows::entity_column;
+
 use std::collections::BTreeMap;
 
 use arrow::array::{Array, AsArray};
@@ -123,7 +125,7 @@ fn start_in(session: &Session, table: Table) -> Result<()> {
     if table == Table::Schedule {
         return seed_openings(session);
     }
-    if let Some(id) = ProcessorId::ALL.into_iter().find(|id| id.output() == table) {
+    if let Some(id) = ProcessorId::of_output(table) {
         return session.execute(&format!(
             "INSERT INTO reached SELECT DISTINCT cause, '{id}', game_date, coalesce(player_lookup, team_abbr), 0 FROM reach_rows \
              SEMI JOIN plan USING (game_date) WHERE in_table = '{name}' AND (player_lookup IS NOT NULL OR team_abbr IS NOT NULL)"

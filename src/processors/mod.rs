@@ -12,6 +12,7 @@ pub mod tdza;
 mod columns;
 mod dated;
 mod facts;
+pub(crate) mod failures;
 mod months;
 mod output;
 pub mod overflow;
@@ -102,6 +103,11 @@ impl ProcessorId {
             Self::Pdc => Table::PlayerDailyCache,
             Self::Mlfs => Table::MlFeatureStore,
         }
+    }
+
+    /// The processor that makes a table; `None`: the table is no output of one.
+    pub fn of_output(table: Table) -> Option<Self> {
+        Self::ALL.into_iter().find(|id| id.output() == table)
     }
 }
 

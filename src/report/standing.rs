@@ -23,6 +23,7 @@ pub enum Standing {
     Waived { check: String, waiver: String },
     NotValidated,
     Excluded { reason: String },
+    Quarantined { rows: u64 },
     Unscheduled,
     Vanished,
     Contradiction,
@@ -46,6 +47,8 @@ impl fmt::Display for Standing {
             Self::Waived { check, waiver } => write!(f, "check {check} fails, waived by {waiver},"),
             Self::NotValidated => f.write_str("not validated"),
             Self::Excluded { reason } => write!(f, "excluded from publication ({reason})"),
+            Self::Quarantined { rows: 1 } => f.write_str("published without 1 row in quarantine"),
+            Self::Quarantined { rows } => write!(f, "published without {rows} rows in quarantine"),
             Self::Unscheduled => f.write_str("has rows, but no final game in the schedule"),
             Self::Vanished => f.write_str("vanished upstream or became empty, rows kept"),
             Self::Contradiction => f.write_str(CONTRADICTION),
@@ -150,7 +153,7 @@ impl Standing {
             Self::NotValidated => 5,
             Self::Fails { .. } | Self::Waived { .. } => 6,
             Self::Vanished => 7,
-            Self::Excluded { .. } => 8,
+            Self::Excluded { .. } | Self::Quarantined { .. } => 8,
         }
     }
 
@@ -181,6 +184,10 @@ impl Standing {
             Self::Excluded { .. } => {
                 remedy(format!("putback upload {range}"), "publishes the dates, if nothing else stands against them")
             }
+            Self::Quarantined { .. } => remedy(
+                format!("putback upload {range}"),
+                "publishes the rows, once the faulty rows are mended upstream, synced and computed",
+            ),
             Self::Unscheduled => remedy(
                 format!("putback sync {range}"),
                 "pulls the schedule, once it has the games of these days as final",

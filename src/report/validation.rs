@@ -25,6 +25,9 @@ pub struct Validations {
     /// Dates that were left out of the last publication, with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     excluded: BTreeMap<NaiveDate, String>,
+    /// Rows that the last publication of a date left out, in quarantine.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    quarantined: BTreeMap<NaiveDate, u64>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,12 +49,16 @@ impl Validations {
     /// What a store knows; nothing where the record is missing or cannot be read ([`Validations::unreadable`]).
     pub fn load(store: &Store, catalogue: &Catalogue) -> Self {
         let known = read(store).unwrap_or_default();
-        let nothing =
-            Self { catalogue: catalogue.digest().to_owned(), dates: BTreeMap::new(), excluded: BTreeMap::new() };
+        let nothing = Self {
+            catalogue: catalogue.digest().to_owned(),
+            dates: BTreeMap::new(),
+            excluded: BTreeMap::new(),
+            quarantined: BTreeMap::new(),
+        };
         match known {
             Some(known) if known.catalogue == catalogue.digest() => known,
             // What was left out is not for the catalogue to say.
-            Some(Self { excluded, .. }) => Self { excluded, ..nothing },
+            Some(Self { excluded, quarantined, .. }) => Self { excluded, quarantined, ..nothing },
             None => nothing,
         }
     }
@@ -115,6 +122,32 @@ impl Validations {
         &self.excluded
     }
 
+    /// Remembers how many rows a publication leaves out of its dates, by date; the others that it publishes are whole.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn remember_quarantined(
+        store: &Store,
+        catalogue: &Catalogue,
+        published: &BTreeSet<NaiveDate>,
+        rows: &BTreeMap<NaiveDate, u64>,
+    ) -> Result<()> {
+        let _lock = Self::locked(store)?;
+        let mut known = Self::load(store, catalogue);
+        let before = known.quarantined.clone();
+        known.quarantined.retain(|date, _| !published.contains(date));
+        known.quarantined.extend(rows);
+        match known.quarantined == before {
+            true => Ok(()),
+            false => replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes")),
+        }
+    }
+
+    /// Rows that the last publication of a date left out, in quarantine.
+    pub fn quarantined(&self) -> &BTreeMap<NaiveDate, u64> {
+        &self.quarantined
+    }
+
     /// The error checks that a waiver accepts on a date, with the waiver in words.
     pub fn waived(&self, date: NaiveDate) -> impl Iterator<Item = (&String, &String)> {
         self.dates.get(&date).into_iter().flat_map(|validated| &validated.waived)
@@ -136,15 +169,15 @@ impl Validations {
         replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes"))
     }
 
-    /// Takes what other stores' validations say of dates as they are here, and which dates their last publication left
-    /// out. Returns how many dates came from each.
+    /// Takes what other stores' validations say of dates as they are here, and which dates and rows their last publication
+    /// left out. Returns how many dates came from each.
     ///
     /// # Errors
     /// When the record cannot be written.
     pub fn take_over(store: &Store, catalogue: &Catalogue, others: &[Self], seen: &Seen<'_>) -> Result<Vec<usize>> {
         let _lock = Self::locked(store)?;
         let mut known = Self::load(store, catalogue);
-        let (mut taken, mut excluded) = (Vec::with_capacity(others.len()), 0);
+        let (mut taken, mut left_out) = (Vec::with_capacity(others.len()), 0);
         for other in others {
             let counts = |date: NaiveDate, validated: &Validated| validated.content == seen.content(date);
             let new = other.dates.iter().filter(|(date, validated)| {
@@ -154,11 +187,15 @@ impl Validations {
             taken.push(new.len());
             known.dates.extend(new);
             for (date, reason) in &other.excluded {
-                excluded += usize::from(!known.excluded.contains_key(date));
+                left_out += usize::from(!known.excluded.contains_key(date));
                 known.excluded.entry(*date).or_insert_with(|| reason.clone());
             }
+            for (date, rows) in &other.quarantined {
+                left_out += usize::from(!known.quarantined.contains_key(date));
+                known.quarantined.entry(*date).or_insert(*rows);
+            }
         }
-        if taken.iter().sum::<usize>() + excluded > 0 {
+        if taken.iter().sum::<usize>() + left_out > 0 {
             replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes"))?;
         }
         Ok(taken)

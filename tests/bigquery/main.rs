@@ -19,6 +19,7 @@ mod incidents;
 mod live_types;
 mod proxy;
 mod publishers;
+mod quarantine;
 mod rehearsal;
 mod rerun;
 mod service;
@@ -46,7 +47,7 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 71] = [
+const TESTS: [(&str, Where, Test); 72] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_leaves_out_games_whose_teams_are_not_known", Both, sync::games_without_teams),
@@ -81,6 +82,7 @@ const TESTS: [(&str, Where, Test); 71] = [
     ("upload_renews_a_staging_table_of_before", Fake, rerun::old_staging),
     ("upload_removes_without_loading", Fake, rerun::only_removals),
     ("upload_notices_values_that_a_load_lost", Fake, rerun::lost_values),
+    ("upload_publishes_the_rest_of_dates_with_a_quarantine", Fake, quarantine::rest_of_dates),
     ("upload_keeps_rows_of_vanished_dates", Fake, vanished::dates),
     ("sync_keeps_what_the_warehouse_purges", Fake, vanished::purged),
     ("upload_drops_staging_that_differs_every_time", Fake, rerun::lost_values_again_and_again),

@@ -24,6 +24,7 @@ mod plans;
 mod properties;
 mod publish;
 mod published;
+mod quarantine;
 mod reach;
 mod report;
 mod shell;

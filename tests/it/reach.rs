@@ -101,8 +101,8 @@ impl World {
         manifest.processors.iter().flat_map(of).collect()
     }
 
-    /// The dates that rest on rows as they are stored.
-    fn reached(&self, rows: &BTreeSet<NamedRow>) -> BTreeSet<(ProcessorId, NaiveDate)> {
+    /// What rests on rows as they are stored.
+    fn reached(&self, rows: &BTreeSet<NamedRow>) -> Reached {
         let dates: BTreeSet<NaiveDate> = self.content().keys().map(|(_, date)| *date).collect();
         let dates: Vec<NaiveDate> = dates.into_iter().collect();
         let session = tables::session(&self.store, &dates, &engine_settings(self.dir.path())).expect("a session");
@@ -111,8 +111,69 @@ impl World {
             reach::start_from(&session, Content::Stored, &row.sql()).expect("a row");
         }
         let reach = reach::follow(&session, Content::Stored).expect("a reach");
-        reach.into_values().flat_map(BTreeMap::into_keys).collect()
+        let of_values =
+            "SELECT DISTINCT processor, game_date::VARCHAR, coalesce(entity, '*') FROM reached WHERE rests <= 1";
+        Reached {
+            dates: reach.into_values().flat_map(BTreeMap::into_keys).collect(),
+            values: texts(&session.query(of_values).expect("rows"))
+                .into_iter()
+                .map(|row| (id(&row[0]), row[1].clone(), row[2].clone()))
+                .collect(),
+        }
     }
+
+    /// The values of every row, without what is kept of the sources of all of its date.
+    fn values(&self) -> BTreeMap<RowKey, String> {
+        let session = tables::session(&self.store, &[], &engine_settings(self.dir.path())).expect("a session");
+        let mut values = BTreeMap::new();
+        for id in ProcessorId::ALL {
+            let table = id.output();
+            let key = if id == ProcessorId::Tdza { "team_abbr" } else { "player_lookup" };
+            let fields = table.schema().arrow().fields().iter().map(|field| field.name().as_str());
+            let of_sources: Vec<&str> = fields.filter(|name| name.starts_with("source_")).collect();
+            let rows = session.query(&format!(
+                "SELECT {date}::VARCHAR, {key}, of_row::VARCHAR \
+                 FROM (SELECT * EXCLUDE ({of_sources}) FROM read_parquet('{dir}/*.parquet')) AS of_row",
+                date = table.schema().partition_column(),
+                of_sources = of_sources.join(", "),
+                dir = self.store.root().join("phase4").join(table.full_name()).display(),
+            ));
+            for row in texts(&rows.expect("rows")) {
+                let before = values.insert((id, row[0].clone(), row[1].clone()), row[2].clone());
+                assert!(before.is_none(), "{id}: two rows of {} on {}", row[1], row[0]);
+            }
+        }
+        values
+    }
+}
+
+/// Processor, date, and player or team.
+type RowKey = (ProcessorId, String, String);
+
+struct Reached {
+    dates: BTreeSet<(ProcessorId, NaiveDate)>,
+    /// Rows with a value that rests on them; `*`: all of the date.
+    values: BTreeSet<RowKey>,
+}
+
+impl Reached {
+    fn extend(&mut self, other: Self) {
+        self.dates.extend(other.dates);
+        self.values.extend(other.values);
+    }
+
+    fn has(&self, (id, date, entity): &RowKey) -> bool {
+        [entity, "*"].into_iter().any(|entity| self.values.contains(&(*id, date.clone(), entity.to_owned())))
+    }
+}
+
+fn id(name: &str) -> ProcessorId {
+    name.parse().expect("a processor")
+}
+
+fn texts(rows: &RecordBatch) -> Vec<Vec<String>> {
+    let text = |column: usize, row: usize| rows.column(column).as_string::<i32>().value(row).to_owned();
+    (0..rows.num_rows()).map(|row| (0..rows.num_columns()).map(|column| text(column, row)).collect()).collect()
 }
 
 /// A row by what identifies it for a reach.
@@ -266,12 +327,13 @@ fn other(value: &ArrayRef, draws: &mut Draws) -> ArrayRef {
 }
 
 #[test]
-fn reach_has_every_date_whose_bytes_differ_and_few_others() {
+fn reach_has_every_date_and_row_that_differs_and_few_others() {
     const TRIALS: usize = 30;
     let league = league();
     let world = World::of(&league);
     let content = world.content();
-    let (mut differing, mut more) = (0, 0);
+    let values = world.values();
+    let (mut differing, mut more, mut rows_differ) = (0, 0, 0);
     for trial in 0..TRIALS {
         let mut draws = Draws(trial as u64 + 1);
         let mut rows = league.clone();
@@ -282,13 +344,27 @@ fn reach_has_every_date_whose_bytes_differ_and_few_others() {
         let differ: BTreeSet<_> = keys.into_iter().filter(|key| content.get(key) != other_content.get(key)).collect();
         let mut reached = world.reached(&before);
         reached.extend(other_world.reached(&now));
+        let other_values = other_world.values();
+        let missed: Vec<_> = values
+            .keys()
+            .chain(other_values.keys())
+            .filter(|key| values.get(*key) != other_values.get(*key))
+            .inspect(|_| rows_differ += 1)
+            .filter(|key| !reached.has(key))
+            .collect();
+        assert!(
+            missed.is_empty(),
+            "trial {trial}: {before:?} -> {now:?} changed the rows {missed:?}, which were not reached"
+        );
+        let reached = reached.dates;
         let missed: Vec<_> = differ.difference(&reached).collect();
         println!("trial {trial}: {} differ, {} reached; {before:?} -> {now:?}", differ.len(), reached.len());
         assert!(missed.is_empty(), "trial {trial}: {before:?} -> {now:?} changed {missed:?}, which was not reached");
         differing += differ.len();
         more += reached.len() - differ.len();
     }
-    println!("{differing} dates differ, {more} more were reached");
+    println!("{differing} dates and {rows_differ} rows differ, {more} more dates were reached");
+    assert!(rows_differ > 100, "only {rows_differ} rows changed");
     assert!(differing > 100, "only {differing} dates changed");
     // Whether somebody sat out, or how a game is flagged, seldom changes a value of the dates that read it.
     assert!(5 * more <= 3 * differing, "{more} dates were reached in vain beside {differing}");

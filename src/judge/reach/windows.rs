@@ -9,7 +9,7 @@ use crate::processors::ProcessorId;
 use crate::processors::reads::{Contexts, Entity, ORDER, Read, Rests, Window};
 
 /// The column that says whose a row of the table is.
-pub(super) fn entity_column(table: Table) -> Option<&'static str> {
+pub(crate) fn entity_column(table: Table) -> Option<&'static str> {
     Some(match table {
         Table::PlayerGameSummary
         | Table::UpcomingPlayerGameContext

@@ -8,6 +8,7 @@ use super::completeness::Completeness;
 use crate::numerics::hash::sha256_hex;
 use crate::numerics::rounding::{divide_half_away, numeric_mean, round_correct_half_even};
 use crate::numerics::text::{push_f64, push_json_string};
+use crate::processors::failures;
 
 /// Games in the list; a player with fewer gets no row (§6).
 pub const GAMES_NEEDED: i64 = 5;
@@ -143,7 +144,7 @@ pub enum NoRow {
 impl NoRow {
     pub fn category(self) -> &'static str {
         match self {
-            Self::TooFewGames(_) => "INSUFFICIENT_DATA",
+            Self::TooFewGames(_) => failures::INSUFFICIENT_DATA,
             Self::NoPoints => "PROCESSING_ERROR",
         }
     }

@@ -17,6 +17,7 @@ use self::score::ZoneScore;
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::Lineage;
 use super::facts::Facts;
+use super::failures;
 use super::months::{MonthReader, RUN_ROWS, by_month};
 use super::overflow::{EVERY_PLAYER_FAILED, NumericColumn, Overflow, overflowed_date};
 use super::reads::{self, Read};
@@ -371,7 +372,7 @@ impl Window {
         let games = self.games;
         Failure {
             entity_id: self.player.clone(),
-            category: "EXPECTED_INCOMPLETE",
+            category: failures::EXPECTED_INCOMPLETE,
             reason: format!("Season bootstrap: {games}/{games} games (need {GAMES_NEEDED})"),
             can_retry: false,
         }

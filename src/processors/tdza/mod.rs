@@ -11,6 +11,7 @@ use self::score::{LeagueAverages, LeagueWindow, TeamScore, TeamWindow, Zone};
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::by_date;
 use super::facts::{Facts, Nullable};
+use super::failures;
 use super::months::{MonthReader, by_month, score_in_runs};
 use super::reads::{self, Read, Window};
 use super::{
@@ -218,7 +219,7 @@ impl<'a> FactColumns<'a> {
 fn too_few_games(team: &str, games: i64) -> Failure {
     Failure {
         entity_id: team.to_owned(),
-        category: "INSUFFICIENT_DATA",
+        category: failures::INSUFFICIENT_DATA,
         reason: format!("Only {games} games, need {GAMES_NEEDED}"),
         can_retry: true,
     }

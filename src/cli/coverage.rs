@@ -244,3 +244,28 @@ fn not_done_lines<'d>(dates: impl Iterator<Item = &'d NotDone>, game_dates: &[Na
     };
     groups.into_iter().map(line).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Phase4Manifest;
+
+    #[test]
+    fn several_years_are_a_row_each_unless_more_is_asked_for() {
+        let dates = ["2023-12-30", "2023-12-31", "2024-01-02"].map(|date| date.parse().expect("a date"));
+        let report = StatusReport::new(&Phase4Manifest::default(), &dates);
+        let rows =
+            |text: &str| text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let rows: Vec<String> = rows(&table(&report, false));
+        let expected = [
+            "Year Dates TDZA PSZA PCF PDC MLFS Rows Failures",
+            "2023 2 0/2 0/2 0/2 0/2 0/2 0 0",
+            "2024 1 0/1 0/1 0/1 0/1 0/1 0 0",
+            "dates of each processor: done/possible",
+        ];
+        assert_eq!(rows, expected);
+        assert_eq!(table(&report, true).lines().count(), 11);
+        let one = StatusReport::new(&Phase4Manifest::default(), &dates[2..]);
+        assert_eq!(table(&one, false), table(&one, true));
+    }
+}

@@ -99,11 +99,14 @@ pub fn grouped<'a>(open: impl IntoIterator<Item = &'a OpenDates>) -> Vec<Open> {
 
 /// What helps, once for everything of a kind, over all its dates.
 pub fn remedies<'a>(open: impl IntoIterator<Item = &'a OpenDates>) -> Vec<Remedy> {
-    let mut kinds: Vec<(&Standing, BTreeSet<NaiveDate>)> = Vec::new();
+    let mut kinds: Vec<(Standing, BTreeSet<NaiveDate>)> = Vec::new();
     for OpenDates { what, dates } in open {
         match kinds.iter_mut().find(|(known, _)| known.helps_like(what)) {
-            Some((_, all)) => all.extend(dates),
-            None => kinds.push((what, dates.clone())),
+            Some((known, all)) => {
+                known.take_check_of(what);
+                all.extend(dates);
+            }
+            None => kinds.push((what.clone(), dates.clone())),
         }
     }
     kinds.sort_by_key(|(what, _)| what.order());
@@ -133,7 +136,15 @@ impl Standing {
     fn helps_like(&self, other: &Self) -> bool {
         match (self.processor(), other.processor()) {
             (Some(_), Some(_)) => self.verb() == other.verb(),
-            _ => self == other,
+            _ => self == other || matches!((self, other), (Self::Fails { .. }, Self::Fails { .. })),
+        }
+    }
+
+    /// Several failed checks in one, as `I1, I15`.
+    fn take_check_of(&mut self, other: &Self) {
+        let (Self::Fails { check: all }, Self::Fails { check }) = (self, other) else { return };
+        if all.split(", ").all(|known| known != check) {
+            *all = format!("{all}, {check}");
         }
     }
 
@@ -172,13 +183,17 @@ impl Standing {
                 "computes the dates whose inputs or processor version changed",
             ),
             Self::Damaged(_) => remedy(format!("putback compute {range}"), "writes the damaged months again"),
-            Self::Fails { check } => remedy(
-                format!("putback validate {range}"),
-                &format!(
-                    "shows the faulty rows; mend them upstream and sync, or accept them: `putback upload --accept \
-                     {check}` for one run, a [[waiver]] in putback.toml until it expires"
-                ),
-            ),
+            Self::Fails { check } => {
+                let flags: Vec<String> = check.split(", ").map(|check| format!("--accept {check}")).collect();
+                remedy(
+                    format!("putback validate {range}"),
+                    &format!(
+                        "shows the faulty rows of {check}; mend them upstream and sync, or accept them: `putback upload \
+                         {}` for one run, a [[waiver]] in putback.toml until it expires",
+                        flags.join(" ")
+                    ),
+                )
+            }
             Self::Waived { .. } => None,
             Self::NotValidated => remedy(format!("putback validate {range}"), "checks the outputs"),
             Self::Excluded { .. } => {
@@ -223,16 +238,25 @@ mod tests {
             open(Standing::Failed(ProcessorId::Pdc), &["2024-01-02"]),
             open(Standing::Failed(ProcessorId::Mlfs), &["2024-01-02"]),
             open(Standing::Failed(ProcessorId::Tdza), &["2024-01-04"]),
+            open(Standing::Fails { check: "I1".to_owned() }, &["2024-01-04"]),
+            open(Standing::Fails { check: "I15".to_owned() }, &["2024-01-05"]),
+            open(Standing::Fails { check: "I1".to_owned() }, &["2024-01-06"]),
         ];
         let said: Vec<String> = grouped(&open).into_iter().map(|group| group.what).collect();
-        assert_eq!(said, ["PCF, PDC and MLFS failed", "PCF pending", "TDZA failed"]);
+        let failed = ["PCF, PDC and MLFS failed", "PCF pending", "TDZA failed"];
+        let checks = ["check I1 fails", "check I15 fails", "check I1 fails"];
+        assert_eq!(said, [failed, checks].concat());
+        let does: Vec<String> = remedies(&open).into_iter().map(|remedy| remedy.does).collect();
+        assert!(does[2].starts_with("shows the faulty rows of I1, I15; "), "{}", does[2]);
+        assert!(does[2].contains("`putback upload --accept I1 --accept I15`"), "{}", does[2]);
         let commands: Vec<String> = remedies(&open).into_iter().map(|remedy| remedy.command).collect();
         let range = "--from 2024-01-02 --until 2024-01-04";
         assert_eq!(
             commands,
             [
                 format!("putback sync {range}; putback compute {range}"),
-                "putback compute --date 2024-01-03".to_owned()
+                "putback compute --date 2024-01-03".to_owned(),
+                "putback validate --from 2024-01-04 --until 2024-01-06".to_owned(),
             ]
         );
     }

@@ -39,7 +39,7 @@ pub fn counted(count: usize, noun: &str) -> String {
 
 /// A share in percent, rounded down, so that only the whole is 100.0; all of nothing is 100.0.
 pub fn percent(part: u64, whole: u64) -> String {
-    let tenths = if whole == 0 { 1000 } else { part * 1000 / whole };
+    let tenths = (part * 1000).checked_div(whole).unwrap_or(1000);
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 

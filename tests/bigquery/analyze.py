@@ -7,44 +7,14 @@ that differs from an earlier one in names, numbers and dates only is not analyze
 Usage: analyze.py CACHE_FILE (the compiled analyzer is kept there: 70 s the first time, less than a second later)
 """
 import json
-import pathlib
 import re
 import sys
 
-import wasmtime
-import zetasql.core.wasm_client as wasm_client
+# First: it sees to it that the library is compiled once.
+from google_sql import ASSERTION, catalog, language, statements
+from zetasql.api import Analyzer
+from zetasql.types import AnalyzerOptions, TypeKind
 
-CACHE = pathlib.Path(sys.argv[1])
-
-
-class CachedModule:
-    """Stands for wasmtime.Module, whose compilation takes over a minute."""
-
-    @staticmethod
-    def from_file(engine, path):
-        if not CACHE.exists():
-            compiled = wasmtime.Module.from_file(engine, path).serialize()
-            unfinished = CACHE.with_suffix(".new")
-            unfinished.write_bytes(compiled)
-            unfinished.rename(CACHE)
-        return wasmtime.Module.deserialize_file(engine, str(CACHE))
-
-
-wasm_client.Module = CachedModule
-
-from zetasql.api import Analyzer, CatalogBuilder, Parser, TableBuilder  # noqa: E402
-from zetasql.api.type_factory import TypeFactory  # noqa: E402
-from zetasql.types import (  # noqa: E402
-    AnalyzerOptions, LanguageOptions, ProductMode, ResolvedQueryStmt, TypeKind, ZetaSQLBuiltinFunctionOptions,
-)
-
-TYPES = {
-    "STRING": TypeKind.TYPE_STRING, "INTEGER": TypeKind.TYPE_INT64, "INT64": TypeKind.TYPE_INT64,
-    "FLOAT": TypeKind.TYPE_DOUBLE, "FLOAT64": TypeKind.TYPE_DOUBLE, "BOOLEAN": TypeKind.TYPE_BOOL,
-    "BOOL": TypeKind.TYPE_BOOL, "DATE": TypeKind.TYPE_DATE, "TIMESTAMP": TypeKind.TYPE_TIMESTAMP,
-    "NUMERIC": TypeKind.TYPE_NUMERIC, "BIGNUMERIC": TypeKind.TYPE_BIGNUMERIC, "JSON": TypeKind.TYPE_JSON,
-    "DATETIME": TypeKind.TYPE_DATETIME, "BYTES": TypeKind.TYPE_BYTES,
-}
 # https://cloud.google.com/bigquery/docs/information-schema-partitions and -tables
 METADATA = {
     "PARTITIONS": [
@@ -57,38 +27,12 @@ METADATA = {
         ("is_insertable_into", "STRING"), ("is_typed", "STRING"), ("creation_time", "TIMESTAMP"), ("ddl", "STRING"),
     ],
 }
-ASSERTION = re.compile(r"IF NOT \((.*)\) THEN RAISE USING MESSAGE = '[^']*'; END IF", re.DOTALL)
-
-
-def language():
-    options = LanguageOptions.maximum_features()
-    options.product_mode = ProductMode.PRODUCT_EXTERNAL
-    options.supported_statement_kinds = []
-    return options
-
-
-def catalog(tables, options):
-    builder = CatalogBuilder("project")
-    for name, fields in tables.items():
-        table = TableBuilder(name)
-        for field in fields:
-            kind = TypeFactory.create_simple_type(TYPES[field["type"]])
-            repeated = field.get("mode") == "REPEATED"
-            table.add_column(field["name"], TypeFactory.create_array_type(kind) if repeated else kind)
-        builder.add_table(table.build())
-    return builder.with_builtin_functions(ZetaSQLBuiltinFunctionOptions(language_options=options)).build()
-
 
 def with_metadata(sql, tables):
     """The views of a dataset's metadata that a script names."""
     for name, view in re.findall(r"`([^`]+\.INFORMATION_SCHEMA\.(\w+))`", sql):
         tables[name] = [{"name": column, "type": kind} for column, kind in METADATA[view]]
     return tables
-
-
-def statements(script):
-    parts = re.split(r";\s*\n", script)
-    return [part.strip().rstrip(";") for part in parts if part.strip().rstrip(";")]
 
 
 def refusal(analyzer, statement):

@@ -31,10 +31,15 @@ pub fn content(service: &Service, project: &str) -> Result<String, Failed> {
     Ok(lines.join("\n"))
 }
 
+/// Whether `make test-faults` runs.
+pub fn is_full_matrix() -> bool {
+    std::env::var("PUTBACK_FAULT_MATRIX").is_ok_and(|value| value == "full")
+}
+
 /// Which faults the request with this number meets.
 pub fn faults_of(service: &Service, request: usize) -> Vec<Fault> {
     let is_fake = service.as_fake().is_ok();
-    if is_fake && std::env::var("PUTBACK_FAULT_MATRIX").is_ok_and(|value| value == "full") {
+    if is_fake && is_full_matrix() {
         return Fault::ALL.to_vec();
     }
     let every = if is_fake { 1 } else { 24 };

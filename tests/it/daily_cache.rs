@@ -34,7 +34,7 @@ fn summary(outcome: &Outcome) -> &str {
 }
 
 fn status(desk: &Desk) -> String {
-    desk.run(&["status"], &RANGE).stdout
+    desk.run(&["status", "-v"], &RANGE).stdout
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_store_computed_before_the_choice_counts_as_it_was() {
     let desk = synced();
     compute(&desk, &["--daily-cache", "none"]);
     forget_the_choice(&Store::at(desk.path("putback-store")));
-    let told = desk.run(&["status"], &RANGE);
+    let told = desk.run(&["status", "-v"], &RANGE);
     assert!(told.stdout.contains("MLFS: computed with --daily-cache none on 32 dates"), "{}", told.stdout);
     assert!(
         told.stdout.contains("PDC: 32 dates without rows by rule: MLFS was computed without it"),

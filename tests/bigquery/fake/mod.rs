@@ -53,6 +53,8 @@ pub struct Core {
     open: Option<overlap::OpenTransaction>,
     /// Every script that putback sent, with the columns of the tables that it names.
     sent: Vec<Value>,
+    /// Projects of which committed transactions are kept, and these: `{"sql", "tables": {name: {"fields", "before", "after"}}}`.
+    watched: BTreeMap<String, Vec<Value>>,
     /// Milliseconds that go on by one with every change.
     clock_ms: u64,
 }
@@ -72,6 +74,7 @@ impl Fake {
             overlapping: BTreeSet::new(),
             open: None,
             sent: Vec::new(),
+            watched: BTreeMap::new(),
             clock_ms: 1_700_000_000_000,
         }));
         let rest = http::serve(Arc::clone(&core)).map_err(|error| error.to_string())?;
@@ -98,6 +101,16 @@ impl Fake {
     /// Every script that putback sent so far and whose tables existed: `{"sql", "tables": {name: fields}}`.
     pub fn sent(&self) -> Vec<Value> {
         self.core().sent.clone()
+    }
+
+    /// From now on the transactions that commit in the project are kept.
+    pub fn watch(&self, project: &str) {
+        self.core().watched.insert(project.to_owned(), Vec::new());
+    }
+
+    /// Transactions that committed, with the rows of their tables before and after.
+    pub fn committed(&self, project: &str) -> Vec<Value> {
+        self.core().watched.get(project).cloned().unwrap_or_default()
     }
 
     /// Changes the resource of a dataset as its owner would.

@@ -94,8 +94,50 @@ impl Core {
         }
     }
 
-    /// Runs a script; the rows of its last statement that has any.
+    /// Runs a script, and keeps a transaction of a watched project; the rows of its last statement that has any.
     pub fn run_script(&mut self, script: &str) -> Result<Option<Rows>, Failure> {
+        let project = tables_of(script).first().map_or_else(String::new, |name| name.project.clone());
+        if !script.starts_with("BEGIN TRANSACTION") || !self.watched.contains_key(&project) {
+            return self.run_bracketed(script);
+        }
+        let before = self.contents(script)?;
+        let result = self.run_bracketed(script)?;
+        let mut tables = self.contents(script)?;
+        for (name, table) in &mut tables {
+            table["after"] = table["rows"].take();
+            table["before"] = before[name]["rows"].clone();
+        }
+        let kept = self.watched.get_mut(&project).expect("it is watched");
+        kept.push(json!({ "sql": script, "tables": tables }));
+        Ok(result)
+    }
+
+    /// Fields and rows of the tables that a script names.
+    fn contents(&self, script: &str) -> Result<serde_json::Map<String, Value>, Failure> {
+        let mut contents = serde_json::Map::new();
+        for name in tables_of(script) {
+            let Some(table) = self.tables.get(&name) else { continue };
+            let names = table.fields().iter().filter_map(|field| field["name"].as_str());
+            let names: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
+            let rows = self.select(&format!("SELECT {} FROM {}", names.join(", "), name.quoted()))?;
+            let cells =
+                |row: &Value| row["f"].as_array().map(|cells| cells.iter().map(|cell| cell["v"].clone()).collect());
+            let rows: Vec<Vec<Value>> = super::cells::rows(&rows).iter().filter_map(cells).collect();
+            let text = format!("{}.{}.{}", name.project, name.dataset, name.table);
+            contents.insert(text, json!({ "fields": table.fields(), "rows": rows }));
+        }
+        Ok(contents)
+    }
+
+    fn select(&self, sql: &str) -> Result<Rows, Failure> {
+        let wrong = |error: duckdb::Error| Failure::of_database(&error);
+        let mut prepared = self.database.prepare(sql).map_err(wrong)?;
+        let arrow = prepared.query_arrow([]).map_err(wrong)?;
+        let schema = arrow.get_schema();
+        Ok(Rows { schema, batches: arrow.collect() })
+    }
+
+    fn run_bracketed(&mut self, script: &str) -> Result<Option<Rows>, Failure> {
         let mut is_open = false;
         let result = self.run_statements(script, &mut is_open);
         if is_open {
@@ -146,10 +188,7 @@ impl Core {
             self.database.execute_batch(&sql).map_err(wrong)?;
             return Ok(None);
         }
-        let mut prepared = self.database.prepare(&sql).map_err(wrong)?;
-        let arrow = prepared.query_arrow([]).map_err(wrong)?;
-        let schema = arrow.get_schema();
-        Ok(Some(Rows { schema, batches: arrow.collect() }))
+        self.select(&sql).map(Some)
     }
 
     /// A table of the rows of a query, unless there is one of that name.

@@ -44,6 +44,8 @@ fn row_1_zone_columns_of_the_defense_are_null() {
         follows from I15
     2023, 32 of 46 game dates: partial
       check I15 fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I15; mend them upstream and sync, or accept them: `putback upload --accept I15` for one run, a [[waiver]] in putback.toml until it expires
     ");
     assert_eq!(published_features(&desk), 0);
     let accepted = desk.run(&["upload", "--to", "dir:published", "--accept", "I15", "--accept", "T2c"], &RANGE);
@@ -79,6 +81,8 @@ fn row_1_zone_columns_were_null_before_the_range() {
       T11 ok
     2023, 32 of 46 game dates: partial
       check I15 fails on 30 dates: 2023-11-08 to 2023-12-08
+
+    next: `putback validate --from 2023-11-08 --until 2023-12-08` shows the faulty rows of I15; mend them upstream and sync, or accept them: `putback upload --accept I15` for one run, a [[waiver]] in putback.toml until it expires
     ");
 }
 
@@ -105,6 +109,8 @@ fn row_2_zones_of_players_are_null() {
         follows from P9c
     2023, 32 of 46 game dates: partial
       check P9c fails on 32 dates: 2023-11-08 to 2023-12-10
+
+    next: `putback validate --from 2023-11-08 --until 2023-12-10` shows the faulty rows of P9c; mend them upstream and sync, or accept them: `putback upload --accept P9c` for one run, a [[waiver]] in putback.toml until it expires
     ");
     let accepted = desk.run(&["upload", "--to", "dir:published", "--accept", "P12", "--accept", "P9c"], &RANGE);
     assert_eq!(accepted.code, 0, "{}", accepted.stderr);
@@ -126,6 +132,8 @@ fn row_2_zones_exceed_the_shots() {
     validate: exit status 4
     2023, 32 of 46 game dates: partial
       check I8o fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I8o; mend them upstream and sync, or accept them: `putback upload --accept I8o` for one run, a [[waiver]] in putback.toml until it expires
     ");
 }
 
@@ -163,24 +171,26 @@ fn row_4_teams_are_missing_from_a_date() {
         "SELECT * FROM team_defense_game_summary WHERE game_date <> DATE '2023-12-01' OR defending_team_abbr < 'C'",
     );
     assert_snapshot!(story(&desk, &["I16d", "T2m"]), @"
-check: exit status 4
-  error I16d:
-    2023-12-01: 16: CHA, CHI, CLE
-    consequence: windows of the missing teams lack the game
-run: exit status 4
-  preflight error: I16d failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
-  note: not published: teams missing upstream (I16d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails T2m
-  note: `putback validate` explains; `--accept I16d` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
-validate: exit status 4
-  error I16d:
-    2023-12-01: 16: CHA, CHI, CLE
-    consequence: windows of the missing teams lack the game
-  error T2m:
-    2023-12-01: 16: CHA, CHI, CLE
-    follows from I16d
-2023, 32 of 46 game dates: partial
-  check I16d fails on 10 dates: 2023-12-01 to 2023-12-10
-");
+    check: exit status 4
+      error I16d:
+        2023-12-01: 16: CHA, CHI, CLE
+        consequence: windows of the missing teams lack the game
+    run: exit status 4
+      preflight error: I16d failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
+      note: not published: teams missing upstream (I16d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails T2m
+      note: `putback validate` explains; `--accept I16d` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+    validate: exit status 4
+      error I16d:
+        2023-12-01: 16: CHA, CHI, CLE
+        consequence: windows of the missing teams lack the game
+      error T2m:
+        2023-12-01: 16: CHA, CHI, CLE
+        follows from I16d
+    2023, 32 of 46 game dates: partial
+      check I16d fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I16d; mend them upstream and sync, or accept them: `putback upload --accept I16d` for one run, a [[waiver]] in putback.toml until it expires
+    ");
     assert_eq!(published_features(&desk), 0);
 }
 
@@ -271,19 +281,21 @@ fn row_9_a_player_is_on_two_teams() {
         "SELECT * FROM player_game_summary UNION ALL (SELECT * REPLACE ('BOS' AS team_abbr, concat(game_id, 'X') AS game_id) FROM player_game_summary WHERE game_date = DATE '2023-12-01' AND team_abbr <> 'BOS' ORDER BY player_lookup LIMIT 1)",
     );
     assert_snapshot!(story(&desk, &["I13", "M16"]), @"
-check: exit status 4
-  warning I13:
-    2023-12-01: 1: aldodunara
-    consequence: of a player's rows on a date, MLFS takes the one with the greatest game id
-run: exit status 4
-  preflight error: I2 failed on 1 date, 2023-12-01; rule: both teams of each game have players; consequence: the missing team's players get no row on the date
-  note: not published: players of a side missing upstream, or of a third one there (I2): 1 date, 2023-12-01; holds back 5 tables, 608 rows
-  note: `putback validate` explains; `--accept I2` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
-validate: exit status 4
-  M16 ok
-2023, 32 of 46 game dates: partial
-  check I2 fails on 1 date: 2023-12-01
-");
+    check: exit status 4
+      warning I13:
+        2023-12-01: 1: aldodunara
+        consequence: of a player's rows on a date, MLFS takes the one with the greatest game id
+    run: exit status 4
+      preflight error: I2 failed on 1 date, 2023-12-01; rule: both teams of each game have players; consequence: the missing team's players get no row on the date
+      note: not published: players of a side missing upstream, or of a third one there (I2): 1 date, 2023-12-01; holds back 5 tables, 608 rows
+      note: `putback validate` explains; `--accept I2` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+    validate: exit status 4
+      M16 ok
+    2023, 32 of 46 game dates: partial
+      check I2 fails on 1 date: 2023-12-01
+
+    next: `putback validate --date 2023-12-01` shows the faulty rows of I2; mend them upstream and sync, or accept them: `putback upload --accept I2` for one run, a [[waiver]] in putback.toml until it expires
+    ");
 }
 
 #[test]
@@ -337,6 +349,8 @@ fn row_13_minutes_are_null() {
       check I9e fails on 10 dates: 2023-12-01 to 2023-12-10
       check I9s fails on 10 dates: 2023-12-01 to 2023-12-10
       check P9c fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I9e, I9s, P9c; mend them upstream and sync, or accept them: `putback upload --accept I9e --accept I9s --accept P9c` for one run, a [[waiver]] in putback.toml until it expires
     ");
 }
 
@@ -383,6 +397,8 @@ fn row_15_players_who_did_not_play_count_nowhere() {
         consequence: the game counts for no player
     2023, 32 of 46 game dates: partial
       check I3 fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I3; mend them upstream and sync, or accept them: `putback upload --accept I3` for one run, a [[waiver]] in putback.toml until it expires
     ");
     let accepted = desk.run(&["upload", "-q", "--to", "dir:published", "--accept", "I3"], &RANGE);
     assert_eq!(accepted.code, 0, "{}", accepted.stderr);
@@ -422,6 +438,8 @@ fn row_16_game_ids_are_reversed() {
         2023-12-01: 155: aldodunara, aldoingund, aldoulvoviciii
     2023, 32 of 46 game dates: partial
       check I29e fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I29e; mend them upstream and sync, or accept them: `putback upload --accept I29e` for one run, a [[waiver]] in putback.toml until it expires
     ");
 }
 
@@ -444,6 +462,8 @@ fn row_17_names_of_lines_have_suffixes() {
         2023-11-08 to 2023-11-13 (6 dates): 812, on 2023-11-10: no row has a line
     2023, 32 of 46 game dates: partial
       check I35e fails on 1 date: 2023-12-01
+
+    next: `putback validate --date 2023-12-01` shows the faulty rows of I35e; mend them upstream and sync, or accept them: `putback upload --accept I35e` for one run, a [[waiver]] in putback.toml until it expires
     ");
 }
 
@@ -486,6 +506,9 @@ fn row_19_games_of_the_schedule_are_missing_from_phase_3() {
     2023, 32 of 46 game dates: partial
       MLFS failed on 3 dates: 2023-12-08 to 2023-12-10
       check I1 fails on 3 dates: 2023-12-08 to 2023-12-10
+
+    next: `putback sync --from 2023-12-08 --until 2023-12-10; putback compute --from 2023-12-08 --until 2023-12-10` pulls the inputs once they are mended upstream, and computes the failed dates again
+    next: `putback validate --from 2023-12-08 --until 2023-12-10` shows the faulty rows of I1; mend them upstream and sync, or accept them: `putback upload --accept I1` for one run, a [[waiver]] in putback.toml until it expires
     ");
 }
 
@@ -546,6 +569,8 @@ fn row_31_one_row_is_not_a_date() {
       check I2g fails on 10 dates: 2023-12-01 to 2023-12-10
       check I4e fails on 10 dates: 2023-12-01 to 2023-12-10
       check I5d fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I2, I2g, I4e, I5d; mend them upstream and sync, or accept them: `putback upload --accept I2 --accept I2g --accept I4e --accept I5d` for one run, a [[waiver]] in putback.toml until it expires
     ");
     assert_eq!(published_features(&desk), 0);
 }
@@ -557,38 +582,39 @@ fn row_32_upstream_games_stop_and_features_would_fall_back() {
         "SELECT * FROM team_defense_game_summary WHERE game_date < DATE '2023-10-01' OR game_date = DATE '2023-12-01'",
     );
     assert_snapshot!(story(&desk, &["I16d", "T1s", "M13"]), @"
-      check: exit status 4
-        error I16d:
-          2023-11-08 to 2023-11-30 (22 dates): 340, on 2023-11-29: ATL, BOS, CHA
-          2023-12-02 to 2023-12-10 (9 dates): 138, on 2023-12-08: BKN, CHA, CHI
-          consequence: windows of the missing teams lack the game
-      run: exit status 4
-        preflight error: I16d failed on 31 dates, 2023-11-08 to 2023-11-30 (22 dates), 2023-12-02 to 2023-12-10 (9 dates); rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
-        preflight error: I24 failed on 14 dates, 2023-10-24 to 2023-11-06; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
-        note: not published: teams missing upstream (I16d): 31 dates, 2023-11-08 to 2023-12-10; holds back 32 dates, 2023-11-08 to 2023-12-10, 4 tables, 10,599 rows
-        note: not published: fails: no date is empty when a team has 15 games by the schedule (T1s): 10 dates, 2023-12-01 to 2023-12-10; holds back 4 tables, 5,544 rows
-        note: not published: fails: a date has at least 25 rows once every team has 15 games (T1e): 6 dates, 2023-12-05 to 2023-12-10; holds back 4 tables, 3,255 rows
-        note: `putback validate` explains; `--accept I16d --accept T1e --accept T1s` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
-        note: TDZA: 22 dates failed and not published; dir:published keeps what it has
-        note: PCF: 22 dates failed and not published; dir:published keeps what it has
-        note: MLFS: 22 dates failed and not published; dir:published keeps what it has
-      validate: exit status 4
-        error I16d:
-          2023-11-08 to 2023-11-30 (22 dates): 340, on 2023-11-29: ATL, BOS, CHA
-          2023-12-02 to 2023-12-10 (9 dates): 138, on 2023-12-08: BKN, CHA, CHI
-          consequence: windows of the missing teams lack the game
-        error T1s:
-          2023-12-01 to 2023-12-10 (10 dates): 233, on 2023-12-10: the schedule has 26 games of a team
-        warning M13:
-          2023-12-05: 5: back_to_back 100 % after 1 %, home_away 100 % after 1 %, injury_risk 100 % after 1 %, playoff_game 100 % after 1 %, rest_advantage 100 % after 1 %
-      2023, 32 of 46 game dates: partial
-        TDZA failed on 22 dates: 2023-11-08 to 2023-11-30
-        PCF failed on 22 dates: 2023-11-08 to 2023-11-30
-        MLFS failed on 22 dates: 2023-11-08 to 2023-11-30
-        check I16d fails on 32 dates: 2023-11-08 to 2023-12-10
-        check T1e fails on 6 dates: 2023-12-05 to 2023-12-10
-        check T1s fails on 10 dates: 2023-12-01 to 2023-12-10
-      ");
+    check: exit status 4
+      error I16d:
+        2023-11-08 to 2023-11-30 (22 dates): 340, on 2023-11-29: ATL, BOS, CHA
+        2023-12-02 to 2023-12-10 (9 dates): 138, on 2023-12-08: BKN, CHA, CHI
+        consequence: windows of the missing teams lack the game
+    run: exit status 4
+      preflight error: I16d failed on 31 dates, 2023-11-08 to 2023-11-30 (22 dates), 2023-12-02 to 2023-12-10 (9 dates); rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
+      preflight error: I24 failed on 14 dates, 2023-10-24 to 2023-11-06; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
+      note: not published: teams missing upstream (I16d): 31 dates, 2023-11-08 to 2023-12-10; holds back 32 dates, 2023-11-08 to 2023-12-10, 4 tables, 10,599 rows
+      note: not published: fails: no date is empty when a team has 15 games by the schedule (T1s): 10 dates, 2023-12-01 to 2023-12-10; holds back 4 tables, 5,544 rows
+      note: not published: fails: a date has at least 25 rows once every team has 15 games (T1e): 6 dates, 2023-12-05 to 2023-12-10; holds back 4 tables, 3,255 rows
+      note: `putback validate` explains; `--accept I16d --accept T1e --accept T1s` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: TDZA: 22 dates failed and not published; dir:published keeps what it has
+      note: PCF: 22 dates failed and not published; dir:published keeps what it has
+      note: MLFS: 22 dates failed and not published; dir:published keeps what it has
+    validate: exit status 4
+      error I16d:
+        2023-11-08 to 2023-11-30 (22 dates): 340, on 2023-11-29: ATL, BOS, CHA
+        2023-12-02 to 2023-12-10 (9 dates): 138, on 2023-12-08: BKN, CHA, CHI
+        consequence: windows of the missing teams lack the game
+      error T1s:
+        2023-12-01 to 2023-12-10 (10 dates): 233, on 2023-12-10: the schedule has 26 games of a team
+      warning M13:
+        2023-12-05: 5: back_to_back 100 % after 1 %, home_away 100 % after 1 %, injury_risk 100 % after 1 %, playoff_game 100 % after 1 %, rest_advantage 100 % after 1 %
+    2023, 32 of 46 game dates: partial
+      TDZA, PCF and MLFS failed on 22 dates: 2023-11-08 to 2023-11-30
+      check I16d fails on 32 dates: 2023-11-08 to 2023-12-10
+      check T1e fails on 6 dates: 2023-12-05 to 2023-12-10
+      check T1s fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback sync --from 2023-11-08 --until 2023-11-30; putback compute --from 2023-11-08 --until 2023-11-30` pulls the inputs once they are mended upstream, and computes the failed dates again
+    next: `putback validate --from 2023-11-08 --until 2023-12-10` shows the faulty rows of I16d, T1e, T1s; mend them upstream and sync, or accept them: `putback upload --accept I16d --accept T1e --accept T1s` for one run, a [[waiver]] in putback.toml until it expires
+    ");
 }
 
 #[test]
@@ -605,6 +631,8 @@ fn row_32_features_that_fall_back_at_once_are_told() {
         2023-12-05 to 2023-12-10 (6 dates): 30, on 2023-12-10: back_to_back 100 % after 36 %, home_away 100 % after 36 %, injury_risk 100 % after 36 %, playoff_game 100 % after 36 %, rest_advantage 100 % after 37 %
     2023, 32 of 46 game dates: partial
       check I37 fails on 6 dates: 2023-12-05 to 2023-12-10
+
+    next: `putback validate --from 2023-12-05 --until 2023-12-10` shows the faulty rows of I37; mend them upstream and sync, or accept them: `putback upload --accept I37` for one run, a [[waiver]] in putback.toml until it expires
     ");
 }
 
@@ -627,6 +655,8 @@ fn row_34_a_date_is_missing_from_the_history() {
         2023-11-08 to 2023-12-10 (32 dates): 335, on 2023-12-08: 416 of 432 games
     2023, 32 of 46 game dates: partial
       check P9m fails on 32 dates: 2023-11-08 to 2023-12-10
+
+    next: `putback validate --from 2023-11-08 --until 2023-12-10` shows the faulty rows of P9m; mend them upstream and sync, or accept them: `putback upload --accept P9m` for one run, a [[waiver]] in putback.toml until it expires
     ");
 }
 
@@ -635,33 +665,34 @@ fn row_34_a_date_is_missing_from_the_history() {
 fn row_34_missing_history_is_no_rule() {
     let desk = seeded(DEFENSE, "SELECT * FROM team_defense_game_summary WHERE game_date > DATE '2023-11-10'");
     assert_snapshot!(story(&desk, &["I24", "T1s"]), @"
-      check: exit status 4
-        error I24:
-          2023-10-24 to 2023-11-06 (14 dates): 101, on 2023-11-03: no team
-          consequence: windows that should include the missing date lack it
-      run: exit status 4
-        preflight error: I16d failed on 3 dates, 2023-11-08 to 2023-11-10; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
-        preflight error: I24 failed on 14 dates, 2023-10-24 to 2023-11-06; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
-        note: not published: teams missing upstream (I16d): 3 dates, 2023-11-08 to 2023-11-10; holds back 32 dates, 2023-11-08 to 2023-12-10, 5 tables, 16,341 rows; also fails T2m
-        note: not published: games missing in the windows of TDZA (T2m): 4 dates, 2023-11-03 to 2023-11-06; holds back 29 dates, 2023-11-11 to 2023-12-10, 5 tables, 16,341 rows
-        note: not published: fails: no date is empty when a team has 15 games by the schedule (T1s): 15 dates, 2023-11-20 to 2023-12-05; holds back 4 tables, 8,512 rows
-        note: not published: fails: a date has at least 25 rows once every team has 15 games (T1e): 6 dates, 2023-12-05 to 2023-12-10; holds back 5 tables, 3,327 rows
-        note: `putback validate` explains; `--accept I16d --accept T1e --accept T1s --accept T2m` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
-        note: TDZA: 3 dates failed and not published; dir:published keeps what it has
-        note: PCF: 3 dates failed and not published; dir:published keeps what it has
-        note: MLFS: 3 dates failed and not published; dir:published keeps what it has
-      validate: exit status 4
-        error T1s:
-          2023-11-20 to 2023-12-05 (15 dates): 285, on 2023-12-05: the schedule has 23 games of a team
-      2023, 32 of 46 game dates: partial
-        TDZA failed on 3 dates: 2023-11-08 to 2023-11-10
-        PCF failed on 3 dates: 2023-11-08 to 2023-11-10
-        MLFS failed on 3 dates: 2023-11-08 to 2023-11-10
-        check I16d fails on 32 dates: 2023-11-08 to 2023-12-10
-        check T1e fails on 6 dates: 2023-12-05 to 2023-12-10
-        check T1s fails on 15 dates: 2023-11-20 to 2023-12-05
-        check T2m fails on 29 dates: 2023-11-11 to 2023-12-10
-      ");
+    check: exit status 4
+      error I24:
+        2023-10-24 to 2023-11-06 (14 dates): 101, on 2023-11-03: no team
+        consequence: windows that should include the missing date lack it
+    run: exit status 4
+      preflight error: I16d failed on 3 dates, 2023-11-08 to 2023-11-10; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
+      preflight error: I24 failed on 14 dates, 2023-10-24 to 2023-11-06; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
+      note: not published: teams missing upstream (I16d): 3 dates, 2023-11-08 to 2023-11-10; holds back 32 dates, 2023-11-08 to 2023-12-10, 5 tables, 16,341 rows; also fails T2m
+      note: not published: games missing in the windows of TDZA (T2m): 4 dates, 2023-11-03 to 2023-11-06; holds back 29 dates, 2023-11-11 to 2023-12-10, 5 tables, 16,341 rows
+      note: not published: fails: no date is empty when a team has 15 games by the schedule (T1s): 15 dates, 2023-11-20 to 2023-12-05; holds back 4 tables, 8,512 rows
+      note: not published: fails: a date has at least 25 rows once every team has 15 games (T1e): 6 dates, 2023-12-05 to 2023-12-10; holds back 5 tables, 3,327 rows
+      note: `putback validate` explains; `--accept I16d --accept T1e --accept T1s --accept T2m` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: TDZA: 3 dates failed and not published; dir:published keeps what it has
+      note: PCF: 3 dates failed and not published; dir:published keeps what it has
+      note: MLFS: 3 dates failed and not published; dir:published keeps what it has
+    validate: exit status 4
+      error T1s:
+        2023-11-20 to 2023-12-05 (15 dates): 285, on 2023-12-05: the schedule has 23 games of a team
+    2023, 32 of 46 game dates: partial
+      TDZA, PCF and MLFS failed on 3 dates: 2023-11-08 to 2023-11-10
+      check I16d fails on 32 dates: 2023-11-08 to 2023-12-10
+      check T1e fails on 6 dates: 2023-12-05 to 2023-12-10
+      check T1s fails on 15 dates: 2023-11-20 to 2023-12-05
+      check T2m fails on 29 dates: 2023-11-11 to 2023-12-10
+
+    next: `putback sync --from 2023-11-08 --until 2023-11-10; putback compute --from 2023-11-08 --until 2023-11-10` pulls the inputs once they are mended upstream, and computes the failed dates again
+    next: `putback validate --from 2023-11-08 --until 2023-12-10` shows the faulty rows of I16d, T1e, T1s, T2m; mend them upstream and sync, or accept them: `putback upload --accept I16d --accept T1e --accept T1s --accept T2m` for one run, a [[waiver]] in putback.toml until it expires
+    ");
 }
 
 #[test]
@@ -752,6 +783,8 @@ fn row_13_points_and_minutes_are_null_for_a_week() {
       check I9e fails on 10 dates: 2023-12-01 to 2023-12-10
       check I9s fails on 10 dates: 2023-12-01 to 2023-12-10
       check P9c fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I5e, I9e, I9s, P9c; mend them upstream and sync, or accept them: `putback upload --accept I5e --accept I9e --accept I9s --accept P9c` for one run, a [[waiver]] in putback.toml until it expires
     ");
     assert_eq!(published_features(&desk), 0);
 }
@@ -789,6 +822,8 @@ fn row_31_two_players_of_each_team() {
     2023, 32 of 46 game dates: partial
       check I4e fails on 10 dates: 2023-12-01 to 2023-12-10
       check I5d fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I4e, I5d; mend them upstream and sync, or accept them: `putback upload --accept I4e --accept I5d` for one run, a [[waiver]] in putback.toml until it expires
     ");
     assert_eq!(published_features(&desk), 0);
 }
@@ -821,6 +856,8 @@ fn row_8_a_table_was_loaded_twice() {
         follows from I16s
     2023, 32 of 46 game dates: partial
       check I16s fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I16s; mend them upstream and sync, or accept them: `putback upload --accept I16s` for one run, a [[waiver]] in putback.toml until it expires
     ");
     assert_eq!(published_features(&desk), 0);
 }
@@ -848,6 +885,8 @@ fn row_1_makes_are_null_and_attempts_are_not() {
         follows from I17e
     2023, 32 of 46 game dates: partial
       check I17e fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I17e; mend them upstream and sync, or accept them: `putback upload --accept I17e` for one run, a [[waiver]] in putback.toml until it expires
     ");
     assert_eq!(published_features(&desk), 0);
 }
@@ -874,6 +913,8 @@ fn row_19_the_schedule_has_not_heard_of_a_date() {
       I1s ok
     2023, 31 of 45 game dates: partial
       has rows, but no final game in the schedule on 1 date: 2023-12-01
+
+    next: `putback sync --date 2023-12-01` pulls the schedule, once it has the games of these days as final
     ");
 }
 
@@ -910,6 +951,9 @@ fn row_19_the_schedule_gains_a_game() {
     2023, 32 of 46 game dates: partial
       PDC stale on 10 dates: 2023-12-01 to 2023-12-10
       not validated on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback compute --from 2023-12-01 --until 2023-12-10` computes the dates whose inputs or processor version changed
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` checks the outputs
     ");
     assert_snapshot!(story(&desk, &["I2g", "I16d", "T2m", "P9m"]), @"
     check: exit status 4
@@ -941,6 +985,8 @@ fn row_19_the_schedule_gains_a_game() {
     2023, 32 of 46 game dates: partial
       check I16d fails on 10 dates: 2023-12-01 to 2023-12-10
       check I2g fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I16d, I2g; mend them upstream and sync, or accept them: `putback upload --accept I16d --accept I2g` for one run, a [[waiver]] in putback.toml until it expires
     ");
 }
 
@@ -966,6 +1012,8 @@ fn row_1_zeros_and_the_other_team() {
     2023, 32 of 46 game dates: partial
       check I17e fails on 10 dates: 2023-12-01 to 2023-12-10
       check I5d fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I17e, I5d; mend them upstream and sync, or accept them: `putback upload --accept I17e --accept I5d` for one run, a [[waiver]] in putback.toml until it expires
     ");
     let desk = seeded(
         DEFENSE,
@@ -986,6 +1034,8 @@ fn row_1_zeros_and_the_other_team() {
         consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
     2023, 32 of 46 game dates: partial
       check I5d fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I5d; mend them upstream and sync, or accept them: `putback upload --accept I5d` for one run, a [[waiver]] in putback.toml until it expires
     ");
 }
 
@@ -1010,6 +1060,8 @@ fn row_2_zones_are_0_in_place_of_null() {
         consequence: PSZA overstates the zones that are present, for 20 games
     2023, 32 of 46 game dates: partial
       check I8e fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I8e; mend them upstream and sync, or accept them: `putback upload --accept I8e` for one run, a [[waiver]] in putback.toml until it expires
     ");
 }
 
@@ -1017,21 +1069,23 @@ fn row_2_zones_are_0_in_place_of_null() {
 fn row_5_contexts_are_of_the_other_team() {
     let desk = seeded(CONTEXTS, &on_december_1(CONTEXTS, "opponent_team_abbr", "team_abbr"));
     assert_snapshot!(story(&desk, &["I19t"]), @"
-        check: exit status 4
-          error I19t:
-            2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
-            consequence: PCF and MLFS use the wrong team's defense
-        run: exit status 4
-          preflight error: I19t failed on 1 date, 2023-12-01; rule: at most 20 % of the contexts name an opponent other than the game's; consequence: PCF and MLFS use the wrong team's defense
-          note: not published: contexts with the wrong opponent (I19t): 1 date, 2023-12-01; holds back 5 tables, 608 rows
-          note: `putback validate` explains; `--accept I19t` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
-        validate: exit status 4
-          error I19t:
-            2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
-            consequence: PCF and MLFS use the wrong team's defense
-        2023, 32 of 46 game dates: partial
-          check I19t fails on 1 date: 2023-12-01
-        ");
+    check: exit status 4
+      error I19t:
+        2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
+        consequence: PCF and MLFS use the wrong team's defense
+    run: exit status 4
+      preflight error: I19t failed on 1 date, 2023-12-01; rule: at most 20 % of the contexts name an opponent other than the game's; consequence: PCF and MLFS use the wrong team's defense
+      note: not published: contexts with the wrong opponent (I19t): 1 date, 2023-12-01; holds back 5 tables, 608 rows
+      note: `putback validate` explains; `--accept I19t` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+    validate: exit status 4
+      error I19t:
+        2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
+        consequence: PCF and MLFS use the wrong team's defense
+    2023, 32 of 46 game dates: partial
+      check I19t fails on 1 date: 2023-12-01
+
+    next: `putback validate --date 2023-12-01` shows the faulty rows of I19t; mend them upstream and sync, or accept them: `putback upload --accept I19t` for one run, a [[waiver]] in putback.toml until it expires
+    ");
 }
 
 #[test]
@@ -1064,6 +1118,8 @@ fn row_12_values_are_ten_times_too_high() {
       check I5d fails on 10 dates: 2023-12-01 to 2023-12-10
       check I5e fails on 10 dates: 2023-12-01 to 2023-12-10
       check I7e fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I31, I5d, I5e, I7e; mend them upstream and sync, or accept them: `putback upload --accept I31 --accept I5d --accept I5e --accept I7e` for one run, a [[waiver]] in putback.toml until it expires
     ");
 }
 
@@ -1071,21 +1127,23 @@ fn row_12_values_are_ten_times_too_high() {
 fn row_33_the_season_is_not_that_of_the_date() {
     let desk = seeded(GAMES, &on_december_1(GAMES, "season_year", "season_year - 1"));
     assert_snapshot!(story(&desk, &["I30"]), @"
-        check: exit status 4
-          error I30:
-            2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
-            consequence: season averages of MLFS leave out the games, or include those of another season
-        run: exit status 4
-          preflight error: I30 failed on 1 date, 2023-12-01; rule: season_year agrees with the date; consequence: season averages of MLFS leave out the games, or include those of another season
-          note: not published: season years that are not those of the dates (I30): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
-          note: `putback validate` explains; `--accept I30` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
-        validate: exit status 4
-          error I30:
-            2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
-            consequence: season averages of MLFS leave out the games, or include those of another season
-        2023, 32 of 46 game dates: partial
-          check I30 fails on 10 dates: 2023-12-01 to 2023-12-10
-        ");
+    check: exit status 4
+      error I30:
+        2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
+        consequence: season averages of MLFS leave out the games, or include those of another season
+    run: exit status 4
+      preflight error: I30 failed on 1 date, 2023-12-01; rule: season_year agrees with the date; consequence: season averages of MLFS leave out the games, or include those of another season
+      note: not published: season years that are not those of the dates (I30): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
+      note: `putback validate` explains; `--accept I30` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+    validate: exit status 4
+      error I30:
+        2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
+        consequence: season averages of MLFS leave out the games, or include those of another season
+    2023, 32 of 46 game dates: partial
+      check I30 fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I30; mend them upstream and sync, or accept them: `putback upload --accept I30` for one run, a [[waiver]] in putback.toml until it expires
+    ");
 }
 
 /// Half of a date was played and the schedule, like everything else, has not heard of it.
@@ -1128,5 +1186,7 @@ fn row_19_the_schedule_lags() {
         consequence: games that were played are missing from the date and from later windows
     2023, 32 of 46 game dates: partial
       check I23h fails on 10 dates: 2023-12-01 to 2023-12-10
+
+    next: `putback validate --from 2023-12-01 --until 2023-12-10` shows the faulty rows of I23h; mend them upstream and sync, or accept them: `putback upload --accept I23h` for one run, a [[waiver]] in putback.toml until it expires
     ");
 }

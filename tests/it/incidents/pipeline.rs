@@ -147,17 +147,14 @@ fn row_35_a_gap_in_phase_4_is_seen() {
     let status = desk.run(&["status"], &["--from", "2023-11-01", "--to", "2023-12-10"]).stdout;
     assert_snapshot!(status[status.find("2023, ").expect("a verdict")..].trim_end(), @"
     2023, 38 of 46 game dates: partial
-      TDZA pending on 6 dates: 2023-11-01 to 2023-11-06
-      PSZA pending on 6 dates: 2023-11-01 to 2023-11-06
-      PSZA stale on 32 dates: 2023-11-08 to 2023-12-10
-      PCF pending on 6 dates: 2023-11-01 to 2023-11-06
-      PCF stale on 32 dates: 2023-11-08 to 2023-12-10
-      PDC pending on 6 dates: 2023-11-01 to 2023-11-06
-      PDC stale on 32 dates: 2023-11-08 to 2023-12-10
-      MLFS pending on 6 dates: 2023-11-01 to 2023-11-06
-      MLFS stale on 32 dates: 2023-11-08 to 2023-12-10
+      TDZA, PSZA, PCF, PDC and MLFS pending on 6 dates: 2023-11-01 to 2023-11-06
+      PSZA, PCF, PDC and MLFS stale on 32 dates: 2023-11-08 to 2023-12-10
       check I5d fails on 32 dates: 2023-11-08 to 2023-12-10
       check I5e fails on 32 dates: 2023-11-08 to 2023-12-10
+
+    next: `putback compute --from 2023-11-01 --until 2023-11-06` computes the pending dates
+    next: `putback compute --from 2023-11-08 --until 2023-12-10` computes the dates whose inputs or processor version changed
+    next: `putback validate --from 2023-11-08 --until 2023-12-10` shows the faulty rows of I5d, I5e; mend them upstream and sync, or accept them: `putback upload --accept I5d --accept I5e` for one run, a [[waiver]] in putback.toml until it expires
     ");
 }
 

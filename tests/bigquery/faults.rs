@@ -4,6 +4,8 @@
 //! Normally every request to the fake meets one fault, each in its turn, and one in 24 to the emulator. With
 //! `PUTBACK_FAULT_MATRIX=full` (`make test-faults`) every request to the fake meets every fault.
 
+use std::sync::{Arc, Mutex};
+
 use libtest_mimic::Failed;
 
 use super::client::query;
@@ -178,4 +180,59 @@ pub fn syncs(service: &'static Service) -> Result<(), Failed> {
     let place = if service.as_fake().is_ok() { "fake" } else { "emulator" };
     eprintln!("syncs from the {place}: {cases} cases over {requests} requests; 0 lost, 0 doubled, 0 mixed");
     Ok(())
+}
+
+/// Another publisher publishes before a request of an upload; in `make test-faults` before each. The rows of one of both
+/// are there, whole, and the upload can be run again.
+pub fn publishers(service: &'static Service) -> Result<(), Failed> {
+    let base = Desk::computed(service, 1)?;
+    let mut mine = Desk::computed_otherwise(service, 1)?;
+    let other = Arc::new(Desk::computed(service, 2)?);
+    let project = service.new_project();
+    service.seed(&project, &base.path("nothing"))?;
+    let to = format!("bigquery:{project}");
+    let proxy = Proxy::before(&service.rest)?;
+    mine.rest = proxy.address.clone();
+    let published = |desk: &Desk| {
+        desk.done(&["upload", "--to", &to])?;
+        content(service, &project)
+    };
+    let (others, before) = (published(&other)?, published(&base)?);
+    proxy.meddle(None);
+    let mines = published(&mine)?;
+    let requests = proxy.seen();
+    ensure(published(&base)? == before && mines != others && mines != before, "the versions do not differ")?;
+    let mut cases = 0;
+    for request in (0..requests).step_by(if is_full_matrix() { 1 } else { 20 }) {
+        let committed = Arc::new(Mutex::new(None));
+        let (told, desk) = (Arc::clone(&committed), Arc::clone(&other));
+        let (of, target, mut seen) = (project.clone(), to.clone(), 0);
+        proxy.on_request(move |_| {
+            if seen == request {
+                let found = content(service, &of).unwrap_or_default();
+                let outcome = desk.run(&["upload", "--to", &target]);
+                let is_done = outcome.is_ok_and(|outcome| outcome.code == 0);
+                *told.lock().expect("no thread panicked") = is_done.then_some(found);
+            }
+            seen += 1;
+        });
+        let first = mine.run(&["upload", "--to", &to])?;
+        proxy.on_request(|_| ());
+        let case = format!("another publisher before request {request}");
+        let found = committed.lock().expect("no thread panicked").take();
+        let found = found.ok_or_else(|| format!("{case}: it did not publish"))?;
+        let between = content(service, &project)?;
+        ensure(between == mines || between == others, format!("{case}: lost, doubled or mixed:\n{between}"))?;
+        match first.code {
+            // The other one came after the transaction, or before the plan.
+            0 => ensure(between == mines || found == mines, format!("{case}: success without the rows"))?,
+            6 => ensure(between == others, format!("{case}: {}", first.stderr))?,
+            code => return Err(format!("{case}: ended with {code}: {}", first.stderr).into()),
+        }
+        ensure(published(&mine)? == mines, format!("{case}: the upload cannot be run again"))?;
+        ensure(published(&base)? == before, format!("{case}: rows were lost or doubled"))?;
+        cases += 1;
+    }
+    eprintln!("two publishers: {cases} cases over {requests} requests; 0 lost, 0 doubled, 0 mixed");
+    ensure(cases > 0, "no case")
 }

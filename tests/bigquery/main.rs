@@ -47,7 +47,7 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 72] = [
+const TESTS: [(&str, Where, Test); 73] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_leaves_out_games_whose_teams_are_not_known", Both, sync::games_without_teams),
@@ -111,6 +111,7 @@ const TESTS: [(&str, Where, Test); 72] = [
     ("faults_of_an_upload_leave_rows_exactly_once", Both, faults::uploads),
     ("faults_of_a_sync_leave_the_same_store", Both, faults::syncs),
     ("faults_of_jobs_leave_rows_exactly_once", Fake, faults::jobs),
+    ("faults_of_two_publishers_leave_the_rows_of_one", Fake, faults::publishers),
     ("sync_reads_a_filtered_table_by_partitions", Fake, strict::filtered_sync),
     ("row_21_the_schema_is_that_of_the_live_table", Fake, incidents::row_21),
     ("row_22_a_streaming_buffer_is_a_conflict", Fake, incidents::row_22),

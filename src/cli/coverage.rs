@@ -90,7 +90,6 @@ pub fn explanations(report: &StatusReport, verbose: bool) -> Vec<String> {
     let is_root = |date: &&NotDone| verbose || !follows(date, &report.not_done);
     lines.extend(not_done_lines(report.not_done.iter().filter(is_root), &report.game_dates));
     lines.extend(unusual(report));
-    lines.push(String::new());
     lines.extend(report.last_computed_at.map(|at| format!("last computed at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))));
     lines.extend(report.thresholds.iter().map(|line| format!("threshold overridden: {line}")));
     lines

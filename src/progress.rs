@@ -26,12 +26,25 @@ pub enum Event {
     DateFinished { processor: ProcessorId, date: NaiveDate, index: usize, total: usize, record: DateRecord },
     /// A processor's dates are computed and written.
     ProcessorFinished { processor: ProcessorId },
-    /// A month of a table is in the target.
-    MonthPublished { table: Table, index: usize, total: usize },
-    /// Bytes that have arrived in staging.
-    BytesStaged { bytes: u64, total_bytes: u64 },
+    /// A month of a table was compared with what the target holds.
+    MonthCompared { table: Table, index: usize, total: usize },
+    /// What an upload has written or sent so far.
+    Staged(Staged),
+    /// A step waits for something that reports no progress of its own, in words like "job x of BigQuery".
+    Waiting { what: String },
     /// A note for the user; the work continues.
     Note(String),
+}
+
+/// How far the rows of an upload are, before one step makes all of them visible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Staged {
+    /// Rows so far. Within a file that is being sent, estimated by the share of its bytes.
+    pub rows: u64,
+    pub total_rows: u64,
+    pub bytes: u64,
+    /// `None`: files are compressed as they are written, so their size is not known before.
+    pub total_bytes: Option<u64>,
 }
 
 /// What became of a table in a sync.

@@ -12,6 +12,7 @@ use super::output::{Printer, counted, text_table, thousands, warn};
 use super::range::RangeArgs;
 use super::recorder::{cannot_be_written, recorded};
 use super::settings::{GlobalArgs, Settings};
+use super::status;
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::checks::Outcomes;
@@ -93,14 +94,31 @@ fn run(
     let settings = Settings::resolve(global, None, None)?;
     let ranges = range.without_target()?.or_everything()?;
     recorded(&settings, &ranges, json!({ "strict": options.strict }), printer, |recorder| {
-        let report = report(&settings, &settings.store(), &ranges, &Purpose::inspection(phase))?;
+        let checked = || report(&settings, &settings.store(), &ranges, &Purpose::inspection(phase));
+        let report = match recorder {
+            Some(recorder) => recorder.step(step_of(phase), checked)?,
+            None => checked()?,
+        };
         if let Some(recorder) = recorder {
             recorder.summarize(phase.name(), summary(&report));
             recorder.fact("waivers", json!(report.waivers));
+            if phase == Phase::Outputs
+                && let Some(status) = status::of_ranges(&settings, &settings.store(), &ranges)?
+            {
+                recorder.stands(&status);
+            }
         }
         causes::say_waivers(&report, printer);
         Ok(show(&report, &settings.catalogue, options, printer))
     })
+}
+
+/// The name of the step that runs a phase, as commands are called.
+fn step_of(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Inputs => "check",
+        Phase::Outputs => "validate",
+    }
 }
 
 /// What a validation came to, for a run's record.

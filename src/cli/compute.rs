@@ -123,7 +123,7 @@ pub fn run(args: &ComputeArgs, global: &GlobalArgs, printer: Printer) -> Result<
     let recorder = Recorder::begin(&settings, &range.ranges, args.options.json(), printer)?;
     let outcome = process(&settings, &lock, &range.ranges, &args.options, &recorder, printer).and_then(|report| {
         let status = status::report(&settings, lock.store(), Asked { ranges: &range.ranges, dates: &report.dates })?;
-        recorder.summarize("dates", status::summary(&status));
+        recorder.stands(&status);
         if printer.is_json() {
             printer.json(&status);
         } else {
@@ -147,7 +147,9 @@ pub fn process(
     printer: Printer,
 ) -> Result<ComputeReport> {
     let daily_cache = options.daily_cache()?;
-    preflight::run(settings, lock.store(), ranges, options.skip_validation, recorder, printer)?;
+    recorder.step("check", || {
+        preflight::run(settings, lock.store(), ranges, options.skip_validation, recorder, printer)
+    })?;
     let request = ComputeRequest {
         ranges: ranges.clone(),
         daily_cache,
@@ -164,7 +166,9 @@ pub fn process(
         },
     };
     let started = std::time::Instant::now();
-    let report = crate::compute::compute(lock, &request, recorder)?;
+    let report = recorder.step("compute", || crate::compute::compute(lock, &request, recorder))?;
+    let rows = report.processors.iter().map(|processor| processor.rows).sum::<u64>();
+    recorder.measure(|metrics| metrics.rows.computed += rows);
     for processor in &report.processors {
         recorder.summarize(
             processor.processor.name(),

@@ -57,6 +57,12 @@ variables! {
     CLICOLOR_FORCE = "CLICOLOR_FORCE";
     /// Kind of terminal; `dumb` ones get no colour.
     TERM = "TERM";
+    /// Locale: where its name is not one of UTF-8, text is shown in ASCII. LC_ALL comes before LC_CTYPE, and that before LANG.
+    LC_ALL = "LC_ALL";
+    /// As LC_ALL.
+    LC_CTYPE = "LC_CTYPE";
+    /// As LC_ALL.
+    LANG = "LANG";
     /// Host and port of a BigQuery emulator; no credentials are used then.
     EMULATOR_HOST = "BIGQUERY_EMULATOR_HOST";
     /// Host and port of the emulator's Storage Read API.

@@ -3,6 +3,7 @@
 //! Printing, the environment, the clock and signals live here and nowhere else. Standard output is
 //! data, standard error is for messages.
 
+mod bars;
 mod bench;
 mod calendar;
 mod causes;
@@ -19,7 +20,9 @@ mod doctor;
 mod environment;
 mod exit;
 mod impact;
+mod locale;
 mod merge;
+mod metrics;
 mod output;
 mod preflight;
 mod progress;
@@ -97,6 +100,7 @@ fn silence_caught_panics() {
 /// Parses the process's arguments, runs the command and returns its exit status.
 pub fn main() -> ProcessExitCode {
     silence_caught_panics();
+    locale::choose();
     let cli = match parse() {
         Ok(cli) => cli,
         Err(message) => return explain(&message).into(),
@@ -138,6 +142,11 @@ fn explain(message: &clap::Error) -> ExitCode {
     if message.use_stderr() {
         printer.usage(&message.render().to_string());
         return ExitCode::Usage;
+    }
+    // Otherwise with the styles of a terminal.
+    if locale::is_plain() {
+        printer.line(message.render().to_string().trim_end());
+        return printer.finish().map_or_else(|error| failed(printer, &error), |()| ExitCode::Done);
     }
     let written = message.print().or_else(|error| printer.lost(error));
     written.map_or_else(|error| failed(printer, &error), |()| ExitCode::Done)

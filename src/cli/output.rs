@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::colors::{self, Style};
 use super::coverage;
+use super::locale::{shown_here, width};
 use super::settings::Format;
 use super::shown::{shown, shown_json, shown_lines};
 use crate::error::{Error, ErrorKind, Result};
@@ -22,6 +23,7 @@ static LOST: OnceLock<(std::io::ErrorKind, String)> = OnceLock::new();
 /// [`Printer::warn`], which no option changes.
 pub fn warn(text: impl AsRef<str>) {
     let text = shown_lines(text.as_ref());
+    let text = shown_here(&text);
     let text = match text.strip_prefix("note:") {
         Some(rest) => format!("{}{rest}", colors::on_stderr(Style::Note, "note:")),
         None => text.into_owned(),
@@ -69,12 +71,17 @@ impl Printer {
 
     /// A line of data, or several. [`Printer::finish`] tells whether it arrived.
     pub fn line(self, text: impl AsRef<str>) {
-        write_data(&shown_lines(text.as_ref()));
+        write_data(&shown_here(&shown_lines(text.as_ref())));
+    }
+
+    /// A document that is read elsewhere: UTF-8, whatever the locale.
+    pub fn document(self, text: &str) {
+        write_data(&shown_lines(text));
     }
 
     /// A line of data in a colour, if there are colours.
     pub fn line_in(self, style: Style, text: impl AsRef<str>) {
-        write_data(&colors::on_stdout(style, &shown_lines(text.as_ref())));
+        write_data(&colors::on_stdout(style, &shown_here(&shown_lines(text.as_ref()))));
     }
 
     /// The result as one JSON document.
@@ -139,22 +146,23 @@ impl Printer {
 
     /// What is wrong with the arguments, as the parser says it.
     pub fn usage(self, message: &str) {
-        let _ = write!(std::io::stderr().lock(), "{}", shown_lines(message));
+        let _ = write!(std::io::stderr().lock(), "{}", shown_here(&shown_lines(message)));
     }
 
     /// What happened, why, and what to do.
     pub fn error(self, error: &Error) {
         let mut out = std::io::stderr().lock();
-        let _ = writeln!(out, "{} {}", colors::on_stderr(Style::Bad, "error:"), shown(&error.to_string()));
+        let text = error.to_string();
+        let _ = writeln!(out, "{} {}", colors::on_stderr(Style::Bad, "error:"), shown_here(&shown(&text)));
         let mut cause = error.source();
         while let Some(source) = cause {
             // Others' errors may have several lines.
             let text: Vec<String> = source.to_string().lines().map(|line| shown(line).into_owned()).collect();
-            let _ = writeln!(out, "  because: {}", text.join("\n    "));
+            let _ = writeln!(out, "  because: {}", shown_here(&text.join("\n    ")));
             cause = source.source();
         }
         if let Some(hint) = error.hint_text() {
-            let _ = writeln!(out, "  hint: {}", shown(hint));
+            let _ = writeln!(out, "  hint: {}", shown_here(&shown(hint)));
         }
     }
 
@@ -185,8 +193,42 @@ impl Printer {
     }
 }
 
-/// A plain table: right-aligned from the column `first_number` on.
+/// A plain table: right-aligned from the column `first_number` on. Where the terminal is narrower, its rows are blocks.
 pub fn text_table(header: &[&str], rows: Vec<Vec<String>>, first_number: usize) -> String {
+    let Some(width) = width() else { return wide_table(header, rows, first_number) };
+    let table = wide_table(header, rows.clone(), first_number);
+    match table.lines().any(|line| line.chars().count() > width) {
+        true => blocks(header, &rows, first_number, width),
+        false => table,
+    }
+}
+
+/// A row is a line with its first cells, then the others with their names, indented and wrapped.
+fn blocks(header: &[&str], rows: &[Vec<String>], first_number: usize, width: usize) -> String {
+    const INDENT: &str = "  ";
+    let names = first_number.clamp(1, header.len());
+    let mut lines = Vec::new();
+    for row in rows {
+        let (heads, cells) = row.split_at(names.min(row.len()));
+        lines.push(heads.iter().map(|cell| shown(cell)).collect::<Vec<_>>().join(" "));
+        let cells = header[names..].iter().zip(cells).filter(|(_, cell)| !cell.is_empty());
+        let mut line = INDENT.to_owned();
+        for (name, cell) in cells {
+            let cell = format!("{name} {}", shown(cell));
+            let is_first = line == INDENT;
+            if !is_first && line.chars().count() + 2 + cell.chars().count() > width {
+                lines.push(std::mem::replace(&mut line, format!("{INDENT}{cell}")));
+            } else {
+                line.push_str(if is_first { "" } else { ", " });
+                line.push_str(&cell);
+            }
+        }
+        lines.extend((line != INDENT).then_some(line));
+    }
+    lines.join("\n")
+}
+
+fn wide_table(header: &[&str], rows: Vec<Vec<String>>, first_number: usize) -> String {
     let mut table = TextTable::new();
     table.load_preset(NOTHING).set_header(header);
     for row in rows {
@@ -199,4 +241,17 @@ pub fn text_table(header: &[&str], rows: Vec<Vec<String>>, first_number: usize) 
         }
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_too_wide_is_shown_in_blocks() {
+        let rows = vec![vec!["2024".to_owned(), "TDZA".to_owned(), "120".to_owned(), String::new(), "3,600".to_owned()]];
+        let header = ["Year", "Processor", "Dates", "%", "Rows"];
+        assert_eq!(blocks(&header, &rows, 2, 40), "2024 TDZA\n  Dates 120, Rows 3,600");
+        assert_eq!(blocks(&header, &rows, 2, 14), "2024 TDZA\n  Dates 120\n  Rows 3,600");
+    }
 }

@@ -1,17 +1,18 @@
-//! Progress: bars on a terminal, lines elsewhere. The wording is what operators grep for.
+//! Progress: bars on a terminal, lines with their time elsewhere. The wording is what operators grep for.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use chrono::{SecondsFormat, Utc};
 
-use super::output::Printer;
-use super::shown::shown;
+use super::bars::Bars;
+use super::output::{Printer, thousands};
+use crate::price::size;
 use crate::processors::ProcessorId;
-use crate::progress::{Event, Observer, TableOutcome};
+use crate::progress::{Event, Observer, Staged, TableOutcome};
 use crate::store::DateState;
 
 /// Between two lines of progress without a terminal.
@@ -38,14 +39,14 @@ pub fn catch_interrupts() {
 /// Shows events on standard error.
 pub struct Progress {
     printer: Printer,
-    bars: Option<MultiProgress>,
+    has_bars: bool,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     last_line: Option<Instant>,
-    bars: BTreeMap<String, ProgressBar>,
+    bars: Bars,
     counts: BTreeMap<ProcessorId, Counts>,
     /// Dates that are computed, and that there are to compute.
     scored: BTreeMap<ProcessorId, (usize, usize)>,
@@ -64,37 +65,43 @@ struct Counts {
 impl Progress {
     pub fn new(printer: Printer) -> Self {
         catch_interrupts();
-        let bars = (!printer.is_quiet() && std::io::stderr().is_terminal()).then(MultiProgress::new);
-        Self { printer, bars, state: Mutex::default() }
+        let has_bars = !printer.is_quiet() && std::io::stderr().is_terminal();
+        Self { printer, has_bars, state: Mutex::default() }
     }
 
-    fn say(&self, line: String) {
-        match &self.bars {
-            Some(bars) => {
-                let _ = bars.println(shown(&line));
-            }
-            None => self.printer.note(line),
+    /// Ends the bars of a step, so that others may print: the line of what is done stays.
+    pub fn settle(&self) {
+        self.state().bars.settle();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn say(&self, state: &State, line: String) {
+        match self.has_bars {
+            true => state.bars.say(&line),
+            false => self.printer.note(line),
         }
     }
 
-    fn step(&self, state: &mut State, name: &str, index: usize, total: usize, message: String) {
-        if let Some(bars) = &self.bars {
-            let bar = state.bars.entry(name.to_owned()).or_insert_with(|| bars.add(new_bar(name, total)));
-            bar.set_position(index as u64);
-            bar.set_message(message);
-            if index == total {
-                bar.finish();
-            }
-        } else {
-            self.line(state, format!("{name} {index}/{total} {message}"));
+    fn step(&self, state: &mut State, name: &str, (index, total): (usize, usize), message: String) {
+        match self.has_bars {
+            true => state.bars.step(name, (index, total), &message),
+            false => self.line(state, &format!("{name} {index}/{total} {message}")),
         }
+    }
+
+    /// A line of progress without a terminal.
+    fn log(&self, line: &str) {
+        self.printer.note(format!("{} {line}", Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true)));
     }
 
     /// A line, unless one was printed just before.
-    fn line(&self, state: &mut State, line: String) {
+    fn line(&self, state: &mut State, line: &str) {
         if state.last_line.is_none_or(|last| last.elapsed() >= LINE_EVERY) {
             state.last_line = Some(Instant::now());
-            self.printer.note(line);
+            self.log(line);
         }
     }
 
@@ -103,22 +110,26 @@ impl Progress {
         let started = *state.pulls.entry(table).or_insert_with(Instant::now);
         let share = rows as f64 / total_rows.max(1) as f64;
         let message = format!("{table}: {rows} of {total_rows} rows, {}", transferred(started, share, total_bytes));
-        if self.bars.is_none() {
-            self.printer.note(format!("sync {message}"));
+        if !self.has_bars {
+            self.log(&format!("sync {message}"));
         } else {
-            self.step(state, table.name(), rows as usize, total_rows as usize, message);
+            state.bars.part(table.name(), (rows as usize, total_rows as usize), &message);
         }
     }
 
-    /// Rate and time left from the first bytes on.
-    fn staged(&self, state: &mut State, bytes: u64, total_bytes: u64) {
+    /// Rows and bytes of an upload, and the time left from the first on. The last line is always said.
+    fn staged(&self, state: &mut State, staged: Staged) {
         let started = *state.staging.get_or_insert_with(Instant::now);
-        let share = bytes as f64 / total_bytes.max(1) as f64;
-        let message = transferred(started, share, total_bytes);
-        if self.bars.is_none() {
-            self.line(state, format!("upload staging {message}"));
+        let Staged { rows, total_rows, bytes, total_bytes } = staged;
+        let total = total_bytes.map_or_else(String::new, |total| format!(" of {}", size(total)));
+        let message = format!("rows, {}{total}{}", size(bytes), left(started, rows as f64 / total_rows.max(1) as f64));
+        let is_last = rows >= total_rows && total_bytes.is_none_or(|total| bytes >= total);
+        if self.has_bars {
+            self.step(state, "upload", (rows as usize, total_rows as usize), message);
+        } else if is_last {
+            self.log(&format!("upload {}/{} {message}", thousands(rows), thousands(total_rows)));
         } else {
-            self.step(state, "upload", (share * 100.0) as usize, 100, format!("% staged, {message}"));
+            self.line(state, &format!("upload {}/{} {message}", thousands(rows), thousands(total_rows)));
         }
     }
 
@@ -128,7 +139,7 @@ impl Progress {
         *scored += dates;
         let (scored, total) = (*scored, *total);
         if scored < total {
-            self.step(state, processor.name(), scored, total, "computed".to_owned());
+            self.step(state, processor.name(), (scored, total), "computed".to_owned());
         }
     }
 
@@ -145,42 +156,42 @@ impl Progress {
             DateState::Done => counts.success += 1,
             DateState::Empty { .. } | DateState::Vanished { .. } => counts.empty += 1,
             DateState::Skipped { .. } => counts.skipped += 1,
-            DateState::Failed { reason, .. } => {
-                counts.failed += 1;
-                if counts.failed <= NAMED_FAILURES {
-                    self.say(format!("{processor} ✗ Failed: {date}: {reason}"));
-                }
-            }
+            DateState::Failed { .. } => counts.failed += 1,
         }
         let Counts { success, empty, failed, skipped } = *counts;
+        if let DateState::Failed { reason, .. } = outcome
+            && failed <= NAMED_FAILURES
+        {
+            self.say(state, format!("{processor} ✗ Failed: {date}: {reason}"));
+        }
         let tally = format!("{date}  ✓ success {success}  ∅ empty {empty}  ⏭ skipped {skipped}  ✗ failed {failed}");
         let message = format!("{processor} Processing game date {index}/{total}: {tally}");
-        if index == total && self.bars.is_none() {
-            self.printer.note(message);
-        } else if self.bars.is_some() {
-            self.step(state, processor.name(), index, total, tally);
+        if index == total && !self.has_bars {
+            self.log(&message);
+        } else if self.has_bars {
+            self.step(state, processor.name(), (index, total), tally);
         }
     }
 }
 
 /// Megabytes transferred, and the time left at this rate.
 fn transferred(started: Instant, share: f64, total_bytes: u64) -> String {
-    let seconds = started.elapsed().as_secs_f64();
-    let left = if share > 0.0 { format!(", {:.0} s left", seconds / share - seconds) } else { String::new() };
     let megabytes = total_bytes as f64 / 1e6;
-    format!("{:.0} of {megabytes:.0} MB{left}", megabytes * share)
+    format!("{:.0} of {megabytes:.0} MB{}", megabytes * share, left(started, share))
 }
 
-fn new_bar(name: &str, total: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix:>6} {bar:24} {pos}/{len} {wide_msg}").expect("a valid template");
-    ProgressBar::new(total as u64).with_style(style).with_prefix(name.to_owned())
+/// The time left at the present rate; nothing at the beginning and at the end.
+fn left(started: Instant, share: f64) -> String {
+    let seconds = started.elapsed().as_secs_f64();
+    if share > 0.0 && share < 1.0 { format!(", {:.0} s left", seconds / share - seconds) } else { String::new() }
 }
 
 impl Observer for Progress {
     fn on(&self, event: Event) {
-        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self.state();
+        state.bars.end_wait();
         match event {
-            Event::Note(text) => self.say(format!("note: {text}")),
+            Event::Note(text) => self.say(&state, format!("note: {text}")),
             Event::TableStarted { table, .. } => {
                 state.pulls.insert(table, Instant::now());
             }
@@ -190,10 +201,10 @@ impl Observer for Progress {
                     TableOutcome::Unchanged => format!("{table}: unchanged, {rows} rows"),
                     TableOutcome::Absent => format!("{table}: not in the warehouse; it is optional"),
                 };
-                if self.bars.is_none() {
-                    self.printer.note(format!("sync {}/{total} {what}", index + 1));
+                if !self.has_bars {
+                    self.log(&format!("sync {}/{total} {what}", index + 1));
                 } else {
-                    self.step(&mut state, "sync", index + 1, total, what);
+                    self.step(&mut state, "sync", (index + 1, total), what);
                 }
             }
             Event::RowsPulled { table, rows, total_rows, total_bytes } => {
@@ -203,10 +214,10 @@ impl Observer for Progress {
             Event::DatesScored { processor, dates } => self.scored(&mut state, processor, dates),
             Event::ProcessorStarted { processor, dates } => {
                 state.scored.insert(processor, (0, dates));
-                if self.bars.is_none() {
-                    self.printer.note(format!("{processor} computing {dates} game dates"));
+                if !self.has_bars {
+                    self.log(&format!("{processor} computing {dates} game dates"));
                 } else {
-                    self.step(&mut state, processor.name(), 0, dates.max(1), "computing".to_owned());
+                    self.step(&mut state, processor.name(), (0, dates.max(1)), "computing".to_owned());
                 }
             }
             Event::DateFinished { processor, date, index, total, record } => {
@@ -215,13 +226,15 @@ impl Observer for Progress {
             Event::ProcessorFinished { processor } => {
                 let failed = state.counts.get(&processor).map_or(0, |counts| counts.failed);
                 if failed > NAMED_FAILURES {
-                    self.say(format!("{processor} … and {} more failed dates", failed - NAMED_FAILURES));
+                    self.say(&state, format!("{processor} … and {} more failed dates", failed - NAMED_FAILURES));
                 }
             }
-            Event::MonthPublished { table, index, total } => {
-                self.step(&mut state, "upload", index, total, table.name().to_owned());
+            Event::MonthCompared { table, index, total } => {
+                self.step(&mut state, "compare", (index, total), format!("months with the target, {}", table.name()));
             }
-            Event::BytesStaged { bytes, total_bytes } => self.staged(&mut state, bytes, total_bytes),
+            Event::Staged(staged) => self.staged(&mut state, staged),
+            Event::Waiting { what } if self.has_bars => state.bars.wait(&what),
+            Event::Waiting { what } => self.line(&mut state, &format!("waiting for {what}")),
         }
     }
 

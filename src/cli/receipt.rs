@@ -9,6 +9,7 @@ pub fn give(bill: Option<Bill>, recorder: Option<&Recorder>, printer: Printer) {
     let Some(bill) = bill else { return };
     if let Some(recorder) = recorder {
         recorder.summarize("billed", bill.json());
+        recorder.measure(|metrics| metrics.billed(&bill));
     }
     printer.note(format!("note: billed: {bill}"));
 }

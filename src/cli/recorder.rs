@@ -1,6 +1,6 @@
 //! Run records: what a command did, in a folder of its own below the store.
 //!
-//! `runs/<id>/run.json` holds the command, settings, versions, input fingerprint, outcome and a summary;
+//! `runs/<id>/run.json` holds the command, settings, versions, input fingerprint, outcome, figures and a summary;
 //! `runs/<id>/log.jsonl` a line for every table, processor and date ([`super::run_log`]).
 
 use std::error::Error as _;
@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{LineWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -16,14 +17,17 @@ use serde_json::{Value, json};
 use super::checks::overridden_thresholds;
 use super::environment;
 use super::exit::ExitCode;
+use super::metrics::Metrics;
 use super::output::Printer;
 use super::progress::Progress;
-use super::run_log::Entry;
+use super::run_log::{Entry, Line};
 use super::settings::Settings;
+use super::status;
 use crate::calendar::{DateRange, DateRanges};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors;
 use crate::progress::{Event, Observer};
+use crate::report::StatusReport;
 use crate::store::Store;
 use crate::store::commit::staged::{create_private, replace_private_file, sweep_abandoned};
 
@@ -55,9 +59,12 @@ pub struct RunRecord {
     /// Facts of the run: preflight, accepted checks, figures.
     #[serde(default)]
     pub facts: Value,
-    /// The result in figures.
+    /// The result by table, processor and year.
     #[serde(default)]
     pub summary: Value,
+    /// The result in the figures that every run has.
+    #[serde(default)]
+    pub metrics: Metrics,
 }
 
 impl RunRecord {
@@ -119,6 +126,7 @@ impl Recorder {
             inputs: String::new(),
             facts: json!({}),
             summary: json!({}),
+            metrics: Metrics::default(),
         };
         let state = Mutex::new(State { record, log: LineWriter::new(log) });
         let recorder = Self { progress: Progress::new(printer), dir, store, state };
@@ -138,6 +146,26 @@ impl Recorder {
         self.state.lock().expect("no thread panicked").record.summary[name] = value;
     }
 
+    /// Records how the dates stand.
+    pub fn stands(&self, status: &StatusReport) {
+        self.summarize("dates", status::summary(status));
+        self.measure(|metrics| metrics.stands(status));
+    }
+
+    /// Adds to the figures.
+    pub fn measure(&self, add: impl FnOnce(&mut Metrics)) {
+        add(&mut self.state.lock().expect("no thread panicked").record.metrics);
+    }
+
+    /// Does a step, and records how long it took, whatever it came to.
+    pub fn step<T>(&self, name: &str, act: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let done = act();
+        self.progress.settle();
+        self.measure(|metrics| metrics.took(name, started.elapsed().as_secs_f64()));
+        done
+    }
+
     /// Ends the record with the outcome, and returns the outcome.
     pub fn end(self, outcome: Result<ExitCode>) -> Result<ExitCode> {
         let (outcome, written) = self.close(outcome);
@@ -149,7 +177,9 @@ impl Recorder {
         {
             let mut state = self.state.lock().expect("no thread panicked");
             let record = &mut state.record;
-            record.finished_at = Some(Utc::now());
+            let finished_at = Utc::now();
+            record.finished_at = Some(finished_at);
+            record.metrics.took_in_all((finished_at - record.started_at).as_seconds_f64());
             let code = match &outcome {
                 Ok(code) => *code,
                 Err(error) => {
@@ -224,8 +254,10 @@ pub fn inputs_digest(store: &Store) -> String {
 
 impl Observer for Recorder {
     fn on(&self, event: Event) {
+        self.measure(|metrics| metrics.see(&event));
         if let Some(entry) = Entry::of(&event) {
-            let line = serde_json::to_string(&entry).expect("serializes");
+            let line = Line { at: Some(Utc::now()), entry };
+            let line = serde_json::to_string(&line).expect("serializes");
             let mut state = self.state.lock().expect("no thread panicked");
             let _ = writeln!(state.log, "{line}");
         }

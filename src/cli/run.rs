@@ -99,20 +99,21 @@ fn steps(
     let (uploaded, held_back, accounting) = upload::publish(settings, lock, order, recorder, printer)?;
     upload::note_not_computed(lock.store(), to_publish, printer)?;
     let status = status::report(settings, lock.store(), Asked { ranges, dates: &computed.dates })?;
-    recorder.summarize("dates", status::summary(&status));
+    recorder.stands(&status);
     if printer.is_json() {
         printer.json(
             &serde_json::json!({ "status": status, "upload": upload::json(&uploaded), "accounting": accounting }),
         );
+        upload::say_publication(&uploaded, settings, printer);
     } else {
         printer.status_table(&status);
         compute::print_times(&computed, printer);
         print_publication(&uploaded, settings, printer);
+        upload::say_publication(&uploaded, settings, printer);
         print_accounting(&accounting, printer);
         printer.line("");
         printer.verdicts(&status);
     }
-    upload::say_publication(&uploaded, settings, printer);
     Ok(held_back.exit_code(status.unsettled()))
 }
 

@@ -1,21 +1,43 @@
-//! The log of a run: a line per table, processor and date. The recorder writes it; it is read by `runs` and
-//! `status --watch`.
+//! The log of a run: a line for everything that it did, each with its time. The recorder writes it; it is read by `runs`
+//! and `status --watch`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::output::thousands;
 use crate::error::{Error, Result};
+use crate::price::size;
 use crate::processors::ProcessorId;
-use crate::progress::{Event, TableOutcome};
+use crate::progress::{Event, Staged, TableOutcome};
 
 /// A line of `log.jsonl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Absent in logs of an older putback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<DateTime<Utc>>,
+    #[serde(flatten)]
+    pub entry: Entry,
+}
+
+/// What a line says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Entry {
+    /// A table is being pulled.
+    Pulling {
+        table: String,
+    },
+    /// Rows of a table that have been pulled so far, of the rows that the warehouse counts.
+    Pulled {
+        table: String,
+        rows: u64,
+        total_rows: u64,
+    },
     Table {
         table: String,
         rows: u64,
@@ -42,6 +64,24 @@ pub enum Entry {
         date: NaiveDate,
         #[serde(flatten)]
         outcome: DateOutcome,
+    },
+    /// A month of a table was compared with the target.
+    Compared {
+        table: String,
+        months: usize,
+        total_months: usize,
+    },
+    /// What an upload has written or sent so far; the total of bytes is absent where it is not known before.
+    Staged {
+        rows: u64,
+        total_rows: u64,
+        bytes: u64,
+        #[serde(default)]
+        total_bytes: Option<u64>,
+    },
+    /// From here on, the run waits for something that tells nothing of its progress.
+    Waiting {
+        what: String,
     },
     Note {
         text: String,
@@ -81,11 +121,24 @@ impl Entry {
     /// What the line says, for people.
     pub fn words(&self) -> String {
         match self {
+            Self::Pulling { table } => format!("began to pull {table}"),
+            Self::Pulled { table, rows, total_rows } => {
+                format!("pulled {} of {} rows of {table}", thousands(*rows), thousands(*total_rows))
+            }
             Self::Table { table, outcome, .. } => format!("{outcome} {table}"),
             Self::Processor { processor, dates } => format!("{processor} began {dates} dates"),
             Self::Unchanged { processor, dates } => format!("{processor} left {} dates as they were", dates.len()),
             Self::Scored { processor, dates } => format!("{processor} computed {dates} dates"),
             Self::Date { processor, date, outcome } => format!("{processor} {date} {}", outcome.state),
+            Self::Compared { table, months, total_months } => {
+                format!("compared {months} of {total_months} months with the target, the last of {table}")
+            }
+            Self::Staged { rows, total_rows, bytes, total_bytes } => {
+                let (rows, total_rows, bytes) = (thousands(*rows), thousands(*total_rows), size(*bytes));
+                let total_bytes = total_bytes.map_or_else(String::new, |total| format!(" of {}", size(total)));
+                format!("staged {rows} of {total_rows} rows, {bytes}{total_bytes}")
+            }
+            Self::Waiting { what } => format!("began to wait for {what}"),
             Self::Note { text } => text.clone(),
         }
     }
@@ -93,6 +146,10 @@ impl Entry {
     /// The line of an event; nothing for those that only show progress.
     pub fn of(event: &Event) -> Option<Self> {
         Some(match event {
+            Event::TableStarted { table, .. } => Self::Pulling { table: table.full_name().to_owned() },
+            Event::RowsPulled { table, rows, total_rows, .. } => {
+                Self::Pulled { table: table.full_name().to_owned(), rows: *rows, total_rows: *total_rows }
+            }
             Event::TableFinished { table, rows, changed_dates, outcome, .. } => Self::Table {
                 table: table.full_name().to_owned(),
                 rows: *rows,
@@ -122,15 +179,22 @@ impl Entry {
                     failures_hash: record.failures_hash.clone(),
                 },
             },
+            Event::MonthCompared { table, index, total } => {
+                Self::Compared { table: table.full_name().to_owned(), months: *index, total_months: *total }
+            }
+            Event::Staged(Staged { rows, total_rows, bytes, total_bytes }) => {
+                Self::Staged { rows: *rows, total_rows: *total_rows, bytes: *bytes, total_bytes: *total_bytes }
+            }
+            Event::Waiting { what } => Self::Waiting { what: what.clone() },
             Event::Note(text) => Self::Note { text: text.clone() },
-            _ => return None,
+            Event::ProcessorFinished { .. } => return None,
         })
     }
 }
 
 /// The lines of a run's log. A run that was killed may have left half a line, and another putback lines of other
 /// kinds: both are passed over. One that was killed at once has no log.
-pub fn read(dir: &Path) -> Result<Vec<Entry>> {
+pub fn read(dir: &Path) -> Result<Vec<Line>> {
     let path = dir.join("log.jsonl");
     match std::fs::read(&path) {
         Ok(bytes) => Ok(parse(&String::from_utf8_lossy(&bytes))),
@@ -139,7 +203,7 @@ pub fn read(dir: &Path) -> Result<Vec<Entry>> {
     }
 }
 
-fn parse(text: &str) -> Vec<Entry> {
+fn parse(text: &str) -> Vec<Line> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
@@ -150,10 +214,10 @@ pub fn silence(dir: &Path, now: SystemTime) -> Duration {
 }
 
 /// How many dates of each processor ended how; `unchanged` ones were left as they were.
-pub fn ended(entries: &[Entry]) -> BTreeMap<ProcessorId, BTreeMap<String, usize>> {
+pub fn ended(log: &[Line]) -> BTreeMap<ProcessorId, BTreeMap<String, usize>> {
     let mut ended: BTreeMap<ProcessorId, BTreeMap<String, usize>> = BTreeMap::new();
-    for entry in entries {
-        match entry {
+    for line in log {
+        match &line.entry {
             Entry::Date { processor, outcome, .. } => {
                 *ended.entry(*processor).or_default().entry(outcome.state.clone()).or_default() += 1;
             }
@@ -168,15 +232,16 @@ pub fn ended(entries: &[Entry]) -> BTreeMap<ProcessorId, BTreeMap<String, usize>
 
 /// Dates that are computed, and that there are to compute over all processors: one that has not started yet is
 /// taken to have as many as the others.
-pub fn progress(entries: &[Entry]) -> (u64, u64) {
+pub fn progress(log: &[Line]) -> (u64, u64) {
     let (mut planned, mut scored, mut idle) = (Vec::new(), 0, 0);
-    for entry in entries {
-        match entry {
+    for line in log {
+        match &line.entry {
             Entry::Processor { dates, .. } => planned.push(*dates),
             Entry::Scored { dates, .. } => scored += dates,
             Entry::Unchanged { processor, dates } if !dates.is_empty() => {
-                let starts = |entry: &Entry| matches!(entry, Entry::Processor { processor: id, .. } if id == processor);
-                idle += usize::from(!entries.iter().any(starts));
+                let starts =
+                    |line: &Line| matches!(&line.entry, Entry::Processor { processor: id, .. } if id == processor);
+                idle += usize::from(!log.iter().any(starts));
             }
             _ => {}
         }
@@ -215,11 +280,20 @@ mod tests {
         };
         let date = "2024-01-02".parse().expect("a date");
         let entry = Entry::Date { processor: ProcessorId::Mlfs, date, outcome };
-        let line = serde_json::to_string(&entry).expect("serializes");
-        assert_eq!(parse(&line), [entry]);
-        assert!(
-            line.starts_with(r#"{"event":"date","processor":"MLFS","date":"2024-01-02","state":"failed""#),
-            "{line}"
-        );
+        let line = Line { at: DateTime::from_timestamp(1_700_000_000, 0), entry };
+        let text = serde_json::to_string(&line).expect("serializes");
+        assert_eq!(parse(&text), [line]);
+        let begin = r#"{"at":"2023-11-14T22:13:20Z","event":"date","processor":"MLFS","date":"2024-01-02","state":"failed""#;
+        assert!(text.starts_with(begin), "{text}");
+    }
+
+    #[test]
+    fn what_was_staged_last_is_said() {
+        let staged = Staged { rows: 1200, total_rows: 34_000, bytes: 3_100_000, total_bytes: None };
+        let entry = Entry::of(&Event::Staged(staged)).expect("a line");
+        assert_eq!(entry.words(), "staged 1,200 of 34,000 rows, 3.1 MB");
+        let staged = Staged { total_bytes: Some(8_400_000), ..staged };
+        let entry = Entry::of(&Event::Staged(staged)).expect("a line");
+        assert_eq!(entry.words(), "staged 1,200 of 34,000 rows, 3.1 MB of 8.4 MB");
     }
 }

@@ -105,8 +105,8 @@ fn last_run(store: &Store) -> Result<String> {
 fn date_lines(dir: &Path, printer: Printer) -> Result<()> {
     let log = run_log::read(dir)?;
     let mut dates: BTreeMap<ProcessorId, Vec<(NaiveDate, &DateOutcome)>> = BTreeMap::new();
-    for entry in &log {
-        if let Entry::Date { processor, date, outcome } = entry {
+    for line in &log {
+        if let Entry::Date { processor, date, outcome } = &line.entry {
             dates.entry(*processor).or_default().push((*date, outcome));
         }
     }
@@ -151,7 +151,7 @@ fn show(dir: &Path, with_log: bool, printer: Printer) -> Result<()> {
         printer.line(format!("{processor}: {}", states.join(", ")));
     }
     if with_log {
-        log.iter().for_each(|entry| printer.line(serde_json::to_string(entry).expect("serializes")));
+        log.iter().for_each(|line| printer.line(serde_json::to_string(line).expect("serializes")));
     }
     Ok(())
 }

@@ -70,8 +70,8 @@ fn compare(before: BTreeMap<NaiveDate, DateOutcome>, mut after: BTreeMap<NaiveDa
 /// [`ErrorKind::Usage`] for a run that is not there, or that computed nothing.
 fn outcomes_of(store: &Store, id: &str) -> Result<Outcomes> {
     let mut outcomes = Outcomes::new();
-    for entry in run_log::read(&run_dir(store, id)?)? {
-        if let Entry::Date { processor, date, outcome } = entry {
+    for line in run_log::read(&run_dir(store, id)?)? {
+        if let Entry::Date { processor, date, outcome } = line.entry {
             outcomes.entry(processor).or_default().insert(date, outcome);
         }
     }

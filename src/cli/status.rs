@@ -187,6 +187,15 @@ pub fn report_after(
     judged(settings, store, &load_schedule(store)?, asked, known)
 }
 
+/// [`report`] of every game date of the ranges; `None` where the schedule has none.
+pub fn of_ranges(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<Option<StatusReport>> {
+    let dates = load_schedule(store)?.game_dates(ranges);
+    if dates.is_empty() {
+        return Ok(None);
+    }
+    report(settings, store, Asked { ranges, dates: &dates }).map(Some)
+}
+
 /// How the dates stand by processor, and the verdicts, for a run's record.
 pub fn summary(report: &StatusReport) -> Value {
     let of_processor = |id: ProcessorId| {
@@ -373,7 +382,7 @@ impl Running {
         };
         let silence = run_log::silence(&dir, environment::now());
         let last =
-            log.last().map_or_else(String::new, |entry| format!("; {} s ago: {}", silence.as_secs(), entry.words()));
+            log.last().map_or_else(String::new, |line| format!("; {} s ago: {}", silence.as_secs(), line.entry.words()));
         let stands_still = (silence >= Self::LONG).then_some(silence.as_secs() / 60);
         Ok(Self { so_far: format!(" for {elapsed:.0} s{far}{last}"), stands_still })
     }

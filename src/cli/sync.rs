@@ -135,12 +135,14 @@ pub fn pull(
     let today = environment::yesterday() + Days::new(1);
     let request = SyncRequest { ranges: ranges.clone(), today, accept_shorter: options.accept_shorter };
     refuse_beyond_budget(settings, &*source, lock, ranges)?;
-    let synced = crate::sync::sync(&*source, lock, &request, recorder);
+    let synced = recorder.step("sync", || crate::sync::sync(&*source, lock, &request, recorder));
     if let Some(bill) = source.bill() {
         recorder.summarize("billed_by_sync", bill.json());
+        recorder.measure(|metrics| metrics.billed(&bill));
         printer.note(format!("note: billed by the sync: {bill}"));
     }
     let report = synced?;
+    recorder.measure(|metrics| metrics.pulled(&report));
     let accepted = report
         .accepted
         .iter()

@@ -85,11 +85,15 @@ pub fn run(args: &UndoArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
             now: environment::timestamp()?,
             keep: args.keep.keep(),
         };
-        let undone = target.undo(&request, recorder.map_or(&Silent, |recorder| recorder));
+        let undone = match recorder {
+            Some(recorder) => recorder.step("undo", || target.undo(&request, recorder)),
+            None => target.undo(&request, &Silent),
+        };
         receipt::give(target.bill(), recorder, printer);
         let report = undone?;
         if let Some(recorder) = recorder {
             recorder.summarize("undone", json(&report));
+            recorder.measure(|metrics| metrics.published(report.tables.values()));
         }
         target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
         print(report, &target.name(), printer);

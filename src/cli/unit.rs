@@ -135,8 +135,10 @@ fn work(
     let recorder = Recorder::begin(settings, &ranges, options.json(), printer)?;
     sync::pull(settings, &lock, &ranges, SyncOptions::default(), (&recorder, printer))?;
     let computed = compute::process(settings, &lock, &ranges, options, &recorder, printer)?;
-    let checked = checks::report(settings, lock.store(), &ranges, &Purpose::inspection(Phase::Outputs))?;
+    let checked = recorder
+        .step("validate", || checks::report(settings, lock.store(), &ranges, &Purpose::inspection(Phase::Outputs)))?;
     let status = status::report(settings, lock.store(), Asked { ranges: &ranges, dates: &computed.dates })?;
+    recorder.stands(&status);
     let code = match compute::exit_code(&status) {
         ExitCode::Done if checked.errors().count() > 0 => ExitCode::FailedValidation,
         code => code,

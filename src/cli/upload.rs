@@ -23,6 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::price::{size, storage_usd_per_month};
 use crate::processors::{ProcessorId, RunContext};
+use crate::progress::{Event, Observer};
 use crate::report::{CONTRADICTION, StatusReport, Validations};
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, DateState, Store, WriteLock};
@@ -135,6 +136,9 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
             printer.line(table(&report));
         }
         say_publication(&report, &settings, printer);
+        if let Some(status) = status::of_ranges(&settings, lock.store(), &ranges)? {
+            recorder.stands(&status);
+        }
         let pending = note_not_computed(lock.store(), &ranges, printer)?;
         Ok(held_back.exit_code(pending))
     });
@@ -430,7 +434,8 @@ pub fn publish(
 ) -> Result<(UploadReport, HeldBack, BTreeMap<ProcessorId, Accounting>)> {
     let target = settings.open_target()?;
     let store = lock.store();
-    let selected = select(settings, store, ranges, options, printer)?;
+    recorder.on(Event::Waiting { what: "the checks of the outputs".to_owned() });
+    let selected = recorder.step("validate", || select(settings, store, ranges, options, printer))?;
     let Selected { mut set, mut held_back, invalid, accepted, excluded, report: checked, vanished } = selected;
     // For the verdicts, until the dates are published.
     Validations::remember_excluded(store, &settings.catalogue, ranges, &excluded)?;
@@ -450,11 +455,12 @@ pub fn publish(
     // Before, so that a publication that is killed is known as well.
     let quarantined = set.quarantined().rows_by_date();
     Validations::remember_quarantined(store, &settings.catalogue, &BTreeSet::new(), &quarantined)?;
-    let published = target.publish(&set, recorder);
+    let published = recorder.step("upload", || target.publish(&set, recorder));
     receipt::give(target.bill(), Some(recorder), printer);
     let report = UploadReport { quarantined: set.quarantined().by_check(), ..published? };
     Validations::remember_quarantined(store, &settings.catalogue, &set.dates(), &quarantined)?;
     recorder.summarize("published", json(&report));
+    recorder.measure(|metrics| metrics.published(report.tables.values()));
     let decided = Decided { lock, ranges, options, target: target.name(), set: &set };
     held_back.vanished = decided.take_in(&report, vanished, recorder, printer)?;
     target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));

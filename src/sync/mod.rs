@@ -69,6 +69,15 @@ pub struct TableReport {
     pub placeholders: Option<String>,
     /// Files were touched without another content; only what is remembered of them changes.
     pub files_touched: bool,
+    pub arrived: Arrived,
+}
+
+/// What was read of a table, whatever of it was new.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Arrived {
+    pub rows: u64,
+    /// Size of the files, or logical bytes of the partitions as the warehouse counts them.
+    pub bytes: u64,
 }
 
 impl TableReport {
@@ -101,6 +110,7 @@ impl TableReport {
             notes: Vec::new(),
             placeholders: None,
             files_touched: false,
+            arrived: Arrived::default(),
         }
     }
 }

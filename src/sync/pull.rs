@@ -50,10 +50,12 @@ impl Pull<'_, '_> {
         let mut keeping = Keeping::new(&plan, self.today, &known);
         match &plan.pull {
             Wanted::Whole(selection) => {
+                plan.report.arrived.bytes = plan.source_files.values().map(|stamp| stamp.size_bytes).sum();
                 self.replace_whole((table, selection), &mut keeping, &mut input, &mut plan.report)?;
             }
             Wanted::Partitions { ranges, rows, bytes, .. } => {
                 let expected = Expected { rows: *rows, bytes: *bytes };
+                plan.report.arrived.bytes = expected.bytes;
                 if !plan.is_usable {
                     // Of another warehouse or version, or damaged: nothing of it may stay.
                     input.files.clear();
@@ -184,9 +186,10 @@ impl Pull<'_, '_> {
     /// Rows by month, and how many rows are left out.
     fn read(&self, table: Table, selection: &Selection, report: &mut TableReport) -> Result<(MonthRows, u64)> {
         let mut months = MonthRows::new(&self.store.spill_place());
-        let foreign = &mut report.foreign_teams;
+        let (foreign, arrived) = (&mut report.foreign_teams, &mut report.arrived);
         let left_out = self.source.read(table, selection, &mut |batch| {
             count_foreign_teams(table, &batch, foreign);
+            arrived.rows += batch.num_rows() as u64;
             for (month, rows) in split_by_month(table, &batch)? {
                 months.add(month, rows)?;
             }

@@ -15,6 +15,10 @@ use tempfile::TempDir;
 /// First and last day of what the fixture computes: after bootstrap, across a month's end.
 pub const RANGE: [&str; 4] = ["--from", "2023-11-07", "--to", "2023-12-10"];
 
+/// What the binary finds in its environment: a moment, a width, a locale.
+const SURROUNDINGS: [(&str, &str); 3] =
+    [("SOURCE_DATE_EPOCH", "1700000000"), ("COLUMNS", "100"), ("LC_ALL", "C.UTF-8")];
+
 /// The generated tables, made once.
 pub fn season_start() -> &'static [(Table, RecordBatch)] {
     static TABLES: OnceLock<Vec<(Table, RecordBatch)>> = OnceLock::new();
@@ -116,7 +120,7 @@ impl Desk {
 
     /// Runs any command as the binary is run.
     pub fn outcome(&self, command: &mut Command) -> Outcome {
-        command.env("SOURCE_DATE_EPOCH", "1700000000").env("COLUMNS", "100");
+        command.envs(SURROUNDINGS);
         Outcome::new(command.output().expect("the command runs"), self.dir.path())
     }
 
@@ -126,7 +130,7 @@ impl Desk {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PUTBACK_")) {
             command.env_remove(name);
         }
-        command.env("SOURCE_DATE_EPOCH", "1700000000").env("COLUMNS", "100");
+        command.envs(SURROUNDINGS);
         command
     }
 

@@ -52,7 +52,7 @@ pub fn run(args: &ReportArgs, global: &GlobalArgs, printer: Printer) -> Result<E
         let report = gather::report(&settings, &args.range, printer)?;
         match form {
             Format::Json => printer.json(&report),
-            Format::Markdown | Format::Text => printer.line(report.markdown().trim_end()),
+            Format::Markdown | Format::Text => printer.document(report.markdown().trim_end()),
         }
         return Ok(ExitCode::Done);
     };

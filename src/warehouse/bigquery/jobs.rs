@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::rest::{ApiError, Rest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::numerics::hash::hex;
-use crate::progress::{Observer, Silent, check_cancelled};
+use crate::progress::{Event, Observer, Silent, check_cancelled};
 
 /// Labels every job of ours: what it is, and a digest of its configuration.
 const TOOL_LABEL: (&str, &str) = ("tool", "putback");
@@ -183,6 +183,7 @@ impl JobSite {
     /// Polls until the job has ended or the observer is cancelled; a job continues after that.
     pub async fn wait(&self, rest: &Rest, id: &str, observer: &dyn Observer) -> Result<Job> {
         let mut pause = Duration::from_millis(50);
+        observer.on(Event::Waiting { what: format!("job {id} of BigQuery") });
         loop {
             check_cancelled(observer)?;
             let job = self.get(rest, id).await.map_err(|error| error.describe(&format!("waiting for job {id}")))?;

@@ -10,7 +10,24 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use super::jobs::{Job, JobSite, Standing};
 use super::rest::{ApiError, Body, Call, Reply, Rest};
 use crate::error::{Error, ErrorKind, Result};
-use crate::progress::{Event, Observer, check_cancelled};
+use crate::progress::{Event, Observer, Staged, check_cancelled};
+
+/// A file to load.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load<'a> {
+    pub file: &'a Path,
+    pub rows: u64,
+    /// Bytes that are sent at once.
+    pub chunk_bytes: u64,
+}
+
+impl Load<'_> {
+    /// Rows lie evenly in the file, nearly enough for progress.
+    fn progress(&self, bytes: u64, total_bytes: u64) -> Event {
+        let rows = u128::from(self.rows) * u128::from(bytes) / u128::from(total_bytes.max(1));
+        Event::Staged(Staged { rows: rows as u64, total_rows: self.rows, bytes, total_bytes: Some(total_bytes) })
+    }
+}
 
 /// The state of an upload.
 enum Progress {
@@ -35,15 +52,14 @@ pub(super) async fn load_file(
     rest: &Rest,
     site: &JobSite,
     resource: &Value,
-    file: &Path,
-    chunk_bytes: u64,
+    load: &Load<'_>,
     observer: &dyn Observer,
 ) -> Result<Option<Job>> {
     let id = resource["jobReference"]["jobId"].as_str().expect("jobs have ids of ours").to_owned();
-    let what = format!("uploading {} for job {id}", file.display());
+    let what = format!("uploading {} for job {id}", load.file.display());
     let mut failures = 0;
     loop {
-        match send_file(rest, site, resource, file, chunk_bytes, observer).await? {
+        match send_file(rest, site, resource, load, observer).await? {
             Ok(()) => break,
             Err(error) if error.is(409) => {
                 return match site.standing(rest, resource, observer).await? {
@@ -69,10 +85,10 @@ async fn send_file(
     rest: &Rest,
     site: &JobSite,
     resource: &Value,
-    path: &Path,
-    chunk_bytes: u64,
+    load: &Load<'_>,
     observer: &dyn Observer,
 ) -> Result<Result<(), ApiError>> {
+    let path = load.file;
     let read = |error| Error::io("read", path, error);
     let mut file = tokio::fs::File::open(path).await.map_err(read)?;
     let total = file.metadata().await.map_err(read)?.len();
@@ -83,9 +99,9 @@ async fn send_file(
     let (mut offset, mut failures, mut reauthorized) = (0, 0, false);
     loop {
         check_cancelled(observer)?;
-        observer.on(Event::BytesStaged { bytes: offset, total_bytes: total });
+        observer.on(load.progress(offset, total));
         file.seek(std::io::SeekFrom::Start(offset)).await.map_err(read)?;
-        let mut chunk = vec![0; chunk_bytes.min(total - offset) as usize];
+        let mut chunk = vec![0; load.chunk_bytes.min(total - offset) as usize];
         file.read_exact(&mut chunk).await.map_err(read)?;
         let progress = match put(rest, &session, chunk, offset, total).await {
             Ok(reply) => progress_of(&reply),
@@ -104,7 +120,7 @@ async fn send_file(
         };
         match progress {
             Progress::Done => {
-                observer.on(Event::BytesStaged { bytes: total, total_bytes: total });
+                observer.on(load.progress(total, total));
                 return Ok(Ok(()));
             }
             Progress::Gone => {

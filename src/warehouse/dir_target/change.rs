@@ -42,6 +42,15 @@ impl Content {
     pub fn is_new(&self) -> bool {
         !matches!(self, Self::Same)
     }
+
+    /// Rows of the file that is made; 0 where the file stays.
+    pub fn rows(&self) -> u64 {
+        match self {
+            Self::Same => 0,
+            Self::Rows(rows) => rows.num_rows() as u64,
+            Self::Kept(file) => file.rows,
+        }
+    }
 }
 
 impl DirTarget {

@@ -32,7 +32,7 @@ use super::dir::table_files;
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
-use crate::progress::{Event, Observer, check_cancelled};
+use crate::progress::{Event, Observer, Staged, check_cancelled};
 use crate::publications::{Publication, UndoReport, UndoRequest};
 use crate::store::commit::staged::{open_regular, remove_if_present};
 use crate::store::commit::{Ownership, Place, files_in, link_or_copy};
@@ -127,8 +127,10 @@ impl DirTarget {
         changes: Vec<(Table, Month, Change)>,
         (known, is_written): (&Published, bool),
         entered: &Entered<'_>,
+        observer: &dyn Observer,
     ) -> Result<Option<String>> {
         let mut new = known.clone();
+        let mut staged = Staging::of(&changes);
         if !changes.is_empty() {
             new.conditions = entered.conditions.to_vec();
         }
@@ -144,6 +146,7 @@ impl DirTarget {
                     Content::Rows(rows) => self.write_month(table, rows)?,
                     Content::Same => before.clone(),
                 };
+                observer.on(staged.with(&change.published.file));
                 months.push(((table, month), replaced_month(&change, known.month(table, month), before)));
                 replaced.push((table, month));
             }
@@ -305,11 +308,11 @@ impl Target for DirTarget {
                     changes.push((part.table, part.month, change));
                 }
             }
-            observer.on(Event::MonthPublished { table: part.table, index: index + 1, total });
+            observer.on(Event::MonthCompared { table: part.table, index: index + 1, total });
         }
         set.refuse_unless_reviewed(&plan)?;
         let entered = Entered { conditions: &set.conditions, now: set.published_at, keep: set.keep, undoes: None };
-        report.publication = self.write(changes, (&known, is_written), &entered)?;
+        report.publication = self.write(changes, (&known, is_written), &entered, observer)?;
         Ok(report)
     }
 
@@ -338,8 +341,24 @@ impl Target for DirTarget {
         self.list()
     }
 
-    fn undo(&self, request: &UndoRequest, _observer: &dyn Observer) -> Result<UndoReport> {
-        self.take_back(request)
+    fn undo(&self, request: &UndoRequest, observer: &dyn Observer) -> Result<UndoReport> {
+        self.take_back(request, observer)
+    }
+}
+
+/// What a publication has written so far.
+struct Staging(Staged);
+
+impl Staging {
+    fn of(changes: &[(Table, Month, Change)]) -> Self {
+        let total_rows = changes.iter().map(|(_, _, change)| change.content.rows()).sum();
+        Self(Staged { rows: 0, total_rows, bytes: 0, total_bytes: None })
+    }
+
+    fn with(&mut self, file: &FileEntry) -> Event {
+        self.0.rows += file.rows;
+        self.0.bytes += file.size_bytes;
+        Event::Staged(self.0)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
+use crate::progress::Observer;
 use crate::publications::{
     Keep, Publication, UndoReport, UndoRequest, Undoable, changed_since, nothing_published, unknown,
 };
@@ -42,7 +43,7 @@ impl DirTarget {
         Ok(record.publications.iter().rev().enumerate().map(shown).collect())
     }
 
-    pub(super) fn take_back(&self, request: &UndoRequest) -> Result<UndoReport> {
+    pub(super) fn take_back(&self, request: &UndoRequest, observer: &dyn Observer) -> Result<UndoReport> {
         if !self.place.record_path().exists() {
             return Err(nothing_published(&self.name()));
         }
@@ -80,7 +81,7 @@ impl DirTarget {
         let conditions = [format!("undo of {id}")];
         let entered =
             Entered { conditions: &conditions, now: request.now, keep: request.keep, undoes: Some(id.as_str()) };
-        report.publication = self.write(changes, (&known, is_written), &entered)?.unwrap_or_default();
+        report.publication = self.write(changes, (&known, is_written), &entered, observer)?.unwrap_or_default();
         Ok(report)
     }
 

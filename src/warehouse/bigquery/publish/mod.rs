@@ -32,7 +32,7 @@ use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::numerics::hash::hex;
 use crate::price::Bill;
-use crate::progress::{Observer, check_cancelled};
+use crate::progress::{Event, Observer, check_cancelled};
 use crate::publications::{UndoReport, UndoRequest};
 use crate::store::FileEntry;
 use crate::upload::{Plan, PlannedDate, PublishSet, Rehearsal, Target, UploadReport};
@@ -243,6 +243,7 @@ impl BigQuery {
             self.create_backup(publication)?;
             check_cancelled(observer)?;
             let before = self.versions(publication)?;
+            observer.on(Event::Waiting { what: format!("the transaction of publication {}", publication.id) });
             loads += 1;
             match self.commit(publication, script)? {
                 Outcome::Committed => return Ok(before),

@@ -16,7 +16,7 @@ use crate::store::{FileEntry, ParquetFile};
 use crate::warehouse::bigquery::BigQuery;
 use crate::warehouse::bigquery::datasets::STAGING;
 use crate::warehouse::bigquery::jobs::Standing;
-use crate::warehouse::bigquery::load::load_file;
+use crate::warehouse::bigquery::load::{Load, load_file};
 
 /// Staging tables go by themselves after so long.
 const STAGING_HOURS: i64 = 24;
@@ -128,8 +128,9 @@ impl BigQuery {
                 }
                 Standing::Free => {}
             }
-            let load = load_file(&self.rest, &site, &resource, file, self.settings.chunk_bytes, observer);
-            let Some(job) = self.runtime.block_on(load)? else { continue };
+            let load = Load { file, rows, chunk_bytes: self.settings.chunk_bytes };
+            let loaded = load_file(&self.rest, &site, &resource, &load, observer);
+            let Some(job) = self.runtime.block_on(loaded)? else { continue };
             match job.failure() {
                 None if self.holds(&name, rows)? => return self.keep_staging(&name),
                 // Somebody took the table away.

@@ -12,9 +12,11 @@ demo: build
 
 # Format, lints and documentation with warnings as errors, then every test.
 test: setup
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 	$(CARGO) clippy --quiet $(RELEASE) --all-targets -- -D warnings
 	$(CARGO) test --quiet $(RELEASE)
+	$(CARGO) clippy --quiet $(RELEASE) --package putback-schemas --all-targets -- -D warnings
+	$(CARGO) test --quiet $(RELEASE) --package putback-schemas
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet $(RELEASE) --no-deps
 	scripts/test-wheel --if-installed
 	scripts/test-spark --if-installed
@@ -70,7 +72,7 @@ reference: build
 	mv docs/reference.md.new docs/reference.md
 
 fmt:
-	$(CARGO) fmt
+	$(CARGO) fmt --all
 
 # DuckDB compiled into the binary: about half an hour, and worth it before a release or when SQL or
 # the DuckDB version changes.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 
+const ELSEWHERE: &str = "name a file in a directory that can be written";
+
 /// Where to write a file.
 #[derive(Debug, Clone)]
 pub struct Destination {
@@ -35,7 +37,7 @@ impl Destination {
             Err(error) if error.kind() == NotFound => {
                 Err(refused("lies in a directory that does not exist").hint("create the directory first"))
             }
-            Err(error) => Err(refused("cannot be written").because(error)),
+            Err(error) => Err(refused("cannot be written").hint(ELSEWHERE).because(error)),
         }?;
         Ok(Self { path: path.to_owned(), replaces })
     }
@@ -76,7 +78,11 @@ impl Staged {
         name.push(format!(".{}.staged", std::process::id()));
         let staged = path.with_file_name(name);
         let created = OpenOptions::new().write(true).create_new(true).open(&staged);
-        created.map(|_| Self(staged.clone())).map_err(|error| Error::io("create", &staged, error))
+        created.map(|_| Self(staged.clone())).map_err(|error| {
+            let error = Error::io("create", path, error);
+            let is_explained = error.hint_text().is_some();
+            if is_explained { error } else { error.hint(ELSEWHERE) }
+        })
     }
 }
 

@@ -52,9 +52,9 @@ impl Bars {
 
     fn fold(&mut self, word: String) {
         self.done.push(word);
-        let folded = self.folded.get_or_insert_with(|| {
-            self.all.insert(0, ProgressBar::new_spinner().with_style(style("{wide_msg}")))
-        });
+        let folded = self
+            .folded
+            .get_or_insert_with(|| self.all.insert(0, ProgressBar::new_spinner().with_style(style("{wide_msg}"))));
         let sign = shown_here("✓");
         folded.set_message(format!("{sign} {}", self.done.join(&format!("  {sign} "))));
         folded.finish();

@@ -31,6 +31,14 @@ use crate::store::{Phase3Manifest, Store};
 /// Intervals of offending dates that are listed before the rest is counted.
 const LISTED: usize = 6;
 
+/// Lines that fit on a screen. What is longer is shortened, unless all was asked for.
+const SCREEN: usize = 40;
+
+/// Errors that are listed where not everything fits.
+const LISTED_ERRORS: usize = 15;
+
+const HEADER: [&str; 6] = ["Check", "Table", "Rule", "Verdict", "Dates", "Cases"];
+
 /// What the last columns of the accounting say.
 const INPUTS: &str = "Complete: share of the entities that have a row, without those that a rule skips. Inputs: share of the games or \
     contexts behind the rows that Phase 3 has (TDZA: the last 15 games of every team by the schedule; PSZA: the last 20; \
@@ -40,7 +48,8 @@ const INPUTS: &str = "Complete: share of the entities that have a row, without t
 /// Check the synced inputs of a range and its look-back
 ///
 /// Checks coverage against the schedule, teams per game, players per team, NULL shares, duplicates, contamination and
-/// contexts. Ends with status 4 when a check of severity error fails.
+/// contexts. What is longer than a screen is shortened; -v prints it all. Ends with status 4 when a check of severity
+/// error fails.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback check --year 2024\n  putback check --season 2023-24 --format json")]
 pub struct CheckArgs {
@@ -52,7 +61,7 @@ pub struct CheckArgs {
 
 /// Check the outputs, and account for every player and team
 ///
-/// Ends with status 4 when a check of severity error fails.
+/// What is longer than a screen is shortened; -v prints it all. Ends with status 4 when a check of severity error fails.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  putback validate --year 2024\n  putback validate --inputs --date 2024-01-15")]
 pub struct ValidateArgs {
@@ -136,7 +145,10 @@ fn show(report: &CheckReport, catalogue: &Catalogue, options: &CheckOptions, pri
     if printer.is_json() {
         printer.json(report);
     } else {
-        lines(report, catalogue, options.all).into_iter().for_each(|line| printer.line(line));
+        let all = lines(report, catalogue, options.all);
+        let is_short = !options.all && !printer.is_verbose() && height(&all) > SCREEN;
+        let shown = if is_short { short_lines(report, catalogue) } else { all };
+        shown.into_iter().for_each(|line| printer.line(line));
     }
     let fails = report.errors().count() > 0 || (options.strict && report.failed(Severity::Warning).count() > 0);
     if fails { ExitCode::FailedValidation } else { ExitCode::Done }
@@ -214,21 +226,9 @@ pub fn checkable(phase3: &Phase3Manifest, dates: &[NaiveDate]) -> Vec<NaiveDate>
 /// A table of the failed checks, the offending dates of each, and the accounting.
 fn lines(report: &CheckReport, catalogue: &Catalogue, all: bool) -> Vec<String> {
     let shown: Vec<&CheckResult> = report.results.iter().filter(|result| all || !result.passed).collect();
-    let rows = shown.iter().map(|result| {
-        let verdict = if result.passed { "ok".to_owned() } else { result.severity.name().to_owned() };
-        let count: i64 = result.findings.iter().map(|finding| finding.count).sum();
-        vec![
-            result.id.clone(),
-            result.table.clone(),
-            result.title.clone(),
-            verdict,
-            result.findings.len().to_string(),
-            thousands(count.unsigned_abs()),
-        ]
-    });
     let mut lines = Vec::new();
     if !shown.is_empty() {
-        lines.push(text_table(&["Check", "Table", "Rule", "Verdict", "Dates", "Cases"], rows.collect(), 4));
+        lines.push(text_table(&HEADER, shown.iter().map(|result| row(result)).collect(), 4));
         lines.push(String::new());
     }
     for result in shown.iter().filter(|result| !result.passed) {
@@ -238,6 +238,12 @@ fn lines(report: &CheckReport, catalogue: &Catalogue, all: bool) -> Vec<String> 
     let overridden = overridden_thresholds(catalogue).into_iter();
     lines.extend(overridden.map(|line| format!("threshold overridden: {line}")));
     lines.extend(accounting_lines(report));
+    lines.push(summary_line(report));
+    lines
+}
+
+/// How many checks ended how.
+fn summary_line(report: &CheckReport) -> String {
     let (errors, warnings) = (report.errors().count(), report.failed(Severity::Warning).count());
     let infos = report.failed(Severity::Info).count();
     let passed = report.results.iter().filter(|result| result.passed).count();
@@ -245,15 +251,60 @@ fn lines(report: &CheckReport, catalogue: &Catalogue, all: bool) -> Vec<String> 
         (Phase::Outputs, _) | (_, 0) => String::new(),
         (Phase::Inputs, dates) => format!(" and {dates} before them"),
     };
-    lines.push(format!(
+    format!(
         "{} checks on {}{look_back}: {passed} passed, {}, {}, {}",
         report.results.len(),
         counted(report.dates, "game date"),
         counted(errors, "error"),
         counted(warnings, "warning"),
         counted(infos, "info")
-    ));
+    )
+}
+
+/// Lines of a screen.
+fn height(lines: &[String]) -> usize {
+    lines.iter().map(|line| line.lines().count().max(1)).sum()
+}
+
+/// What does not fit on a screen: errors a line each, the others by their ids, causes, and the accounting.
+fn short_lines(report: &CheckReport, catalogue: &Catalogue) -> Vec<String> {
+    let errors: Vec<&CheckResult> = report.errors().collect();
+    let mut lines = Vec::new();
+    if !errors.is_empty() {
+        let rows = errors.iter().take(LISTED_ERRORS).map(|result| row(result)).collect();
+        lines.push(text_table(&HEADER, rows, 4));
+    }
+    let rest = errors.len().saturating_sub(LISTED_ERRORS);
+    lines.extend((rest > 0).then(|| format!("and {}", counted(rest, "more error"))));
+    for (severity, name) in [(Severity::Warning, "warning"), (Severity::Info, "info")] {
+        let ids: Vec<&str> = report.failed(severity).map(|result| result.id.as_str()).collect();
+        lines.extend((!ids.is_empty()).then(|| format!("{}: {}", counted(ids.len(), name), ids.join(", "))));
+    }
+    lines.push("-v lists dates, examples and consequences of each".to_owned());
+    lines.push(String::new());
+    lines.extend(cause_lines(report));
+    let overridden = overridden_thresholds(catalogue).into_iter();
+    lines.extend(overridden.map(|line| format!("threshold overridden: {line}")));
+    if !report.accounting.is_empty() {
+        lines.push(accounting_table(&report.accounting));
+        lines.push(String::new());
+    }
+    lines.push(summary_line(report));
     lines
+}
+
+/// A check, and on how many dates it found how much.
+fn row(result: &CheckResult) -> Vec<String> {
+    let verdict = if result.passed { "ok".to_owned() } else { result.severity.name().to_owned() };
+    let count: i64 = result.findings.iter().map(|finding| finding.count).sum();
+    vec![
+        result.id.clone(),
+        result.table.clone(),
+        result.title.clone(),
+        verdict,
+        result.findings.len().to_string(),
+        thousands(count.unsigned_abs()),
+    ]
 }
 
 /// What stands behind the errors, where one stands for others or reaches further dates.

@@ -147,9 +147,8 @@ pub fn process(
     printer: Printer,
 ) -> Result<ComputeReport> {
     let daily_cache = options.daily_cache()?;
-    recorder.step("check", || {
-        preflight::run(settings, lock.store(), ranges, options.skip_validation, recorder, printer)
-    })?;
+    recorder
+        .step("check", || preflight::run(settings, lock.store(), ranges, options.skip_validation, recorder, printer))?;
     let request = ComputeRequest {
         ranges: ranges.clone(),
         daily_cache,

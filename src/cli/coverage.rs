@@ -14,6 +14,9 @@ use crate::report::{ByRule, FailureShare, NotDone, Open, StatusReport, StatusRow
 /// Intervals of dates of one kind shown before "and N more".
 const LISTED_DATES: usize = 8;
 
+/// Verdicts of more years say in a line what stands against each, without the dates.
+pub const YEARS_IN_FULL: usize = 2;
+
 /// One year, or every figure, with a row for each processor; of several years a row for each.
 pub fn table(report: &StatusReport, verbose: bool) -> String {
     let years: BTreeSet<i32> = report.rows.iter().map(|row| row.year).collect();
@@ -187,6 +190,15 @@ pub fn verdict_line(verdict: &Verdict) -> String {
         (Some(first), Some(last)) => format!(", {first} to {last}, all that the schedule has"),
     };
     format!("{what}{known}: {}", verdict.word())
+}
+
+/// The verdict of a year, with the reasons against it, in one line.
+pub fn short_verdict_line(verdict: &Verdict) -> String {
+    let reason =
+        |Open { what, dates, .. }: Open| format!("{} on {}", what.trim_end_matches(','), counted(dates.len(), "date"));
+    let reasons: Vec<String> = grouped(verdict.open.iter().chain(&verdict.waived)).into_iter().map(reason).collect();
+    let line = verdict_line(verdict);
+    if reasons.is_empty() { line } else { format!("{line}: {}", reasons.join("; ")) }
 }
 
 /// The reasons against "complete", with their dates.

@@ -38,7 +38,7 @@ pub struct Rows {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bytes {
-    /// Size of the files, or logical bytes of the partitions as the warehouse counts them.
+    /// Size of the month files that a sync wrote into the store.
     pub pulled: u64,
     /// Written or sent, also for rows of a month that only move with those that changed.
     pub staged: u64,

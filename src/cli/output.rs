@@ -184,10 +184,18 @@ impl Printer {
 
     /// The verdict of every year, what stands against it, and what helps.
     pub fn verdicts(self, report: &StatusReport) {
+        let is_short = !self.verbose && report.verdicts.len() > coverage::YEARS_IN_FULL;
         for verdict in &report.verdicts {
             let style = if verdict.complete { Style::Good } else { Style::Bad };
-            self.line_in(style, coverage::verdict_line(verdict));
-            coverage::against_lines(verdict, &report.game_dates).into_iter().for_each(|line| self.line(line));
+            if is_short {
+                self.line_in(style, coverage::short_verdict_line(verdict));
+            } else {
+                self.line_in(style, coverage::verdict_line(verdict));
+                coverage::against_lines(verdict, &report.game_dates).into_iter().for_each(|line| self.line(line));
+            }
+        }
+        if is_short && report.verdicts.iter().any(|verdict| !verdict.complete) {
+            self.line("-v, or a single --year, lists the dates");
         }
         coverage::next_steps(&report.verdicts).into_iter().for_each(|line| self.line(line));
     }
@@ -249,7 +257,8 @@ mod tests {
 
     #[test]
     fn a_table_too_wide_is_shown_in_blocks() {
-        let rows = vec![vec!["2024".to_owned(), "TDZA".to_owned(), "120".to_owned(), String::new(), "3,600".to_owned()]];
+        let rows =
+            vec![vec!["2024".to_owned(), "TDZA".to_owned(), "120".to_owned(), String::new(), "3,600".to_owned()]];
         let header = ["Year", "Processor", "Dates", "%", "Rows"];
         assert_eq!(blocks(&header, &rows, 2, 40), "2024 TDZA\n  Dates 120, Rows 3,600");
         assert_eq!(blocks(&header, &rows, 2, 14), "2024 TDZA\n  Dates 120\n  Rows 3,600");

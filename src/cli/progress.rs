@@ -18,8 +18,8 @@ use crate::store::DateState;
 /// Between two lines of progress without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(2);
 
-/// How many failed dates a processor names while it runs.
-const NAMED_FAILURES: usize = 5;
+/// How many failed dates a processor names while it runs; the status has them all, by reason.
+const NAMED_FAILURES: usize = 1;
 
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 

@@ -283,7 +283,8 @@ mod tests {
         let line = Line { at: DateTime::from_timestamp(1_700_000_000, 0), entry };
         let text = serde_json::to_string(&line).expect("serializes");
         assert_eq!(parse(&text), [line]);
-        let begin = r#"{"at":"2023-11-14T22:13:20Z","event":"date","processor":"MLFS","date":"2024-01-02","state":"failed""#;
+        let begin =
+            r#"{"at":"2023-11-14T22:13:20Z","event":"date","processor":"MLFS","date":"2024-01-02","state":"failed""#;
         assert!(text.starts_with(begin), "{text}");
     }
 

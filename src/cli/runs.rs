@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::exit::ExitCode;
 use super::output::{Printer, text_table};
 use super::recorder::{RunRecord, records, run_dir};
-use super::run_log::{self, DateOutcome, Entry};
+use super::run_log::{self, DateOutcome, Entry, Line};
 use super::settings::{GlobalArgs, Settings};
 use super::unreadable;
 use crate::error::{Error, ErrorKind, Result};
@@ -37,7 +37,7 @@ enum RunsAction {
     Show {
         /// The run [default: the last]
         id: Option<String>,
-        /// Print one line for each date instead, per processor and in their order
+        /// Print one line for each date instead, per processor and in their order; as JSON, only of dates that were computed
         #[arg(long, conflicts_with = "log")]
         dates: bool,
         /// Print the log as well, one JSON object per line
@@ -116,14 +116,29 @@ fn date_lines(dir: &Path, printer: Printer) -> Result<()> {
         printer.json(&of_processor.collect::<serde_json::Map<_, _>>());
         return Ok(());
     }
-    for (id, mut dates) in dates {
-        dates.sort_by_key(|(date, _)| *date);
+    let mut said = unchanged(&log);
+    for (id, dates) in dates {
+        said.entry(id).or_default().extend(dates.into_iter().map(|(date, outcome)| (date, outcome.words())));
+    }
+    for (id, dates) in said {
         let all = dates.len();
-        for (number, (date, outcome)) in (1..).zip(dates) {
-            printer.line(format!("{id} Processing game date {number}/{all}: {date} {}", outcome.words()));
+        for (number, (date, words)) in (1..).zip(dates) {
+            printer.line(format!("{id} Processing game date {number}/{all}: {date} {words}"));
         }
     }
     Ok(())
+}
+
+/// What is said of dates that a run left as they were.
+fn unchanged(log: &[Line]) -> BTreeMap<ProcessorId, BTreeMap<NaiveDate, String>> {
+    let mut unchanged: BTreeMap<ProcessorId, BTreeMap<NaiveDate, String>> = BTreeMap::new();
+    for line in log {
+        if let Entry::Unchanged { processor, dates } = &line.entry {
+            let said = dates.iter().map(|date| (*date, "· Unchanged".to_owned()));
+            unchanged.entry(*processor).or_default().extend(said);
+        }
+    }
+    unchanged
 }
 
 /// A run as one document, or for people: its record, how many dates ended how, and the log if asked for.

@@ -381,8 +381,9 @@ impl Running {
             }
         };
         let silence = run_log::silence(&dir, environment::now());
-        let last =
-            log.last().map_or_else(String::new, |line| format!("; {} s ago: {}", silence.as_secs(), line.entry.words()));
+        let last = log
+            .last()
+            .map_or_else(String::new, |line| format!("; {} s ago: {}", silence.as_secs(), line.entry.words()));
         let stands_still = (silence >= Self::LONG).then_some(silence.as_secs() / 60);
         Ok(Self { so_far: format!(" for {elapsed:.0} s{far}{last}"), stands_still })
     }

@@ -150,7 +150,7 @@ pub fn pull(
     recorder.fact("accepted_shorter", accepted.collect());
     for table in &report.tables {
         recorder.summarize(table.table.full_name(), json(table));
-        for note in notes(table) {
+        for note in notes(table, printer.is_verbose()) {
             printer.note(format!("note: {}: {note}", table.table));
         }
     }
@@ -184,13 +184,14 @@ pub fn announce_clipping(range: &RequestedRange, printer: Printer) {
     }
 }
 
-fn notes(table: &TableReport) -> Vec<String> {
+/// What should be known of a table; with `verbose` also what is normal.
+fn notes(table: &TableReport, verbose: bool) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
     if table.rows == 0 && !table.absent {
         notes.push("no rows in the range; values that depend on it are defaults".to_owned());
     }
     if !table.unchanged {
-        notes.extend(column_notes(&table.notes));
+        notes.extend(column_notes(&table.notes, verbose));
     }
     notes.extend(table.placeholders.clone());
     if table.duplicate_keys > 0 {
@@ -218,7 +219,7 @@ fn notes(table: &TableReport) -> Vec<String> {
 }
 
 /// One line per kind; retyped columns one each, since their types matter.
-fn column_notes(notes: &[ColumnNote]) -> Vec<String> {
+fn column_notes(notes: &[ColumnNote], verbose: bool) -> Vec<String> {
     let extra: Vec<&str> = notes
         .iter()
         .filter_map(|note| if let ColumnNote::Extra { column } = note { Some(column.as_str()) } else { None })
@@ -231,7 +232,7 @@ fn column_notes(notes: &[ColumnNote]) -> Vec<String> {
     if !extra.is_empty() {
         lines.push(format!("columns unknown to putback, not pulled: {}", extra.join(", ")));
     }
-    if !absent.is_empty() {
+    if verbose && !absent.is_empty() {
         lines.push(format!("unused columns that are absent, stored as NULL: {}", absent.join(", ")));
     }
     let is_told_alone = |note: &&ColumnNote| matches!(note, ColumnNote::Retyped { .. } | ColumnNote::Repeated { .. });

@@ -72,11 +72,12 @@ pub struct TableReport {
     pub arrived: Arrived,
 }
 
-/// What was read of a table, whatever of it was new.
+/// What a sync brought of a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Arrived {
+    /// Rows that were read, whatever of them was new.
     pub rows: u64,
-    /// Size of the files, or logical bytes of the partitions as the warehouse counts them.
+    /// Size of the month files that were written for them: of months that are new or changed.
     pub bytes: u64,
 }
 

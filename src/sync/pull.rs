@@ -50,12 +50,10 @@ impl Pull<'_, '_> {
         let mut keeping = Keeping::new(&plan, self.today, &known);
         match &plan.pull {
             Wanted::Whole(selection) => {
-                plan.report.arrived.bytes = plan.source_files.values().map(|stamp| stamp.size_bytes).sum();
                 self.replace_whole((table, selection), &mut keeping, &mut input, &mut plan.report)?;
             }
             Wanted::Partitions { ranges, rows, bytes, .. } => {
                 let expected = Expected { rows: *rows, bytes: *bytes };
-                plan.report.arrived.bytes = expected.bytes;
                 if !plan.is_usable {
                     // Of another warehouse or version, or damaged: nothing of it may stay.
                     input.files.clear();
@@ -103,7 +101,7 @@ impl Pull<'_, '_> {
             let mut batches = rows.take(month)?;
             batches.extend(self.kept((month, None), &batches, keeping)?);
             let batch = self.sorted(table, &batches, report)?;
-            self.store_month(table, month, batch, input)?;
+            report.arrived.bytes += self.store_month(table, month, batch, input)?;
         }
         Ok(())
     }
@@ -153,7 +151,7 @@ impl Pull<'_, '_> {
                     batches.push(filter_record_batch(&stored, &outside(table, &stored, &year))?);
                 }
                 let batch = self.sorted(table, &batches, report)?;
-                self.store_month(table, month, batch, input)?;
+                report.arrived.bytes += self.store_month(table, month, batch, input)?;
             }
             let (rows, total_rows, total_bytes) = (pulled, expected.rows, expected.bytes);
             self.observer.on(Event::RowsPulled { table, rows, total_rows, total_bytes });
@@ -161,7 +159,7 @@ impl Pull<'_, '_> {
         for month in left {
             let kept = self.kept((month, None), &[], keeping)?;
             let batch = self.sorted(table, kept.as_slice(), report)?;
-            self.store_month(table, month, batch, input)?;
+            report.arrived.bytes += self.store_month(table, month, batch, input)?;
         }
         if pulled != expected.rows {
             return Err(Error::new(
@@ -204,25 +202,28 @@ impl Pull<'_, '_> {
         Ok(batch)
     }
 
-    /// Stages a month unless the store has the same rows; a month without rows leaves the store.
-    fn store_month(&mut self, table: Table, month: Month, batch: RecordBatch, input: &mut InputTable) -> Result<()> {
+    /// Stages a month unless the store has the same rows; a month without rows leaves the store. Returns the bytes that
+    /// were written.
+    fn store_month(&mut self, table: Table, month: Month, batch: RecordBatch, input: &mut InputTable) -> Result<u64> {
         let days = hash_days(table, &batch);
         let is_same = input.files.get(&month).is_some_and(|entry| {
             month_of(&input.partitions, month).eq(days.iter()) && self.store.intact_file(table, month, entry).is_some()
         });
         if is_same {
-            return Ok(());
+            return Ok(0);
         }
         let before: Vec<NaiveDate> = month_of(&input.partitions, month).map(|(&date, _)| date).collect();
         before.iter().for_each(|date| {
             input.partitions.remove(date);
         });
         input.partitions.extend(days);
-        match self.publication.write(&batch)? {
+        let written = self.publication.write(&batch)?;
+        let bytes = written.as_ref().map_or(0, |entry| entry.size_bytes);
+        match written {
             Some(entry) => input.files.insert(month, entry),
             None => input.files.remove(&month),
         };
-        Ok(())
+        Ok(bytes)
     }
 
     fn empty_table(&self, plan: &Plan) -> Error {

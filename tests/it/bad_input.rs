@@ -87,7 +87,7 @@ fn an_extra_column_and_an_absent_one_that_nothing_reads_are_notes() {
     let extra: ArrayRef = Arc::new(StringArray::from(vec!["x"; batch.num_rows()]));
     let batch = with_column(&with_column(&batch, "shoe_size", Some(extra)), "steals", None);
     desk.put(table, &batch);
-    let outcome = desk.run(&["sync", "--warehouse", "dir:warehouse"], &RANGE);
+    let outcome = desk.run(&["sync", "-v", "--warehouse", "dir:warehouse"], &RANGE);
     assert_eq!(outcome.code, 0);
     assert!(
         outcome.stderr.contains("nba_analytics.player_game_summary: columns unknown to putback, not pulled: shoe_size"),

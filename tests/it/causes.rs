@@ -35,7 +35,7 @@ fn causes_are_one_line_with_what_they_hold_back_and_what_follows() {
     assert!(told[0].starts_with(start) && told[0].ends_with(end), "{}", told[0]);
     assert!(run.stderr.contains("`--accept I15` publishes these dates once"), "{}", run.stderr);
     assert_eq!(rows_from(&desk, "2023-12-01"), 0);
-    let validate = desk.run(&["validate"], &RANGE);
+    let validate = desk.run(&["validate", "-v"], &RANGE);
     assert_eq!(validate.code, 4);
     assert!(validate.stdout.contains("  follows from I15\n"), "{}", validate.stdout);
     assert!(

@@ -1,11 +1,11 @@
 //! What commands print, as a user sees it.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
 
-use crate::fixture::{Desk, RANGE};
+use crate::fixture::{Desk, RANGE, progress};
 
 #[test]
 fn status_explains_every_figure() {
@@ -67,9 +67,123 @@ fn progress_without_a_terminal_is_lines_with_the_words_operators_grep_for() {
     assert_eq!(desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE).code, 0);
     let outcome = desk.run(&["compute"], &RANGE);
     for processor in ["TDZA", "PSZA", "PCF", "MLFS"] {
-        let line = outcome.stderr.lines().find(|line| line.starts_with(&format!("{processor} Processing game date ")));
+        let mut lines = outcome.stderr.lines().filter_map(progress);
+        let line = lines.find(|line| line.starts_with(&format!("{processor} Processing game date ")));
         let line = line.unwrap_or_else(|| panic!("{}", outcome.stderr));
         assert!(line.contains("✓ success") && line.contains("✗ failed 0"), "{line}");
+    }
+}
+
+/// An upload says how far it is by rows and bytes, and the log of its run has the time of every line.
+#[test]
+fn an_upload_tells_rows_and_bytes_and_logs_their_time() {
+    let desk = Desk::computed();
+    std::fs::remove_dir_all(desk.path("published")).expect("a directory");
+    let uploaded = desk.run(&["upload", "--to", "dir:published"], &RANGE);
+    assert_eq!(uploaded.code, 0, "{}", uploaded.shown());
+    let last = uploaded.stderr.lines().filter_map(progress).filter(|line| line.starts_with("upload ")).last();
+    let last = last.unwrap_or_else(|| panic!("{}", uploaded.stderr));
+    let (rows, bytes) = last["upload ".len()..].split_once(" rows, ").expect("rows and bytes");
+    let (so_far, all) = rows.split_once('/').expect("rows of rows");
+    assert!(so_far == all && bytes.ends_with('B'), "{last}");
+    let shown = desk.run(&["runs", "show", "--format", "json"], &[]).stdout;
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("one document");
+    let log = shown["log"].as_array().expect("lines");
+    assert!(log.iter().all(|line| line["at"].as_str().is_some_and(|at| at.ends_with('Z'))), "{log:?}");
+    let times: Vec<&str> = log.iter().filter_map(|line| line["at"].as_str()).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    let staged: Vec<_> = log.iter().filter(|line| line["event"] == "staged").collect();
+    let last = staged.last().expect("what was staged");
+    assert_eq!((&last["rows"], last["rows"].as_u64()), (&last["total_rows"], all.replace(',', "").parse().ok()));
+    assert_eq!(last["bytes"], shown["record"]["metrics"]["bytes"]["staged"]);
+    assert!(staged.iter().map(|line| line["bytes"].as_u64()).is_sorted(), "{staged:?}");
+}
+
+/// In a locale that is not UTF-8 nothing is shown that it cannot show; JSON stays what it is.
+#[test]
+fn a_locale_without_utf8_gets_ascii() {
+    let desk = Desk::computed();
+    let shown = |args: &[&str], variables: &[(&str, &str)]| {
+        let mut command = desk.command(args, &[]);
+        command.env_remove("LC_ALL").env_remove("LC_CTYPE").env_remove("LANG").envs(variables.iter().copied());
+        let output = command.output().expect("the binary runs");
+        String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8")
+    };
+    let dates = ["runs", "show", "--dates"];
+    let is_plain = |variables: &[(&str, &str)]| {
+        let text = shown(&dates, variables);
+        assert!(text.contains("Success"), "{text}");
+        text.is_ascii()
+    };
+    for (variables, expected) in [
+        (&[][..], false),
+        (&[("LC_ALL", "C")], true),
+        (&[("LANG", "POSIX")], true),
+        (&[("LC_ALL", ""), ("LC_CTYPE", "de_DE.ISO-8859-1"), ("LANG", "C.UTF-8")], true),
+        (&[("LC_ALL", "C.UTF-8"), ("LANG", "C")], false),
+        (&[("LANG", "en_US.utf8")], false),
+    ] {
+        assert_eq!(is_plain(variables), expected, "{variables:?}");
+    }
+    let plain = [("LC_ALL", "C")];
+    assert!(shown(&dates, &plain).contains("MLFS Processing game date 32/32: 2023-12-10 + Success: "));
+    assert!(shown(&["doctor"], &plain).contains("+ store "));
+    for args in [
+        &["status"][..],
+        &["status", "--calendar"],
+        &["doctor", "--warehouse", "dir:Dončić"],
+        &["doctor", "--help"],
+        &["help"],
+        &["validate", "--all"],
+        &["status", "--store", "Dončić"],
+        &["status", "--Dončić"],
+        &["compute", "--date", "2023-12-05"],
+    ] {
+        let text = shown(args, &plain);
+        assert!(text.is_ascii() && !text.contains("panicked"), "{args:?}: {text}");
+    }
+    assert!(shown(&["status", "--store", "Dončić"], &plain).contains("Don\\u{10d}i\\u{107}"));
+    let json = ["runs", "show", "--format", "json", "--store", "Dončić"];
+    assert!(shown(&json, &plain).contains("the store Don\\u{10d}i\\u{107} has no runs"));
+    // Documents are read elsewhere.
+    assert_eq!(shown(&["report", "-q", "--format", "markdown"], &plain).matches("Handoff").count(), 1);
+}
+
+/// On 40 columns, tables are blocks, and bars are not longer than the line.
+#[test]
+fn a_narrow_terminal_gets_blocks_instead_of_tables() {
+    let desk = Desk::computed();
+    std::fs::remove_dir_all(desk.path("published")).expect("a directory");
+    let on_a_terminal = |columns: u16, args: &str| {
+        let (binary, _) = desk.words(&[], &[]);
+        let line = format!("stty cols {columns}; {binary} {args} {}", RANGE.join(" "));
+        let mut script = Command::new("script");
+        script.args(["-qec", &line, "/dev/null"]).current_dir(desk.path("")).stdin(Stdio::null());
+        script.env("NO_COLOR", "1").env("TERM", "xterm").env("LC_ALL", "C.UTF-8");
+        let output = script.output().ok()?;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        Some(String::from_utf8(output.stdout).expect("UTF-8").replace('\r', ""))
+    };
+    let Some(narrow) = on_a_terminal(40, "status") else {
+        // Past the harness, which keeps what passing tests print.
+        let _ = writeln!(std::io::stderr(), "not run: a_narrow_terminal_gets_blocks_instead_of_tables: no `script`");
+        return;
+    };
+    assert!(
+        narrow.starts_with("2023 TDZA\n  Dates 32, Possible 20, Done 20, % 100.0,\n")
+            || narrow.contains("2023 TDZA\n  Dates 32"),
+        "{narrow}"
+    );
+    let rows = narrow.lines().take_while(|line| !line.is_empty());
+    assert!(rows.clone().all(|line| line.chars().count() <= 40), "{narrow}");
+    let wide = on_a_terminal(120, "status").expect("a terminal");
+    assert!(wide.starts_with("Year  Processor  Dates"), "{wide}");
+    let calendar = on_a_terminal(40, "status --calendar").expect("a terminal");
+    assert!(calendar.lines().all(|line| line.chars().count() <= 40), "{calendar}");
+    let uploaded = on_a_terminal(40, "upload --to dir:published").expect("a terminal");
+    assert!(uploaded.contains("✓ compare ") && uploaded.contains("✓ upload "), "{uploaded}");
+    for columns in [1, 10] {
+        assert!(on_a_terminal(columns, "status").is_some_and(|text| text.contains("TDZA")));
     }
 }
 
@@ -125,7 +239,7 @@ fn other_thresholds_are_said_and_recorded() {
     let desk = Desk::computed();
     std::fs::write(desk.path("putback.toml"), "[checks.I15]\nshare = 101\n").expect("a file");
     let line = "threshold overridden: I15.share = 101 (default 50)";
-    for args in [&["check"][..], &["validate"], &["status"]] {
+    for args in [&["check", "-v"][..], &["validate", "-v"], &["status"]] {
         let outcome = desk.run(args, &RANGE);
         assert!(outcome.stdout.contains(line), "{args:?}: {}", outcome.stdout);
     }
@@ -245,6 +359,10 @@ fn the_last_run_is_shown_by_date() {
         last.starts_with("MLFS Processing game date 32/32: 2023-12-10 ✓ Success: ") && last.ends_with(" rows"),
         "{last}"
     );
+    // Dates that a run left as they were have a line as well.
+    assert_eq!(desk.run(&["compute", "-q"], &RANGE).code, 0);
+    let dates = desk.run(&["runs", "show", "--dates"], &[]).stdout;
+    assert_eq!(dates.lines().last(), Some("MLFS Processing game date 32/32: 2023-12-10 · Unchanged"), "{dates}");
     let desk = Desk::empty();
     let none = desk.run(&["runs", "show"], &[]);
     assert_eq!(none.code, 5, "{}", none.shown());
@@ -267,7 +385,7 @@ fn a_watched_run_that_stands_still_is_said_to() {
     record.as_object_mut().expect("an object").retain(|name, _| name != "finished_at" && name != "exit_status");
     std::fs::create_dir(runs.join(id)).expect("a directory");
     std::fs::write(runs.join(id).join("run.json"), record.to_string()).expect("a record");
-    let line = r#"{"event":"processor","processor":"MLFS","dates":32}"#;
+    let line = r#"{"at":"2099-01-01T00:00:00Z","event":"waiting","what":"job 7 of BigQuery"}"#;
     std::fs::write(runs.join(id).join("log.jsonl"), format!("{line}\n")).expect("a log");
     let log = std::fs::OpenOptions::new().write(true).open(runs.join(id).join("log.jsonl")).expect("a log");
     log.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(700)).expect("a time");
@@ -285,7 +403,7 @@ fn a_watched_run_that_stands_still_is_said_to() {
     }
     assert!(watching.wait().expect("it ends").success(), "{said}");
     assert!(said.contains("process 4711 (`putback run`) is writing for "), "{said}");
-    assert!(said.contains(" s ago: MLFS began 32 dates"), "{said}");
+    assert!(said.contains(" s ago: began to wait for job 7 of BigQuery"), "{said}");
     assert!(said.contains("note: nothing has moved for 11 minutes: look at process 4711 on there"), "{said}");
     assert!(said.contains("no process is writing the store"), "{said}");
 }

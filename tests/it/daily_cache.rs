@@ -180,7 +180,7 @@ fn a_value_that_does_not_fit_loses_the_date_or_with_quarantine_the_player() {
     assert!((0..failures.num_rows()).any(told));
 
     let kept = done(desk.run(&["compute", "--quarantine"], &RANGE));
-    let checked = desk.run(&["validate"], &RANGE).stdout;
+    let checked = desk.run(&["validate", "-v"], &RANGE).stdout;
     assert!(checked.contains("warning D12:\n"), "{checked}");
     assert!(kept.stderr.contains("PDC"), "{}", kept.stderr);
     assert_eq!(stored(&desk), all.num_rows() - of_player);

@@ -68,7 +68,7 @@ fn lines_of_names_that_do_not_play_are_a_warning() {
     let done = run(&desk);
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert!(done.stderr.contains("I22w"), "{}", done.stderr);
-    let check = desk.run(&["check"], &RANGE).stdout;
+    let check = desk.run(&["check", "-v"], &RANGE).stdout;
     assert!(check.contains("warning I22w:\n  2023-12-01: "), "{check}");
 }
 
@@ -83,7 +83,7 @@ fn names_that_are_spelt_otherwise_are_held_back() {
         assert_eq!(done.code, 4, "{table}: {}", done.stderr);
         assert!(done.stderr.contains("preflight error: I35e "), "{table}: {}", done.stderr);
         assert!(!published::dates(&desk).contains("2023-12-01"), "{table}: {}", done.stderr);
-        let check = desk.run(&["check"], &RANGE).stdout;
+        let check = desk.run(&["check", "-v"], &RANGE).stdout;
         assert!(check.contains("player_lookup ") && check.contains(" in upcoming_player_game_context"), "{check}");
     }
 }
@@ -100,7 +100,7 @@ fn a_single_name_that_is_spelt_otherwise_is_a_warning() {
     let done = run(&desk);
     // With the player's id it would be one player of two names (I6v).
     assert_eq!(done.code, 0, "{}", done.stderr);
-    let check = desk.run(&["check"], &RANGE).stdout;
+    let check = desk.run(&["check", "-v"], &RANGE).stdout;
     assert!(
         check.contains(
             "warning I35:\n  2023-12-01: 1: player_lookup aldodunara is aldodunarajr in upcoming_player_game_context"
@@ -144,7 +144,7 @@ fn a_feature_that_is_constant_for_most_of_a_season_is_told() {
         "SELECT * REPLACE (false AS back_to_back, NULL AS days_rest) FROM upcoming_player_game_context",
     );
     assert_eq!(run(&desk).code, 0);
-    let validate = desk.run(&["validate"], &RANGE).stdout;
+    let validate = desk.run(&["validate", "-v"], &RANGE).stdout;
     let told = validate.split("warning M13c:").nth(1).expect("the check");
     assert!(told.contains("back_to_back: one value on 32 of 32 dates"), "{told}");
     assert!(told.contains("rest_advantage: its default in 100 % of the rows"), "{told}");

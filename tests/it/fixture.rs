@@ -209,10 +209,19 @@ impl Outcome {
         }
     }
 
-    /// Exit status, standard output and standard error in one text, for snapshots.
+    /// Exit status, standard output and standard error in one text, for snapshots: without lines of progress, which depend
+    /// on the clock.
     pub fn shown(&self) -> String {
-        format!("exit status: {}\n--- stdout\n{}--- stderr\n{}", self.code, self.stdout, self.stderr)
+        let stderr: String = self.stderr.split_inclusive('\n').filter(|line| progress(line).is_none()).collect();
+        format!("exit status: {}\n--- stdout\n{}--- stderr\n{stderr}", self.code, self.stdout)
     }
+}
+
+/// What a line of progress says after its time; `None`: it is another line.
+pub fn progress(line: &str) -> Option<&str> {
+    let (time, says) = line.split_once(' ')?;
+    let is_time = time.len() == 20 && chrono::DateTime::parse_from_rfc3339(time).is_ok();
+    is_time.then_some(says)
 }
 
 /// The generated rows of a table.

@@ -43,7 +43,7 @@ fn equal_rows_of_a_key_are_a_warning() {
         let desk = repeated(table, key, same);
         let done = run(&desk);
         assert_eq!(done.code, 0, "{table}: {}", done.stderr);
-        let check = desk.run(&["check"], &RANGE);
+        let check = desk.run(&["check", "-v"], &RANGE);
         assert_eq!(check.code, 0, "{table}: {}", check.stdout);
         let told = format!("warning I6:\n  2023-12-01: 2: {} ", table.name());
         assert!(check.stdout.contains(&told), "{table}: {}", check.stdout);
@@ -56,7 +56,7 @@ fn rows_of_a_key_that_differ_are_held_back() {
     for (table, key, _, other) in INPUTS.into_iter().filter(|(table, ..)| *table != Table::UpcomingTeamGameContext) {
         let desk = repeated(table, key, other);
         let done = run(&desk);
-        let check = desk.run(&["check"], &RANGE);
+        let check = desk.run(&["check", "-v"], &RANGE);
         assert_eq!(check.code, 4, "{table}: {}", check.stdout);
         let told = format!("error I6d:\n  2023-12-01: 2: {} ", table.name());
         assert!(check.stdout.contains(&told), "{table}: {}", check.stdout);

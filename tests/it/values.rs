@@ -98,7 +98,7 @@ fn assert_sound(desk: &Desk, what: &str) {
         published::dates(desk).contains("2023-12-04"),
         "a date that rests on nothing impossible is held back: {said}"
     );
-    for command in [&["check"][..], &["validate"], &["status"]] {
+    for command in [&["check", "-v"][..], &["validate", "-v"], &["status"]] {
         let said = desk.run(command, &RANGE);
         assert!(matches!(said.code, 0 | 4), "{what}: {command:?}: {}", said.stderr);
     }
@@ -143,7 +143,7 @@ fn an_impossible_value_is_told_with_table_row_and_column() {
     );
     let done = run(&desk);
     assert_eq!(done.code, 4, "{}", done.stderr);
-    let check = desk.run(&["check"], &RANGE);
+    let check = desk.run(&["check", "-v"], &RANGE);
     let told = "error I31:\n  2023-12-01: 1: player_game_summary 20231201_NYK_CHA aldodunara points = -1\n";
     assert!(check.stdout.contains(told), "{}", check.stdout);
     assert!(published::dates(&desk).contains("2023-11-30"));
@@ -158,7 +158,7 @@ fn an_odd_value_is_a_warning() {
         "SELECT * REPLACE (CASE WHEN game_date = DATE '2023-12-01' AND player_lookup = (SELECT min(player_lookup) FROM player_game_summary WHERE game_date = DATE '2023-12-01') THEN 61 ELSE fg_attempts END AS fg_attempts) FROM player_game_summary",
     );
     assert_eq!(run(&desk).code, 0);
-    let check = desk.run(&["check"], &RANGE);
+    let check = desk.run(&["check", "-v"], &RANGE);
     assert_eq!(check.code, 0);
     let told = "warning I31u:\n  2023-12-01: 1: player_game_summary 20231201_NYK_CHA aldodunara fg_attempts = 61\n";
     assert!(check.stdout.contains(told), "{}", check.stdout);
@@ -187,7 +187,7 @@ fn impossible_attempts_are_told() {
     let desk = seeded_with(&attempt("aldodunara", "(-9223372036854775808)", "2023-12-06 00:00:00+00"));
     let done = run(&desk);
     assert_eq!(done.code, 4, "{}", done.stderr);
-    let check = desk.run(&["check"], &RANGE).stdout;
+    let check = desk.run(&["check", "-v"], &RANGE).stdout;
     assert!(
         check.contains("error I31:\n  2023-12-05: 1: reprocess_attempts ml_feature_store_v2 aldodunara "),
         "{check}"

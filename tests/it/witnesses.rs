@@ -30,7 +30,7 @@ fn assert_told(desk: &Desk, check: &str, example: &str) {
     let done = run(desk);
     assert_eq!(done.code, 0, "{check}: {}", done.stderr);
     assert!(done.stderr.contains(check), "{check}: {}", done.stderr);
-    let shown = desk.run(&["check"], &RANGE).stdout;
+    let shown = desk.run(&["check", "-v"], &RANGE).stdout;
     let told = shown.split(&format!("warning {check}:\n")).nth(1).unwrap_or_else(|| panic!("{check}: {shown}"));
     assert!(told.starts_with("  2023-12-01: ") && told.lines().next().expect("a line").contains(example), "{told}");
 }

@@ -9,7 +9,7 @@ use crate::report::words::{counted, thousands};
 /// From one square to the next, in units of the drawing.
 const PITCH: u32 = 12;
 /// Left of the first week.
-const LEFT: u32 = 30;
+const LEFT: u32 = 34;
 /// Above the first day.
 const TOP: u32 = 16;
 

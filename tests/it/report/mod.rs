@@ -260,6 +260,12 @@ fn places_that_cannot_be_written_or_read() {
     assert!(!desk.path("report.html").exists() && !desk.path("putback-store").exists());
     let full = desk.run(&["report", "-q", "--format", "json"], &RANGE);
     assert_eq!(full.code, 5, "{}", full.shown());
+    // Nobody may write there.
+    for out in ["/proc/report.html", "/dev/null/report.html"] {
+        let refused = report(&Desk::computed(), &["--out", out]);
+        assert!([1, 2].contains(&refused.code) && refused.stderr.contains(out), "{}", refused.shown());
+        assert!(refused.stdout.is_empty() && refused.stderr.contains("hint: "), "{}", refused.shown());
+    }
     // Root may write anywhere.
     std::fs::create_dir(desk.path("closed")).expect("a directory");
     std::fs::set_permissions(desk.path("closed"), std::fs::Permissions::from_mode(0o500)).expect("a mode");

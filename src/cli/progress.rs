@@ -110,10 +110,10 @@ impl Progress {
         let started = *state.pulls.entry(table).or_insert_with(Instant::now);
         let share = rows as f64 / total_rows.max(1) as f64;
         let message = format!("{table}: {rows} of {total_rows} rows, {}", transferred(started, share, total_bytes));
-        if !self.has_bars {
-            self.log(&format!("sync {message}"));
-        } else {
+        if self.has_bars {
             state.bars.part(table.name(), (rows as usize, total_rows as usize), &message);
+        } else {
+            self.log(&format!("sync {message}"));
         }
     }
 
@@ -201,10 +201,10 @@ impl Observer for Progress {
                     TableOutcome::Unchanged => format!("{table}: unchanged, {rows} rows"),
                     TableOutcome::Absent => format!("{table}: not in the warehouse; it is optional"),
                 };
-                if !self.has_bars {
-                    self.log(&format!("sync {}/{total} {what}", index + 1));
-                } else {
+                if self.has_bars {
                     self.step(&mut state, "sync", (index + 1, total), what);
+                } else {
+                    self.log(&format!("sync {}/{total} {what}", index + 1));
                 }
             }
             Event::RowsPulled { table, rows, total_rows, total_bytes } => {
@@ -214,10 +214,10 @@ impl Observer for Progress {
             Event::DatesScored { processor, dates } => self.scored(&mut state, processor, dates),
             Event::ProcessorStarted { processor, dates } => {
                 state.scored.insert(processor, (0, dates));
-                if !self.has_bars {
-                    self.log(&format!("{processor} computing {dates} game dates"));
-                } else {
+                if self.has_bars {
                     self.step(&mut state, processor.name(), (0, dates.max(1)), "computing".to_owned());
+                } else {
+                    self.log(&format!("{processor} computing {dates} game dates"));
                 }
             }
             Event::DateFinished { processor, date, index, total, record } => {

@@ -81,7 +81,7 @@ fn an_upload_tells_rows_and_bytes_and_logs_their_time() {
     std::fs::remove_dir_all(desk.path("published")).expect("a directory");
     let uploaded = desk.run(&["upload", "--to", "dir:published"], &RANGE);
     assert_eq!(uploaded.code, 0, "{}", uploaded.shown());
-    let last = uploaded.stderr.lines().filter_map(progress).filter(|line| line.starts_with("upload ")).last();
+    let last = uploaded.stderr.lines().filter_map(progress).filter(|line| line.starts_with("upload ")).next_back();
     let last = last.unwrap_or_else(|| panic!("{}", uploaded.stderr));
     let (rows, bytes) = last["upload ".len()..].split_once(" rows, ").expect("rows and bytes");
     let (so_far, all) = rows.split_once('/').expect("rows of rows");
@@ -156,7 +156,7 @@ fn a_narrow_terminal_gets_blocks_instead_of_tables() {
     std::fs::remove_dir_all(desk.path("published")).expect("a directory");
     let on_a_terminal = |columns: u16, args: &str| {
         let (binary, _) = desk.words(&[], &[]);
-        let line = format!("stty cols {columns}; {binary} {args} {}", RANGE.join(" "));
+        let line = format!("stty rows 24 cols {columns}; {binary} {args} {}", RANGE.join(" "));
         let mut script = Command::new("script");
         script.args(["-qec", &line, "/dev/null"]).current_dir(desk.path("")).stdin(Stdio::null());
         script.env("NO_COLOR", "1").env("TERM", "xterm").env("LC_ALL", "C.UTF-8");

@@ -81,7 +81,7 @@ fn an_upload_tells_rows_and_bytes_and_logs_their_time() {
     std::fs::remove_dir_all(desk.path("published")).expect("a directory");
     let uploaded = desk.run(&["upload", "--to", "dir:published"], &RANGE);
     assert_eq!(uploaded.code, 0, "{}", uploaded.shown());
-    let last = uploaded.stderr.lines().filter_map(progress).filter(|line| line.starts_with("upload ")).next_back();
+    let last = uploaded.stderr.lines().filter_map(progress).rfind(|line| line.starts_with("upload "));
     let last = last.unwrap_or_else(|| panic!("{}", uploaded.stderr));
     let (rows, bytes) = last["upload ".len()..].split_once(" rows, ").expect("rows and bytes");
     let (so_far, all) = rows.split_once('/').expect("rows of rows");

@@ -22,6 +22,10 @@ const CHANGED: [&str; 6] = ["2023-10-30", "2023-11-04", "2023-11-07", "2023-11-0
 /// Dates that may vanish upstream for a while.
 const VANISHING: [&str; 2] = ["2023-11-08", "2023-11-09"];
 
+/// Fewer points than so many come on top of a player's: a check would hold the dates back from a fresh store, while the
+/// target keeps what it has.
+const MORE_POINTS: i64 = 4;
+
 /// A kill at a later operation than this never comes.
 const OPERATIONS: u32 = 400;
 
@@ -76,7 +80,10 @@ impl Warehouse {
         let mut one_of = |dates: &[&str]| day(dates[random.next_u32() as usize % dates.len()]);
         let (changed, vanishing) = (one_of(&CHANGED), one_of(&VANISHING));
         match random.next_u32() % 8 {
-            0..=3 => *self.more_points.entry(changed).or_default() += 1,
+            0..=3 => {
+                let more = self.more_points.entry(changed).or_default();
+                *more = (*more + 1) % MORE_POINTS;
+            }
             4 => drop(self.more_points.remove(&changed)),
             5 => self.more_points.clear(),
             6 => self.gone = Some(vanishing),
@@ -139,7 +146,7 @@ fn many_runs_with_changes_reverts_and_kills_end_like_a_fresh_store() {
     warehouse.write();
     for place in [&work, &fresh] {
         let last = run(&words(&lines[0]), place, BASE_TIME);
-        assert!(last.status.code().is_some_and(|code| code < 5), "{}", text(&last.stderr));
+        assert_eq!(last.status.code(), Some(0), "{}", text(&last.stderr));
     }
     let (found, fresh) = (Tree::read(&work), Tree::read(&fresh));
     // What earlier publications replaced is kept; that it goes in time shows in the number of files. What was decided of

@@ -1,6 +1,6 @@
 # Two commands do all the set-up: `make demo` and `make test`.
 
-.PHONY: demo test test-faults test-wheel test-spark setup setup-extra build wheel fmt reference install test-bundled
+.PHONY: demo test test-faults test-wheel test-spark bench-peers setup setup-extra build wheel fmt reference install test-bundled
 
 # One profile for everything: a second one would build every dependency again.
 CARGO := cargo
@@ -54,6 +54,13 @@ test-spark: build
 
 build: setup
 	$(CARGO) build $(RELEASE)
+
+# PSZA beside its windows in Polars, DuckDB and pandas, on the season of the demo or on
+# `make bench-peers WAREHOUSE=PATH YEARS=2021..2025`.
+bench-peers: build
+	scripts/extra install peers
+	"$$(scripts/extra path peers)/venv/bin/python" benches/peers/compare.py \
+		"$${CARGO_TARGET_DIR:-target}/release/putback" $(WAREHOUSE) $(YEARS)
 
 # The binary, manual pages and completions of bash, zsh and fish below PREFIX.
 PREFIX ?= $(HOME)/.local

@@ -39,6 +39,8 @@ pub struct Quarantine {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Extent {
     pub rows: u64,
+    /// Failures of entities without a row that are replaced.
+    pub failures: u64,
     pub players: BTreeSet<String>,
     pub teams: BTreeSet<String>,
     pub dates: BTreeSet<NaiveDate>,
@@ -63,15 +65,17 @@ impl Quarantine {
         format!("rests on faulty rows: {}", names.join("; "))
     }
 
-    /// What a check keeps in quarantine. A row that rests on the faulty rows of two counts with each.
+    /// What a check keeps in quarantine. An entity that rests on the faulty rows of two counts with each.
     pub fn of_check(&self, check: &str) -> Extent {
         let mut extent = Extent::default();
-        for ((id, date), entities) in &self.entities {
-            for (entity, _) in entities.iter().filter(|(_, checks)| checks.contains(check)) {
-                let named = if *id == ProcessorId::Tdza { &mut extent.teams } else { &mut extent.players };
-                named.insert(entity.clone());
-                extent.rows += 1;
-                extent.dates.insert(*date);
+        for (of, has_row) in [(&self.entities, true), (&self.failed, false)] {
+            for ((id, date), entities) in of {
+                for (entity, _) in entities.iter().filter(|(_, checks)| checks.contains(check)) {
+                    let named = if *id == ProcessorId::Tdza { &mut extent.teams } else { &mut extent.players };
+                    named.insert(entity.clone());
+                    *(if has_row { &mut extent.rows } else { &mut extent.failures }) += 1;
+                    extent.dates.insert(*date);
+                }
             }
         }
         extent
@@ -79,17 +83,18 @@ impl Quarantine {
 
     /// The same for every check that keeps something in quarantine.
     pub fn by_check(&self) -> BTreeMap<String, Extent> {
-        let checks: BTreeSet<&String> = self.entities.values().flat_map(|of| of.values()).flatten().collect();
+        let all = self.entities.values().chain(self.failed.values());
+        let checks: BTreeSet<&String> = all.flat_map(BTreeMap::values).flatten().collect();
         checks.into_iter().map(|check| (check.clone(), self.of_check(check))).collect()
     }
 
-    /// Entities without their row, by date.
-    pub fn rows_by_date(&self) -> BTreeMap<NaiveDate, u64> {
-        let mut rows = BTreeMap::new();
-        for ((_, date), entities) in &self.entities {
-            *rows.entry(*date).or_default() += entities.len() as u64;
+    /// Entities that are published with a failure of the quarantine, by date: each counts for each processor.
+    pub fn by_date(&self) -> BTreeMap<NaiveDate, u64> {
+        let mut counts = BTreeMap::new();
+        for ((_, date), entities) in self.entities.iter().chain(&self.failed) {
+            *counts.entry(*date).or_default() += entities.len() as u64;
         }
-        rows
+        counts
     }
 }
 

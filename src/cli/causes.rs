@@ -56,16 +56,16 @@ fn quarantine_line(
     let only_hashes = cause.reach.keys().filter(|date| published.contains(*date) && !of_values.contains(*date));
     let only_hashes: BTreeSet<NaiveDate> = only_hashes.copied().collect();
     let mut text = format!("{}: {}", cause.name, span(&cause.dates));
-    if extent.rows > 0 {
-        text.push_str(&format!("; leaves out {} on {}", rows_of(&extent), span(&extent.dates)));
+    if !extent.dates.is_empty() {
+        text.push_str(&format!("; {} on {}", left_out_of(&extent), span(&extent.dates)));
     }
     if !held.is_empty() {
         text.push_str(&format!("; holds back {}", span(&held)));
     }
     if !only_hashes.is_empty() {
-        text.push_str(&format!("; no value rests on it on {}", span(&only_hashes)));
+        text.push_str(&format!("; only hashes rest on it: {}", span(&only_hashes)));
     }
-    let publishes = extent.rows > 0 || !only_hashes.is_empty();
+    let publishes = !extent.dates.is_empty() || !only_hashes.is_empty();
     let what = if publishes { "quarantined" } else { "not published" };
     QuarantineLine { what, text: text + &also_fails(cause), publishes }
 }
@@ -73,8 +73,8 @@ fn quarantine_line(
 /// Players or teams that are named before they are only counted.
 const NAMED: usize = 3;
 
-/// `12 rows of 1 player (aldodunara) and 14 teams`.
-fn rows_of(extent: &Extent) -> String {
+/// `leaves out 12 rows and replaces 3 failures of 1 player (aldodunara) and 14 teams`.
+fn left_out_of(extent: &Extent) -> String {
     let named = |(entities, kind): (&BTreeSet<String>, &str)| {
         let names: Vec<&str> = entities.iter().map(String::as_str).collect();
         let names = if names.len() > NAMED { String::new() } else { format!(" ({})", names.join(", ")) };
@@ -82,8 +82,11 @@ fn rows_of(extent: &Extent) -> String {
     };
     let kinds = [(&extent.players, "player"), (&extent.teams, "team")];
     let whose: Vec<String> = kinds.into_iter().filter(|(entities, _)| !entities.is_empty()).map(named).collect();
-    let rows = if extent.rows == 1 { "row" } else { "rows" };
-    format!("{} {rows} of {}", thousands(extent.rows), whose.join(" and "))
+    let parts = [("leaves out", extent.rows, "row"), ("replaces", extent.failures, "failure")];
+    let parts = parts.into_iter().filter(|(_, count, _)| *count > 0);
+    let parts: Vec<String> =
+        parts.map(|(does, count, what)| format!("{does} {}", counted(count as usize, what))).collect();
+    format!("{} of {}", parts.join(" and "), whose.join(" and "))
 }
 
 /// `3 dates, 2024-01-15 to 2024-01-17`.
@@ -112,7 +115,7 @@ pub fn say(report: &CheckReport, set: &PublishSet<'_>, printer: Printer) {
         let ids: Vec<&str> = ids.into_iter().collect();
         let (what, or) = match report.quarantine {
             Some(_) => ("all of it", ""),
-            None => ("these dates", "; `--quarantine` leaves out only the players and teams concerned, if not all are"),
+            None => ("these dates", "; `--quarantine` publishes the rows of the other players and teams"),
         };
         printer.warn(format!(
             "note: `putback validate` explains; `--accept {}` publishes {what} once, a [[waiver]] in putback.toml until it expires{or}",

@@ -114,7 +114,8 @@ fn normal_in_short(report: &StatusReport) -> Vec<String> {
     }
     let dates: Vec<String> = by_rule.iter().map(|(id, dates)| format!("{id} {dates}")).collect();
     let expected = report.shares.iter().filter(|share| share.above.is_empty());
-    let shares: Vec<String> = expected.map(|share| format!("{} {:.1} %", share.processor, share.share)).collect();
+    let shares: Vec<String> =
+        expected.map(|share| format!("{} {} %", share.processor, percent(share.failed, share.entities))).collect();
     let mut parts = Vec::new();
     if !dates.is_empty() {
         parts.push(format!("dates without rows by rule: {}", dates.join(", ")));
@@ -219,7 +220,8 @@ pub fn next_steps(verdicts: &[Verdict]) -> Vec<String> {
 }
 
 fn share_line(share: &FailureShare) -> String {
-    let FailureShare { processor, category, failed, entities, share, expected_low, expected_high, above } = share;
+    let FailureShare { processor, category, failed, entities, expected_low, expected_high, above, .. } = share;
+    let share = percent(*failed, *entities);
     let expected = match *expected_high {
         0.0 => "none expected".to_owned(),
         high => format!("expected at this time of the season: {expected_low:.0} to {high:.0} %"),
@@ -231,7 +233,7 @@ fn share_line(share: &FailureShare) -> String {
         _ => String::new(),
     };
     let (failed, entities) = (thousands(*failed), thousands(*entities));
-    format!("{processor}: {failed} of {entities} entities without a row ({share:.1} %): {category}; {expected}{above}")
+    format!("{processor}: {failed} of {entities} entities without a row ({share} %): {category}; {expected}{above}")
 }
 
 /// The real completeness of inputs, beside the percentages that the rows have.

@@ -108,9 +108,6 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
             tables.iter().for_each(|table| recorder.summarize(&table.table, summary(table)));
         }
         note_stale(&settings.store(), &ranges, printer)?;
-        if !matches!(args.other, Some(OtherSide::Store(_))) {
-            quarantined::note(&settings, &ranges, printer);
-        }
         let vanished = vanished::open_in_store(&settings.store(), &ranges)?;
         vanished::warn(&vanished, "the store", printer);
         if printer.is_json() {
@@ -144,6 +141,7 @@ fn compare(
             let source = settings.open_published()?;
             let compared = diff(&store, &Other::Warehouse(&*source), ranges, &engine, closeness);
             receipt::give(source.bill(), recorder, printer);
+            quarantined::note(settings, &source.name(), ranges, printer);
             compared
         }
     }

@@ -60,7 +60,6 @@ pub fn run(args: &ImpactArgs, global: &GlobalArgs, printer: Printer) -> Result<E
             true => printer.json(&dates.into_iter().collect::<BTreeMap<_, _>>()),
             false => printer.line(text(&dates)),
         }
-        quarantined::note(&settings, &ranges, printer);
         return Ok(ExitCode::Done);
     }
     let reach = looking_back(&settings, &store, &ranges, args.table)?;
@@ -94,6 +93,7 @@ fn since_publish(settings: &Settings, ranges: &DateRanges, table: Option<Table>,
     let open = target.unpublished(&set);
     receipt::give(target.bill(), None, printer);
     let mut open = open?;
+    quarantined::note(settings, &target.name(), ranges, printer);
     let stale = with_readers(stale_in(store, ranges)?);
     for (id, stale) in stale.into_iter().filter(|(id, _)| id.is_published_unasked()) {
         open.entry(id.output()).or_default().extend(stale);

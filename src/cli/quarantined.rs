@@ -1,4 +1,4 @@
-//! What is said of rows that the last publication left out, where store and target are compared.
+//! What is in quarantine in a target, where store and target are compared.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,16 @@ use super::settings::Settings;
 use crate::calendar::DateRanges;
 use crate::report::Validations;
 
-/// The store has the rows that a publication left out, and the target has failures in their place.
-pub fn note(settings: &Settings, ranges: &DateRanges, printer: Printer) {
+/// The store has rows in whose place the target has failures.
+pub fn note(settings: &Settings, target: &str, ranges: &DateRanges, printer: Printer) {
     let validations = Validations::load(&settings.store(), &settings.catalogue);
-    let of_range = validations.quarantined().iter().filter(|(date, _)| ranges.contains(**date));
-    let dates: BTreeMap<_, _> = of_range.collect();
+    let of_target = validations.quarantined_in(target).into_iter();
+    let dates: BTreeMap<_, _> = of_target.filter(|(date, _)| ranges.contains(*date)).collect();
     if let (Some((first, _)), Some((last, _))) = (dates.first_key_value(), dates.last_key_value()) {
         let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
-        let (rows, count) = (dates.values().copied().sum::<u64>(), counted(dates.len(), "date"));
+        let (entities, count) = (thousands(dates.values().sum()), counted(dates.len(), "date"));
         printer.warn(format!(
-            "note: the last publication left out {} rows in quarantine on {count}, {span}, and has failures in their place",
-            thousands(rows)
+            "note: the target has failures in place of {entities} entities in quarantine on {count}, {span}"
         ));
     }
 }

@@ -27,7 +27,7 @@ use crate::warehouse::Location;
 /// What `--quarantine` does in both steps that have it.
 pub const QUARANTINE: &str = "Leave out only the players and teams whose rows rest on faulty rows, or whose value does not fit its \
     column: each gets a failure that names the cause, and the rest of the date is published; by default the date is held back. \
-    Ends with status 3 where rows are left out because they rest on faulty rows";
+    Ends with status 3 where a published date rests on faulty rows, with 4 where a date stays held back";
 
 /// Sync, check, compute, validate and upload
 ///

@@ -1,5 +1,7 @@
 //! `putback undo`
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde_json::json;
 
@@ -14,6 +16,7 @@ use crate::calendar::DateRanges;
 use crate::error::Result;
 use crate::progress::Silent;
 use crate::publications::{Keep, Publication, UndoReport, UndoRequest, Undoable};
+use crate::report::{InQuarantine, Validations};
 use crate::upload::UploadReport;
 use crate::warehouse::Location;
 
@@ -96,7 +99,11 @@ pub fn run(args: &UndoArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
             recorder.measure(|metrics| metrics.published(report.tables.values()));
         }
         target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
+        let dates = report.tables.values().flat_map(|table| &table.dates).copied().collect();
         print(report, &target.name(), printer);
+        // The target holds what it held before: that is not known to be in quarantine.
+        let now = InQuarantine { target: &target.name(), dates: &dates, entities: &BTreeMap::new() };
+        Validations::remember_quarantined(&settings.store(), &settings.catalogue, now)?;
         Ok(ExitCode::Done)
     })
 }

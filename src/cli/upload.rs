@@ -24,7 +24,7 @@ use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::price::{size, storage_usd_per_month};
 use crate::processors::{ProcessorId, RunContext};
 use crate::progress::{Event, Observer};
-use crate::report::{CONTRADICTION, StatusReport, Validations};
+use crate::report::{CONTRADICTION, InQuarantine, StatusReport, Validations};
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, DateState, Store, WriteLock};
 use crate::upload::{KeptRows, MonthPart, PublishSet, Rehearsal, Reviewed, UploadReport};
@@ -48,8 +48,8 @@ pub struct UploadArgs {
     #[command(flatten)]
     options: UploadOptions,
     /// Leave out only the players and teams whose rows rest on faulty rows: each gets a failure that names the cause, and the
-    /// rest of the date is published; by default the date is held back. Ends with status 3 where rows
-    /// are left out
+    /// rest of the date is published; by default the date is held back. Ends with status 3 where a
+    /// published date rests on faulty rows, with 4 where a date stays held back
     #[arg(long)]
     quarantine: bool,
     /// Print the statements and jobs that would run
@@ -452,13 +452,22 @@ pub fn publish(
     recorder.summarize("held_back", serde_json::json!({ "failed": held_back.failed, "invalid": held_back.invalid }));
     recorder.fact("quarantined", serde_json::json!(set.quarantined().by_check()));
     set.reviewed = reviewed;
-    // Before, so that a publication that is killed is known as well.
-    let quarantined = set.quarantined().rows_by_date();
-    Validations::remember_quarantined(store, &settings.catalogue, &BTreeSet::new(), &quarantined)?;
+    let remember = |dates: &BTreeSet<NaiveDate>, entities: &BTreeMap<NaiveDate, u64>| {
+        let now = InQuarantine { target: &target.name(), dates, entities };
+        Validations::remember_quarantined(store, &settings.catalogue, now)
+    };
+    let before = Validations::load(store, &settings.catalogue).quarantined_in(&target.name());
+    let quarantined = set.quarantined().by_date();
+    // First, so that a publication that is killed is known as well.
+    remember(&BTreeSet::new(), &quarantined)?;
     let published = recorder.step("upload", || target.publish(&set, recorder));
     receipt::give(target.bill(), Some(recorder), printer);
+    if published.as_ref().is_err_and(publishes_nothing) {
+        remember(&quarantined.into_keys().collect(), &before)?;
+        return Err(published.expect_err("it failed"));
+    }
     let report = UploadReport { quarantined: set.quarantined().by_check(), ..published? };
-    Validations::remember_quarantined(store, &settings.catalogue, &set.dates(), &quarantined)?;
+    remember(&set.dates(), &quarantined)?;
     recorder.summarize("published", json(&report));
     recorder.measure(|metrics| metrics.published(report.tables.values()));
     let decided = Decided { lock, ranges, options, target: target.name(), set: &set };
@@ -469,6 +478,11 @@ pub fn publish(
         printer.note(nothing_to_publish(&set, &target.name()));
     }
     Ok((report, held_back, accounting))
+}
+
+/// Whether an error of a publication says that the target is as it was.
+fn publishes_nothing(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::StalePlan | ErrorKind::Conflict | ErrorKind::Usage)
 }
 
 /// Names dates that somebody else changed beside those that were published now.

@@ -10,4 +10,4 @@ pub mod words;
 pub use shares::{FailureShare, failure_shares};
 pub use standing::{CONTRADICTION, Open, Remedy, Standing, grouped, remedies};
 pub use status::{ByRule, Evidence, NotDone, OpenDates, StatusReport, StatusRow, Verdict};
-pub use validation::{Seen, Validations};
+pub use validation::{InQuarantine, Seen, Validations};

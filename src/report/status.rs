@@ -354,9 +354,9 @@ impl StatusReport {
             add(Standing::Excluded { reason: reason.clone() }, dates);
         }
         let of_year = |date: &NaiveDate| date.year() == year && self.game_dates.binary_search(date).is_ok();
-        let quarantined = evidence.validations.quarantined().iter().filter(|(date, _)| of_year(date));
-        let rows = quarantined.clone().map(|(_, rows)| rows).sum();
-        add(Standing::Quarantined { rows }, quarantined.map(|(date, _)| *date).collect());
+        let mut quarantined = evidence.validations.quarantined();
+        quarantined.retain(|date, _| of_year(date));
+        add(Standing::Quarantined { entities: quarantined.values().sum() }, quarantined.into_keys().collect());
         add(Standing::Unscheduled, evidence.unscheduled.clone());
         let vanished = self.vanished.values().flat_map(BTreeMap::keys).copied();
         add(Standing::Vanished, vanished.collect());

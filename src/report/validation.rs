@@ -25,9 +25,18 @@ pub struct Validations {
     /// Dates that were left out of the last publication, with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     excluded: BTreeMap<NaiveDate, String>,
-    /// Rows that the last publication of a date left out, in quarantine.
+    /// Entities in quarantine in the last publication of a date, by target.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    quarantined: BTreeMap<NaiveDate, u64>,
+    quarantined: BTreeMap<String, BTreeMap<NaiveDate, u64>>,
+}
+
+/// What a target holds of some dates.
+#[derive(Debug, Clone, Copy)]
+pub struct InQuarantine<'a> {
+    pub target: &'a str,
+    /// Those of them without an entity in quarantine are whole.
+    pub dates: &'a BTreeSet<NaiveDate>,
+    pub entities: &'a BTreeMap<NaiveDate, u64>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -122,30 +131,44 @@ impl Validations {
         &self.excluded
     }
 
-    /// Remembers how many rows a publication leaves out of its dates, by date; the others that it publishes are whole.
+    /// Remembers how many entities of some dates are in quarantine in a target.
     ///
     /// # Errors
     /// When the record cannot be written.
-    pub fn remember_quarantined(
-        store: &Store,
-        catalogue: &Catalogue,
-        published: &BTreeSet<NaiveDate>,
-        rows: &BTreeMap<NaiveDate, u64>,
-    ) -> Result<()> {
+    pub fn remember_quarantined(store: &Store, catalogue: &Catalogue, now: InQuarantine<'_>) -> Result<()> {
+        // Nothing is written where nothing changes: there need not be a store.
+        if !Self::load(store, catalogue).take_in_quarantine(now) {
+            return Ok(());
+        }
         let _lock = Self::locked(store)?;
         let mut known = Self::load(store, catalogue);
-        let before = known.quarantined.clone();
-        known.quarantined.retain(|date, _| !published.contains(date));
-        known.quarantined.extend(rows);
-        match known.quarantined == before {
-            true => Ok(()),
-            false => replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes")),
-        }
+        known.take_in_quarantine(now);
+        replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes"))
     }
 
-    /// Rows that the last publication of a date left out, in quarantine.
-    pub fn quarantined(&self) -> &BTreeMap<NaiveDate, u64> {
-        &self.quarantined
+    /// Returns whether something changed.
+    fn take_in_quarantine(&mut self, now: InQuarantine<'_>) -> bool {
+        let before = self.quarantined.clone();
+        let of_target = self.quarantined.entry(now.target.to_owned()).or_default();
+        of_target.retain(|date, _| !now.dates.contains(date));
+        of_target.extend(now.entities);
+        self.quarantined.retain(|_, dates| !dates.is_empty());
+        self.quarantined != before
+    }
+
+    /// Entities in quarantine in the last publication of a date into a target.
+    pub fn quarantined_in(&self, target: &str) -> BTreeMap<NaiveDate, u64> {
+        self.quarantined.get(target).cloned().unwrap_or_default()
+    }
+
+    /// The same of all targets: of each date the most.
+    pub fn quarantined(&self) -> BTreeMap<NaiveDate, u64> {
+        let mut most: BTreeMap<NaiveDate, u64> = BTreeMap::new();
+        for (date, entities) in self.quarantined.values().flatten() {
+            let known = most.entry(*date).or_default();
+            *known = (*known).max(*entities);
+        }
+        most
     }
 
     /// The error checks that a waiver accepts on a date, with the waiver in words.
@@ -169,8 +192,8 @@ impl Validations {
         replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes"))
     }
 
-    /// Takes what other stores' validations say of dates as they are here, and which dates and rows their last publication
-    /// left out. Returns how many dates came from each.
+    /// Takes what other stores' validations say of dates as they are here, and what their last publication
+    /// left out or has in quarantine. Returns how many dates came from each.
     ///
     /// # Errors
     /// When the record cannot be written.
@@ -190,9 +213,12 @@ impl Validations {
                 left_out += usize::from(!known.excluded.contains_key(date));
                 known.excluded.entry(*date).or_insert_with(|| reason.clone());
             }
-            for (date, rows) in &other.quarantined {
-                left_out += usize::from(!known.quarantined.contains_key(date));
-                known.quarantined.entry(*date).or_insert(*rows);
+            for (target, dates) in &other.quarantined {
+                let ours = known.quarantined.entry(target.clone()).or_default();
+                for (date, entities) in dates {
+                    left_out += usize::from(!ours.contains_key(date));
+                    ours.entry(*date).or_insert(*entities);
+                }
             }
         }
         if taken.iter().sum::<usize>() + left_out > 0 {

@@ -3,7 +3,7 @@
 Standard input: one JSON document, a list of {"sql": script, "tables": {name: {"fields": [field of BigQuery's JSON
 schema], "before": rows, "after": rows}}}; a row is a list of values as the REST interface spells them.
 Standard output: one JSON document, a list of [number of statements, rows compared, [difference, ...]], one for each
-script.
+script; null for a script that the evaluator refuses, which standard error tells.
 
 What the evaluator does not do is done here: BEGIN and COMMIT are passed over, IF NOT (...) THEN RAISE ends the script
 where its condition is not TRUE, and rows are changed in place. Which rows a DELETE or an UPDATE leaves, it says as
@@ -154,7 +154,8 @@ def evaluate(entry, options):
     except Difference as difference:
         return [len(parts), compared, [str(difference)]]
     except Exception as error:  # noqa: BLE001  the evaluator's errors have no common class of their own
-        return [len(parts), compared, [f"{type(error).__name__}: {error}"]]
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return None
 
 
 def main():

@@ -47,7 +47,7 @@ enum Where {
 
 use Where::{Both, Emulator, Fake, FakeByGoogle};
 
-const TESTS: [(&str, Where, Test); 73] = [
+const TESTS: [(&str, Where, Test); 74] = [
     ("sync_gives_the_same_store_as_a_directory", Both, sync::same_as_directory),
     ("sync_pulls_only_what_changed", Both, sync::only_what_changed),
     ("sync_leaves_out_games_whose_teams_are_not_known", Both, sync::games_without_teams),
@@ -91,6 +91,7 @@ const TESTS: [(&str, Where, Test); 73] = [
     ("two_publishers_of_new_dates_do_not_both_commit", Fake, publishers::of_new_dates),
     ("two_publishers_create_the_head_of_a_ledger_once", Fake, publishers::of_an_older_ledger),
     ("fake_transactions_conflict_over_common_rows", Fake, publishers::the_fake_conflicts_over_common_rows_only),
+    ("fake_keeps_open_transactions_of_projects_apart", Fake, publishers::the_fake_keeps_projects_apart),
     ("upload_keeps_its_ledger_for_ever", Fake, publishers::the_ledger_inherits_no_expiration),
     ("upload_refuses_a_doubled_head", Fake, publishers::a_doubled_head_is_refused),
     ("diff_reads_only_dates_that_differ", Fake, strict::diff_by_dates),

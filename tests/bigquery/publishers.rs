@@ -94,45 +94,77 @@ pub fn of_an_older_ledger(service: &'static Service) -> Result<(), Failed> {
 
 /// The fake keeps transactions apart as the service does: over rows that both change or delete, and no others.
 pub fn the_fake_conflicts_over_common_rows_only(service: &'static Service) -> Result<(), Failed> {
-    let (_, project) = with_target(service)?;
-    let fake = service.as_fake()?;
-    let table = format!("`{project}.nba_precompute.team_defense_zone_analysis`");
-    let insert = |team: &str| {
-        format!(
-            "INSERT INTO {table} (team_abbr, analysis_date, processed_at, data_hash) \
-             VALUES ('{team}', DATE '2023-11-28', CURRENT_TIMESTAMP(), 'x')"
-        )
-    };
-    let transaction =
-        |statements: &[String]| format!("BEGIN TRANSACTION;\n{};\nCOMMIT TRANSACTION;\n", statements.join(";\n"));
-    let start = |id: &str, sql: &str| -> Result<(), Failed> {
+    let ours = Transactions::new(service)?;
+    ours.start_overlapping(&[("skew_a", "BOS"), ("skew_b", "NYK")])?;
+    ensure(ours.failure("skew_a")?.is_null() && ours.failure("skew_b")?.is_null(), "deletes of nothing conflict")?;
+    let rows = query(service, &ours.project, &format!("SELECT COUNT(*) FROM {}", ours.table))?;
+    ensure(rows == [["2".to_owned()]], format!("{rows:?}"))?;
+    ours.start_overlapping(&[("common_a", "BOS"), ("common_b", "NYK")])?;
+    let message = ours.failure("common_b")?;
+    ensure(message.as_str().is_some_and(|text| text.contains("aborted due to concurrent update")), &message)?;
+    ensure(ours.failure("common_a")?.is_null(), "the first does not commit")
+}
+
+/// Open transactions of two projects do not meet.
+pub fn the_fake_keeps_projects_apart(service: &'static Service) -> Result<(), Failed> {
+    let both = [Transactions::new(service)?, Transactions::new(service)?];
+    for (id, team) in [("first", "BOS"), ("second", "NYK")] {
+        for of in &both {
+            if id == "first" {
+                service.as_fake()?.overlap_transactions(&of.project);
+            }
+            of.start(id, team)?;
+        }
+    }
+    for of in &both {
+        ensure(of.failure("first")?.is_null() && of.failure("second")?.is_null(), "a transaction fails")?;
+    }
+    Ok(())
+}
+
+/// Transactions that replace the rows of one date.
+struct Transactions {
+    service: &'static Service,
+    project: String,
+    table: String,
+}
+
+impl Transactions {
+    fn new(service: &'static Service) -> Result<Self, Failed> {
+        let (_, project) = with_target(service)?;
+        let table = format!("`{project}.nba_precompute.team_defense_zone_analysis`");
+        Ok(Self { service, project, table })
+    }
+
+    /// The first stays open until the second has ended.
+    fn start_overlapping(&self, transactions: &[(&str, &str); 2]) -> Result<(), Failed> {
+        self.service.as_fake()?.overlap_transactions(&self.project);
+        transactions.iter().try_for_each(|(id, team)| self.start(id, team))
+    }
+
+    fn start(&self, id: &str, team: &str) -> Result<(), Failed> {
+        let Self { service, project, table } = self;
+        let sql = format!(
+            "BEGIN TRANSACTION;\nDELETE FROM {table} WHERE analysis_date = DATE '2023-11-28';\n\
+             INSERT INTO {table} (team_abbr, analysis_date, processed_at, data_hash) \
+             VALUES ('{team}', DATE '2023-11-28', CURRENT_TIMESTAMP(), 'x');\nCOMMIT TRANSACTION;\n"
+        );
         let body = json!({
             "jobReference": { "projectId": project, "jobId": id, "location": "us-west2" },
             "configuration": { "query": { "query": sql, "useLegacySql": false } },
         });
         ensure(request(service, "POST", &format!("projects/{project}/jobs"), Some(&body))?.0 == 200, "not accepted")
-    };
-    let failure = |id: &str| -> Result<Value, Failed> {
-        let path = format!("projects/{project}/jobs/{id}?location=us-west2");
-        let mut job = request(service, "GET", &path, None)?.1;
+    }
+
+    /// Waits for the end of a transaction; its error, or null.
+    fn failure(&self, id: &str) -> Result<Value, Failed> {
+        let path = format!("projects/{}/jobs/{id}?location=us-west2", self.project);
+        let mut job = request(self.service, "GET", &path, None)?.1;
         while job["status"]["state"] != "DONE" {
-            job = request(service, "GET", &path, None)?.1;
+            job = request(self.service, "GET", &path, None)?.1;
         }
         Ok(job["status"]["errorResult"]["message"].clone())
-    };
-    let delete = format!("DELETE FROM {table} WHERE analysis_date = DATE '2023-11-28'");
-    fake.overlap_transactions(&project);
-    start("skew_a", &transaction(&[delete.clone(), insert("BOS")]))?;
-    start("skew_b", &transaction(&[delete.clone(), insert("NYK")]))?;
-    ensure(failure("skew_a")?.is_null() && failure("skew_b")?.is_null(), "deletes of nothing conflict")?;
-    let rows = query(service, &project, &format!("SELECT COUNT(*) FROM {table}"))?;
-    ensure(rows == [["2".to_owned()]], format!("{rows:?}"))?;
-    fake.overlap_transactions(&project);
-    start("common_a", &transaction(&[delete.clone(), insert("BOS")]))?;
-    start("common_b", &transaction(&[delete, insert("NYK")]))?;
-    let message = failure("common_b")?;
-    ensure(message.as_str().is_some_and(|text| text.contains("aborted due to concurrent update")), &message)?;
-    ensure(failure("common_a")?.is_null(), "the first does not commit")
+    }
 }
 
 /// The tables of the ledger outlive what their dataset says of new tables.

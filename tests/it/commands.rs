@@ -20,7 +20,7 @@ fn status_explains_every_figure() {
     2023  PDC           32        32    32  100.0      0       0        0        0      0  4,190        73
     2023  MLFS          32        32    32  100.0      0       0        0        0      0  4,292         0
 
-    dates without rows by rule: TDZA 12, PSZA 3; entities without a row, as expected: TDZA 45.3 %, PSZA 11.2 %, PDC 1.7 % (-v explains)
+    dates without rows by rule: TDZA 12, PSZA 3; entities without a row, as expected: TDZA 45.3 %, PSZA 11.1 %, PDC 1.7 % (-v explains)
     expected inputs that Phase 3 has: TDZA 100.0 %, PSZA 100.0 %, PCF 93.0 %, PDC 100.0 %, MLFS 100.0 %
     last computed at 2023-11-14 22:13:20 UTC
     2023, 32 of 46 game dates: complete

@@ -199,14 +199,14 @@ fn what_is_left_out_is_told_and_recorded() {
     let record: serde_json::Value = serde_json::from_str(&runs).expect("JSON");
     assert!(runs.contains("\"quarantined\"") && runs.contains("aldodunara"), "{record}");
     // The year is not complete, whatever its checks say.
-    let left_out = "published without 22 rows in quarantine on 10 dates: 2023-12-01 to 2023-12-10";
+    let left_out = "published with 22 entities in quarantine on 10 dates: 2023-12-01 to 2023-12-10";
     let status = desk.run(&["status", "--check"], &RANGE);
     assert_eq!((status.code, status.stdout.contains(left_out)), (4, true), "{}", status.stdout);
     assert!(status.stdout.contains("2023, 32 of 46 game dates: partial"), "{}", status.stdout);
     // The target differs from the store, which is told with the reason.
     let diff = desk.run(&["diff", "--with", "dir:published"], &RANGE);
-    let note = "note: the last publication left out 22 rows in quarantine on 10 dates, 2023-12-01 to 2023-12-10, and has \
-        failures in their place\n";
+    let note =
+        "note: the target has failures in place of 22 entities in quarantine on 10 dates, 2023-12-01 to 2023-12-10\n";
     assert_eq!((diff.code, diff.stderr.contains(note)), (9, true), "{}", diff.stderr);
     let open = desk.run(&["impact", "--since-publish", "--to", "dir:published", "--format", "json"], &RANGE);
     let open: serde_json::Value = serde_json::from_str(&open.stdout).expect("JSON");
@@ -227,7 +227,7 @@ fn a_second_upload_does_nothing_and_one_without_the_option_keeps_what_is_there()
     assert_eq!((rehearsed.code, rehearsed.stdout.starts_with("nothing to publish")), (3, true), "{}", rehearsed.stdout);
     let held = done(&desk, &UPLOAD, &[]);
     assert_eq!((held.code, desk.files("published") == files), (4, true), "{}", held.stderr);
-    assert!(desk.run(&["status"], &RANGE).stdout.contains("published without 22 rows"));
+    assert!(desk.run(&["status"], &RANGE).stdout.contains("published with 22 entities"));
     // A part of the range says the same of its dates.
     let part =
         desk.run(&["upload", "--to", "dir:published", QUARANTINE], &["--from", "2023-12-05", "--until", "2023-12-07"]);
@@ -244,7 +244,7 @@ fn rows_come_back_when_the_fault_is_mended_upstream() {
     // Nothing fails any more, and the rows are not there yet.
     assert_eq!(desk.run(&["validate", "-q"], &RANGE).code, 0);
     let status = desk.run(&["status", "--check"], &RANGE);
-    assert_eq!((status.code, status.stdout.contains("published without 22 rows")), (3, true), "{}", status.stdout);
+    assert_eq!((status.code, status.stdout.contains("published with 22 entities")), (3, true), "{}", status.stdout);
     let whole = done(&desk, &UPLOAD, &[]);
     assert_eq!(whole.code, 0, "{}", whole.stderr);
     assert!(in_quarantine(&desk).is_empty());
@@ -341,6 +341,7 @@ fn a_failure_that_rests_on_faulty_rows_names_the_cause() {
         FAILURES,
     );
     assert_eq!(told, "rests on faulty rows: impossible values (I31); more makes than attempts (I8m)");
+    assert!(run.stderr.contains(" and replaces "), "{}", run.stderr);
     let others = format!("SELECT count(*)::VARCHAR {of_day} AND failure_category = 'EXPECTED_INCOMPLETE'");
     let others: u64 = published(&desk, &others, FAILURES).parse().expect("a number");
     let ours = stored(&desk.path("putback-store/phase4"), FAILURES);
@@ -348,6 +349,25 @@ fn a_failure_that_rests_on_faulty_rows_names_the_cause() {
     let of_store = |row: &usize| days[*row] == "2023-11-11" && categories[*row] == "EXPECTED_INCOMPLETE";
     assert_eq!((0..ours.num_rows()).filter(of_store).count() as u64, others + 1, "{}", run.stderr);
     assert!(done(&desk, &UPLOAD, &[QUARANTINE]).stderr.contains("nothing to publish: "));
+}
+
+/// What `status` and `diff` say is of the target, as it is.
+#[test]
+fn what_is_not_published_or_undone_is_in_no_quarantine() {
+    let desk = faulty_zone();
+    let status = || desk.run(&["status"], &RANGE).stdout;
+    let diff = |target: &str| desk.run(&["diff", "--with", target], &RANGE).stderr;
+    assert_eq!(done(&desk, &RUN, &["-q"]).code, 4);
+    let refused = done(&desk, &UPLOAD, &["--plan", "0123456789abcdef0123", QUARANTINE]);
+    assert_eq!((refused.code, status().contains("in quarantine")), (6, false), "{}", refused.stderr);
+    assert_eq!(done(&desk, &UPLOAD, &[QUARANTINE]).code, 3);
+    assert_eq!(desk.run(&["upload", "-q", "--to", "dir:other", QUARANTINE], &RANGE).code, 3);
+    assert!(status().contains("published with 22 entities in quarantine"), "{}", status());
+    assert_eq!(desk.run(&["undo", "-q", "--to", "dir:published"], &[]).code, 0);
+    assert!(!diff("dir:published").contains("in quarantine"), "{}", diff("dir:published"));
+    assert!(diff("dir:other").contains("note: the target has failures in place of 22 entities in quarantine"));
+    assert_eq!(desk.run(&["undo", "-q", "--to", "dir:other"], &[]).code, 0);
+    assert!(!status().contains("in quarantine"), "{}", status());
 }
 
 #[test]

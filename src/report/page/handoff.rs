@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use super::days::DayState;
 use super::{Report, checks};
 use crate::processors::ProcessorId;
-use crate::report::words::{counted, folded, thousands};
+use crate::report::words::{counted, folded, percent, thousands};
 use crate::report::{Remedy, Verdict, grouped, remedies};
 
 /// Intervals of dates before "and N more".
@@ -214,8 +214,12 @@ pub fn expected(report: &Report) -> Vec<String> {
             dates => format!("; more than expected on {}", counted(dates, "date")),
         };
         format!(
-            "{}: {:.1} % of the entities have no row ({}); expected at this time of the season: {:.0} to {:.0} %{above}.",
-            share.processor, share.share, share.category, share.expected_low, share.expected_high
+            "{}: {} % of the entities have no row ({}); expected at this time of the season: {:.0} to {:.0} %{above}.",
+            share.processor,
+            percent(share.failed, share.entities),
+            share.category,
+            share.expected_low,
+            share.expected_high
         )
     }));
     if lines.is_empty() {

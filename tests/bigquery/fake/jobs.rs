@@ -237,6 +237,7 @@ impl Core {
     }
 
     pub fn get_job(&mut self, project: &str, id: &str, request: &Request) -> Reply {
+        self.end_lonely(project);
         let job = self.jobs.get_mut(&(project.to_owned(), id.to_owned()));
         let is_here = request.query.get("location").is_some_and(|location| location == LOCATION);
         let Some(job) = job.filter(|_| is_here) else {

@@ -50,7 +50,8 @@ pub struct Core {
     faults: Vec<(String, String, JobFault)>,
     /// Projects whose next transaction stays open until another one has ended.
     overlapping: BTreeSet<String>,
-    open: Option<overlap::OpenTransaction>,
+    /// One for each project at most.
+    open: BTreeMap<String, overlap::OpenTransaction>,
     /// Every script that putback sent, with the columns of the tables that it names.
     sent: Vec<Value>,
     /// Projects of which committed transactions are kept, and these: `{"sql", "tables": {name: {"fields", "before", "after"}}}`.
@@ -72,7 +73,7 @@ impl Fake {
             sessions: storage::Sessions::default(),
             faults: Vec::new(),
             overlapping: BTreeSet::new(),
-            open: None,
+            open: BTreeMap::new(),
             sent: Vec::new(),
             watched: BTreeMap::new(),
             clock_ms: 1_700_000_000_000,

@@ -22,6 +22,10 @@ const CHANGED: [&str; 6] = ["2023-10-30", "2023-11-04", "2023-11-07", "2023-11-0
 /// Dates that may vanish upstream for a while.
 const VANISHING: [&str; 2] = ["2023-11-08", "2023-11-09"];
 
+/// Fewer points than so many come on top of those of one player of a date. Checks tolerate them; else they would hold the
+/// dates back from a fresh store, while the target keeps what it has.
+const MORE_POINTS: i64 = 3;
+
 /// A kill at a later operation than this never comes.
 const OPERATIONS: u32 = 400;
 
@@ -31,7 +35,7 @@ const RUNS: usize = 51;
 /// A warehouse that changes.
 struct Warehouse {
     dir: PathBuf,
-    /// Points that the players have more on a date.
+    /// Points that the first player of a date has more.
     more_points: BTreeMap<i32, i64>,
     /// The date that has no rows.
     gone: Option<i32>,
@@ -62,8 +66,11 @@ impl Warehouse {
         let rows = match table {
             Table::PlayerGameSummary => {
                 let points = rows.column_by_name("points").expect("a column").as_primitive::<Int64Type>();
-                let more = |date: &i32| self.more_points.get(date).copied().unwrap_or_default();
-                let changed = points.iter().zip(dates.values()).map(|(points, date)| Some(points? + more(date)));
+                let mut open = self.more_points.clone();
+                let changed = points
+                    .iter()
+                    .zip(dates.values())
+                    .map(|(points, date)| Some(points? + open.remove(date).unwrap_or_default()));
                 with_column(rows, "points", Some(std::sync::Arc::new(changed.collect::<Int64Array>())))
             }
             _ => rows.clone(),
@@ -76,7 +83,10 @@ impl Warehouse {
         let mut one_of = |dates: &[&str]| day(dates[random.next_u32() as usize % dates.len()]);
         let (changed, vanishing) = (one_of(&CHANGED), one_of(&VANISHING));
         match random.next_u32() % 8 {
-            0..=3 => *self.more_points.entry(changed).or_default() += 1,
+            0..=3 => {
+                let more = self.more_points.entry(changed).or_default();
+                *more = (*more + 1) % MORE_POINTS;
+            }
             4 => drop(self.more_points.remove(&changed)),
             5 => self.more_points.clear(),
             6 => self.gone = Some(vanishing),
@@ -139,7 +149,7 @@ fn many_runs_with_changes_reverts_and_kills_end_like_a_fresh_store() {
     warehouse.write();
     for place in [&work, &fresh] {
         let last = run(&words(&lines[0]), place, BASE_TIME);
-        assert!(last.status.code().is_some_and(|code| code < 5), "{}", text(&last.stderr));
+        assert_eq!(last.status.code(), Some(0), "{}", text(&last.stderr));
     }
     let (found, fresh) = (Tree::read(&work), Tree::read(&fresh));
     // What earlier publications replaced is kept; that it goes in time shows in the number of files. What was decided of

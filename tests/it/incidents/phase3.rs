@@ -32,7 +32,7 @@ fn row_1_zone_columns_of_the_defense_are_null() {
     run: exit status 4
       preflight error: I15 failed on 1 date, 2023-12-01; rule: zone columns are filled: each is NULL or 0 in less than 50 % of a date's rows; consequence: TDZA of the date and of each team's next 15 games is contaminated, and so are PCF and MLFS after it
       note: not published: zones missing upstream (I15): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails T2c
-      note: `putback validate` explains; `--accept I15` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I15` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I15:
         2023-12-01: 18: ATL, BOS, CHA
@@ -68,7 +68,7 @@ fn row_1_zone_columns_were_null_before_the_range() {
     run: exit status 4
       preflight error: I15 failed on 13 dates, 2023-10-24 to 2023-11-05; rule: zone columns are filled: each is NULL or 0 in less than 50 % of a date's rows; consequence: TDZA of the date and of each team's next 15 games is contaminated, and so are PCF and MLFS after it; also fails I8m
       note: not published: zones missing upstream (I15): 13 dates, 2023-10-24 to 2023-11-05; holds back 30 dates, 2023-11-08 to 2023-12-08, 5 tables, 16,170 rows; also fails I8m, T2c
-      note: `putback validate` explains; `--accept I15` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I15` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I15:
         2023-10-24 to 2023-11-05 (13 dates): 186, on 2023-11-03: ATL, CHA, CHI
@@ -100,7 +100,7 @@ fn row_2_zones_of_players_are_null() {
         consequence: paint rates are too low and three-point rates too high, as NULL counts as no attempt
     run: exit status 4
       note: not published: contaminated games in the windows of PSZA (P9c): 46 dates, 2023-10-24 to 2023-12-10; holds back 32 dates, 2023-11-08 to 2023-12-10, 5 tables, 17,281 rows; also fails P12
-      note: `putback validate` explains; `--accept P9c` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept P9c` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error P9c:
         2023-10-24 to 2023-12-10 (46 dates): 698, on 2023-12-08: BKN, CHA, CHI
@@ -128,7 +128,7 @@ fn row_2_zones_exceed_the_shots() {
     run: exit status 4
       preflight error: I8o failed on 1 date, 2023-12-01; rule: paint, mid-range and three-point attempts are at most 105 % of a date's field-goal attempts; consequence: shots are in two zones, or a column is another: PSZA's rates are wrong for 20 games
       note: not published: zones that exceed the shots (I8o): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
-      note: `putback validate` explains; `--accept I8o` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I8o` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
     2023, 32 of 46 game dates: partial
       check I8o fails on 10 dates: 2023-12-01 to 2023-12-10
@@ -178,7 +178,7 @@ fn row_4_teams_are_missing_from_a_date() {
     run: exit status 4
       preflight error: I16d failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
       note: not published: teams missing upstream (I16d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails T2m
-      note: `putback validate` explains; `--accept I16d` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I16d` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I16d:
         2023-12-01: 16: CHA, CHI, CLE
@@ -288,7 +288,7 @@ fn row_9_a_player_is_on_two_teams() {
     run: exit status 4
       preflight error: I2 failed on 1 date, 2023-12-01; rule: both teams of each game have players; consequence: the missing team's players get no row on the date
       note: not published: players of a side missing upstream, or of a third one there (I2): 1 date, 2023-12-01; holds back 5 tables, 608 rows
-      note: `putback validate` explains; `--accept I2` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I2` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       M16 ok
     2023, 32 of 46 game dates: partial
@@ -339,7 +339,7 @@ fn row_13_minutes_are_null() {
       note: not published: minutes, points or shots missing upstream (I9e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
       note: not published: points, shots or minutes missing all season (I9s): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
       note: not published: contaminated games in the windows of PSZA (P9c): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
-      note: `putback validate` explains; `--accept I9e --accept I9s --accept P9c` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I9e --accept I9s --accept P9c` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I9s:
         2023-12-01: 152: of the season: minutes 2.8 %, points 0.1 %, field goals 0.0 %, three-pointers 0.0 %
@@ -390,7 +390,7 @@ fn row_15_players_who_did_not_play_count_nowhere() {
     run: exit status 4
       preflight error: I3 failed on 1 date, 2023-12-01; rule: every game has active players; consequence: the game counts for no player
       note: not published: games without an active player (I3): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
-      note: `putback validate` explains; `--accept I3` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I3` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I3:
         2023-12-01: 155: 20231201_BOS_TOR_X, 20231201_CHI_MIL_X, 20231201_DEN_PHI_X
@@ -432,7 +432,7 @@ fn row_16_game_ids_are_reversed() {
     run: exit status 4
       preflight error: I29e failed on 1 date, 2023-12-01; rule: less than 50 % of a date's rows have a game id whose last part is not the scheduled home team (I29, I29h: single games); consequence: MLFS reads home or away from the id: is_home is wrong for the date
       note: not published: game ids with home and away exchanged, or of another form (I29e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
-      note: `putback validate` explains; `--accept I29e` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I29e` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       warning M17:
         2023-12-01: 155: aldodunara, aldoingund, aldoulvoviciii
@@ -456,7 +456,7 @@ fn row_17_names_of_lines_have_suffixes() {
     run: exit status 4
       preflight error: I35e failed on 1 date, 2023-12-01; rule: less than 1 % of the players of a date have another spelling in contexts, and less than 5 % in lines; consequence: contexts or lines of the players are not found: PCF and MLFS use defaults
       note: not published: names spelt otherwise in one table (I35e): 1 date, 2023-12-01; holds back 5 tables, 608 rows
-      note: `putback validate` explains; `--accept I35e` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I35e` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       info M21:
         2023-11-08 to 2023-11-13 (6 dates): 812, on 2023-11-10: no row has a line
@@ -494,7 +494,7 @@ fn row_19_games_of_the_schedule_are_missing_from_phase_3() {
     run: exit status 3
       preflight error: I1 failed on 3 dates, 2023-12-08 to 2023-12-10; rule: every game date has player rows; consequence: PCF and MLFS fail on the date; also fails I2g
       note: not published: player rows of whole dates missing upstream (I1): 3 dates, 2023-12-08 to 2023-12-10; holds back 4 tables, 1,321 rows; also fails A2, I2g, P9m
-      note: `putback validate` explains; `--accept I1` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I1` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
       note: MLFS: 3 dates failed and not published; dir:published keeps what it has
     validate: exit status 4
       error I1:
@@ -553,7 +553,7 @@ fn row_31_one_row_is_not_a_date() {
       note: not published: players of a team missing upstream (I2g): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,510 rows; also fails P9m
       note: not published: players of most teams missing upstream (I4e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,510 rows; also fails I5e
       note: not published: points allowed that are not the opponent's (I5d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,510 rows
-      note: `putback validate` explains; `--accept I2 --accept I2g --accept I4e --accept I5d` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I2 --accept I2g --accept I4e --accept I5d` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I2:
         2023-12-01: 1: 20231201_NYK_CHA
@@ -593,7 +593,7 @@ fn row_32_upstream_games_stop_and_features_would_fall_back() {
       note: not published: teams missing upstream (I16d): 31 dates, 2023-11-08 to 2023-12-10; holds back 32 dates, 2023-11-08 to 2023-12-10, 4 tables, 10,599 rows
       note: not published: fails: no date is empty when a team has 15 games by the schedule (T1s): 10 dates, 2023-12-01 to 2023-12-10; holds back 4 tables, 5,544 rows
       note: not published: fails: a date has at least 25 rows once every team has 15 games (T1e): 6 dates, 2023-12-05 to 2023-12-10; holds back 4 tables, 3,255 rows
-      note: `putback validate` explains; `--accept I16d --accept T1e --accept T1s` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I16d --accept T1e --accept T1s` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
       note: TDZA: 22 dates failed and not published; dir:published keeps what it has
       note: PCF: 22 dates failed and not published; dir:published keeps what it has
       note: MLFS: 22 dates failed and not published; dir:published keeps what it has
@@ -625,7 +625,7 @@ fn row_32_features_that_fall_back_at_once_are_told() {
     run: exit status 4
       preflight error: I37 failed on 6 dates, 2023-12-05 to 2023-12-10; rule: contexts and lines that most dates of 30 days have do not end more than 2 dates before the games; for example upcoming_player_game_context ends on 2023-12-04; consequence: the table was synced before it was finished: PCF and MLFS use fallbacks on the later dates
       note: not published: contexts or lines that end before the games (I37): 6 dates, 2023-12-05 to 2023-12-10; holds back 5 tables, 3,322 rows
-      note: `putback validate` explains; `--accept I37` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I37` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       warning M13:
         2023-12-05 to 2023-12-10 (6 dates): 30, on 2023-12-10: back_to_back 100 % after 36 %, home_away 100 % after 36 %, injury_risk 100 % after 36 %, playoff_game 100 % after 36 %, rest_advantage 100 % after 37 %
@@ -647,7 +647,7 @@ fn row_34_a_date_is_missing_from_the_history() {
     run: exit status 4
       preflight error: I24 failed on 1 date, 2023-11-03; rule: the season's look-back before the range is complete; consequence: windows that should include the missing date lack it
       note: not published: games missing in the windows of PSZA (P9m): 1 date, 2023-11-03; holds back 32 dates, 2023-11-08 to 2023-12-10, 5 tables, 17,281 rows
-      note: `putback validate` explains; `--accept P9m` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept P9m` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error P9m:
         2023-11-03: 20: ATL, CHA, CHI
@@ -676,7 +676,7 @@ fn row_34_missing_history_is_no_rule() {
       note: not published: games missing in the windows of TDZA (T2m): 4 dates, 2023-11-03 to 2023-11-06; holds back 29 dates, 2023-11-11 to 2023-12-10, 5 tables, 16,341 rows
       note: not published: fails: no date is empty when a team has 15 games by the schedule (T1s): 15 dates, 2023-11-20 to 2023-12-05; holds back 4 tables, 8,512 rows
       note: not published: fails: a date has at least 25 rows once every team has 15 games (T1e): 6 dates, 2023-12-05 to 2023-12-10; holds back 5 tables, 3,327 rows
-      note: `putback validate` explains; `--accept I16d --accept T1e --accept T1s --accept T2m` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I16d --accept T1e --accept T1s --accept T2m` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
       note: TDZA: 3 dates failed and not published; dir:published keeps what it has
       note: PCF: 3 dates failed and not published; dir:published keeps what it has
       note: MLFS: 3 dates failed and not published; dir:published keeps what it has
@@ -770,7 +770,7 @@ fn row_13_points_and_minutes_are_null_for_a_week() {
       note: not published: minutes, points or shots missing upstream (I9e): 7 dates, 2023-12-01 to 2023-12-07; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
       note: not published: points, shots or minutes missing all season (I9s): 7 dates, 2023-12-01 to 2023-12-07; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
       note: not published: contaminated games in the windows of PSZA (P9c): 7 dates, 2023-12-01 to 2023-12-07; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
-      note: `putback validate` explains; `--accept I5e --accept I9e --accept I9s --accept P9c` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I5e --accept I9e --accept I9s --accept P9c` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I9e:
         2023-12-01 to 2023-12-07 (7 dates): 887, on 2023-12-06: minutes 165, points 165, shots 0 of 165
@@ -810,7 +810,7 @@ fn row_31_two_players_of_each_team() {
       preflight error: I5d failed on 1 date, 2023-12-01; rule: points allowed differ from the opponent's points by more than 2 in at most 50 % of the rows; consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
       note: not published: players of most teams missing upstream (I4e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,545 rows; also fails I5e, P9c
       note: not published: points allowed that are not the opponent's (I5d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,545 rows
-      note: `putback validate` explains; `--accept I4e --accept I5d` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I4e --accept I5d` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I4e:
         2023-12-01: 18: ATL: 2, BOS: 2, CHA: 2
@@ -846,7 +846,7 @@ fn row_8_a_table_was_loaded_twice() {
     run: exit status 4
       preflight error: I16s failed on 3 dates, 2023-12-01 to 2023-12-03; rule: less than 20 % of a date's rows repeat a team; consequence: windows of 15 rows include half as many games
       note: not published: team rows loaded twice (I16s): 3 dates, 2023-12-01 to 2023-12-03; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails T2c
-      note: `putback validate` explains; `--accept I16s` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I16s` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I16s:
         2023-12-01 to 2023-12-03 (3 dates): 50
@@ -874,7 +874,7 @@ fn row_1_makes_are_null_and_attempts_are_not() {
     run: exit status 4
       preflight error: I17e failed on 1 date, 2023-12-01; rule: makes where there are attempts, points, rating and pace are each NULL or 0 in less than 50 % of a date's rows; consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games
       note: not published: makes, points, ratings or pace missing upstream (I17e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails T2c
-      note: `putback validate` explains; `--accept I17e` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I17e` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       I15 ok
       error I17e:
@@ -968,7 +968,7 @@ fn row_19_the_schedule_gains_a_game() {
       preflight error: I16d failed on 1 date, 2023-12-01; rule: both teams of every scheduled game have a row; consequence: windows of the missing teams lack the game
       note: not published: teams missing upstream (I16d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,647 rows; also fails T2m
       note: not published: players of a team missing upstream (I2g): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,647 rows; also fails I16o, P9m
-      note: `putback validate` explains; `--accept I16d --accept I2g` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I16d --accept I2g` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I2g:
         2023-12-01: 2: ATL, DET
@@ -1004,7 +1004,7 @@ fn row_1_zeros_and_the_other_team() {
       preflight error: I17e failed on 1 date, 2023-12-01; rule: makes where there are attempts, points, rating and pace are each NULL or 0 in less than 50 % of a date's rows; consequence: TDZA counts NULL as 0: percentages and points allowed are too low for 15 games; also fails I31e
       note: not published: makes, points, ratings or pace missing upstream (I17e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails I31e
       note: not published: points allowed that are not the opponent's (I5d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
-      note: `putback validate` explains; `--accept I17e --accept I5d` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I17e --accept I5d` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I17e:
         2023-12-01: 18: ATL points_allowed, BOS points_allowed, CHA points_allowed
@@ -1027,7 +1027,7 @@ fn row_1_zeros_and_the_other_team() {
     run: exit status 4
       preflight error: I5d failed on 1 date, 2023-12-01; rule: points allowed differ from the opponent's points by more than 2 in at most 50 % of the rows; consequence: rows belong to the other team or to another game: TDZA of both teams is wrong for 15 games
       note: not published: points allowed that are not the opponent's (I5d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
-      note: `putback validate` explains; `--accept I5d` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I5d` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I5d:
         2023-12-01: 12: CHA: 118 of 97, CHI: 107 of 99, CLE: 100 of 94
@@ -1053,7 +1053,7 @@ fn row_2_zones_are_0_in_place_of_null() {
     run: exit status 4
       preflight error: I8e failed on 1 date, 2023-12-01; rule: where zones are known, they cover at least 70 % of a date's field-goal attempts; consequence: PSZA overstates the zones that are present, for 20 games; also fails I8m
       note: not published: zones missing upstream in part (I8e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows; also fails I8m
-      note: `putback validate` explains; `--accept I8e` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I8e` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I8e:
         2023-12-01: 141: aldodunara: 7 of 19 attempts, aldoingund: 1 of 9 attempts, aldowexara: 2 of 11 attempts
@@ -1076,7 +1076,7 @@ fn row_5_contexts_are_of_the_other_team() {
     run: exit status 4
       preflight error: I19t failed on 1 date, 2023-12-01; rule: at most 20 % of the contexts name an opponent other than the game's; consequence: PCF and MLFS use the wrong team's defense
       note: not published: contexts with the wrong opponent (I19t): 1 date, 2023-12-01; holds back 5 tables, 608 rows
-      note: `putback validate` explains; `--accept I19t` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I19t` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I19t:
         2023-12-01: 154: aldodunara, aldoingund, aldoulvoviciii
@@ -1108,7 +1108,7 @@ fn row_12_values_are_ten_times_too_high() {
       note: not published: points allowed that are not the opponent's (I5d): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
       note: not published: players' points that are not their team's (I5e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
       note: not published: values of another unit (I7e): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
-      note: `putback validate` explains; `--accept I31 --accept I5d --accept I5e --accept I7e` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I31 --accept I5d --accept I5e --accept I7e` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I5e:
         2023-12-01: 18: ATL: 970 of 97, BOS: 1160 of 116, CHA: 1180 of 118
@@ -1134,7 +1134,7 @@ fn row_33_the_season_is_not_that_of_the_date() {
     run: exit status 4
       preflight error: I30 failed on 1 date, 2023-12-01; rule: season_year agrees with the date; consequence: season averages of MLFS leave out the games, or include those of another season
       note: not published: season years that are not those of the dates (I30): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,664 rows
-      note: `putback validate` explains; `--accept I30` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I30` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I30:
         2023-12-01: 155: aldodunara: 2022, aldoingund: 2022, aldoulvoviciii: 2022
@@ -1179,7 +1179,7 @@ fn row_19_the_schedule_lags() {
     run: exit status 4
       preflight error: I23h failed on 1 date, 2023-12-01; rule: fewer than 3, and less than 50 %, of a date's past games are not final; consequence: games that were played are missing from the date and from later windows
       note: not published: a schedule that lags (I23h): 1 date, 2023-12-01; holds back 10 dates, 2023-12-01 to 2023-12-10, 5 tables, 5,578 rows
-      note: `putback validate` explains; `--accept I23h` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` leaves out only the players and teams concerned, if not all are
+      note: `putback validate` explains; `--accept I23h` publishes these dates once, a [[waiver]] in putback.toml until it expires; `--quarantine` publishes the rows of the other players and teams
     validate: exit status 4
       error I23h:
         2023-12-01: 5: 5 of 9 games

@@ -31,7 +31,7 @@ pub struct UndoArgs {
     /// Publication to take back, as --list names it [default: the latest]
     #[arg(value_name = "PUBLICATION")]
     publication: Option<String>,
-    /// Warehouse that was published into: dir:PATH or bigquery:PROJECT
+    /// Warehouse that was published into: dir:PATH, gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or bigquery:PROJECT
     #[arg(long, value_name = "WAREHOUSE")]
     to: Option<Location>,
     /// List the publications, and how long each can be undone

@@ -27,8 +27,12 @@ pub fn all(fake: &Fake) -> Result<(), Failed> {
     let to_missing: Vec<&str> = to_missing.iter().map(String::as_str).collect();
     let says = [format!("the bucket {scheme}://no-such-bucket does not exist"), "create the bucket".to_owned()];
     let says: Vec<&str> = says.iter().map(String::as_str).collect();
-    refused(&desk, &to_missing, 7, &says)?;
-    refused(&desk, &["sync", "--warehouse", &missing], 7, &says)?;
+    refused(&desk, &to_missing, 5, &says)?;
+    refused(&desk, &["sync", "--warehouse", &missing], 5, &says)?;
+    let (private, members) = (format!("{scheme}://private/nba"), format!("{scheme}://members/nba"));
+    let role = if fake.interface == Interface::Google { "roles/storage.objectUser" } else { "s3:ListBucket" };
+    refused(&desk, &["upload", "--to", &private], 7, &["ccess denied", role])?;
+    refused(&desk, &["upload", "--to", &members], 7, &["no usable credentials"])?;
     for no_name in ["gs:", "gs://", "s3:///x", "gs://b//x", "s3://b/../x", "gcs://b", "s3a://b/x"] {
         refused(&desk, &["upload", "--to", no_name], 2, &["gs://BUCKET/PREFIX"])?;
     }
@@ -38,25 +42,25 @@ pub fn all(fake: &Fake) -> Result<(), Failed> {
     match fake.interface {
         Interface::Google => {
             set(&mut desk, &[("GOOGLE_APPLICATION_CREDENTIALS", "no-such-file.json")]);
-            refused(&desk, &["upload", "--to", &url], 10, &["gcloud auth application-default login"])?;
+            refused(&desk, &["upload", "--to", &url], 7, &["gcloud auth application-default login"])?;
             set(&mut desk, &[("STORAGE_EMULATOR_HOST", "127.0.0.1:9")]);
-            refused(&desk, &["upload", "--to", &url], 7, &["check the network"])?;
+            refused(&desk, &["upload", "--to", &url], 5, &["check the network"])?;
         }
         Interface::S3 => {
             let endpoint = ("AWS_ENDPOINT_URL", fake.address.as_str());
             let secret = ("AWS_SECRET_ACCESS_KEY", "secret");
             set(&mut desk, &[endpoint, secret, ("AWS_ACCESS_KEY_ID", "denied")]);
-            refused(&desk, &["upload", "--to", &url], 10, &["Access Denied", "s3:ListBucket"])?;
+            refused(&desk, &["upload", "--to", &url], 7, &["Access Denied", "s3:ListBucket"])?;
             set(&mut desk, &[endpoint, secret, ("AWS_ACCESS_KEY_ID", "unknown")]);
-            refused(&desk, &["upload", "--to", &url], 10, &["InvalidAccessKeyId", "AWS_SESSION_TOKEN"])?;
+            refused(&desk, &["upload", "--to", &url], 7, &["InvalidAccessKeyId", "AWS_SESSION_TOKEN"])?;
             set(&mut desk, &[endpoint, secret]);
             refused(&desk, &["upload", "--to", &url], 2, &["AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"])?;
             set(&mut desk, &[endpoint, ("AWS_PROFILE", "work")]);
             let profile = ["AWS_PROFILE is set", "SSO are not read", "aws configure export-credentials"];
-            refused(&desk, &["upload", "--to", &url], 10, &profile)?;
+            refused(&desk, &["upload", "--to", &url], 7, &profile)?;
             // Where no role is attached, nobody answers.
             set(&mut desk, &[endpoint, ("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")]);
-            refused(&desk, &["upload", "--to", &url], 10, &["no usable credentials", "SSO are not read"])?;
+            refused(&desk, &["upload", "--to", &url], 7, &["no usable credentials", "SSO are not read"])?;
         }
     }
     ensure(bucket_tree(fake, PREFIX).is_empty(), "something was left behind")

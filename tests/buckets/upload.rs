@@ -6,7 +6,7 @@ use libtest_mimic::Failed;
 use putback::catalog::Table;
 use putback::store::{read_month_file, write_parquet};
 
-use super::desk::{Desk, bucket_tree, ensure, ensure_same, published};
+use super::desk::{Desk, Tree, bucket_tree, ensure, ensure_same, published};
 use super::fake::Fake;
 
 pub const PREFIX: &str = "nba/phase4";
@@ -14,10 +14,27 @@ const DIRECTORY: &str = "dir:published";
 
 /// Runs a command on the directory and on the bucket: both have to end in the same way.
 pub fn both(desk: &Desk, fake: &Fake, arguments: &[&str], store: &[&str]) -> Result<(Option<i32>, String), Failed> {
+    let end = both_end(desk, fake, arguments, store)?;
+    if desk.path("published").is_dir() {
+        ensure_same(&desk.tree("published")?, &bucket_tree(fake, PREFIX), &format!("{arguments:?}"))?;
+    }
+    Ok(end)
+}
+
+/// As [`both`]; what is kept for an undo may differ: without a record, a bucket keeps it for a day.
+fn both_but_kept(desk: &Desk, fake: &Fake, arguments: &[&str]) -> Result<(Option<i32>, String), Failed> {
+    let end = both_end(desk, fake, arguments, &[])?;
+    let of_publication = |tree: Tree| tree.into_iter().filter(|(name, _)| !name.contains("/kept/")).collect::<Tree>();
+    let (directory, bucket) = (of_publication(desk.tree("published")?), of_publication(bucket_tree(fake, PREFIX)));
+    ensure_same(&directory, &bucket, &format!("{arguments:?}"))?;
+    Ok(end)
+}
+
+fn both_end(desk: &Desk, fake: &Fake, arguments: &[&str], store: &[&str]) -> Result<(Option<i32>, String), Failed> {
     let url = fake.url(PREFIX);
     let directory = desk.run(&[arguments, &["--to", DIRECTORY], store].concat())?;
     let bucket = desk.run(&[arguments, &["--to", &url], store].concat())?;
-    let root = desk.path("published").canonicalize().unwrap_or_default().display().to_string();
+    let root = desk.path(".").canonicalize()?.join("published").display().to_string();
     let as_bucket = |text: &str| text.replace(&format!("dir:{root}"), &url).replace(&root, &url);
     let what = format!("{arguments:?}");
     ensure(
@@ -31,9 +48,6 @@ pub fn both(desk: &Desk, fake: &Fake, arguments: &[&str], store: &[&str]) -> Res
     ensure(without_plan(&expected) == without_plan(&found), format!("{what}: {expected} against {found}"))?;
     let (expected, found) = (as_bucket(&directory.stderr), bucket.stderr);
     ensure(expected == found, format!("{what}: {expected} against {found}"))?;
-    if desk.path("published").is_dir() {
-        ensure_same(&desk.tree("published")?, &bucket_tree(fake, PREFIX), &what)?;
-    }
     Ok((bucket.code, found))
 }
 
@@ -44,7 +58,7 @@ pub fn same_as_directory(fake: &Fake) -> Result<(), Failed> {
     ensure(bucket_tree(fake, PREFIX).is_empty(), "a dry run left objects")?;
     both(&desk, fake, &["upload"], &[])?;
     let first = bucket_tree(fake, PREFIX);
-    ensure(first.len() > 20 && !published(&first)?.is_empty(), format!("{:?}", first.keys()))?;
+    ensure(first.len() > 15 && !published(&first)?.is_empty(), format!("{:?}", first.keys()))?;
     both(&desk, fake, &["upload"], &[])?;
     ensure_same(&first, &bucket_tree(fake, PREFIX), "a second upload")?;
     both(&desk, fake, &["upload"], &["--store", &other_store])?;
@@ -130,10 +144,10 @@ pub fn files_of_others(fake: &Fake) -> Result<(), Failed> {
     // A lost record: what is there is compared by content.
     std::fs::remove_file(desk.path("published/_putback/published.json"))?;
     fake.objects().buckets.get_mut("bucket").ok_or("no bucket")?.remove(&format!("{PREFIX}/_putback/published.json"));
-    both(&desk, fake, &["upload"], &[])?;
+    both_but_kept(&desk, fake, &["upload"])?;
     // A damaged record.
     write_both(&desk, fake, "_putback/published.json", b"{\"format\":2}")?;
-    let (code, text) = both(&desk, fake, &["upload"], &[])?;
+    let (code, text) = both_but_kept(&desk, fake, &["upload"])?;
     ensure(code != Some(0) && text.contains(&fake.url(PREFIX)), text)?;
     std::fs::remove_file(desk.path("published/_putback/published.json"))?;
     fake.objects().buckets.get_mut("bucket").ok_or("no bucket")?.remove(&format!("{PREFIX}/_putback/published.json"));
@@ -142,7 +156,7 @@ pub fn files_of_others(fake: &Fake) -> Result<(), Failed> {
     write_parquet(&desk.path("theirs.parquet"), &rows)?;
     let shard = format!("{}-000000000000.parquet", THEIRS.0);
     write_both(&desk, fake, &shard, &std::fs::read(desk.path("theirs.parquet"))?)?;
-    let (code, text) = both(&desk, fake, &["upload"], &[])?;
+    let (code, text) = both_but_kept(&desk, fake, &["upload"])?;
     ensure(code == Some(9) && text.contains(&fake.url(PREFIX)), format!("{code:?} {text}"))
 }
 
@@ -151,7 +165,7 @@ pub fn repairs(fake: &Fake) -> Result<(), Failed> {
     both(&desk, fake, &["upload"], &[])?;
     write_both(&desk, fake, &plain_name(), b"PAR1 damage PAR1")?;
     let (code, text) = both(&desk, fake, &["upload"], &[])?;
-    ensure(code == Some(9) || code == Some(5) || text.contains("--repair"), format!("{code:?} {text}"))?;
+    ensure(code == Some(13) && text.contains("--repair"), format!("{code:?} {text}"))?;
     both(&desk, fake, &["upload", "--repair"], &[])?;
     both(&desk, fake, &["upload"], &[])?;
     // An object that somebody wrote over.

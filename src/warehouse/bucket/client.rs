@@ -94,10 +94,7 @@ impl Client {
         let prefix = object_store::path::Path::from_iter(prefix.split('/').filter(|part| !part.is_empty()));
         let prefix = (!prefix.as_ref().is_empty()).then_some(prefix);
         let found = self.runtime.block_on(self.store.list(prefix.as_ref()).try_collect::<Vec<ObjectMeta>>());
-        let found = found.map_err(|error| match error {
-            StoreError::NotFound { .. } => fault::no_bucket(&self.url),
-            error => fault::describe(&self.url, &format!("listing {}", self.url), error),
-        })?;
+        let found = found.map_err(|error| fault::describe(&self.url, &format!("listing {}", self.url), error))?;
         let mut listing = Listing::new();
         for object in found {
             let Some(name) = self.url.name(object.location.as_ref()) else { continue };

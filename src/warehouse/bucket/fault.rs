@@ -5,8 +5,9 @@ use object_store::Error as StoreError;
 use super::url::{BucketUrl, Service};
 use crate::error::{Error, ErrorKind, Result};
 
-/// The address that tells programs on a machine of AWS, or of Google Cloud, their role.
-const METADATA_ADDRESSES: [&str; 3] = ["169.254.169.254", "169.254.170.2", "metadata.google.internal"];
+/// Where programs on a machine of AWS, or of Google Cloud, ask for their role.
+const METADATA: [&str; 5] =
+    ["169.254.169.254", "169.254.170.2", "metadata.google.internal", "/latest/api/token", "/latest/meta-data"];
 
 const PROFILES: &str = "profiles, ~/.aws and SSO are not read: \
     `eval \"$(aws configure export-credentials --profile NAME --format env)\"` sets the variables";
@@ -42,13 +43,16 @@ pub(super) fn unusable_settings(url: &BucketUrl, error: StoreError) -> Error {
 pub(super) fn describe(url: &BucketUrl, what: &str, error: StoreError) -> Error {
     let told = causes(&error);
     let answer = Answer::of(&told);
-    let (kind, hint) = match &error {
-        _ if is_without_credentials(&told) => return no_credentials(url).because(error),
-        StoreError::Unauthenticated { .. } => return no_credentials(url).because(error),
+    let (kind, hint) = match answer.status {
+        _ if is_without_credentials(&told) || matches!(error, StoreError::Unauthenticated { .. }) => {
+            return no_credentials(url).because(error);
+        }
+        Some(401) => return no_credentials(url).because(error),
+        _ if answer.code == "NoSuchBucket" => return no_bucket(url),
         _ if answer.is_refused_key() => (ErrorKind::Auth, refused_key(url)),
-        StoreError::PermissionDenied { .. } => (ErrorKind::Auth, rights(url)),
-        StoreError::NotFound { .. } => (ErrorKind::Upstream, "run the same command again: it looks anew".to_owned()),
-        _ if told.contains("region") || answer.code == "PermanentRedirect" => {
+        Some(403) => (ErrorKind::Auth, rights(url)),
+        Some(404) => (ErrorKind::Upstream, "run the same command again: it looks anew".to_owned()),
+        _ if told.contains("configured region") || answer.code == "PermanentRedirect" => {
             (ErrorKind::Usage, "set AWS_REGION to the region of the bucket".to_owned())
         }
         _ => (ErrorKind::Upstream, "check the network and run the same command again".to_owned()),
@@ -57,7 +61,7 @@ pub(super) fn describe(url: &BucketUrl, what: &str, error: StoreError) -> Error 
 }
 
 /// A bucket that the service does not know.
-pub(super) fn no_bucket(url: &BucketUrl) -> Error {
+fn no_bucket(url: &BucketUrl) -> Error {
     let place = format!("{}://{}", url.service.scheme(), url.bucket);
     let create = match url.service {
         Service::Google => format!("gcloud storage buckets create {place}"),
@@ -102,7 +106,7 @@ fn rights(url: &BucketUrl) -> String {
 }
 
 fn is_without_credentials(told: &str) -> bool {
-    METADATA_ADDRESSES.iter().any(|address| told.contains(address))
+    METADATA.iter().any(|place| told.contains(place))
 }
 
 /// The messages of an error and its causes, each once.
@@ -119,8 +123,9 @@ fn causes(error: &StoreError) -> String {
     told
 }
 
-/// What a service said, out of its XML.
+/// What a service said: its status, and out of its XML.
 struct Answer {
+    status: Option<u16>,
     code: String,
     text: String,
 }
@@ -133,7 +138,8 @@ impl Answer {
             Some(message) => format!("{message} ({code})"),
             None => told.split_whitespace().collect::<Vec<_>>().join(" "),
         };
-        Self { code, text }
+        let status = told.split_once("status code: ").and_then(|(_, after)| after.get(..3)?.parse().ok());
+        Self { status, code, text }
     }
 
     fn is_refused_key(&self) -> bool {
@@ -155,7 +161,8 @@ mod tests {
     }
 
     fn denied(body: &str) -> StoreError {
-        StoreError::PermissionDenied { path: "p/x".to_owned(), source: body.to_owned().into() }
+        let source = format!("Server returned non-2xx status code: 403 Forbidden: {body}").into();
+        StoreError::PermissionDenied { path: "p/x".to_owned(), source }
     }
 
     #[test]

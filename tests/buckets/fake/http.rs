@@ -69,7 +69,10 @@ pub fn read(client: &mut TcpStream) -> std::io::Result<Option<Request>> {
             if bytes.len() >= head + length {
                 let target = parsed.path.unwrap_or_default();
                 let (path, query) = target.split_once('?').unwrap_or((target, ""));
-                let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+                let pairs = query
+                    .split('&')
+                    .filter(|pair| !pair.is_empty())
+                    .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
                 return Ok(Some(Request {
                     method: parsed.method.unwrap_or_default().to_owned(),
                     path: decoded(path),

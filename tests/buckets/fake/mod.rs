@@ -5,7 +5,7 @@ mod objects;
 
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 pub use self::http::Request;
@@ -76,6 +76,29 @@ pub struct Fake {
     objects: Arc<Mutex<Objects>>,
     meddling: Arc<Mutex<Meddling>>,
     hook: Arc<Mutex<Option<Hook>>>,
+    commits: Arc<Commits>,
+}
+
+/// Commits that wait for each other.
+#[derive(Default)]
+struct Commits {
+    /// `None`: nobody waits.
+    waiting: Mutex<Option<usize>>,
+    came: Condvar,
+}
+
+impl Commits {
+    /// Waits until a second commit has come, or for too long.
+    fn wait_for_another(&self) {
+        const PATIENCE: Duration = Duration::from_secs(60);
+        let mut waiting = self.waiting.lock().expect("no thread panicked");
+        if let Some(count) = waiting.as_mut() {
+            *count += 1;
+            self.came.notify_all();
+            let is_alone = |waiting: &mut Option<usize>| waiting.is_some_and(|count| count < 2);
+            drop(self.came.wait_timeout_while(waiting, PATIENCE, is_alone));
+        }
+    }
 }
 
 impl Fake {
@@ -88,13 +111,16 @@ impl Fake {
             objects: Arc::new(Mutex::new(Objects::new(interface))),
             meddling: Arc::default(),
             hook: Arc::default(),
+            commits: Arc::default(),
         };
         let shared = (Arc::clone(&fake.objects), Arc::clone(&fake.meddling), Arc::clone(&fake.hook));
+        let commits = Arc::clone(&fake.commits);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (objects, meddling, hook) = (Arc::clone(&shared.0), Arc::clone(&shared.1), Arc::clone(&shared.2));
+                let commits = Arc::clone(&commits);
                 std::thread::spawn(move || {
-                    let _ = answer(client, &objects, &meddling, &hook);
+                    let _ = answer(client, &objects, (&meddling, &commits), &hook);
                 });
             }
         });
@@ -136,6 +162,16 @@ impl Fake {
         *self.hook.lock().expect("no thread panicked") = Some(Box::new(hook));
     }
 
+    /// From now on, the first commit waits until another one has come.
+    pub fn overlap_commits(&self, overlaps: bool) {
+        *self.commits.waiting.lock().expect("no thread panicked") = overlaps.then_some(0);
+    }
+
+    /// Removes every object.
+    pub fn clear(&self) {
+        self.objects().buckets.values_mut().for_each(std::collections::BTreeMap::clear);
+    }
+
     pub fn forget_hook(&self) {
         *self.hook.lock().expect("no thread panicked") = None;
     }
@@ -148,10 +184,13 @@ impl Fake {
 fn answer(
     mut client: TcpStream,
     objects: &Mutex<Objects>,
-    meddling: &Mutex<Meddling>,
+    (meddling, commits): (&Mutex<Meddling>, &Commits),
     hook: &Mutex<Option<Hook>>,
 ) -> std::io::Result<()> {
     let Some(request) = http::read(&mut client)? else { return Ok(()) };
+    if request.method == "PUT" && request.path.ends_with("/_putback/published.json") {
+        commits.wait_for_another();
+    }
     let (index, fault) = {
         let mut meddling = meddling.lock().expect("no thread panicked");
         meddling.seen.push(format!("{} {}", request.method, request.path));

@@ -60,6 +60,11 @@ impl Objects {
         }
         let path = request.path.trim_start_matches('/');
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        match bucket {
+            "private" => return Reply::error(403, "AccessDenied", "Access denied."),
+            "members" => return Reply::error(401, "AuthenticationRequired", "Authentication required."),
+            _ => {}
+        }
         if !self.buckets.contains_key(bucket) {
             return Reply::error(404, "NoSuchBucket", "The specified bucket does not exist");
         }
@@ -85,8 +90,9 @@ impl Objects {
         let authorization = request.header("authorization").unwrap_or_default();
         let names = |part: &str| request.headers.keys().any(|name| name.starts_with(part));
         match self.interface {
-            Interface::Google if !authorization.starts_with("Bearer") => {
-                Some(Reply::error(401, "AuthenticationRequired", "Authentication required."))
+            // Emulators get no token.
+            Interface::Google if !matches!(authorization.trim(), "" | "Bearer") => {
+                Some(Reply::error(400, "InvalidArgument", "credentials for an emulator"))
             }
             Interface::Google if names("x-amz-") => Some(Reply::error(400, "InvalidArgument", "a header of S3")),
             Interface::S3 if !authorization.starts_with("AWS4-HMAC-SHA256 Credential=") => {

@@ -88,7 +88,7 @@ impl Replaced {
     /// Months of tables that this version knows.
     pub fn months(&self) -> impl Iterator<Item = (Table, Month, &ReplacedMonth)> {
         self.tables.iter().flat_map(|(name, months)| {
-            let table = name.parse::<Table>().ok();
+            let table = Table::output_named(name);
             months.iter().filter_map(move |(month, replaced)| Some((table?, month.parse().ok()?, replaced)))
         })
     }

@@ -44,7 +44,7 @@ pub struct UndoArgs {
 /// How long a target can take a publication back.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct KeepOptions {
-    /// Into a directory: keep what the last N publications replaced, for `undo` [default: 3]
+    /// Into a directory or bucket: keep what the last N publications replaced, for `undo` [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=50))]
     keep: Option<u16>,
     /// Into BigQuery: keep what is replaced for so many days, for `undo`; 0 keeps nothing [default: 30]

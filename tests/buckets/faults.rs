@@ -14,23 +14,26 @@ use super::publishers::plain;
 use super::sync::content;
 use super::upload::PREFIX;
 
-/// Of two of these, normally one is tried.
-const STRIDE: usize = 3;
+/// Normally, one request in so many meets a fault: of an upload, of an undo, and of an upload beside another publisher.
+const STRIDES: [usize; 3] = [4, 8, 10];
 
 fn is_full_matrix() -> bool {
     std::env::var("PUTBACK_FAULT_MATRIX").is_ok_and(|value| value == "full")
 }
 
-/// Which faults the request with this number meets.
-fn faults_of(request: usize) -> Vec<Fault> {
+/// Which faults the case with this number meets.
+fn faults_of(number: usize) -> Vec<Fault> {
     match is_full_matrix() {
         true => Fault::ALL.to_vec(),
-        false => vec![Fault::ALL[request % Fault::ALL.len()]],
+        false => vec![Fault::ALL[number % Fault::ALL.len()]],
     }
 }
 
-fn requests(count: usize) -> impl Iterator<Item = usize> {
-    (0..count).step_by(if is_full_matrix() { 1 } else { STRIDE })
+/// The requests that meet one, each with faults of its own.
+fn cases(count: usize, stride: usize) -> Vec<(usize, Fault)> {
+    let stride = if is_full_matrix() { 1 } else { stride };
+    let each = |(number, request): (usize, usize)| faults_of(number).into_iter().map(move |fault| (request, fault));
+    (0..count).step_by(stride).enumerate().flat_map(each).collect()
 }
 
 fn kind(fake: &Fake) -> &'static str {
@@ -98,18 +101,16 @@ pub fn uploads(fake: &Fake) -> Result<(), Failed> {
     let [(first, one), (second, other)] = [states[2].clone(), states[3].clone()];
     ensure(first != second, "the versions do not differ")?;
     let swing = Swing { fake, seen: [first, second], plain: [one, other] };
-    let (mut now, mut cases) = (1, 0);
-    for request in requests(count) {
-        for fault in faults_of(request / if is_full_matrix() { 1 } else { STRIDE }) {
-            let next = 1 - now;
-            let change = || desks[next].run_as_victim(&[&arguments[..], &super::desk::RANGE].concat(), Some(fake));
-            swing.meet((request, fault, next), &change, &|| desks[next].run(&arguments))?;
-            now = next;
-            cases += 1;
-        }
+    let mut now = 1;
+    let cases = cases(count, STRIDES[0]);
+    for (request, fault) in &cases {
+        let next = 1 - now;
+        let change = || desks[next].run_as_victim(&[&arguments[..], &super::desk::RANGE].concat(), Some(fake));
+        swing.meet((*request, *fault, next), &change, &|| desks[next].run(&arguments))?;
+        now = next;
     }
-    eprintln!("uploads to {}: {cases} cases over {count} requests; 0 lost, 0 mixed", kind(fake));
-    ensure(cases > 0, "no case")
+    eprintln!("uploads to {}: {} cases over {count} requests; 0 lost, 0 mixed", kind(fake), cases.len());
+    ensure(!cases.is_empty(), "no case")
 }
 
 pub fn undos(fake: &Fake) -> Result<(), Failed> {
@@ -125,21 +126,18 @@ pub fn undos(fake: &Fake) -> Result<(), Failed> {
     fake.meddle(None);
     ensure(desks[0].run_quietly(&undo)?.code == Some(0), "not undone")?;
     let count = fake.seen().len();
-    let mut cases = 0;
-    for request in requests(count) {
-        for fault in faults_of(request / if is_full_matrix() { 1 } else { STRIDE }) {
-            desks[1].done(&upload)?;
-            let list = desks[0].run_quietly(&["undo", "--list", "--format", "json", "--to", &url])?;
-            let list: serde_json::Value = serde_json::from_str(&list.stdout)?;
-            let latest = list[0]["id"].as_str().or(list["publications"][0]["id"].as_str()).ok_or("no publication")?;
-            let arguments = [&undo[..], &[latest]].concat();
-            let change = || desks[0].run_as_victim(&arguments, Some(fake));
-            swing.meet((request, fault, 0), &change, &|| desks[0].run_quietly(&arguments))?;
-            cases += 1;
-        }
+    let cases = cases(count, STRIDES[1]);
+    for (request, fault) in &cases {
+        desks[1].done(&upload)?;
+        let list = desks[0].run_quietly(&["undo", "--list", "--format", "json", "--to", &url])?;
+        let list: serde_json::Value = serde_json::from_str(&list.stdout)?;
+        let latest = list[0]["id"].as_str().or(list["publications"][0]["id"].as_str()).ok_or("no publication")?;
+        let arguments = [&undo[..], &[latest]].concat();
+        let change = || desks[0].run_as_victim(&arguments, Some(fake));
+        swing.meet((*request, *fault, 0), &change, &|| desks[0].run_quietly(&arguments))?;
     }
-    eprintln!("undos in {}: {cases} cases over {count} requests; 0 lost, 0 mixed", kind(fake));
-    ensure(cases > 0, "no case")
+    eprintln!("undos in {}: {} cases over {count} requests; 0 lost, 0 mixed", kind(fake), cases.len());
+    ensure(!cases.is_empty(), "no case")
 }
 
 pub fn syncs(fake: &Fake) -> Result<(), Failed> {
@@ -192,7 +190,7 @@ pub fn publishers(fake: &Fake) -> Result<(), Failed> {
     };
     let (theirs, ours) = (states[2].clone(), states[1].clone());
     let mut cases = 0;
-    for request in requests(count) {
+    for request in (0..count).step_by(if is_full_matrix() { 1 } else { STRIDES[2] }) {
         // The other version is there; the other publisher publishes a part of ours, and then its own again.
         other.done(&arguments)?;
         let case = format!("another publisher before request {request}");

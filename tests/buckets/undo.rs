@@ -35,7 +35,12 @@ pub fn same_as_directory(fake: &Fake) -> Result<(), Failed> {
     undo_both(&desk, fake, &["--list"])?;
     // An undo of the undo.
     ensure(undo_both(&desk, fake, &[])? == Some(0), "not undone")?;
-    ensure(published(&bucket_tree(fake, PREFIX))? == second, "not what it was in between")
+    ensure(published(&bucket_tree(fake, PREFIX))? == second, "not what it was in between")?;
+    // A table that is an input as well.
+    both(&desk, fake, &["upload", "--with-daily-cache"], &["--store", &other_store])?;
+    ensure(bucket_tree(fake, PREFIX).keys().any(|name| name.contains("daily_cache")), "it is not published")?;
+    ensure(undo_both(&desk, fake, &[])? == Some(0), "not undone")?;
+    ensure(published(&bucket_tree(fake, PREFIX))? == second, "not what it was before the daily cache")
 }
 
 pub fn refusals(fake: &Fake) -> Result<(), Failed> {

@@ -143,7 +143,8 @@ impl Client {
             let version = UpdateVersion { e_tag: Some(listed.etag.clone()), version: None };
             return Ok(Some(Condition::Is(version)));
         }
-        let version = self.version(name)?.filter(|version| version.e_tag.as_ref() == Some(&listed.etag));
+        let is_same = |etag: &String| etag.trim_matches('"') == listed.etag.trim_matches('"');
+        let version = self.version(name)?.filter(|version| version.e_tag.as_ref().is_some_and(is_same));
         Ok(version.map(Condition::Is))
     }
 

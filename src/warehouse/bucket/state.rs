@@ -164,8 +164,8 @@ pub(super) fn is_content(name: &str) -> bool {
 /// Whether a name is that of a month of an output.
 pub(super) fn is_plain(name: &str) -> bool {
     let Some((table, file)) = name.split_once('/') else { return false };
-    let is_output = table.parse::<Table>().is_ok_and(|table| Table::outputs().any(|output| output == table));
-    is_output && file.strip_suffix(".parquet").is_some_and(|month| month.parse::<Month>().is_ok())
+    Table::output_named(table).is_some()
+        && file.strip_suffix(".parquet").is_some_and(|month| month.parse::<Month>().is_ok())
 }
 
 fn object_name(sha256: &str) -> String {

@@ -43,9 +43,13 @@ impl BucketUrl {
         is_usable.then(|| Self { service, bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
 
-    /// The key of a name below the prefix.
+    /// The key of a name below the prefix; of no name, that of the prefix.
     pub(super) fn key(&self, name: &str) -> Result<Path, object_store::path::Error> {
-        if self.prefix.is_empty() { Path::parse(name) } else { Path::parse(format!("{}/{name}", self.prefix)) }
+        match (self.prefix.as_str(), name) {
+            ("", name) => Path::parse(name),
+            (prefix, "") => Path::parse(prefix),
+            (prefix, name) => Path::parse(format!("{prefix}/{name}")),
+        }
     }
 
     /// The name of a key; `None` for a key outside the prefix.
@@ -90,6 +94,7 @@ mod tests {
     fn keys_and_names_belong_together() {
         let url = BucketUrl::parse(Service::S3, "//b/nba").expect("a bucket");
         assert_eq!(url.key("a/b.parquet").expect("a key").as_ref(), "nba/a/b.parquet");
+        assert_eq!(url.key("").expect("a key").as_ref(), "nba");
         assert_eq!(url.name("nba/a/b.parquet"), Some("a/b.parquet"));
         assert_eq!((url.name("nbadata/a"), url.name("other")), (None, None));
     }

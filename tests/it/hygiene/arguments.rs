@@ -12,7 +12,7 @@ use crate::faults::is_full_matrix;
 use crate::fixture::Desk;
 
 /// What somebody, or a script of somebody's, may give for anything. Names of files are those of [`desk`].
-const VALUES: [&[u8]; 53] = [
+const VALUES: [&[u8]; 54] = [
     b"",
     b" ",
     b"x",

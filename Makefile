@@ -24,18 +24,20 @@ test: setup
 # A kill meets every operation of the commands on a file (every third of `run`, which is all of them), a full or
 # broken disk every fourth; 200 readers work beside writers; 100 commands on a warehouse that changes are killed;
 # every option and variable meets every odd value; every request of a sync and an upload to the fake meets every
-# fault; Google's reference evaluator runs the transactions of uploads; every impossible value of every column is held
+# fault, to a bucket as well; Google's reference evaluator runs the transactions of uploads; every impossible value of every column is held
 # back. Most of an hour on two cores. Prints cases and failures by kind.
 test-faults: setup
 	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test it -- faults:: hygiene:: --nocapture
 	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test bigquery -- faults --nocapture
 	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test bigquery -- the_evaluator --nocapture
+	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test buckets -- faults --nocapture
+	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test buckets -- another_publisher --nocapture
 	$(CARGO) test $(RELEASE) --test it -- every_impossible_value --ignored --nocapture
 
 setup:
 	@scripts/setup
 
-# The tools of the wheel, of its tests and of those of Spark, into the cache.
+# The tools of the wheel, of its tests and of those of Spark and buckets, into the cache.
 setup-extra:
 	@scripts/extra
 

@@ -84,6 +84,18 @@ impl Error {
         Self { message: format!("{}: {}", path.display(), self.message), ..self }
     }
 
+    /// The same error with other texts, those of its causes included.
+    #[must_use]
+    pub(crate) fn map_texts(mut self, text: &dyn Fn(&str) -> String) -> Self {
+        self.message = text(&self.message);
+        self.hint = self.hint.map(|hint| text(&hint));
+        self.source = self.source.map(|source| match source.downcast::<Self>() {
+            Ok(cause) => Box::new(cause.map_texts(text)) as _,
+            Err(other) => other,
+        });
+        self
+    }
+
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }

@@ -8,7 +8,7 @@
 //!
 //! | type | what |
 //! |---|---|
-//! | [`warehouse::Source`] | a warehouse that is read: a directory of Parquet or a BigQuery project |
+//! | [`warehouse::Source`] | a warehouse that is read: a directory or bucket of Parquet, or a BigQuery project |
 //! | [`store::Store`] | the local tables and their state; [`store::WriteLock`] is the right to write them |
 //! | [`compute::ComputeRequest`] | which dates to compute, with what |
 //! | [`checks::CheckRequest`] | which dates to check: inputs before a computation, outputs after it |

@@ -15,7 +15,7 @@ const LISTED: usize = 6;
 /// How long a target can take a publication back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
-    /// Of a directory: so many publications.
+    /// Of a directory or bucket: so many publications.
     pub publications: usize,
     /// Of BigQuery: so many days; 0 keeps nothing.
     pub days: u32,

@@ -24,7 +24,7 @@ use crate::diff::{Closeness, Other, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
 use crate::price::Bill;
 use crate::store::Store;
-use crate::warehouse::Location;
+use crate::warehouse::{LOCATION_FORMS, Location};
 
 /// Dates and columns shown before "and N more".
 const LISTED: usize = 12;
@@ -41,7 +41,7 @@ const LISTED: usize = 12;
 pub struct DiffArgs {
     #[command(flatten)]
     range: RangeArgs,
-    /// What to compare with: dir:PATH, bigquery:PROJECT or store:PATH [default: the setting `to`]
+    /// What to compare with: store:PATH, dir:PATH, gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or bigquery:PROJECT [default: the setting `to`]
     #[arg(long = "with", value_name = "OTHER")]
     other: Option<OtherSide>,
     /// Read every row from BigQuery, to compare columns that no hash covers as well
@@ -79,9 +79,10 @@ impl FromStr for OtherSide {
     fn from_str(text: &str) -> Result<Self> {
         match text.split_once(':') {
             Some(("store", path)) if !path.is_empty() => Ok(Self::Store(PathBuf::from(path))),
-            _ => text.parse().map(Self::Warehouse).map_err(|_: Error| {
-                Error::new(ErrorKind::Usage, "write dir:PATH, bigquery:PROJECT or store:PATH".to_owned())
-            }),
+            _ => text
+                .parse()
+                .map(Self::Warehouse)
+                .map_err(|_: Error| Error::new(ErrorKind::Usage, format!("write store:PATH, {LOCATION_FORMS}"))),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::calendar::{is_taken, years};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Owner, SpillDir, Store};
 use crate::warehouse::bigquery::{BigQuerySettings, DatasetMap, Endpoint, RetryPolicy};
+use crate::warehouse::bucket::{BucketSettings, BucketUrl};
 
 /// Names of variables as constants, and all of them with their meaning.
 macro_rules! variables {
@@ -67,7 +68,64 @@ variables! {
     EMULATOR_HOST = "BIGQUERY_EMULATOR_HOST";
     /// Host and port of the emulator's Storage Read API.
     EMULATOR_GRPC_HOST = "BIGQUERY_EMULATOR_GRPC_HOST";
+    /// Host and port of an emulator of Google Cloud Storage; no credentials are used then.
+    STORAGE_EMULATOR_HOST = "STORAGE_EMULATOR_HOST";
+    /// Key for `s3://`, with AWS_SECRET_ACCESS_KEY.
+    AWS_ACCESS_KEY_ID = "AWS_ACCESS_KEY_ID";
+    /// Secret of the key.
+    AWS_SECRET_ACCESS_KEY = "AWS_SECRET_ACCESS_KEY";
+    /// Token of temporary keys.
+    AWS_SESSION_TOKEN = "AWS_SESSION_TOKEN";
+    /// Region of the bucket [default: AWS_DEFAULT_REGION, or `us-east-1`].
+    AWS_REGION = "AWS_REGION";
+    /// Region of the bucket where AWS_REGION is not set.
+    AWS_DEFAULT_REGION = "AWS_DEFAULT_REGION";
+    /// Address of a service with the interface of S3 [default: that of the region].
+    AWS_ENDPOINT_URL = "AWS_ENDPOINT_URL";
+    /// The same, for S3 alone.
+    AWS_ENDPOINT_URL_S3 = "AWS_ENDPOINT_URL_S3";
+    /// File with a web identity token, for the role of a Kubernetes service account.
+    AWS_WEB_IDENTITY_TOKEN_FILE = "AWS_WEB_IDENTITY_TOKEN_FILE";
+    /// Role of the web identity.
+    AWS_ROLE_ARN = "AWS_ROLE_ARN";
+    /// Name of the session of the role.
+    AWS_ROLE_SESSION_NAME = "AWS_ROLE_SESSION_NAME";
+    /// Where a container of ECS asks for its role.
+    AWS_CONTAINER_CREDENTIALS_RELATIVE_URI = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+    /// Where a pod of EKS asks for its role.
+    AWS_CONTAINER_CREDENTIALS_FULL_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+    /// File with the token of a pod of EKS.
+    AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+    /// Where a machine of EC2 asks for its role [default: the address of the service].
+    AWS_METADATA_ENDPOINT = "AWS_METADATA_ENDPOINT";
+    /// Profiles are not read: this one alone is refused.
+    AWS_PROFILE = "AWS_PROFILE";
+    /// `AES256`, `aws:kms` or `aws:kms:dsse`: how S3 encrypts what is written.
+    AWS_SERVER_SIDE_ENCRYPTION = "AWS_SERVER_SIDE_ENCRYPTION";
+    /// Key of that encryption.
+    AWS_SSE_KMS_KEY_ID = "AWS_SSE_KMS_KEY_ID";
 }
+
+/// What is handed on to the client of S3.
+const AWS: [&str; 17] = [
+    AWS_ACCESS_KEY_ID,
+    AWS_SECRET_ACCESS_KEY,
+    AWS_SESSION_TOKEN,
+    AWS_REGION,
+    AWS_DEFAULT_REGION,
+    AWS_ENDPOINT_URL,
+    AWS_ENDPOINT_URL_S3,
+    AWS_WEB_IDENTITY_TOKEN_FILE,
+    AWS_ROLE_ARN,
+    AWS_ROLE_SESSION_NAME,
+    AWS_CONTAINER_CREDENTIALS_RELATIVE_URI,
+    AWS_CONTAINER_CREDENTIALS_FULL_URI,
+    AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE,
+    AWS_METADATA_ENDPOINT,
+    AWS_PROFILE,
+    AWS_SERVER_SIDE_ENCRYPTION,
+    AWS_SSE_KMS_KEY_ID,
+];
 
 /// # Errors
 /// [`ErrorKind::Usage`] naming a variable that is set to something that is no text: it would count as not set.
@@ -115,10 +173,6 @@ pub fn timestamp() -> Result<DateTime<Utc>> {
 /// # Errors
 /// [`ErrorKind::Usage`] naming the variable whose value cannot be used.
 pub fn bigquery(project: &str, location: Option<String>) -> Result<BigQuerySettings> {
-    let mut retry = RetryPolicy { seed: u64::from(std::process::id()), ..RetryPolicy::default() };
-    if let Some(delay_ms) = number(RETRY_DELAY_MS)? {
-        retry.first_delay = Duration::from_millis(delay_ms);
-    }
     let endpoint = match variable(EMULATOR_HOST) {
         None => Endpoint::google(),
         Some(host) => Endpoint {
@@ -134,13 +188,39 @@ pub fn bigquery(project: &str, location: Option<String>) -> Result<BigQuerySetti
         location,
         endpoint,
         quota_project: variable(QUOTA_PROJECT).or_else(|| quota_project_in(&credentials_file()?)),
-        retry,
+        retry: retry()?,
         budget: None,
         maximum_bytes_billed: number(MAXIMUM_BYTES_BILLED)?.unwrap_or(50 << 30),
         chunk_bytes: number(UPLOAD_CHUNK_KIB)?.unwrap_or(8 << 10).next_multiple_of(256).max(256) << 10,
         run_id: format!("{}_{}", now.format("%Y%m%dT%H%M%S%6f"), unique().replace('-', "_")),
         now,
     })
+}
+
+/// How to reach a bucket. Objects are kept in the store, if there is one.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] naming the variable whose value cannot be used.
+pub fn bucket(url: &BucketUrl, store: &Store) -> Result<BucketSettings> {
+    let aws = AWS.iter().filter_map(|name| Some((name.to_lowercase(), variable(name)?)));
+    let cache = store.bucket_cache();
+    Ok(BucketSettings {
+        url: url.clone(),
+        google_endpoint: variable(STORAGE_EMULATOR_HOST).map(|host| with_scheme(&host)),
+        aws: aws.collect(),
+        retry: retry()?,
+        scratch: spill_place(store),
+        cache: store.root().is_dir().then_some(cache),
+    })
+}
+
+/// How requests are repeated.
+fn retry() -> Result<RetryPolicy> {
+    let mut retry = RetryPolicy { seed: u64::from(std::process::id()), ..RetryPolicy::default() };
+    if let Some(delay_ms) = number(RETRY_DELAY_MS)? {
+        retry.first_delay = Duration::from_millis(delay_ms);
+    }
+    Ok(retry)
 }
 
 /// The file of Application Default Credentials, as Google's own tools look for it.
@@ -154,8 +234,10 @@ fn credentials_file() -> Option<PathBuf> {
 /// # Errors
 /// [`ErrorKind::Auth`] for a file that is named and cannot be read.
 pub fn credentials() -> Result<Option<String>> {
-    if let Some(host) = variable(EMULATOR_HOST) {
-        return Ok(Some(format!("none are needed: {EMULATOR_HOST} names an emulator at {host}")));
+    for name in [EMULATOR_HOST, STORAGE_EMULATOR_HOST] {
+        if let Some(host) = variable(name) {
+            return Ok(Some(format!("none are needed: {name} names an emulator at {host}")));
+        }
     }
     let Some(path) = credentials_file() else { return Ok(None) };
     let unusable = |why: &str| {

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::calendar::{DateRange, DateRanges, Season, YEARS, parse_date, years};
 use crate::error::{Error, ErrorKind, Result};
-use crate::warehouse::Location;
+use crate::warehouse::{LOCATION_FORMS, Location};
 
 /// Which dates. Several options are combined.
 #[derive(Debug, Clone, Default, Args)]
@@ -25,7 +25,7 @@ pub struct RangeArgs {
     /// Last date; requires --from
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     until: Vec<NaiveDate>,
-    /// Target of commands that publish or look at what is published: dir:PATH or bigquery:PROJECT
+    /// Target of commands that publish or look at what is published: dir:PATH, gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or bigquery:PROJECT
     #[arg(long, value_name = "WAREHOUSE")]
     to: Vec<To>,
     /// Single date (repeatable)
@@ -49,7 +49,7 @@ impl FromStr for To {
         }
         text.parse()
             .map(Self::Warehouse)
-            .map_err(|_| "write a warehouse like dir:PATH or bigquery:PROJECT; --until takes the last date".to_owned())
+            .map_err(|_| format!("write a warehouse, {LOCATION_FORMS}; --until takes the last date"))
     }
 }
 

@@ -41,7 +41,7 @@ pub const QUARANTINE: &str = "Leave out only the players and teams whose rows re
 pub struct RunArgs {
     #[command(flatten)]
     range: RangeArgs,
-    /// Warehouse to read: dir:PATH or bigquery:PROJECT
+    /// Warehouse to read: dir:PATH, gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or bigquery:PROJECT
     #[arg(long, value_name = "WAREHOUSE")]
     warehouse: Option<Location>,
     #[command(flatten)]

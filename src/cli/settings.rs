@@ -17,7 +17,8 @@ use crate::price::parse_bytes;
 use crate::store::Store;
 use crate::upload::Target;
 use crate::warehouse::bigquery::{BigQuerySettings, DatasetMap};
-use crate::warehouse::{self, Location, Source};
+use crate::warehouse::bucket::{BucketSettings, BucketUrl};
+use crate::warehouse::{self, Connect, LOCATION_FORMS, Location, Source};
 
 /// More than this is a slip, and each thread takes memory of its own.
 const ALLOWED_THREADS: RangeInclusive<u16> = 1..=1024;
@@ -152,9 +153,7 @@ impl Settings {
             threads
                 .ok_or_else(|| format!("a number of threads, {} to {}", ALLOWED_THREADS.start(), ALLOWED_THREADS.end()))
         })?;
-        let location = |text: &str| {
-            text.parse::<Location>().map_err(|_| "a warehouse like dir:PATH or bigquery:PROJECT".to_owned())
-        };
+        let location = |text: &str| text.parse::<Location>().map_err(|_| format!("a warehouse: {LOCATION_FORMS}"));
         let catalogue =
             Catalogue::with(&file.checks).and_then(|known| known.waiving(&file.waiver, environment::today()));
         let catalogue = catalogue.map_err(|error| error.in_file(&path))?;
@@ -197,17 +196,25 @@ impl Settings {
 
     /// Opens the warehouse to read.
     pub fn open_source(&self) -> Result<Box<dyn Source>> {
-        warehouse::open(self.required_warehouse()?, environment::now(), &|project| self.bigquery(project))
+        let connect = Connect { bigquery: &|project| self.bigquery(project), bucket: &|url| self.bucket(url) };
+        warehouse::open(self.required_warehouse()?, environment::now(), connect)
     }
 
     /// Opens the warehouse to publish into.
     pub fn open_target(&self) -> Result<Box<dyn Target>> {
-        warehouse::open_target(self.required_to()?, &|project| self.bigquery_to_publish(project))
+        let bigquery = |project: &str| self.bigquery_to_publish(project);
+        warehouse::open_target(self.required_to()?, Connect { bigquery: &bigquery, bucket: &|url| self.bucket(url) })
     }
 
     /// Opens what was published into, to read it.
     pub fn open_published(&self) -> Result<Box<dyn Source>> {
-        warehouse::open_outputs(self.required_to()?, &|project| self.bigquery_to_publish(project))
+        let bigquery = |project: &str| self.bigquery_to_publish(project);
+        warehouse::open_outputs(self.required_to()?, Connect { bigquery: &bigquery, bucket: &|url| self.bucket(url) })
+    }
+
+    /// How to reach a bucket.
+    pub fn bucket(&self, url: &BucketUrl) -> Result<BucketSettings> {
+        environment::bucket(url, &self.store())
     }
 
     /// How to reach a project.
@@ -231,17 +238,12 @@ impl Settings {
 
     /// The warehouse to read.
     pub fn required_warehouse(&self) -> Result<&Location> {
-        required(
-            self.warehouse.as_ref(),
-            "no warehouse to read from is given",
-            "--warehouse dir:PATH or bigquery:PROJECT",
-            "warehouse",
-        )
+        required(self.warehouse.as_ref(), "no warehouse to read from is given", "--warehouse", "warehouse")
     }
 
     /// The warehouse to publish into.
     pub fn required_to(&self) -> Result<&Location> {
-        required(self.to.as_ref(), "no warehouse to publish into is given", "--to dir:PATH or bigquery:PROJECT", "to")
+        required(self.to.as_ref(), "no warehouse to publish into is given", "--to", "to")
     }
 }
 
@@ -273,9 +275,9 @@ pub fn check_store(path: &Path) -> Result<()> {
 }
 
 fn required<'a>(setting: Option<&'a Setting<Location>>, what: &str, flag: &str, key: &str) -> Result<&'a Location> {
-    setting
-        .map(|setting| &setting.value)
-        .ok_or_else(|| Error::new(ErrorKind::Usage, what).hint(format!("add {flag}, or set {key} in putback.toml")))
+    setting.map(|setting| &setting.value).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, what).hint(format!("add {flag} {LOCATION_FORMS}, or set {key} in putback.toml"))
+    })
 }
 
 fn load_file(path: &Path) -> Result<SettingsFile> {

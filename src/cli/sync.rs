@@ -29,7 +29,7 @@ use crate::warehouse::{ColumnNote, Location, Source};
 pub struct SyncArgs {
     #[command(flatten)]
     range: RangeArgs,
-    /// Warehouse to read: dir:PATH or bigquery:PROJECT
+    /// Warehouse to read: dir:PATH, gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or bigquery:PROJECT
     #[arg(long, value_name = "WAREHOUSE")]
     warehouse: Option<Location>,
     #[command(flatten)]

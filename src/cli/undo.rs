@@ -34,7 +34,7 @@ pub struct UndoArgs {
     /// Publication to take back, as --list names it [default: the latest]
     #[arg(value_name = "PUBLICATION")]
     publication: Option<String>,
-    /// Warehouse that was published into: dir:PATH or bigquery:PROJECT
+    /// Warehouse that was published into: dir:PATH, gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or bigquery:PROJECT
     #[arg(long, value_name = "WAREHOUSE")]
     to: Option<Location>,
     /// List the publications, and how long each can be undone
@@ -47,7 +47,7 @@ pub struct UndoArgs {
 /// How long a target can take a publication back.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct KeepOptions {
-    /// Into a directory: keep what the last N publications replaced, for `undo` [default: 3]
+    /// Into a directory or bucket: keep what the last N publications replaced, for `undo` [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=50))]
     keep: Option<u16>,
     /// Into BigQuery: keep what is replaced for so many days, for `undo`; 0 keeps nothing [default: 30]

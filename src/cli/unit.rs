@@ -52,7 +52,7 @@ pub struct UnitArgs {
     /// Directory for the work [default: that for temporary files]
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
-    /// Warehouse to read: dir:PATH or bigquery:PROJECT
+    /// Warehouse to read: dir:PATH, gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or bigquery:PROJECT
     #[arg(long, value_name = "WAREHOUSE")]
     warehouse: Option<Location>,
     #[command(flatten)]

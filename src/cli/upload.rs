@@ -28,12 +28,11 @@ use crate::report::{CONTRADICTION, InQuarantine, StatusReport, Validations};
 use crate::schedule::Schedule;
 use crate::store::{DateRecord, DateState, Store, WriteLock};
 use crate::upload::{KeptRows, MonthPart, PublishSet, Rehearsal, Reviewed, UploadReport};
-use crate::warehouse::Location;
 use crate::windows::WindowEnd;
 
 /// Publish finished dates into a warehouse
 ///
-/// Publishes whole dates. In a directory, new months are written under names of their content and read back, the record
+/// Publishes whole dates. In a directory or bucket, new months are written under names of their content and read back, the record
 /// that names them is replaced, then the plain names are set; in BigQuery, rows are loaded into a staging table and put
 /// in place by one transaction. Failed, stale and held-back dates stay unchanged in
 /// the target. So do rows of dates that vanished upstream; the command then ends with status 3 until --remove-vanished
@@ -83,7 +82,7 @@ pub struct UploadOptions {
     /// Remove rows of dates that vanished upstream or became empty, from target and store
     #[arg(long)]
     remove_vanished: bool,
-    /// Write damaged files of a target directory again
+    /// Write damaged files of a target directory or bucket again
     #[arg(long)]
     repair: bool,
     #[command(flatten)]
@@ -194,11 +193,11 @@ pub fn publishable(
         return Err(Error::new(ErrorKind::Usage, "--remove-vanished and --accept vanished contradict each other")
             .hint("give one of the two"));
     }
-    if options.repair && !matches!(settings.required_to()?, Location::Dir(_)) {
-        return Err(Error::new(ErrorKind::Usage, "--repair is for target directories")
+    if options.repair && !settings.required_to()?.has_files() {
+        return Err(Error::new(ErrorKind::Usage, "--repair is for target directories and buckets")
             .hint("leave it out: an upload into BigQuery compares by content"));
     }
-    if options.include_recent || matches!(settings.required_to()?, Location::Dir(_)) {
+    if options.include_recent || settings.required_to()?.has_files() {
         return Ok(ranges.clone());
     }
     let last = environment::yesterday() - Days::new(1);

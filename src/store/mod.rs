@@ -100,6 +100,11 @@ impl Store {
         self.root.join("spill")
     }
 
+    /// Where objects of buckets are kept that were read.
+    pub fn bucket_cache(&self) -> PathBuf {
+        self.root.join("buckets")
+    }
+
     pub(crate) fn place(&self, layer: Layer) -> Place {
         let dir = self.layer_dir(layer);
         let command = match layer {

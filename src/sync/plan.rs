@@ -158,10 +158,14 @@ fn without_a_date(table: Table, partitions: &Partitions, source: &dyn Source) ->
 
 fn missing_table(table: Table, source: &dyn Source) -> Error {
     let warehouse = source.name();
-    let hint = if warehouse.starts_with("dir:") {
-        format!("a directory warehouse holds it as {table}.parquet or {table}/**/*.parquet; nothing was pulled")
-    } else {
-        "check the project, and that the account may see the table; nothing was pulled".to_owned()
+    let place = match warehouse.split_once(':') {
+        Some(("dir", _)) => Some("directory warehouse"),
+        Some(("gs" | "s3", _)) => Some("bucket"),
+        _ => None,
+    };
+    let hint = match place {
+        Some(place) => format!("a {place} holds it as {table}.parquet or {table}/**/*.parquet; nothing was pulled"),
+        None => "check the project, and that the account may see the table; nothing was pulled".to_owned(),
     };
     Error::new(ErrorKind::Upstream, format!("table {table} is not in the warehouse {warehouse}")).hint(hint)
 }

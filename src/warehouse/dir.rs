@@ -17,6 +17,7 @@ pub use self::decoder::is_decoding;
 
 use self::content::Content;
 use self::listing::{Listing, TableFile, list};
+pub(super) use self::listing::{MAGIC_BYTES, is_of_table};
 use self::parquet_file::ParquetFile;
 use super::conform::{Conformer, Fitted, Nulls};
 use super::{ContentVersion, SchemaMatch, Selection, Source, TableDescription};

@@ -1,6 +1,7 @@
 //! Warehouses: sources of Phase 3 and targets of Phase 4.
 
 pub mod bigquery;
+pub mod bucket;
 mod conform;
 mod content;
 pub mod dir;
@@ -21,6 +22,7 @@ pub use dir_target::{DirTarget, PublishedDir};
 pub use partitions::{PartitionId, PartitionVersion, Partitions};
 
 use bigquery::{BigQuery, BigQuerySettings};
+use bucket::{BucketSettings, BucketTarget, BucketUrl, BucketWarehouse, PublishedBucket, Service};
 
 use crate::calendar::{DateRange, DateRanges};
 use crate::catalog::Table;
@@ -36,6 +38,18 @@ pub enum Location {
     Dir(PathBuf),
     /// `bigquery:PROJECT`.
     BigQuery { project: String },
+    /// `gs://BUCKET/PREFIX` or `s3://BUCKET/PREFIX`.
+    Bucket(BucketUrl),
+}
+
+/// What names a warehouse, for help and hints.
+pub const LOCATION_FORMS: &str = "dir:PATH, gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or bigquery:PROJECT";
+
+impl Location {
+    /// Whether files lie there, in a directory or a bucket.
+    pub fn has_files(&self) -> bool {
+        matches!(self, Self::Dir(_) | Self::Bucket(_))
+    }
 }
 
 impl FromStr for Location {
@@ -45,10 +59,22 @@ impl FromStr for Location {
         match text.split_once(':') {
             Some(("dir", path)) if !path.is_empty() => Ok(Self::Dir(PathBuf::from(path))),
             Some(("bigquery", project)) if is_project(project) => Ok(Self::BigQuery { project: project.to_owned() }),
-            _ => Err(Error::new(ErrorKind::Usage, format!("\"{text}\" does not name a warehouse"))
-                .hint("write dir:PATH for a directory of Parquet files, or bigquery:PROJECT")),
+            Some((scheme, rest)) => bucket(scheme, rest).map(Self::Bucket).ok_or_else(|| no_location(text)),
+            None => Err(no_location(text)),
         }
     }
+}
+
+fn bucket(scheme: &str, rest: &str) -> Option<BucketUrl> {
+    let service = [Service::Google, Service::S3].into_iter().find(|service| service.scheme() == scheme)?;
+    BucketUrl::parse(service, rest)
+}
+
+fn no_location(text: &str) -> Error {
+    Error::new(ErrorKind::Usage, format!("\"{text}\" does not name a warehouse")).hint(
+        "write dir:PATH for a directory of Parquet files, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX for a bucket, or \
+         bigquery:PROJECT",
+    )
 }
 
 impl fmt::Display for Location {
@@ -56,6 +82,7 @@ impl fmt::Display for Location {
         match self {
             Self::Dir(path) => write!(f, "dir:{}", path.display()),
             Self::BigQuery { project } => write!(f, "bigquery:{project}"),
+            Self::Bucket(url) => write!(f, "{url}"),
         }
     }
 }
@@ -168,36 +195,39 @@ pub struct ContentVersion {
     pub files: SourceFiles,
 }
 
-/// Opens a warehouse for reading at the moment `now`; `connect` says how to reach a project.
-pub fn open(
-    location: &Location,
-    now: SystemTime,
-    connect: &dyn Fn(&str) -> Result<BigQuerySettings>,
-) -> Result<Box<dyn Source>> {
+/// How to reach what is not on this machine.
+#[derive(Clone, Copy)]
+pub struct Connect<'a> {
+    pub bigquery: &'a dyn Fn(&str) -> Result<BigQuerySettings>,
+    pub bucket: &'a dyn Fn(&BucketUrl) -> Result<BucketSettings>,
+}
+
+/// Opens a warehouse for reading at the moment `now`.
+pub fn open(location: &Location, now: SystemTime, connect: Connect<'_>) -> Result<Box<dyn Source>> {
     match location {
         Location::Dir(path) => Ok(Box::new(dir::DirWarehouse::open(path)?.remembering(now))),
+        Location::Bucket(url) => Ok(Box::new(BucketWarehouse::open(&(connect.bucket)(url)?)?)),
         Location::BigQuery { project } => {
             let required = Table::inputs().filter(|table| table.role() == crate::catalog::Role::Input);
-            Ok(Box::new(BigQuery::open(connect(project)?, required)?))
+            Ok(Box::new(BigQuery::open((connect.bigquery)(project)?, required)?))
         }
     }
 }
 
 /// Opens a warehouse to read what was published into it.
-pub fn open_outputs(
-    location: &Location,
-    connect: &dyn Fn(&str) -> Result<BigQuerySettings>,
-) -> Result<Box<dyn Source>> {
+pub fn open_outputs(location: &Location, connect: Connect<'_>) -> Result<Box<dyn Source>> {
     match location {
         Location::Dir(path) => Ok(Box::new(PublishedDir::open(path)?)),
-        Location::BigQuery { project } => Ok(Box::new(BigQuery::open(connect(project)?, Table::outputs())?)),
+        Location::Bucket(url) => Ok(Box::new(PublishedBucket::open(&(connect.bucket)(url)?)?)),
+        Location::BigQuery { project } => Ok(Box::new(BigQuery::open((connect.bigquery)(project)?, Table::outputs())?)),
     }
 }
 
-/// Opens a warehouse for publishing. A directory is created when something is published.
-pub fn open_target(location: &Location, connect: &dyn Fn(&str) -> Result<BigQuerySettings>) -> Result<Box<dyn Target>> {
+/// Opens a warehouse for publishing. A directory is created when something is published; a bucket has to exist.
+pub fn open_target(location: &Location, connect: Connect<'_>) -> Result<Box<dyn Target>> {
     match location {
         Location::Dir(path) => Ok(Box::new(DirTarget::open(path)?)),
-        Location::BigQuery { project } => Ok(Box::new(BigQuery::open_to_publish(connect(project)?)?)),
+        Location::Bucket(url) => Ok(Box::new(BucketTarget::open((connect.bucket)(url)?)?)),
+        Location::BigQuery { project } => Ok(Box::new(BigQuery::open_to_publish((connect.bigquery)(project)?)?)),
     }
 }

@@ -21,10 +21,10 @@ use crate::warehouse::Location;
 #[command(after_help = "Examples:\n  putback doctor\n  \
     putback doctor --warehouse dir:exports --to bigquery:my-project")]
 pub struct DoctorArgs {
-    /// Warehouse to read: dir:PATH or bigquery:PROJECT
+    /// Warehouse to read: dir:PATH, gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or bigquery:PROJECT
     #[arg(long, value_name = "WAREHOUSE")]
     warehouse: Option<Location>,
-    /// Target to publish into: dir:PATH or bigquery:PROJECT
+    /// Target to publish into: dir:PATH, gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or bigquery:PROJECT
     #[arg(long, value_name = "WAREHOUSE")]
     to: Option<Location>,
 }

@@ -13,7 +13,8 @@ use super::{ExitCode, Finding};
 use crate::catalog::{Role, Table};
 use crate::error::{ErrorKind, Result};
 use crate::warehouse::bigquery::{BigQuery, TableState};
-use crate::warehouse::{Location, Source};
+use crate::warehouse::bucket::Service;
+use crate::warehouse::{LOCATION_FORMS, Location, Source};
 
 const WAREHOUSE: &str = "warehouse";
 const TARGET: &str = "target";
@@ -21,7 +22,7 @@ const TARGET: &str = "target";
 pub fn findings(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut named = [&settings.warehouse, &settings.to].into_iter().flatten();
-    if named.any(|setting| matches!(setting.value, Location::BigQuery { .. })) {
+    if named.any(|setting| needs_google(&setting.value)) {
         findings.push(credentials());
     }
     match &settings.warehouse {
@@ -35,6 +36,9 @@ pub fn findings(settings: &Settings) -> Vec<Finding> {
         Some(Location::Dir(path)) => {
             findings.extend(target_dir(settings, path).unwrap_or_else(|error| vec![Finding::of_error(TARGET, &error)]));
         }
+        Some(Location::Bucket(_)) => {
+            findings.extend(target_bucket(settings).unwrap_or_else(|error| vec![Finding::of_error(TARGET, &error)]));
+        }
         Some(Location::BigQuery { project }) => {
             findings.extend(
                 target_project(settings, project).unwrap_or_else(|error| vec![Finding::of_error(TARGET, &error)]),
@@ -44,8 +48,17 @@ pub fn findings(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
+/// Whether a place is reached with credentials of Google.
+fn needs_google(location: &Location) -> bool {
+    match location {
+        Location::Dir(_) => false,
+        Location::Bucket(url) => url.service == Service::Google,
+        Location::BigQuery { .. } => true,
+    }
+}
+
 fn not_named(about: &'static str, flag: &str) -> Finding {
-    Finding::unknown(about, format!("none is named: add {flag} dir:PATH or bigquery:PROJECT to have it looked at"))
+    Finding::unknown(about, format!("none is named: add {flag} {LOCATION_FORMS} to have it looked at"))
 }
 
 /// Which credentials, and whose.
@@ -125,6 +138,17 @@ fn target_dir(settings: &Settings, path: &Path) -> Result<Vec<Finding>> {
     }
     let published = settings.open_published()?;
     let mut findings = vec![Finding::fine(TARGET, format!("{} can be written, and its record read", path.display()))];
+    findings.extend(unfit(&*published));
+    Ok(findings)
+}
+
+/// A bucket that can be listed, with a record that can be read. Whether it can be written, only writing tells.
+fn target_bucket(settings: &Settings) -> Result<Vec<Finding>> {
+    let published = settings.open_published()?;
+    let mut findings = vec![
+        Finding::fine(TARGET, format!("{} can be listed, and its record read", published.name())),
+        Finding::unknown(TARGET, "whether objects may be written: only a publication tells"),
+    ];
     findings.extend(unfit(&*published));
     Ok(findings)
 }

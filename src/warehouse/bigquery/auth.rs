@@ -5,7 +5,9 @@ use google_cloud_auth::credentials::{AccessTokenCredentials, Builder};
 use super::rest::ApiError;
 use crate::error::{Error, ErrorKind, Result};
 
-const SCOPE: &str = "https://www.googleapis.com/auth/bigquery";
+const BIGQUERY: &str = "https://www.googleapis.com/auth/bigquery";
+/// Reading and writing objects, without their permissions.
+const STORAGE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
 
 /// Where access tokens come from.
 #[derive(Debug, Clone)]
@@ -25,8 +27,25 @@ impl Tokens {
     /// # Errors
     /// [`ErrorKind::Auth`] when there are none or they cannot be read.
     pub fn application_default() -> Result<Self> {
-        let credentials = Builder::default().with_scopes([SCOPE]).build_access_token_credentials();
+        Self::of_scope(BIGQUERY)
+    }
+
+    /// As [`Tokens::application_default`], for buckets.
+    ///
+    /// # Errors
+    /// As [`Tokens::application_default`].
+    pub(crate) fn application_default_for_storage() -> Result<Self> {
+        Self::of_scope(STORAGE)
+    }
+
+    fn of_scope(scope: &str) -> Result<Self> {
+        let credentials = Builder::default().with_scopes([scope]).build_access_token_credentials();
         credentials.map(Self::Google).map_err(|error| no_credentials().because(error))
+    }
+
+    /// The current token, or why there is none.
+    pub(crate) async fn bearer(&self) -> Result<Option<String>, String> {
+        self.token().await.map_err(|error| error.message)
     }
 
     /// The current token. The message of a failure never holds a secret.

@@ -54,6 +54,11 @@ pub(super) fn list(root: &Path, table: Table) -> Result<Listing> {
     Ok(listing)
 }
 
+/// Whether an entry of a warehouse with this name may hold a table, or files of it.
+pub(in crate::warehouse) fn is_of_table(name: &str, table: Table) -> bool {
+    Form::of(name, table).is_some()
+}
+
 /// How an entry of a warehouse holds a table. Two forms are two copies of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Form {
@@ -196,9 +201,12 @@ fn is_hidden(path: &Path) -> bool {
     name.starts_with(b"_") || name.starts_with(b".")
 }
 
+/// So many first bytes tell whether a file is Parquet.
+pub(in crate::warehouse) const MAGIC_BYTES: u64 = 4;
+
 /// Whether a file begins as Parquet does; what cannot be opened does not.
 fn is_parquet(path: &Path) -> bool {
-    let mut magic = [0; 4];
+    let mut magic = [0; MAGIC_BYTES as usize];
     std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == b"PAR1"
 }
 

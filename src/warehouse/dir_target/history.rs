@@ -88,7 +88,7 @@ impl Replaced {
     /// Months of tables that this version knows.
     pub fn months(&self) -> impl Iterator<Item = (Table, Month, &ReplacedMonth)> {
         self.tables.iter().flat_map(|(name, months)| {
-            let table = name.parse::<Table>().ok();
+            let table = Table::output_named(name);
             months.iter().filter_map(move |(month, replaced)| Some((table?, month.parse().ok()?, replaced)))
         })
     }
@@ -242,13 +242,19 @@ impl DirTarget {
 
     /// Removes what no publication of the record can be undone with any more.
     pub(super) fn sweep_kept(&self, record: &Published) -> Result<()> {
+        let named = self.kept_files(record);
+        let unnamed = files_in(&self.kept_dir())?.into_iter().filter(|path| !named.contains(path));
+        unnamed.into_iter().try_for_each(|path| remove_if_present(&path))
+    }
+
+    /// What publications of the record can be undone with.
+    pub(super) fn kept_files(&self, record: &Published) -> BTreeSet<PathBuf> {
         let mut named = BTreeSet::new();
         for publication in record.publications.iter().filter(|publication| !publication.replaced.is_empty()) {
             named.insert(self.kept_replaced(&publication.replaced));
             named.extend(publication.kept.iter().map(|sha256| self.kept_month(sha256)));
         }
-        let unnamed = files_in(&self.kept_dir())?.into_iter().filter(|path| !named.contains(path));
-        unnamed.into_iter().try_for_each(|path| remove_if_present(&path))
+        named
     }
 }
 

@@ -57,7 +57,7 @@ impl DirTarget {
         for path in self.place.unrecorded(&found)? {
             let name = path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
             let month = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-            if let (Ok(table), Some(month)) = (name.parse::<Table>(), month)
+            if let (Some(table), Some(month)) = (Table::output_named(name), month)
                 && self.place.is_ours(&path)?
             {
                 let rows = MonthRows::read(table, &path)?.all().num_rows() as u64;

@@ -6,6 +6,7 @@
 //! compared by content, and the record keeps its word only on dates whose content it confirms.
 
 mod change;
+mod facts;
 mod history;
 mod load;
 mod lying;
@@ -44,6 +45,8 @@ use crate::upload::{MonthPart, Plan, PlannedDate, PublishSet, Rehearsal, TableUp
 #[derive(Debug)]
 pub struct DirTarget {
     root: PathBuf,
+    /// As users name it; absent: by its path.
+    shown: Option<String>,
     place: Place,
 }
 
@@ -69,7 +72,7 @@ impl DirTarget {
         );
         let (ownership, format) = (Ownership::Shared, FORMAT);
         let place = Place { tables: root.clone(), control, record, format, ownership, rebuild };
-        Ok(Self { root, place })
+        Ok(Self { root, shown: None, place })
     }
 
     /// Held until the returned file is dropped. Creates the directory.
@@ -235,7 +238,7 @@ impl DirTarget {
 
 impl Target for DirTarget {
     fn name(&self) -> String {
-        format!("dir:{}", self.root.display())
+        self.shown.clone().unwrap_or_else(|| format!("dir:{}", self.root.display()))
     }
 
     fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {

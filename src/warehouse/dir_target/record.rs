@@ -87,7 +87,7 @@ impl Published {
     /// Months of tables that this version knows.
     fn known(&self) -> impl Iterator<Item = (Table, Month, &PublishedMonth)> {
         self.tables.iter().flat_map(|(name, months)| {
-            let table = name.parse::<Table>().ok();
+            let table = Table::output_named(name);
             months.iter().filter_map(move |(month, published)| Some((table?, month.parse().ok()?, published)))
         })
     }
@@ -105,7 +105,7 @@ impl Record for Published {
 
     /// Files of tables that only other versions know.
     fn kept_objects(&self) -> Vec<&str> {
-        let others = self.tables.iter().filter(|(name, _)| name.parse::<Table>().is_err());
+        let others = self.tables.iter().filter(|(name, _)| Table::output_named(name).is_none());
         let months = others.flat_map(|(_, months)| months.values());
         months.filter_map(|month| Some(month.file()?.sha256.as_str())).collect()
     }

@@ -12,7 +12,7 @@ use crate::faults::is_full_matrix;
 use crate::fixture::Desk;
 
 /// What somebody, or a script of somebody's, may give for anything. Names of files are those of [`desk`].
-const VALUES: [&[u8]; 53] = [
+const VALUES: [&[u8]; 54] = [
     b"",
     b" ",
     b"x",
@@ -63,6 +63,7 @@ const VALUES: [&[u8]; 53] = [
     b"store:",
     b"store:afile",
     b"gs://bucket",
+    b"s3://",
     b"bigquery:a b",
     b"\xff\xfe",
     b"dir:\xff",
@@ -276,7 +277,8 @@ fn settings_cases(desk: &Desk) -> Vec<Case> {
 fn problem(desk: &Desk, case: &Case) -> Option<String> {
     const LONGEST: Duration = Duration::from_secs(60);
     let mut command = desk.command(&[], &[]);
-    command.args(&case.args).env("BIGQUERY_EMULATOR_HOST", "127.0.0.1:1").env("PUTBACK_RETRY_DELAY_MS", "1");
+    command.args(&case.args).env("PUTBACK_RETRY_DELAY_MS", "1");
+    command.env("BIGQUERY_EMULATOR_HOST", "127.0.0.1:1").env("STORAGE_EMULATOR_HOST", "127.0.0.1:1");
     if let Some((name, value)) = &case.variable {
         command.env(name, value);
     }

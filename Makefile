@@ -22,10 +22,10 @@ test: setup
 	scripts/test-spark --if-installed
 
 # A kill meets every operation of the commands on a file (every third of `run`, which is all of them), a full or
-# broken disk every fourth; 200 readers work beside writers; 100 commands on a warehouse that changes are killed;
-# every option and variable meets every odd value; every request of a sync and an upload to the fake meets every
-# fault, to a bucket as well; Google's reference evaluator runs the transactions of uploads; every impossible value of every column is held
-# back. Most of an hour on two cores. Prints cases and failures by kind.
+# broken disk every fourth. 200 readers work beside writers. 100 commands on a warehouse that changes are killed.
+# Every option and variable meets every odd value. Every request of a sync and an upload to the fake, and to a bucket,
+# meets every fault. Google's reference evaluator runs the transactions of uploads. Every impossible value of every
+# column is held back. Takes more than an hour on two cores. Prints cases and failures by kind.
 test-faults: setup
 	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test it -- faults:: hygiene:: --nocapture
 	PUTBACK_FAULT_MATRIX=full $(CARGO) test $(RELEASE) --test bigquery -- faults --nocapture

@@ -306,10 +306,13 @@ fn run_dirs(store: &Store) -> Result<Vec<PathBuf>> {
     }
 }
 
+/// Directories of the store whose files any number of commands may replace at once.
+const UNLOCKED_DIRS: [&str; 3] = ["plans", "published", "runs"];
+
 fn prune(store: &Store) -> Result<()> {
     let mut dirs = run_dirs(store)?;
     dirs.sort();
-    sweep_abandoned(&store.root().join("runs"))?;
+    UNLOCKED_DIRS.iter().try_for_each(|name| sweep_abandoned(&store.root().join(name)))?;
     dirs.iter().try_for_each(|dir| sweep_abandoned(dir))?;
     let surplus = dirs.len().saturating_sub(KEPT_RUNS);
     for dir in &dirs[..surplus] {

@@ -76,8 +76,10 @@ fn asked<T: DeserializeOwned>(install: &Path, script: &str, input: &[Value]) -> 
     let document = serde_json::to_vec(input)?;
     let writer = std::thread::spawn(move || stdin.write_all(&document));
     let output = child.wait_with_output()?;
-    writer.join().map_err(|_| "a thread panicked")??;
+    let written = writer.join().map_err(|_| "a thread panicked")?;
+    // A script that fails early closes its input: what it says comes before the broken pipe.
     ensure(output.status.success(), String::from_utf8_lossy(&output.stderr))?;
+    written?;
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 

@@ -1,4 +1,6 @@
 """Google's SQL library, as the tests of BigQuery use it: BigQuery's features, tables of the tests, parts of a script."""
+import fcntl
+import os
 import pathlib
 import re
 import sys
@@ -14,11 +16,13 @@ class CachedModule:
 
     @staticmethod
     def from_file(engine, path):
-        if not CACHE.exists():
-            compiled = wasmtime.Module.from_file(engine, path).serialize()
-            unfinished = CACHE.with_suffix(".new")
-            unfinished.write_bytes(compiled)
-            unfinished.rename(CACHE)
+        # Tests run beside each other: the first compiles, the others wait for it.
+        with open(CACHE.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not CACHE.exists():
+                unfinished = CACHE.with_suffix(f".{os.getpid()}")
+                unfinished.write_bytes(wasmtime.Module.from_file(engine, path).serialize())
+                unfinished.rename(CACHE)
         return wasmtime.Module.deserialize_file(engine, str(CACHE))
 
 

@@ -74,6 +74,22 @@ fn a_store_of_format_1_is_read_and_taken_over_by_the_next_writer() {
     assert!(manifest.starts_with("{\"format\":2,\"checksum\":\""));
 }
 
+#[test]
+fn what_a_killed_command_left_beside_a_record_is_removed_by_the_next() {
+    let desk = Desk::new();
+    let dirs = ["plans", "published", "runs"].map(|name| desk.path("putback-store").join(name));
+    for dir in &dirs {
+        std::fs::create_dir_all(dir).expect("a directory");
+        std::fs::write(dir.join("vanished.json.7-1.staged"), "half").expect("a file");
+        std::fs::write(dir.join("mine.staged"), "somebody else's").expect("a file");
+    }
+    assert_eq!(desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &DATE).code, 0);
+    for dir in &dirs {
+        let staged: Vec<String> = names(dir).into_iter().filter(|name| name.ends_with(".staged")).collect();
+        assert_eq!(staged, ["mine.staged"]);
+    }
+}
+
 /// As a version without objects left it: read by its own store, and taken over by the next that publishes into it.
 #[test]
 fn a_target_of_format_1_is_read_and_taken_over_by_the_next_upload() {

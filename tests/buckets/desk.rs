@@ -225,6 +225,15 @@ pub fn published(tree: &Tree) -> Result<String, Failed> {
     Ok(seen.join("\n"))
 }
 
+/// A directory and a bucket with the same publications. Of what the directory has removed, the bucket keeps content for a
+/// while.
+pub fn ensure_same_publications(directory: &Tree, bucket: &Tree, what: &str) -> Result<(), Failed> {
+    let is_content = |name: &str| name.starts_with("_putback/objects/") || name.starts_with("_putback/kept/");
+    let mut bucket = bucket.clone();
+    bucket.retain(|name, _| directory.contains_key(name) || !is_content(name));
+    ensure_same(directory, &bucket, what)
+}
+
 /// How two trees differ.
 pub fn ensure_same(left: &Tree, right: &Tree, what: &str) -> Result<(), Failed> {
     let names: std::collections::BTreeSet<&String> = left.keys().chain(right.keys()).collect();

@@ -175,6 +175,8 @@ pub fn syncs(fake: &Fake) -> Result<(), Failed> {
 pub fn publishers(fake: &Fake) -> Result<(), Failed> {
     let mine = Desk::computed_otherwise(fake)?;
     let other = Arc::new(Desk::computed(fake)?);
+    // The store of `mine` is locked while it publishes.
+    let twin = Arc::new(Desk::computed_otherwise(fake)?);
     let url = fake.url(PREFIX);
     let arguments = ["upload", "--to", &url];
     let mut states = Vec::new();
@@ -194,22 +196,26 @@ pub fn publishers(fake: &Fake) -> Result<(), Failed> {
         // The other version is there; the other publisher publishes a part of ours, and then its own again.
         other.done(&arguments)?;
         let case = format!("another publisher before request {request}");
-        let done = Arc::new(Mutex::new(false));
-        let (told, desk, target) = (Arc::clone(&done), Arc::clone(&other), url.clone());
-        let store = mine.path("putback-store").display().to_string();
+        let done = Arc::new(Mutex::new(Err("it was not asked to".to_owned())));
+        let (told, target) = (Arc::clone(&done), url.clone());
+        let (desk, twin) = (Arc::clone(&other), Arc::clone(&twin));
         fake.meddle(None);
         fake.on_request(move |index, _| {
             let mut told = told.lock().expect("no thread panicked");
-            if index == request && !*told {
-                let day = ["--date", "2023-11-29", "--store", &store, "--to", &target];
-                let part = desk.run_quietly(&[&["upload"], &day[..]].concat());
+            if index == request && told.is_err() {
+                let part = twin.run_quietly(&["upload", "--date", "2023-11-29", "--to", &target]);
                 let whole = desk.run(&["upload", "--to", &target]);
-                *told = [part, whole].into_iter().all(|run| run.is_ok_and(|run| run.code == Some(0)));
+                *told = [part, whole].into_iter().try_for_each(|run| match run {
+                    Ok(run) if run.code == Some(0) => Ok(()),
+                    Ok(run) => Err(format!("{:?} {}", run.code, run.stderr)),
+                    Err(_) => Err("it did not start".to_owned()),
+                });
             }
         });
         let first = mine.run(&arguments)?;
         fake.forget_hook();
-        ensure(*done.lock().expect("no thread panicked"), format!("{case}: it did not publish"))?;
+        let done = done.lock().expect("no thread panicked").clone();
+        done.map_err(|why| format!("{case}: it did not publish: {why}"))?;
         let between = published(&bucket_tree(fake, PREFIX)).map_err(|failed| format!("{case}: {failed:?}"))?;
         match first.code {
             Some(0) => ensure(between == ours.0 || between == theirs.0, format!("{case}: a mixture"))?,

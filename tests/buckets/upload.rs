@@ -6,7 +6,7 @@ use libtest_mimic::Failed;
 use putback::catalog::Table;
 use putback::store::{read_month_file, write_parquet};
 
-use super::desk::{Desk, Tree, bucket_tree, ensure, ensure_same, published};
+use super::desk::{Desk, Tree, bucket_tree, ensure, ensure_same, ensure_same_publications, published};
 use super::fake::Fake;
 
 pub const PREFIX: &str = "nba/phase4";
@@ -16,7 +16,7 @@ const DIRECTORY: &str = "dir:published";
 pub fn both(desk: &Desk, fake: &Fake, arguments: &[&str], store: &[&str]) -> Result<(Option<i32>, String), Failed> {
     let end = both_end(desk, fake, arguments, store)?;
     if desk.path("published").is_dir() {
-        ensure_same(&desk.tree("published")?, &bucket_tree(fake, PREFIX), &format!("{arguments:?}"))?;
+        ensure_same_publications(&desk.tree("published")?, &bucket_tree(fake, PREFIX), &format!("{arguments:?}"))?;
     }
     Ok(end)
 }
@@ -26,7 +26,7 @@ fn both_but_kept(desk: &Desk, fake: &Fake, arguments: &[&str]) -> Result<(Option
     let end = both_end(desk, fake, arguments, &[])?;
     let of_publication = |tree: Tree| tree.into_iter().filter(|(name, _)| !name.contains("/kept/")).collect::<Tree>();
     let (directory, bucket) = (of_publication(desk.tree("published")?), of_publication(bucket_tree(fake, PREFIX)));
-    ensure_same(&directory, &bucket, &format!("{arguments:?}"))?;
+    ensure_same_publications(&directory, &bucket, &format!("{arguments:?}"))?;
     Ok(end)
 }
 
@@ -65,6 +65,11 @@ pub fn same_as_directory(fake: &Fake) -> Result<(), Failed> {
     ensure(published(&bucket_tree(fake, PREFIX))? != published(&first)?, "the versions do not differ")?;
     both(&desk, fake, &["upload", "--keep", "1"], &[])?;
     both(&desk, fake, &["upload", "--with-daily-cache", "--keep", "0"], &["--store", &other_store])?;
+    // What an earlier record kept for an undo goes when it is a day old.
+    fake.objects().age(Duration::from_secs(25 * 3600));
+    let day = ["--date", "2023-12-01", "--keep", "0"];
+    both(&desk, fake, &[&["upload"], &day[..]].concat(), &[])?;
+    both(&desk, fake, &[&["upload"], &day[..]].concat(), &["--store", &other_store])?;
     ensure(!bucket_tree(fake, PREFIX).keys().any(|name| name.contains("/kept/")), "nothing is to be kept")
 }
 
@@ -198,19 +203,24 @@ pub fn opaque_etags(fake: &Fake) -> Result<(), Failed> {
     same_as_directory(fake)
 }
 
-/// What no record names may be another publisher's, unless it is old.
+/// What no record names may be another publisher's, unless it is old. What the replaced record names stays, too.
 pub fn young_objects(fake: &Fake) -> Result<(), Failed> {
     let (desk, other) = (Desk::computed(fake)?, Desk::computed_otherwise(fake)?);
     let url = fake.url(PREFIX);
     desk.done(&["upload", "--to", &url])?;
+    let replaced: Vec<String> =
+        bucket_tree(fake, PREFIX).into_keys().filter(|name| name.starts_with("_putback/objects/")).collect();
     let orphan = format!("_putback/objects/{}.parquet", "a".repeat(64));
     fake.objects().put("bucket", &format!("{PREFIX}/{orphan}"), b"rows".to_vec());
-    other.done(&["upload", "--to", &url])?;
-    ensure(bucket_tree(fake, PREFIX).contains_key(&orphan), "an object of somebody at work was deleted")?;
     fake.objects().age(Duration::from_secs(25 * 3600));
-    desk.done(&["upload", "--to", &url])?;
     other.done(&["upload", "--to", &url])?;
-    ensure(!bucket_tree(fake, PREFIX).contains_key(&orphan), "an abandoned object stays")
+    let tree = bucket_tree(fake, PREFIX);
+    ensure(tree.contains_key(&orphan), "the orphan is as old as everything else, and was deleted")?;
+    ensure(replaced.iter().all(|name| tree.contains_key(name)), "objects of the replaced record were deleted")?;
+    desk.done(&["upload", "--date", "2023-12-01", "--to", &url])?;
+    let tree = bucket_tree(fake, PREFIX);
+    ensure(!tree.contains_key(&orphan), "an abandoned object stays")?;
+    ensure(!replaced.iter().all(|name| tree.contains_key(name)), "objects of a replaced record stay for ever")
 }
 
 pub fn diff_and_status(fake: &Fake) -> Result<(), Failed> {

@@ -3,8 +3,9 @@
 //! 1. New objects, and what is kept for an undo, are written under the names of their content and read back.
 //! 2. The record is replaced on the condition that it is the one that was looked at. This is the only commit point.
 //! 3. Plain names are set, each on the condition that it is what was listed.
-//! 4. What the old record named and the new one does not is deleted. Other names that no record has may be those of a
-//!    publisher at work: they are deleted when they are a day old.
+//! 4. Names that neither the old record nor the new one has are deleted when they are a day old. Younger ones may be those
+//!    of a publisher at work. What the old record names is left for the next publication: since the commit, somebody may
+//!    have published the same content again, and a request to delete it could come after theirs.
 //!
 //! A publisher that is killed before step 2 leaves objects that nobody reads; one that is killed after it leaves plain
 //! names that the next publisher sets.
@@ -24,7 +25,7 @@ use crate::store::commit::{file_name, link_or_copy};
 use crate::store::sha256_of_file;
 use crate::warehouse::DirTarget;
 
-/// What no record names is deleted when it is older than this.
+/// What neither the old nor the new record names is deleted when it is older than this.
 const ABANDONED_AFTER: TimeDelta = TimeDelta::days(1);
 
 /// The mirror before it is changed: a second name of every file.
@@ -200,11 +201,11 @@ fn is_of(found: &[u8], sent: &[u8], before: Option<&Vec<u8>>) -> bool {
     found == sent || new.is_some_and(|new| DirTarget::publications_in(found).contains(&new))
 }
 
-/// What the old record names was not taken up by anybody: its successor is ours.
+/// Who publishes content that no record names writes it again, which makes it young.
 fn may_be_swept(name: &str, state: &State) -> bool {
     let newest = state.mirror.listing.values().map(|listed| listed.modified).max();
     let is_old = |modified| newest.is_some_and(|newest| newest - modified > ABANDONED_AFTER);
-    state.named.contains(name) || state.mirror.listing.get(name).is_some_and(|listed| is_old(listed.modified))
+    !state.named.contains(name) && state.mirror.listing.get(name).is_some_and(|listed| is_old(listed.modified))
 }
 
 fn somebody_published(client: &Client) -> Error {

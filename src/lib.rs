@@ -76,6 +76,7 @@ pub mod progress;
 pub mod publications;
 pub mod report;
 pub mod schedule;
+pub mod snapshot;
 pub mod store;
 pub mod sync;
 pub mod synth;

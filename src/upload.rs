@@ -22,13 +22,13 @@ use crate::price::Bill;
 use crate::processors::ProcessorId;
 use crate::progress::Observer;
 use crate::publications::{Keep, Publication, UndoReport, UndoRequest};
-use crate::store::{Phase4Manifest, Store, date_slices, hash_of_no_rows, read_month_file};
+use crate::snapshot::Snapshot;
+use crate::store::{date_slices, hash_of_no_rows, read_month_file};
 
 /// The whole dates of the store that are to be in the target.
 #[derive(Debug)]
 pub struct PublishSet<'a> {
-    store: &'a Store,
-    manifest: Phase4Manifest,
+    snapshot: &'a Snapshot,
     pub parts: Vec<MonthPart>,
     /// Failed dates of the ranges; they stay unchanged in the target.
     pub held_back: BTreeMap<ProcessorId, Vec<NaiveDate>>,
@@ -178,12 +178,11 @@ impl<'a> PublishSet<'a> {
     ///
     /// # Errors
     /// [`ErrorKind::Upstream`] when nothing was computed in the ranges.
-    pub fn collect(store: &'a Store, ranges: &DateRanges, vanished: &RowsByDate) -> Result<Self> {
-        let manifest = store.phase4()?;
+    pub fn collect(snapshot: &'a Snapshot, ranges: &DateRanges, vanished: &RowsByDate) -> Result<Self> {
         let mut tokens: BTreeMap<(Table, Month), BTreeMap<NaiveDate, DateToken>> = BTreeMap::new();
         let mut held_back: BTreeMap<ProcessorId, Vec<NaiveDate>> = BTreeMap::new();
         let mut computed = false;
-        for (&id, records) in &manifest.processors {
+        for (&id, records) in &snapshot.phase4.processors {
             for (&date, record) in records.iter().filter(|(date, _)| ranges.contains(**date)) {
                 computed = true;
                 if record.state.is_settled() {
@@ -208,8 +207,7 @@ impl<'a> PublishSet<'a> {
         }
         let parts = tokens.into_iter().map(|((table, month), dates)| MonthPart { table, month, dates }).collect();
         Ok(Self {
-            store,
-            manifest,
+            snapshot,
             parts,
             held_back,
             conditions: Vec::new(),
@@ -228,7 +226,7 @@ impl<'a> PublishSet<'a> {
     /// Every settled date of a month that the store has, whatever the ranges are.
     pub(crate) fn whole_month(&self, table: Table, month: Month) -> MonthPart {
         let mut part = MonthPart { table, month, dates: BTreeMap::new() };
-        for (&id, records) in self.manifest.processors.iter().filter(|(id, _)| !self.left_out.contains(id)) {
+        for (&id, records) in self.snapshot.phase4.processors.iter().filter(|(id, _)| !self.left_out.contains(id)) {
             let settled =
                 records.range(month.first_day()..=month.last_day()).filter(|(_, record)| record.state.is_settled());
             for (&date, record) in settled {
@@ -280,7 +278,7 @@ impl<'a> PublishSet<'a> {
     pub fn daily_caches(&self) -> BTreeSet<Option<DailyCache>> {
         let parts = self.parts.iter().filter(|part| part.table == ProcessorId::Mlfs.output());
         let dates = parts.flat_map(|part| part.dates.keys());
-        dates.filter_map(|date| Some(self.manifest.record(ProcessorId::Mlfs, *date)?.daily_cache)).collect()
+        dates.filter_map(|date| Some(self.snapshot.phase4.record(ProcessorId::Mlfs, *date)?.daily_cache)).collect()
     }
 
     /// Refuses what is not the plan that was reviewed, if one was.
@@ -289,12 +287,12 @@ impl<'a> PublishSet<'a> {
     }
 
     pub(crate) fn store_root(&self) -> &std::path::Path {
-        self.store.root()
+        self.snapshot.store.root()
     }
 
     /// Where a publication keeps what it sends until it is done.
     pub(crate) fn scratch_dir(&self, publication: &str) -> std::path::PathBuf {
-        self.store.root().join("publish").join(publication)
+        self.snapshot.store.root().join("publish").join(publication)
     }
 
     /// The rows of a part, as they are published.
@@ -309,11 +307,11 @@ impl<'a> PublishSet<'a> {
     /// The rows that the store has of the dates of a part, failures of any processor among them.
     fn stored_rows(&self, part: &MonthPart) -> Result<RecordBatch> {
         let schema = part.table.schema().arrow();
-        let Some(files) = self.manifest.files_of(part.table) else {
+        let Some(files) = self.snapshot.phase4.files_of(part.table) else {
             return Ok(RecordBatch::new_empty(schema.clone()));
         };
         let mut wanted: Vec<RecordBatch> = Vec::new();
-        for path in self.store.recorded_files(part.table, files, |month| month == part.month)? {
+        for path in self.snapshot.store.recorded_files(part.table, files, |month| month == part.month)? {
             let batch = read_month_file(part.table, &path)?;
             let slices = date_slices(part.table, &batch).into_iter();
             let has_rows = |token: &DateToken| part.table == Table::PrecomputeFailures || token.rows > 0;

@@ -22,11 +22,9 @@ use crate::checks::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
-use crate::progress::Silent;
 use crate::report::words::{percent, runs};
-use crate::report::{Seen, Validations};
-use crate::schedule::Schedule;
-use crate::store::{Phase3Manifest, Store};
+use crate::snapshot::Snapshot;
+use crate::store::Phase3Manifest;
 
 /// Intervals of offending dates that are listed before the rest is counted.
 const LISTED: usize = 6;
@@ -103,8 +101,8 @@ fn run(
     let settings = Settings::resolve(global, None, None)?;
     let ranges = range.without_target()?.or_everything()?;
     recorded(&settings, &ranges, json!({ "strict": options.strict }), printer, |recorder| {
-        let checked = || report(&settings, &settings.store(), &ranges, &Purpose::inspection(phase));
-        let report = match recorder {
+        let checked = || report(&settings, &Snapshot::load(&settings.store())?, &ranges, &Purpose::inspection(phase));
+        let Checked { report, snapshot } = match recorder {
             Some(recorder) => recorder.step(step_of(phase), checked)?,
             None => checked()?,
         };
@@ -112,7 +110,7 @@ fn run(
             recorder.summarize(phase.name(), summary(&report));
             recorder.fact("waivers", json!(report.waivers));
             if phase == Phase::Outputs
-                && let Some(status) = status::of_ranges(&settings, &settings.store(), &ranges)?
+                && let Some(status) = status::of_ranges(&settings, &snapshot, &ranges)?
             {
                 recorder.stands(&status);
             }
@@ -172,19 +170,24 @@ impl Purpose<'_> {
     }
 }
 
+/// What checks found, and the state of the store with what is remembered of it.
+pub struct Checked {
+    pub report: CheckReport,
+    pub snapshot: Snapshot,
+}
+
 /// Runs a phase over the game dates of the ranges that the store has inputs for. What a validation of outputs
 /// finds is remembered for the verdicts of `putback status`.
-pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, purpose: &Purpose<'_>) -> Result<CheckReport> {
+pub fn report(settings: &Settings, snapshot: &Snapshot, ranges: &DateRanges, purpose: &Purpose<'_>) -> Result<Checked> {
     let Purpose { phase, accept, left_out, quarantines } = purpose;
-    // Loaded before the checks: what a computation makes meanwhile is not what they saw.
-    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
-    let schedule = Schedule::load(store, &phase3)?;
-    if !phase3.tables.contains_key(&Table::PlayerGameSummary) {
-        return Err(Error::new(ErrorKind::Upstream, format!("nothing was synced into {}", store.root().display()))
-            .hint("run `putback sync` for the range first"));
+    if !snapshot.phase3.tables.contains_key(&Table::PlayerGameSummary) {
+        return Err(Error::new(
+            ErrorKind::Upstream,
+            format!("nothing was synced into {}", snapshot.store.root().display()),
+        )
+        .hint("run `putback sync` for the range first"));
     }
-    let dates = checkable(&phase3, &schedule.game_dates(ranges));
-    let calendar = crate::compute::calendar(&schedule, &Silent);
+    let dates = checkable(&snapshot.phase3, &snapshot.game_dates(ranges));
     // What a waiver says holds for more than this run.
     let mut accepted = acceptances(settings.catalogue.waivers());
     let everything = DateRanges::everything().span().expect("a range");
@@ -192,9 +195,8 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, purpose: 
     accepted.extend(accept.iter().map(by_flag));
     let report = run_checks(&CheckRequest {
         ranges,
-        store,
+        snapshot,
         dates: &dates,
-        calendar: &calendar,
         phase: *phase,
         catalogue: &settings.catalogue,
         accepted: &accepted,
@@ -202,19 +204,29 @@ pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, purpose: 
         quarantines: *quarantines,
         engine: settings.engine(),
     })?;
+    let mut checked = Checked { report, snapshot: snapshot.clone() };
     if *phase == Phase::Outputs {
-        let seen = (dates.as_slice(), Seen::new(&phase3, &phase4));
-        if let Some(path) = Validations::unreadable(store) {
+        checked.remember(settings, &dates)?;
+    }
+    Ok(checked)
+}
+
+impl Checked {
+    fn remember(&mut self, settings: &Settings, dates: &[NaiveDate]) -> Result<()> {
+        let Snapshot { store, validations, .. } = &self.snapshot;
+        if let Some(path) = validations.unreadable() {
             warn(format!("note: {} cannot be read, and is written anew", path.display()));
         }
-        match Validations::remember(store, &settings.catalogue, &report, seen) {
+        let catalogue = &settings.catalogue;
+        let found = (self.report.found(catalogue, dates), &self.snapshot.seen());
+        match validations.remember(store, catalogue.digest(), found) {
             Err(error) if cannot_be_written(&error) => {
                 warn(format!("note: `status` and `upload` will not know of this validation: {error}"));
             }
-            remembered => remembered?,
+            remembered => self.snapshot = self.snapshot.validated(remembered?),
         }
+        Ok(())
     }
-    Ok(report)
 }
 
 /// The game dates that the store has inputs for.

@@ -18,6 +18,7 @@ use crate::compute::{ComputeReport, ComputeRequest, DailyCache};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::{ProcessorId, RunContext};
 use crate::report::StatusReport;
+use crate::snapshot::Snapshot;
 use crate::store::WriteLock;
 use crate::windows::WindowEnd;
 
@@ -121,8 +122,10 @@ pub fn run(args: &ComputeArgs, global: &GlobalArgs, printer: Printer) -> Result<
     announce_clipping(&range, printer);
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     let recorder = Recorder::begin(&settings, &range.ranges, args.options.json(), printer)?;
-    let outcome = process(&settings, &lock, &range.ranges, &args.options, &recorder, printer).and_then(|report| {
-        let status = status::report(&settings, lock.store(), Asked { ranges: &range.ranges, dates: &report.dates })?;
+    let computed = Snapshot::locked(&lock)
+        .and_then(|snapshot| process(&settings, (&lock, &snapshot), &range.ranges, &args.options, &recorder, printer));
+    let outcome = computed.and_then(|(report, snapshot)| {
+        let status = status::report(&settings, &snapshot, Asked { ranges: &range.ranges, dates: &report.dates })?;
         recorder.stands(&status);
         if printer.is_json() {
             printer.json(&status);
@@ -140,15 +143,15 @@ pub fn run(args: &ComputeArgs, global: &GlobalArgs, printer: Printer) -> Result<
 /// Computes, and tells how long each processor took.
 pub fn process(
     settings: &Settings,
-    lock: &WriteLock,
+    (lock, snapshot): (&WriteLock, &Snapshot),
     ranges: &DateRanges,
     options: &ComputeOptions,
     recorder: &Recorder,
     printer: Printer,
-) -> Result<ComputeReport> {
+) -> Result<(ComputeReport, Snapshot)> {
     let daily_cache = options.daily_cache()?;
     recorder
-        .step("check", || preflight::run(settings, lock.store(), ranges, options.skip_validation, recorder, printer))?;
+        .step("check", || preflight::run(settings, snapshot, ranges, options.skip_validation, recorder, printer))?;
     let request = ComputeRequest {
         ranges: ranges.clone(),
         daily_cache,
@@ -165,7 +168,7 @@ pub fn process(
         },
     };
     let started = std::time::Instant::now();
-    let report = recorder.step("compute", || crate::compute::compute(lock, &request, recorder))?;
+    let report = recorder.step("compute", || crate::compute::compute_from(snapshot, lock, &request, recorder))?;
     let rows = report.processors.iter().map(|processor| processor.rows).sum::<u64>();
     recorder.measure(|metrics| metrics.rows.computed += rows);
     for processor in &report.processors {
@@ -178,7 +181,7 @@ pub fn process(
         );
     }
     printer.note(summary(&report, started.elapsed()));
-    Ok(report)
+    Ok((report, snapshot.computed(lock)))
 }
 
 /// Dates computed and time taken, per processor; a pass covers all years at once.

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use super::output::{counted, text_table, thousands};
-use crate::checks::Inputs;
 use crate::daily_cache::DailyCache;
 use crate::processors::ProcessorId;
 use crate::report::words::{folded, percent};
 use crate::report::{ByRule, FailureShare, NotDone, Open, StatusReport, StatusRow, Verdict, grouped, remedies};
+use crate::snapshot::Inputs;
 
 /// Intervals of dates of one kind shown before "and N more".
 const LISTED_DATES: usize = 8;

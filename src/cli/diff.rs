@@ -23,6 +23,7 @@ use crate::destination::Destination;
 use crate::diff::{Closeness, Other, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
 use crate::price::Bill;
+use crate::snapshot::Snapshot;
 use crate::store::Store;
 use crate::warehouse::{LOCATION_FORMS, Location};
 
@@ -104,12 +105,13 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let with = args.other.as_ref().map(OtherSide::to_string);
     let options = serde_json::json!({ "with": with, "full": args.full, "cells": args.cells });
     recorded(&settings, &ranges, options, printer, |recorder| {
-        let tables = compare(&settings, &ranges, args, cells.as_ref(), (recorder, printer))?;
+        let snapshot = Snapshot::load(&settings.store())?;
+        let tables = compare((&settings, &snapshot), &ranges, args, cells.as_ref(), (recorder, printer))?;
         if let Some(recorder) = recorder {
             tables.iter().for_each(|table| recorder.summarize(&table.table, summary(table)));
         }
-        note_stale(&settings.store(), &ranges, printer)?;
-        let vanished = vanished::open_in_store(&settings.store(), &ranges)?;
+        note_stale(&snapshot, &ranges, printer);
+        let vanished = vanished::open_in_store(&snapshot, &ranges)?;
         vanished::warn(&vanished, "the store", printer);
         if printer.is_json() {
             printer.json(&tables);
@@ -125,24 +127,24 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
 }
 
 fn compare(
-    settings: &Settings,
+    (settings, snapshot): (&Settings, &Snapshot),
     ranges: &DateRanges,
     args: &DiffArgs,
     cells: Option<&Destination>,
     (recorder, printer): (Option<&Recorder>, Printer),
 ) -> Result<Vec<TableDiff>> {
-    let (store, engine) = (settings.store(), settings.engine());
+    let engine = settings.engine();
     let closeness = Closeness { full: args.full, cells };
     match &args.other {
         Some(OtherSide::Store(path)) => {
             check_store(path)?;
-            diff(&store, &Other::Store(&Store::at(path)), ranges, &engine, closeness)
+            diff(snapshot, &Other::Store(&Store::at(path)), ranges, &engine, closeness)
         }
         _ => {
             let source = settings.open_published()?;
-            let compared = diff(&store, &Other::Warehouse(&*source), ranges, &engine, closeness);
+            let compared = diff(snapshot, &Other::Warehouse(&*source), ranges, &engine, closeness);
             receipt::give(source.bill(), recorder, printer);
-            quarantined::note(settings, &source.name(), ranges, printer);
+            quarantined::note(&snapshot.validations, &source.name(), ranges, printer);
             compared
         }
     }
@@ -181,8 +183,8 @@ fn summary(table: &TableDiff) -> serde_json::Value {
 }
 
 /// Rows of stale dates are compared as stored; `compute` may produce others now.
-fn note_stale(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<()> {
-    let stale: BTreeSet<_> = stale_in(store, ranges)?.into_values().flatten().collect();
+fn note_stale(snapshot: &Snapshot, ranges: &DateRanges, printer: Printer) {
+    let stale: BTreeSet<_> = stale_in(snapshot, ranges).into_values().flatten().collect();
     if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
         let count = counted(stale.len(), "date");
         printer.warn(format!(
@@ -190,7 +192,6 @@ fn note_stale(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<()
              `putback compute` may make other rows of them"
         ));
     }
-    Ok(())
 }
 
 fn lines(tables: &[TableDiff]) -> Vec<String> {

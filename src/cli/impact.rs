@@ -19,9 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::judge::keep_vanished;
 use crate::judge::reach::{self, Content};
 use crate::processors::{self, Input, ProcessorId};
-use crate::progress::Silent;
-use crate::schedule::Schedule;
-use crate::store::Store;
+use crate::snapshot::Snapshot;
 use crate::upload::PublishSet;
 
 /// List the dates that a change of Phase 3 invalidates
@@ -49,20 +47,20 @@ type Dates = Vec<(String, BTreeSet<NaiveDate>)>;
 
 pub fn run(args: &ImpactArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let settings = Settings::resolve(global, None, args.range.target()?)?;
-    let store = settings.store();
+    let snapshot = Snapshot::load(&settings.store())?;
     let ranges = args.range.ranges()?;
     if ranges.is_empty() {
         return Err(Error::new(ErrorKind::Usage, "no range is given").hint("add --date 2024-01-15, or --year 2024"));
     }
     if args.since_publish {
-        let dates = since_publish(&settings, &ranges, args.table, printer)?;
+        let dates = since_publish(&settings, &snapshot, (&ranges, args.table), printer)?;
         match printer.is_json() {
             true => printer.json(&dates.into_iter().collect::<BTreeMap<_, _>>()),
             false => printer.line(text(&dates)),
         }
         return Ok(ExitCode::Done);
     }
-    let reach = looking_back(&settings, &store, &ranges, args.table)?;
+    let reach = looking_back(&settings, &snapshot, &ranges, args.table)?;
     if printer.is_json() {
         let of =
             |(name, Reach { again, values })| (name, json!({ "computed_again": again, "values_can_change": values }));
@@ -78,23 +76,27 @@ pub fn run(args: &ImpactArgs, global: &GlobalArgs, printer: Printer) -> Result<E
 }
 
 /// Unpublished dates, and dates that must be computed again before.
-fn since_publish(settings: &Settings, ranges: &DateRanges, table: Option<Table>, printer: Printer) -> Result<Dates> {
+fn since_publish(
+    settings: &Settings,
+    snapshot: &Snapshot,
+    (ranges, table): (&DateRanges, Option<Table>),
+    printer: Printer,
+) -> Result<Dates> {
     if table.is_some() {
         return Err(Error::new(ErrorKind::Usage, "--table and --since-publish do not go together")
             .hint("leave --table out: what changed since the last publication is known for all of them"));
     }
     say_mapping(settings, printer);
-    let store = &settings.store();
-    let vanished = vanished::in_store(store, ranges)?;
-    let mut set = PublishSet::collect(store, ranges, &vanished)?;
+    let vanished = vanished::in_store(snapshot, ranges);
+    let mut set = PublishSet::collect(snapshot, ranges, &vanished)?;
     set.leave_out_unasked();
     set.parts = keep_vanished(&set.parts, &vanished);
     let target = settings.open_target()?;
     let open = target.unpublished(&set);
     receipt::give(target.bill(), None, printer);
     let mut open = open?;
-    quarantined::note(settings, &target.name(), ranges, printer);
-    let stale = with_readers(stale_in(store, ranges)?);
+    quarantined::note(&snapshot.validations, &target.name(), ranges, printer);
+    let stale = with_readers(stale_in(snapshot, ranges));
     for (id, stale) in stale.into_iter().filter(|(id, _)| id.is_published_unasked()) {
         open.entry(id.output()).or_default().extend(stale);
     }
@@ -123,7 +125,7 @@ struct Reach {
 
 fn looking_back(
     settings: &Settings,
-    store: &Store,
+    snapshot: &Snapshot,
     ranges: &DateRanges,
     table: Option<Table>,
 ) -> Result<Vec<(String, Reach)>> {
@@ -131,8 +133,7 @@ fn looking_back(
         return Err(Error::new(ErrorKind::Usage, format!("{table} is an output"))
             .hint("name a Phase 3 table, like player_game_summary"));
     }
-    let schedule = Schedule::load(store, &store.phase3()?)?;
-    let game_dates = schedule.game_dates(&DateRanges::everything());
+    let game_dates = snapshot.game_dates(&DateRanges::everything());
     let (Some(first), Some(last)) = (game_dates.first(), game_dates.last()) else {
         return Err(Error::new(ErrorKind::Upstream, "no schedule was synced").hint("run `putback sync` first"));
     };
@@ -151,15 +152,14 @@ fn looking_back(
         .hint("name a date with games"));
     }
     // Bootstrap dates have no rows, whatever changes.
-    let calendar = crate::compute::calendar(&schedule, &Silent);
-    let possible = game_dates.into_iter().filter(|date| !calendar.is_bootstrap(*date).unwrap_or(false));
+    let possible = game_dates.into_iter().filter(|date| !snapshot.calendar.is_bootstrap(*date).unwrap_or(false));
     let possible: Vec<NaiveDate> = possible.collect();
     let in_look_back = |input: &Input, date: NaiveDate| {
         let first = input.look_back.first_whole_day(date);
         ranges.iter().any(|range| range.from <= date && range.to >= first)
     };
     let again = affected(&possible, ranges, table, in_look_back);
-    let mut values = values_of(settings, store, &possible, ranges, table)?;
+    let mut values = values_of(settings, (snapshot, &possible), ranges, table)?;
     let of = |(id, mut again): (ProcessorId, BTreeSet<NaiveDate>)| {
         let values = values.remove(&id).unwrap_or_default();
         // What is carried into a season comes from before every look-back.
@@ -172,12 +172,11 @@ fn looking_back(
 /// The dates with a value that rests on rows of the ranges, whatever these will be.
 fn values_of(
     settings: &Settings,
-    store: &Store,
-    dates: &[NaiveDate],
+    (snapshot, dates): (&Snapshot, &[NaiveDate]),
     ranges: &DateRanges,
     table: Option<Table>,
 ) -> Result<BTreeMap<ProcessorId, BTreeSet<NaiveDate>>> {
-    let session = reach::tables::session(store, dates, &settings.engine())?;
+    let session = reach::tables::session(snapshot, dates, &settings.engine())?;
     reach::prepare(&session)?;
     let within = ranges.iter().map(|range| format!("day BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to));
     let within = within.collect::<Vec<_>>().join(" OR ");

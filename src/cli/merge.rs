@@ -13,7 +13,8 @@ use super::settings::{GlobalArgs, Settings};
 use super::unreadable;
 use crate::calendar::DateRanges;
 use crate::error::Result;
-use crate::merge::{MergeReport, merge, refuse_unusable};
+use crate::merge::{MergeReport, merge, open};
+use crate::snapshot::Validations;
 use crate::store::{Store, WriteLock};
 
 /// Take what other stores have into this one
@@ -33,11 +34,14 @@ pub fn run(args: &MergeArgs, global: &GlobalArgs, printer: Printer) -> Result<Ex
     let settings = Settings::resolve(global, None, None)?;
     let stores: Vec<Store> = args.stores.iter().map(Store::at).collect();
     let names: Vec<String> = args.stores.iter().map(|path| path.display().to_string()).collect();
-    refuse_unusable(&stores)?;
+    let others = open(&stores)?;
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     let recorder = Recorder::begin(&settings, &DateRanges::everything(), json!({ "stores": names }), printer)?;
-    [lock.store()].into_iter().chain(&stores).for_each(|store| unreadable::warn_of_validations(store, printer));
-    let outcome = merge(&lock, &stores, &settings.catalogue, &recorder).map(|report| {
+    [lock.store()]
+        .into_iter()
+        .chain(&stores)
+        .for_each(|store| unreadable::warn_of_validations(&Validations::load(store), printer));
+    let outcome = merge(&lock, others, &settings.catalogue, &recorder).map(|report| {
         recorder.summarize("merge", as_json(&names, &report));
         show(&names, &report, printer);
         ExitCode::Done

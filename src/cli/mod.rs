@@ -20,6 +20,8 @@ mod doctor;
 mod environment;
 mod exit;
 mod impact;
+#[cfg(test)]
+mod loads;
 mod locale;
 mod merge;
 mod metrics;

@@ -14,6 +14,7 @@ use crate::calendar::DateRanges;
 use crate::checks::{ALL_INPUTS, Cause, CheckResult, Phase, Severity};
 use crate::error::{ErrorKind, Result};
 use crate::report::words::folded;
+use crate::snapshot::Snapshot;
 use crate::store::Store;
 use crate::store::publish::replace_file;
 
@@ -34,7 +35,7 @@ struct Findings {
 /// are dates whose windows lack a game.
 pub fn run(
     settings: &Settings,
-    store: &Store,
+    snapshot: &Snapshot,
     ranges: &DateRanges,
     skip: bool,
     recorder: &Recorder,
@@ -46,7 +47,7 @@ pub fn run(
         recorder.fact("preflight", json!("skipped by --skip-validation"));
         return Ok(());
     }
-    let findings = match findings(settings, store, ranges, printer) {
+    let findings = match findings(settings, snapshot, ranges, printer) {
         // Nothing synced, no games: the computation itself says it best.
         Err(error) if error.kind() == ErrorKind::Upstream => return Ok(()),
         other => other?,
@@ -79,7 +80,8 @@ fn path(store: &Store) -> PathBuf {
     store.root().join("runs").join("preflight.json")
 }
 
-fn findings(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Printer) -> Result<Findings> {
+fn findings(settings: &Settings, snapshot: &Snapshot, ranges: &DateRanges, printer: Printer) -> Result<Findings> {
+    let store = &snapshot.store;
     let key = crate::numerics::hash::data_hash(&[
         inputs_digest(store).as_bytes(),
         ranges.to_string().as_bytes(),
@@ -96,7 +98,7 @@ fn findings(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Pr
     if let Some(known) = known.filter(|known| known.key == key) {
         return Ok(known);
     }
-    let report = checks::report(settings, store, ranges, &Purpose::inspection(Phase::Inputs))?;
+    let report = checks::report(settings, snapshot, ranges, &Purpose::inspection(Phase::Inputs))?.report;
     let line = |result: &CheckResult| {
         let dates: Vec<_> = result.findings.iter().map(|finding| finding.date).collect();
         let (id, title, spans) = (&result.id, &result.title, folded(&dates, &report.scope, LISTED));

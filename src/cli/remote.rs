@@ -15,8 +15,8 @@ use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::RowsByDate;
 use crate::processors::ProcessorId;
-use crate::schedule::Schedule;
-use crate::store::{DateState, Phase4Manifest, Store};
+use crate::snapshot::Snapshot;
+use crate::store::{DateState, Phase4Manifest};
 use crate::upload::{PublishSet, Target};
 use crate::warehouse::bigquery::BigQuery;
 use crate::warehouse::{Location, Selection, Source};
@@ -28,10 +28,10 @@ type Changed = BTreeMap<Table, BTreeSet<NaiveDate>>;
 type Counts = BTreeMap<ProcessorId, BTreeMap<NaiveDate, u64>>;
 
 /// Compares rows per date with the target, and writes the progress table if asked.
-pub fn run(settings: &Settings, store: &Store, ranges: &DateRanges, write: bool, printer: Printer) -> Result<()> {
+pub fn run(settings: &Settings, snapshot: &Snapshot, ranges: &DateRanges, write: bool, printer: Printer) -> Result<()> {
     say_mapping(settings, printer);
-    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
-    let dates = Schedule::load(store, &phase3)?.game_dates(&ranges.clipped_to(environment::yesterday()));
+    let Snapshot { phase3, phase4, .. } = snapshot;
+    let dates = snapshot.game_dates(&ranges.clipped_to(environment::yesterday()));
     if dates.is_empty() {
         printer.note("note: no game dates to compare");
         return Ok(());
@@ -44,16 +44,16 @@ pub fn run(settings: &Settings, store: &Store, ranges: &DateRanges, write: bool,
         let bigquery = BigQuery::open_to_publish(settings.bigquery_to_publish(project)?)?;
         let table = bigquery.full_name("nba_backfill", "backfill_progress");
         let counts = counts(&bigquery, ranges)?;
-        compare(&counts, &phase4, &dates, &Changed::new(), printer);
-        bigquery.execute(&merge(&table, &phase3, &phase4, &counts, &dates), &format!("writing {table}"))?;
+        compare(&counts, phase4, &dates, &Changed::new(), printer);
+        bigquery.execute(&merge(&table, phase3, phase4, &counts, &dates), &format!("writing {table}"))?;
         printer.note(format!("{table} has the state of {} game dates", dates.len()));
         return Ok(());
     }
     let source = settings.open_published()?;
     let counted = counts(&*source, ranges)?;
     let target = settings.open_target()?;
-    let changed = changed_since(&*target, store, ranges)?;
-    compare(&counted, &phase4, &dates, &changed, printer);
+    let changed = changed_since(&*target, snapshot, ranges)?;
+    compare(&counted, phase4, &dates, &changed, printer);
     say_changed(&changed, &target.name(), printer);
     for bill in [source.bill(), target.bill()] {
         receipt::give(bill, None, printer);
@@ -62,8 +62,8 @@ pub fn run(settings: &Settings, store: &Store, ranges: &DateRanges, write: bool,
 }
 
 /// Published dates that somebody else has changed since; none where nothing was computed.
-fn changed_since(target: &dyn Target, store: &Store, ranges: &DateRanges) -> Result<Changed> {
-    match PublishSet::collect(store, ranges, &RowsByDate::new()) {
+fn changed_since(target: &dyn Target, snapshot: &Snapshot, ranges: &DateRanges) -> Result<Changed> {
+    match PublishSet::collect(snapshot, ranges, &RowsByDate::new()) {
         Ok(mut set) => {
             // Only what receipts and records name counts, and they know what was published.
             set.held_back.clear();

@@ -14,12 +14,13 @@ use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::status::Asked;
 use super::sync::{SyncOptions, announce_clipping};
-use super::upload::{Order, UploadOptions};
+use super::upload::{Order, UploadOptions, Uploaded};
 use super::{status, sync, upload};
 use crate::calendar::DateRanges;
 use crate::checks::Accounting;
 use crate::error::Result;
 use crate::processors::ProcessorId;
+use crate::snapshot::Snapshot;
 use crate::store::WriteLock;
 use crate::upload::UploadReport;
 use crate::warehouse::Location;
@@ -94,11 +95,13 @@ fn steps(
 ) -> Result<ExitCode> {
     let Steps { sync, compute, upload } = options;
     sync::pull(settings, lock, ranges, sync, (recorder, printer))?;
-    let computed = compute::process(settings, lock, ranges, compute, recorder, printer)?;
+    let snapshot = Snapshot::locked(lock)?;
+    let (computed, snapshot) = compute::process(settings, (lock, &snapshot), ranges, compute, recorder, printer)?;
     let order = Order { ranges: to_publish, options: upload, reviewed: None };
-    let (uploaded, held_back, accounting) = upload::publish(settings, lock, order, recorder, printer)?;
-    upload::note_not_computed(lock.store(), to_publish, printer)?;
-    let status = status::report(settings, lock.store(), Asked { ranges, dates: &computed.dates })?;
+    let Uploaded { report: uploaded, held_back, accounting, snapshot } =
+        upload::publish(settings, (lock, &snapshot), order, recorder, printer)?;
+    upload::note_not_computed(&snapshot, to_publish, printer);
+    let status = status::report(settings, &snapshot, Asked { ranges, dates: &computed.dates })?;
     recorder.stands(&status);
     if printer.is_json() {
         printer.json(

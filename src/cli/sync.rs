@@ -14,6 +14,7 @@ use super::vanished;
 use crate::calendar::DateRanges;
 use crate::error::{Error, ErrorKind, Result};
 use crate::price::{Bill, size};
+use crate::snapshot::Snapshot;
 use crate::store::WriteLock;
 use crate::sync::{SyncReport, SyncRequest, TableReport};
 use crate::warehouse::{ColumnNote, Location, Source};
@@ -71,7 +72,7 @@ pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let recorder = Recorder::begin(&settings, &range.ranges, args.options.json(), printer)?;
     let pulled = pull(&settings, &lock, &range.ranges, args.options, (&recorder, printer));
     let outcome = pulled.and_then(|report| {
-        let vanished = vanished::open_in_store(lock.store(), &range.ranges)?;
+        let vanished = vanished::open_in_store(&Snapshot::locked(&lock)?, &range.ranges)?;
         if printer.is_json() {
             let tables: Vec<_> = report.tables.iter().map(json).collect();
             printer.json(&serde_json::json!({ "tables": tables, "vanished": vanished::json(&vanished) }));
@@ -86,7 +87,8 @@ pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
 
 fn rehearse(settings: &Settings, ranges: &DateRanges, printer: Printer) -> Result<ExitCode> {
     let source = settings.open_source()?;
-    let plans = crate::sync::plan_sync(&*source, &settings.store(), ranges)?;
+    let store = settings.store();
+    let plans = crate::sync::plan_sync(&*source, &store, &store.phase3()?, ranges)?;
     let price = |bytes: u64| Bill { read_bytes: bytes, ..Bill::default() }.price_usd();
     // The metadata that a sync looks at first was looked at here as well.
     let estimate = source.bill().map(|bill| Bill { read_bytes: plans.iter().map(|plan| plan.bytes).sum(), ..bill });
@@ -160,7 +162,7 @@ pub fn pull(
 /// Refuses what would be more than the budget before any row is read.
 fn refuse_beyond_budget(settings: &Settings, source: &dyn Source, lock: &WriteLock, ranges: &DateRanges) -> Result<()> {
     let (Some(budget), Some(_)) = (&settings.budget, source.bill()) else { return Ok(()) };
-    let plans = crate::sync::plan_sync(source, lock.store(), ranges)?;
+    let plans = crate::sync::plan_sync(source, lock.store(), &lock.phase3(), ranges)?;
     let spent = source.bill().unwrap_or_default();
     let bill = Bill { read_bytes: plans.iter().map(|plan| plan.bytes).sum(), ..spent };
     if bill.bytes() <= budget.value {

@@ -16,7 +16,7 @@ use crate::calendar::DateRanges;
 use crate::error::Result;
 use crate::progress::Silent;
 use crate::publications::{Keep, Publication, UndoReport, UndoRequest, Undoable};
-use crate::report::{InQuarantine, Validations};
+use crate::snapshot::{InQuarantine, Validations};
 use crate::upload::UploadReport;
 use crate::warehouse::Location;
 
@@ -103,7 +103,8 @@ pub fn run(args: &UndoArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
         print(report, &target.name(), printer);
         // The target holds what it held before: that is not known to be in quarantine.
         let now = InQuarantine { target: &target.name(), dates: &dates, entities: &BTreeMap::new() };
-        Validations::remember_quarantined(&settings.store(), &settings.catalogue, now)?;
+        let store = settings.store();
+        Validations::default().remember_quarantined(&store, settings.catalogue.digest(), now)?;
         Ok(ExitCode::Done)
     })
 }

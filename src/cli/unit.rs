@@ -19,9 +19,10 @@ use super::{compute, environment, sync};
 use crate::calendar::{DateRanges, Season};
 use crate::checks::Phase;
 use crate::error::{Error, ErrorKind, Result};
-use crate::merge::merge;
+use crate::merge::{merge, open};
 use crate::progress::Silent;
 use crate::report::StatusReport;
+use crate::snapshot::Snapshot;
 use crate::store::commit::staged::{replace_file, sync_dir};
 use crate::store::{Store, WriteLock};
 use crate::warehouse::Location;
@@ -134,13 +135,14 @@ fn work(
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     let recorder = Recorder::begin(settings, &ranges, options.json(), printer)?;
     sync::pull(settings, &lock, &ranges, SyncOptions::default(), (&recorder, printer))?;
-    let computed = compute::process(settings, &lock, &ranges, options, &recorder, printer)?;
+    let snapshot = Snapshot::locked(&lock)?;
+    let (computed, snapshot) = compute::process(settings, (&lock, &snapshot), &ranges, options, &recorder, printer)?;
     let checked = recorder
-        .step("validate", || checks::report(settings, lock.store(), &ranges, &Purpose::inspection(Phase::Outputs)))?;
-    let status = status::report(settings, lock.store(), Asked { ranges: &ranges, dates: &computed.dates })?;
+        .step("validate", || checks::report(settings, &snapshot, &ranges, &Purpose::inspection(Phase::Outputs)))?;
+    let status = status::report(settings, &checked.snapshot, Asked { ranges: &ranges, dates: &computed.dates })?;
     recorder.stands(&status);
     let code = match compute::exit_code(&status) {
-        ExitCode::Done if checked.errors().count() > 0 => ExitCode::FailedValidation,
+        ExitCode::Done if checked.report.errors().count() > 0 => ExitCode::FailedValidation,
         code => code,
     };
     recorder.end(Ok(code))?;
@@ -153,7 +155,7 @@ fn hand_over(settings: &Settings, units: &Path, unit: Unit) -> Result<Unit> {
     let place = units.join(&unit.season);
     let staged = Scratch::create(units, &format!(".{}", unit.season))?;
     let lock = WriteLock::acquire(&Store::at(&staged.0), &environment::owner())?;
-    merge(&lock, &[settings.store()], &settings.catalogue, &Silent)?;
+    merge(&lock, open(&[settings.store()])?, &settings.catalogue, &Silent)?;
     replace_file(&staged.0.join("unit.json"), &serde_json::to_vec_pretty(&unit).expect("serializes"))?;
     drop(lock);
     match std::fs::rename(&staged.0, &place) {

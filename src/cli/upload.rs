@@ -1,11 +1,12 @@
 //! `putback upload`
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{Days, NaiveDate};
 use clap::Args;
 
-use super::checks::{self, Purpose};
+use super::checks::{self, Checked, Purpose};
 use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, counted, text_table, thousands};
@@ -24,9 +25,10 @@ use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::price::{size, storage_usd_per_month};
 use crate::processors::{ProcessorId, RunContext};
 use crate::progress::{Event, Observer};
-use crate::report::{CONTRADICTION, InQuarantine, StatusReport, Validations};
+use crate::report::{CONTRADICTION, StatusReport};
 use crate::schedule::Schedule;
-use crate::store::{DateRecord, DateState, Store, WriteLock};
+use crate::snapshot::{InQuarantine, Snapshot, Validations};
+use crate::store::{DateRecord, DateState, WriteLock};
 use crate::upload::{KeptRows, MonthPart, PublishSet, Rehearsal, Reviewed, UploadReport};
 use crate::windows::WindowEnd;
 
@@ -120,25 +122,26 @@ pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     let ranges = publishable(&settings, &range.ranges, &options, printer)?;
     checks::say_overridden(&settings.catalogue, printer);
     if args.dry_run {
-        return rehearse(&settings, &settings.store(), &ranges, &options, printer);
+        return rehearse(&settings, &ranges, &options, printer);
     }
     let reviewed = args.plan.as_ref().map(|id| Reviewed::load(&settings.store(), id)).transpose()?;
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     let recorder = Recorder::begin(&settings, &ranges, options.json(), printer)?;
     recorder.fact("plan", serde_json::json!(args.plan));
     let order = Order { ranges: &ranges, options: &options, reviewed };
-    let published = publish(&settings, &lock, order, &recorder, printer);
-    let outcome = published.and_then(|(report, held_back, _)| {
+    let published =
+        Snapshot::locked(&lock).and_then(|snapshot| publish(&settings, (&lock, &snapshot), order, &recorder, printer));
+    let outcome = published.and_then(|Uploaded { report, held_back, snapshot, .. }| {
         if printer.is_json() {
             printer.json(&json(&report));
         } else {
             printer.line(table(&report));
         }
         say_publication(&report, &settings, printer);
-        if let Some(status) = status::of_ranges(&settings, lock.store(), &ranges)? {
+        if let Some(status) = status::of_ranges(&settings, &snapshot, &ranges)? {
             recorder.stands(&status);
         }
-        let pending = note_not_computed(lock.store(), &ranges, printer)?;
+        let pending = note_not_computed(&snapshot, &ranges, printer);
         Ok(held_back.exit_code(pending))
     });
     recorder.end(outcome)
@@ -216,15 +219,11 @@ pub fn publishable(
     Ok(clipped)
 }
 
-fn rehearse(
-    settings: &Settings,
-    store: &Store,
-    ranges: &DateRanges,
-    options: &UploadOptions,
-    printer: Printer,
-) -> Result<ExitCode> {
+fn rehearse(settings: &Settings, ranges: &DateRanges, options: &UploadOptions, printer: Printer) -> Result<ExitCode> {
     let target = settings.open_target()?;
-    let Selected { set, mut held_back, .. } = select(settings, store, ranges, options, printer)?;
+    let snapshot = &Snapshot::load(&settings.store())?;
+    let store = &snapshot.store;
+    let Selected { set, mut held_back, .. } = select(settings, snapshot, ranges, options, printer)?;
     let rehearsed = target.rehearse(&set);
     receipt::give(target.bill(), None, printer);
     let Rehearsal { lines, vanished, plan, estimate } = rehearsed?;
@@ -247,7 +246,7 @@ fn rehearse(
     if let Some(error) = id.and_then(|_| plan.save(store).err()) {
         printer.note(format!("note: the plan is not remembered: {error}"));
     }
-    Ok(held_back.exit_code(note_not_computed(store, ranges, printer)?))
+    Ok(held_back.exit_code(note_not_computed(snapshot, ranges, printer)))
 }
 
 fn nothing_to_publish(set: &PublishSet<'_>, target: &str) -> String {
@@ -271,17 +270,19 @@ struct Selected<'s> {
     report: Option<CheckReport>,
     /// Rows of the store on dates that vanished.
     vanished: RowsByDate,
+    /// The validations, with what the checks found.
+    validations: Arc<Validations>,
 }
 
 fn select<'s>(
     settings: &Settings,
-    store: &'s Store,
+    snapshot: &'s Snapshot,
     ranges: &DateRanges,
     options: &UploadOptions,
     printer: Printer,
 ) -> Result<Selected<'s>> {
-    let vanished = vanished::in_store(store, ranges)?;
-    let mut set = PublishSet::collect(store, ranges, &vanished)?;
+    let vanished = vanished::in_store(snapshot, ranges);
+    let mut set = PublishSet::collect(snapshot, ranges, &vanished)?;
     if !options.with_daily_cache {
         set.leave_out_unasked();
     }
@@ -289,8 +290,8 @@ fn select<'s>(
     set.repairs = options.repair;
     set.keep = options.keep.keep();
     set.published_at = environment::timestamp()?;
-    let schedule = Schedule::load(store, &store.phase3()?)?;
-    let mut stale: BTreeSet<NaiveDate> = stale_in(store, ranges)?.into_values().flatten().collect();
+    let schedule = &snapshot.schedule;
+    let mut stale: BTreeSet<NaiveDate> = stale_in(snapshot, ranges).into_values().flatten().collect();
     // Nothing will be computed for a date that has no games any more.
     let vanished_dates = vanished::dates(&vanished);
     stale.retain(|date| schedule.has_games_on(*date) || !vanished_dates.contains(date));
@@ -304,8 +305,8 @@ fn select<'s>(
         ));
     }
     set.leave_out(&stale);
-    set.leave_out(&unscheduled_in(store, &schedule, ranges)?);
-    say_other_windows(store, ranges, printer)?;
+    set.leave_out(&status::unscheduled(snapshot, ranges));
+    say_other_windows(snapshot, ranges, printer);
     let excluded = conditions::exclude(ranges, options, printer)?;
     set.leave_out(&excluded.keys().copied().collect());
     if schedule.game_dates(ranges).is_empty() && !vanished.is_empty() {
@@ -318,11 +319,12 @@ fn select<'s>(
             excluded,
             report: None,
             vanished,
+            validations: Arc::clone(&snapshot.validations),
         });
     }
     let left_out = if options.with_daily_cache { Vec::new() } else { ProcessorId::unasked() };
     let purpose = Purpose { phase: Phase::Outputs, accept: &options.accept, left_out, quarantines: options.quarantine };
-    let report = checks::report(settings, store, ranges, &purpose)?;
+    let Checked { report, snapshot: checked } = checks::report(settings, snapshot, ranges, &purpose)?;
     let (mut invalid, mut accepted) = (report.held_back(), report.accepted());
     invalid.retain(|date, _| !stale.contains(date));
     accepted.retain(|date, _| !stale.contains(date));
@@ -349,13 +351,14 @@ fn select<'s>(
         ));
     }
     if !options.with_daily_cache {
-        held_back.failed += say_lost_cache(store, ranges, printer)?;
+        held_back.failed += say_lost_cache(snapshot, ranges, printer);
     }
     set.conditions = conditions::daily_cache(&set);
     let conditions = conditions::of(&report, &set, &excluded);
     set.conditions.extend(conditions);
     set.held_back_causes = held_back_causes(&set, &stale, &invalid);
-    Ok(Selected { set, held_back, invalid, accepted, excluded, report: Some(report), vanished })
+    let validations = checked.validations;
+    Ok(Selected { set, held_back, invalid, accepted, excluded, report: Some(report), vanished, validations })
 }
 
 /// Dates of the set that open causes reach: published, but for the rows in quarantine.
@@ -381,11 +384,10 @@ fn held_back_causes(
 
 /// Game dates that were never computed are not published either, nor are days with rows that the schedule does not know,
 /// and neither is passed over in silence.
-pub fn note_not_computed(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<usize> {
-    let schedule = Schedule::load(store, &store.phase3()?)?;
-    let report = StatusReport::new(&store.phase4()?, &schedule.game_dates(ranges));
+pub fn note_not_computed(snapshot: &Snapshot, ranges: &DateRanges, printer: Printer) -> usize {
+    let report = StatusReport::new(&snapshot.phase4, &snapshot.game_dates(ranges));
     let pending = report.not_done.iter().filter(|date| date.failed.is_none()).map(|date| date.date).collect();
-    let unscheduled = unscheduled_in(store, &schedule, ranges)?;
+    let unscheduled = status::unscheduled(snapshot, ranges);
     let say = |what: &str, dates: &BTreeSet<NaiveDate>| {
         if let (Some(first), Some(last)) = (dates.first(), dates.last()) {
             let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
@@ -393,9 +395,9 @@ pub fn note_not_computed(store: &Store, ranges: &DateRanges, printer: Printer) -
         }
         dates.len()
     };
-    Ok(say("not computed and not published", &pending)
+    say("not computed and not published", &pending)
         + say("has rows, but no final game in the schedule, so neither computed nor published now", &unscheduled)
-        + say_contradictions(&schedule, ranges, printer))
+        + say_contradictions(&snapshot.schedule, ranges, printer)
 }
 
 /// Names games of which the schedule says two things; returns the number of their days.
@@ -410,10 +412,6 @@ fn say_contradictions(schedule: &Schedule, ranges: &DateRanges, printer: Printer
     games.len()
 }
 
-fn unscheduled_in(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Result<BTreeSet<NaiveDate>> {
-    Ok(status::unscheduled(&store.phase3()?, &store.phase4()?, schedule, ranges))
-}
-
 /// What is to be published.
 #[derive(Debug)]
 pub struct Order<'a> {
@@ -423,21 +421,31 @@ pub struct Order<'a> {
     pub reviewed: Option<Reviewed>,
 }
 
+/// What an upload came to.
+pub struct Uploaded {
+    pub report: UploadReport,
+    pub held_back: HeldBack,
+    pub accounting: BTreeMap<ProcessorId, Accounting>,
+    /// The store as it is now.
+    pub snapshot: Snapshot,
+}
+
 /// Publishes what is done and passes the checks, and says what was held back.
 pub fn publish(
     settings: &Settings,
-    lock: &WriteLock,
+    (lock, snapshot): (&WriteLock, &Snapshot),
     Order { ranges, options, reviewed }: Order<'_>,
     recorder: &Recorder,
     printer: Printer,
-) -> Result<(UploadReport, HeldBack, BTreeMap<ProcessorId, Accounting>)> {
+) -> Result<Uploaded> {
     let target = settings.open_target()?;
-    let store = lock.store();
+    let (store, catalogue) = (lock.store(), settings.catalogue.digest());
     recorder.on(Event::Waiting { what: "the checks of the outputs".to_owned() });
-    let selected = recorder.step("validate", || select(settings, store, ranges, options, printer))?;
-    let Selected { mut set, mut held_back, invalid, accepted, excluded, report: checked, vanished } = selected;
+    let selected = recorder.step("validate", || select(settings, snapshot, ranges, options, printer))?;
+    let Selected { mut set, mut held_back, invalid, accepted, excluded, report: checked, vanished, validations } =
+        selected;
     // For the verdicts, until the dates are published.
-    Validations::remember_excluded(store, &settings.catalogue, ranges, &excluded)?;
+    let validations = validations.remember_excluded(store, catalogue, (ranges, &excluded))?;
     recorder.fact("excluded", serde_json::json!(excluded));
     if let Some(checked) = &checked {
         recorder.fact("causes", serde_json::json!(checked.causes));
@@ -451,22 +459,21 @@ pub fn publish(
     recorder.summarize("held_back", serde_json::json!({ "failed": held_back.failed, "invalid": held_back.invalid }));
     recorder.fact("quarantined", serde_json::json!(set.quarantined().by_check()));
     set.reviewed = reviewed;
-    let remember = |dates: &BTreeSet<NaiveDate>, entities: &BTreeMap<NaiveDate, u64>| {
-        let now = InQuarantine { target: &target.name(), dates, entities };
-        Validations::remember_quarantined(store, &settings.catalogue, now)
+    let remember = |known: &Validations, dates: &BTreeSet<NaiveDate>, entities: &BTreeMap<NaiveDate, u64>| {
+        known.remember_quarantined(store, catalogue, InQuarantine { target: &target.name(), dates, entities })
     };
-    let before = Validations::load(store, &settings.catalogue).quarantined_in(&target.name());
+    let before = validations.quarantined_in(&target.name());
     let quarantined = set.quarantined().by_date();
     // First, so that a publication that is killed is known as well.
-    remember(&BTreeSet::new(), &quarantined)?;
+    let validations = remember(&validations, &BTreeSet::new(), &quarantined)?;
     let published = recorder.step("upload", || target.publish(&set, recorder));
     receipt::give(target.bill(), Some(recorder), printer);
     if published.as_ref().is_err_and(publishes_nothing) {
-        remember(&quarantined.into_keys().collect(), &before)?;
+        remember(&validations, &quarantined.into_keys().collect(), &before)?;
         return Err(published.expect_err("it failed"));
     }
     let report = UploadReport { quarantined: set.quarantined().by_check(), ..published? };
-    remember(&set.dates(), &quarantined)?;
+    let validations = remember(&validations, &set.dates(), &quarantined)?;
     recorder.summarize("published", json(&report));
     recorder.measure(|metrics| metrics.published(report.tables.values()));
     let decided = Decided { lock, ranges, options, target: target.name(), set: &set };
@@ -476,7 +483,8 @@ pub fn publish(
     if report.is_nothing() {
         printer.note(nothing_to_publish(&set, &target.name()));
     }
-    Ok((report, held_back, accounting))
+    let snapshot = snapshot.computed(lock).validated(validations);
+    Ok(Uploaded { report, held_back, accounting, snapshot })
 }
 
 /// Whether an error of a publication says that the target is as it was.
@@ -545,17 +553,16 @@ impl Decided<'_> {
 }
 
 /// Dates of the ranges that `compute` would compute again.
-pub(super) fn stale_in(store: &Store, ranges: &DateRanges) -> Result<BTreeMap<ProcessorId, BTreeSet<NaiveDate>>> {
-    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
+pub(super) fn stale_in(snapshot: &Snapshot, ranges: &DateRanges) -> BTreeMap<ProcessorId, BTreeSet<NaiveDate>> {
+    let Snapshot { phase3, phase4, .. } = snapshot;
     let computed = phase4.processors.values().flat_map(|records| records.keys()).copied();
     let dates: BTreeSet<NaiveDate> = computed.filter(|date| ranges.contains(*date)).collect();
-    Ok(crate::compute::stale_dates(&phase3, &phase4, &dates.into_iter().collect::<Vec<_>>()))
+    crate::compute::stale_dates(phase3, phase4, &dates.into_iter().collect::<Vec<_>>())
 }
 
 /// Rows that the reference would not have made are published, and said to be.
-fn say_other_windows(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<()> {
-    let phase4 = store.phase4()?;
-    let records = phase4.processors.values().flatten();
+fn say_other_windows(snapshot: &Snapshot, ranges: &DateRanges, printer: Printer) {
+    let records = snapshot.phase4.processors.values().flatten();
     let is_other = |date: &NaiveDate, record: &DateRecord| ranges.contains(*date) && !record.windows.is_default();
     let dates: BTreeSet<NaiveDate> =
         records.filter(|(date, record)| is_other(date, record)).map(|(date, _)| *date).collect();
@@ -564,12 +571,11 @@ fn say_other_windows(store: &Store, ranges: &DateRanges, printer: Printer) -> Re
         printer
             .warn(format!("note: windows end on the day before, unlike the reference's: {count}, {first} to {last}"));
     }
-    Ok(())
 }
 
 /// Dates without PDC are published with what MLFS falls back to, and said to be. Returns how many there are.
-fn say_lost_cache(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<usize> {
-    let phase4 = store.phase4()?;
+fn say_lost_cache(snapshot: &Snapshot, ranges: &DateRanges, printer: Printer) -> usize {
+    let phase4 = &snapshot.phase4;
     let is_lost = |(date, record): &(&NaiveDate, &DateRecord)| {
         ranges.contains(**date) && matches!(record.state, DateState::Failed { .. })
     };
@@ -584,7 +590,7 @@ fn say_lost_cache(store: &Store, ranges: &DateRanges, printer: Printer) -> Resul
             counted(lost.len(), "date")
         ));
     }
-    Ok(lost.len())
+    lost.len()
 }
 
 /// Dates and rows written per table.

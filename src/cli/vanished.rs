@@ -9,22 +9,19 @@ use super::output::{Printer, counted};
 use crate::calendar::DateRanges;
 use crate::error::Result;
 use crate::judge::{self, AcceptedVanished, RowsByDate};
-use crate::schedule::Schedule;
-use crate::store::Store;
+use crate::snapshot::Snapshot;
 
 /// The word that accepts them.
 pub const ACCEPT: &str = "vanished";
 
 /// Rows of the store on dates of the ranges that vanished.
-pub fn in_store(store: &Store, ranges: &DateRanges) -> Result<RowsByDate> {
-    let phase3 = store.phase3()?;
-    let schedule = Schedule::load(store, &phase3)?;
-    Ok(judge::vanished_rows(&phase3, &store.phase4()?, &schedule, ranges))
+pub fn in_store(snapshot: &Snapshot, ranges: &DateRanges) -> RowsByDate {
+    judge::vanished_rows(&snapshot.phase3, &snapshot.phase4, &snapshot.schedule, ranges)
 }
 
 /// Those of them that nobody has decided to keep.
-pub fn open_in_store(store: &Store, ranges: &DateRanges) -> Result<RowsByDate> {
-    Ok(AcceptedVanished::load(store)?.open(&in_store(store, ranges)?, ranges))
+pub fn open_in_store(snapshot: &Snapshot, ranges: &DateRanges) -> Result<RowsByDate> {
+    Ok(AcceptedVanished::load(&snapshot.store)?.open(&in_store(snapshot, ranges), ranges))
 }
 
 /// All their dates.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 
 use self::fingerprint::{Fingerprints, optional_upstream};
-use self::plan::{ProcessorPlan, plan_processor};
+use self::plan::{Planning, ProcessorPlan};
 use self::scoring::Scoring;
 use self::writer::{MonthJob, OutputWriter, ProcessorDone};
 use crate::calendar::{DateRange, DateRanges, Month, SeasonCalendar};
@@ -22,7 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::judge::RowsByDate;
 use crate::processors::{self, LookBack, Processor, ProcessorId, RunContext};
 use crate::progress::{Event, Observer, check_cancelled};
-use crate::schedule::Schedule;
+use crate::snapshot::Snapshot;
 use crate::store::{DateRecord, DateState, Layer, Phase3Manifest, Phase4Manifest, Publication, Store, WriteLock};
 
 /// What to compute, and with what.
@@ -79,14 +79,26 @@ pub struct ProcessorReport {
 /// has no games, [`ErrorKind::UnknownSeason`], [`ErrorKind::Interrupted`]. A date that cannot be
 /// computed is no error: its record in the manifest says so.
 pub fn compute(lock: &WriteLock, request: &ComputeRequest, observer: &dyn Observer) -> Result<ComputeReport> {
-    let phase3 = lock.store().phase3()?;
-    let schedule = Schedule::load(lock.store(), &phase3)?;
-    let dates = game_dates(&phase3, &schedule, &request.ranges)?;
-    check_inputs_cover(&phase3, request, &dates)?;
-    note_unscheduled_dates(&phase3, &schedule, &request.ranges, observer);
-    let calendar = calendar(&schedule, observer);
-    let mut run = Run::new(lock, request, &phase3, &schedule, calendar, &dates, observer)?;
-    let mut report = ComputeReport { dates: dates.clone(), processors: Vec::new() };
+    compute_from(&Snapshot::locked(lock)?, lock, request, observer)
+}
+
+/// [`compute`], from the state of the locked store as it was last committed.
+///
+/// # Errors
+/// As [`compute`].
+pub fn compute_from(
+    snapshot: &Snapshot,
+    lock: &WriteLock,
+    request: &ComputeRequest,
+    observer: &dyn Observer,
+) -> Result<ComputeReport> {
+    let dates = game_dates(snapshot, &request.ranges)?;
+    check_inputs_cover(&snapshot.phase3, request, &dates)?;
+    note_unscheduled_dates(snapshot, &request.ranges, observer);
+    note_opening_nights(snapshot, observer);
+    let mut report = ComputeReport { dates, processors: Vec::new() };
+    let mut run = Run::new(snapshot, lock, request, observer);
+    run.take_dates(&report.dates);
     for step in STEPS {
         check_cancelled(observer)?;
         let step: Vec<ProcessorId> = step.iter().copied().filter(|id| request.processors.contains(id)).collect();
@@ -100,13 +112,13 @@ pub fn compute(lock: &WriteLock, request: &ComputeRequest, observer: &dyn Observ
 const STEPS: [&[ProcessorId]; 3] =
     [&[ProcessorId::Tdza, ProcessorId::Psza], &[ProcessorId::Pcf, ProcessorId::Pdc], &[ProcessorId::Mlfs]];
 
-fn game_dates(phase3: &Phase3Manifest, schedule: &Schedule, ranges: &DateRanges) -> Result<Vec<NaiveDate>> {
+fn game_dates(snapshot: &Snapshot, ranges: &DateRanges) -> Result<Vec<NaiveDate>> {
     let span = ranges.span().ok_or_else(|| Error::new(ErrorKind::Usage, "the range to compute is empty"))?;
-    let Some(input) = phase3.tables.get(&Table::Schedule) else {
+    let Some(input) = snapshot.phase3.tables.get(&Table::Schedule) else {
         return Err(Error::new(ErrorKind::Upstream, format!("{} was never synced", Table::Schedule))
             .hint("run `putback sync` for the range first"));
     };
-    let dates = schedule.game_dates(ranges);
+    let dates = snapshot.game_dates(ranges);
     if dates.is_empty() {
         let known = input.partitions.keys().next().zip(input.partitions.keys().next_back());
         let known =
@@ -146,12 +158,12 @@ fn check_inputs_cover(phase3: &Phase3Manifest, request: &ComputeRequest, dates: 
 }
 
 /// Dates with player rows but no finished game in the schedule are named, not guessed about.
-fn note_unscheduled_dates(phase3: &Phase3Manifest, schedule: &Schedule, ranges: &DateRanges, observer: &dyn Observer) {
-    let Some(games) = phase3.tables.get(&Table::PlayerGameSummary) else { return };
+fn note_unscheduled_dates(snapshot: &Snapshot, ranges: &DateRanges, observer: &dyn Observer) {
+    let Some(games) = snapshot.phase3.tables.get(&Table::PlayerGameSummary) else { return };
     let unscheduled: Vec<String> = games
         .partitions
         .keys()
-        .filter(|&&date| ranges.contains(date) && !schedule.has_games_on(date))
+        .filter(|&&date| ranges.contains(date) && !snapshot.schedule.has_games_on(date))
         .map(NaiveDate::to_string)
         .collect();
     if !unscheduled.is_empty() {
@@ -167,7 +179,7 @@ fn note_unscheduled_dates(phase3: &Phase3Manifest, schedule: &Schedule, ranges: 
 /// # Errors
 /// When a month cannot be read or written; nothing is removed then.
 pub fn remove_vanished(lock: &WriteLock, vanished: &RowsByDate, context: RunContext) -> Result<()> {
-    let mut phase4 = lock.store().phase4()?;
+    let mut phase4 = Phase4Manifest::clone(&lock.phase4());
     let empty = |(date, record): (&NaiveDate, &DateRecord)| {
         let rule = record.state.reason().unwrap_or("no finished game in the schedule").to_owned();
         (*date, DateState::Empty { rule })
@@ -193,22 +205,21 @@ pub fn remove_vanished(lock: &WriteLock, vanished: &RowsByDate, context: RunCont
     publication.commit(&phase4)
 }
 
-/// The season table, overruled by the schedule.
-pub fn calendar(schedule: &Schedule, observer: &dyn Observer) -> SeasonCalendar {
-    let mut calendar = SeasonCalendar::built_in();
-    for difference in calendar.overrule(schedule.opening_nights()) {
+/// Where the schedule overrules the season table.
+fn note_opening_nights(snapshot: &Snapshot, observer: &dyn Observer) {
+    for difference in SeasonCalendar::built_in().overrule(snapshot.schedule.opening_nights()) {
         observer.on(Event::Note(difference.to_string()));
     }
-    calendar
 }
 
 /// A computation under way.
 struct Run<'a> {
     lock: &'a WriteLock,
     request: &'a ComputeRequest,
-    phase3: &'a Phase3Manifest,
+    /// The state before.
+    snapshot: &'a Snapshot,
+    /// The state to commit.
     phase4: Phase4Manifest,
-    calendar: SeasonCalendar,
     /// The game dates asked for, and those of damaged months.
     dates: Vec<NaiveDate>,
     observer: &'a dyn Observer,
@@ -220,22 +231,24 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(
+        snapshot: &'a Snapshot,
         lock: &'a WriteLock,
         request: &'a ComputeRequest,
-        phase3: &'a Phase3Manifest,
-        schedule: &Schedule,
-        calendar: SeasonCalendar,
-        dates: &[NaiveDate],
         observer: &'a dyn Observer,
-    ) -> Result<Self> {
-        let mut phase4 = lock.store().phase4()?;
-        let forgotten = plan::forget_damaged_months(lock.store(), &mut phase4, &request.ranges, observer);
-        let again = forgotten.into_iter().filter(|&date| schedule.has_games_on(date));
-        let dates: BTreeSet<NaiveDate> = dates.iter().copied().chain(again).collect();
-        let dates: Vec<NaiveDate> = dates.into_iter().collect();
+    ) -> Self {
+        let phase4 = Phase4Manifest::clone(&snapshot.phase4);
         let publication = Publication::new(lock, Layer::Phase4);
-        let (session, done) = (None, Vec::new());
-        Ok(Self { lock, request, phase3, phase4, calendar, dates, observer, session, publication, done })
+        let (dates, session, done) = (Vec::new(), None, Vec::new());
+        Self { lock, request, snapshot, phase4, dates, observer, session, publication, done }
+    }
+
+    /// Takes the game dates asked for, and forgets what damaged files had.
+    fn take_dates(&mut self, dates: &[NaiveDate]) {
+        let (store, ranges) = (self.lock.store(), &self.request.ranges);
+        let forgotten = plan::forget_damaged_months(store, &mut self.phase4, ranges, self.observer);
+        let again = forgotten.into_iter().filter(|&date| self.snapshot.schedule.has_games_on(date));
+        let dates: BTreeSet<NaiveDate> = dates.iter().copied().chain(again).collect();
+        self.dates = dates.into_iter().collect();
     }
 
     /// Plans and runs processors that do not depend on each other.
@@ -270,7 +283,7 @@ impl<'a> Run<'a> {
     /// Of an optional input nothing else would say so.
     fn note_missing_tables(&self, plans: &[ProcessorPlan]) {
         let runs = |id: ProcessorId| plans.iter().any(|plan| plan.id == id && !plan.to_run.is_empty());
-        let lacks = |table: Table| !self.phase3.tables.contains_key(&table);
+        let lacks = |table: Table| !self.snapshot.phase3.tables.contains_key(&table);
         if runs(ProcessorId::Pdc) && lacks(Table::PlayerBoxScores) {
             self.observer.on(Event::Note(format!(
                 "PDC: {} is not in the store: nobody counts as having sat out, as in the reference without it",
@@ -300,8 +313,14 @@ impl<'a> Run<'a> {
     }
 
     fn plan(&self, processor: &'static dyn Processor) -> Result<ProcessorPlan> {
-        let fingerprints = Fingerprints::new(self.phase3, &self.phase4, self.request.daily_cache);
-        plan_processor(processor, self.request, &self.dates, &self.calendar, &self.phase4, &fingerprints)
+        let planning = Planning {
+            request: self.request,
+            dates: &self.dates,
+            calendar: &self.snapshot.calendar,
+            phase4: &self.phase4,
+            fingerprints: Fingerprints::new(&self.snapshot.phase3, &self.phase4, self.request.daily_cache),
+        };
+        planning.plan(processor)
     }
 
     /// Input tables once, then the upstream tables of the step, which are written by now.
@@ -312,13 +331,8 @@ impl<'a> Run<'a> {
         }
         let span = (self.dates[0], self.dates[self.dates.len() - 1]);
         if self.session.is_none() {
-            self.session = Some(open_session(
-                self.lock.store(),
-                self.phase3,
-                span,
-                self.request.daily_cache,
-                &self.request.engine,
-            )?);
+            let read = InputsRead { first: span.0, last: span.1, daily_cache: self.request.daily_cache };
+            self.session = Some(open_session(self.lock.store(), &self.snapshot.phase3, read, &self.request.engine)?);
         }
         let session = self.session.as_ref().expect("opened above");
         self.narrow_inputs(session, plans, span)?;
@@ -347,7 +361,8 @@ impl<'a> Run<'a> {
     ) -> Result<()> {
         let step: Vec<_> = plans.iter().map(|plan| processors::get(plan.id)).collect();
         for (table, range) in ranges_of(&step, first, last) {
-            let Some(input) = self.phase3.tables.get(&table).filter(|_| table == Table::PlayerGameSummary) else {
+            let Some(input) = self.snapshot.phase3.tables.get(&table).filter(|_| table == Table::PlayerGameSummary)
+            else {
                 continue;
             };
             let months = input.files.iter().filter(|(month, _)| is_read(**month, range));
@@ -368,13 +383,21 @@ fn announce(phase4: &Phase4Manifest, processor: ProcessorId, done: ProcessorDone
     observer.on(Event::ProcessorFinished { processor });
 }
 
+/// What is read of the inputs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InputsRead {
+    /// The first and last date that are computed.
+    pub first: NaiveDate,
+    pub last: NaiveDate,
+    pub daily_cache: DailyCache,
+}
+
 /// A session in which every input is readable under its table's name, for the look-back of the first
 /// date up to the last.
 pub(crate) fn open_session(
     store: &Store,
     phase3: &Phase3Manifest,
-    (first, last): (NaiveDate, NaiveDate),
-    daily_cache: DailyCache,
+    InputsRead { first, last, daily_cache }: InputsRead,
     engine: &EngineSettings,
 ) -> Result<Session> {
     let session = Session::open(engine)?;

@@ -13,13 +13,13 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
-use self::part::Part;
+pub use self::part::Part;
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::checks::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Observer, check_cancelled};
-use crate::report::{Seen, Validations};
+use crate::snapshot::{Seen, Validations};
 use crate::store::{Layer, Publication, Store, WriteLock};
 
 /// Threads that copy months.
@@ -45,15 +45,15 @@ pub struct MergeReport {
     pub other_versions: Vec<Table>,
 }
 
-/// Looks at stores as [`merge`] does, before there is one to write into.
+/// Looks at the stores that [`merge`] takes in, before there is one to write into.
 ///
 /// # Errors
-/// As [`merge`], for a store that cannot be taken in.
-pub fn refuse_unusable(stores: &[Store]) -> Result<()> {
-    stores.iter().try_for_each(|store| Part::open(store).map(drop))
+/// As [`Part::open`].
+pub fn open(stores: &[Store]) -> Result<Vec<Part>> {
+    stores.iter().map(Part::open).collect()
 }
 
-/// Takes what `stores` have and the locked store lacks. Phase 3 is one commit, and Phase 4 is one commit after it; a
+/// Takes what `others` have and the locked store lacks. Phase 3 is one commit, and Phase 4 is one commit after it; a
 /// merge that is killed in between is completed by the next one.
 ///
 /// # Errors
@@ -63,15 +63,12 @@ pub fn refuse_unusable(stores: &[Store]) -> Result<()> {
 /// [`ErrorKind::Corrupt`] for a file that is not the recorded one.
 pub fn merge(
     lock: &WriteLock,
-    stores: &[Store],
+    others: Vec<Part>,
     catalogue: &Catalogue,
     observer: &dyn Observer,
 ) -> Result<MergeReport> {
-    refuse_repeated(lock.store(), stores)?;
-    let mut parts = vec![Part::own(lock.store())?];
-    for store in stores {
-        parts.push(Part::open(store)?);
-    }
+    let parts: Vec<Part> = std::iter::once(Part::own(lock)?).chain(others).collect();
+    refuse_repeated(&parts)?;
     let taken = take(lock, &parts, catalogue, observer);
     // What does not fit together may be a store that is written: that is said first.
     match taken {
@@ -100,8 +97,9 @@ fn take(lock: &WriteLock, parts: &[Part], catalogue: &Catalogue, observer: &dyn 
         phase4.commit(&outputs.manifest)?;
     }
     let seen = Seen::new(&inputs.manifest, &outputs.manifest);
-    let others: Vec<Validations> = parts[1..].iter().map(|part| Validations::load(&part.store, catalogue)).collect();
-    let validations = Validations::take_over(lock.store(), catalogue, &others, &seen)?;
+    let others: Vec<Validations> =
+        parts[1..].iter().map(|part| Validations::load(&part.store).under(catalogue.digest())).collect();
+    let validations = Validations::take_over(lock.store(), catalogue.digest(), &others, &seen)?;
     let taken = (1..parts.len()).map(|part| Taken {
         phase3_months: inputs.months_of(part),
         phase4_months: outputs.months_of(part),
@@ -111,9 +109,9 @@ fn take(lock: &WriteLock, parts: &[Part], catalogue: &Catalogue, observer: &dyn 
     Ok(MergeReport { taken: taken.collect(), other_versions: inputs.other_versions.clone() })
 }
 
-fn refuse_repeated(own: &Store, stores: &[Store]) -> Result<()> {
+fn refuse_repeated(parts: &[Part]) -> Result<()> {
     let mut known = BTreeSet::new();
-    for store in std::iter::once(own).chain(stores) {
+    for Part { store, .. } in parts {
         // What cannot be found is reported as no store.
         let Ok(path) = std::fs::canonicalize(store.root()) else { continue };
         if !known.insert(path) {

@@ -1,33 +1,40 @@
 //! A store that takes part in a merge, as it was when it was looked at.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors;
-use crate::store::{Layer, Phase3Manifest, Phase4Manifest, Store, WriteLock};
+use crate::store::{Layer, Manifest, Phase3Manifest, Phase4Manifest, Store, WriteLock};
 
 /// A store with its manifests. Its files stay as long as this is held.
-pub(super) struct Part {
-    pub store: Store,
+pub struct Part {
+    pub(super) store: Store,
     /// The directory, as it was named.
-    pub name: String,
-    pub phase3: Phase3Manifest,
-    pub phase4: Phase4Manifest,
+    pub(super) name: String,
+    pub(super) phase3: Arc<Phase3Manifest>,
+    pub(super) phase4: Arc<Phase4Manifest>,
     /// The manifests as bytes.
     records: [Option<Vec<u8>>; 2],
 }
 
 impl Part {
     /// The store that takes the others in.
-    pub fn own(store: &Store) -> Result<Self> {
-        let records = records(store)?;
-        let (phase3, phase4) = (store.phase3()?, store.phase4()?);
-        Ok(Self { name: store.root().display().to_string(), store: store.clone(), phase3, phase4, records })
+    pub(super) fn own(lock: &WriteLock) -> Result<Self> {
+        let records = records(lock.store())?;
+        let name = lock.store().root().display().to_string();
+        Ok(Self { name, store: lock.store().clone(), phase3: lock.phase3(), phase4: lock.phase4(), records })
     }
 
     /// A store that is taken in.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Upstream`] for a directory that is no store, [`ErrorKind::Locked`] for a store that is written,
+    /// [`ErrorKind::Store`] for a store or processors of another version.
     pub fn open(store: &Store) -> Result<Self> {
-        let part = Self::own(store)?;
+        let records = records(store)?;
+        let (phase3, phase4) = (Arc::new(store.phase3()?), Arc::new(store.phase4()?));
+        let part = Self { name: store.root().display().to_string(), store: store.clone(), phase3, phase4, records };
         if part.records[0].is_none() {
             return Err(Error::new(
                 ErrorKind::Upstream,
@@ -48,7 +55,7 @@ impl Part {
 
     fn refuse_another_version(&self) -> Result<()> {
         let refused = |what: String| Error::new(ErrorKind::Store, format!("{}: {what}; nothing was merged", self.name));
-        if !self.store.is_of_this_format()? {
+        if self.phase3.is_old() || self.phase4.is_old() {
             return Err(refused("an older version of putback wrote it".to_owned())
                 .hint(format!("run `putback sync --store {}` with this version first", self.name)));
         }
@@ -67,7 +74,7 @@ impl Part {
 
     /// # Errors
     /// [`ErrorKind::StalePlan`] when the store is not what it was.
-    pub fn refuse_changed(&self) -> Result<()> {
+    pub(super) fn refuse_changed(&self) -> Result<()> {
         if records(&self.store)? == self.records {
             return Ok(());
         }

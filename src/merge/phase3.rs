@@ -24,7 +24,8 @@ impl Merged {
     /// # Errors
     /// A conflict, naming the first day of which two stores have different rows.
     pub fn of(parts: &[Part]) -> Result<Self> {
-        let mut merged = Self { manifest: parts[0].phase3.clone(), other_versions: Vec::new(), taken: Vec::new() };
+        let mut merged =
+            Self { manifest: Phase3Manifest::clone(&parts[0].phase3), other_versions: Vec::new(), taken: Vec::new() };
         for table in Table::inputs() {
             for (index, part) in parts.iter().enumerate().skip(1) {
                 merged.take_table(table, parts, (index, part))?;

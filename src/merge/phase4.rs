@@ -34,7 +34,11 @@ impl Merged {
     /// # Errors
     /// A conflict, naming the first date of which two stores made different things.
     pub fn of(parts: &[Part]) -> Result<Self> {
-        let mut merged = Self { manifest: parts[0].phase4.clone(), providers: providers(parts)?, months: Vec::new() };
+        let mut merged = Self {
+            manifest: Phase4Manifest::clone(&parts[0].phase4),
+            providers: providers(parts)?,
+            months: Vec::new(),
+        };
         for (&date, &index) in &merged.providers {
             for (id, record) in records_of(&parts[index].phase4, date) {
                 merged.manifest.processors.entry(id).or_default().insert(date, record.clone());

@@ -4,10 +4,8 @@ pub mod page;
 mod shares;
 mod standing;
 mod status;
-mod validation;
 pub mod words;
 
 pub use shares::{FailureShare, failure_shares};
 pub use standing::{CONTRADICTION, Open, Remedy, Standing, grouped, remedies};
 pub use status::{ByRule, Evidence, NotDone, OpenDates, StatusReport, StatusRow, Verdict};
-pub use validation::{InQuarantine, Seen, Validations};

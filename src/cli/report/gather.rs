@@ -20,8 +20,7 @@ use crate::diff::{Closeness, Other, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::report::page::{About, Checks, Circumstances, Features, Report, TargetState, days};
-use crate::schedule::Schedule;
-use crate::store::Store;
+use crate::snapshot::Snapshot;
 use crate::upload::PublishSet;
 
 /// Everything that a report says of a range.
@@ -32,23 +31,23 @@ pub fn report(settings: &Settings, range: &RangeArgs, printer: Printer) -> Resul
     let store = settings.store();
     say_mapping(settings, printer);
     let ranges = range.or_everything()?;
-    let schedule = Schedule::load(&store, &store.phase3()?)?;
-    let dates = schedule.game_dates(&ranges);
-    if dates.is_empty() && vanished::in_store(&store, &ranges)?.is_empty() {
-        return Err(status::no_game_dates(&store, &schedule, &ranges)?);
+    let snapshot = Snapshot::load(&store)?;
+    let dates = snapshot.game_dates(&ranges);
+    if dates.is_empty() && vanished::in_store(&snapshot, &ranges).is_empty() {
+        return Err(status::no_game_dates(&snapshot, &ranges));
     }
     printer.note("checking inputs and outputs");
-    let checks = checked(settings, &store, &ranges)?;
+    let checks = checked(settings, &snapshot, &ranges)?;
     let asked = Asked { ranges: &ranges, dates: &dates };
-    let status = status::report_after(settings, &store, asked, checks.outputs.as_ref())?;
+    let status = status::report_after(settings, &snapshot, asked, checks.outputs.as_ref())?;
     let target = settings.to.is_some().then(|| {
         printer.note("comparing with the target");
-        target(settings, &store, &ranges, printer)
+        target(settings, &snapshot, &ranges, printer)
     });
     let held_back = checks.outputs.as_ref().map(CheckReport::held_back).unwrap_or_default();
     let published = target.as_ref().filter(|target| target.unreachable.is_none()).map(|target| &target.published);
     let circumstances = Circumstances { status: &status, held_back: &held_back, published };
-    let days = days(&store.phase4()?, &circumstances);
+    let days = days(&snapshot.phase4, &circumstances);
     let about = About {
         made_at: environment::timestamp()?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -56,7 +55,7 @@ pub fn report(settings: &Settings, range: &RangeArgs, printer: Printer) -> Resul
         range: if ranges == DateRanges::everything() { "every date".to_owned() } else { ranges.to_string() },
     };
     printer.note("reading the feature vectors");
-    let features = Features::read(&store, &dates, &settings.engine())?;
+    let features = Features::read(&snapshot, &dates, &settings.engine())?;
     let mut report = Report::new(about, status, days, checks);
     report.target = target;
     report.features = features;
@@ -67,22 +66,22 @@ pub fn report(settings: &Settings, range: &RangeArgs, printer: Printer) -> Resul
 }
 
 /// Both phases, as far as there is something to check.
-fn checked(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<Checks> {
+fn checked(settings: &Settings, snapshot: &Snapshot, ranges: &DateRanges) -> Result<Checks> {
     let mut not_run = None;
-    let mut of_phase = |phase| match checks::report(settings, store, ranges, &Purpose::inspection(phase)) {
+    let mut of_phase = |phase| match checks::report(settings, snapshot, ranges, &Purpose::inspection(phase)) {
         // Nothing synced, or no games of the range: the rest of the report holds all the same.
         Err(error) if error.kind() == ErrorKind::Upstream => {
             not_run = Some(error.to_string());
             Ok(None)
         }
-        other => other.map(Some),
+        other => other.map(|checked| Some(checked.report)),
     };
     let (outputs, inputs) = (of_phase(Phase::Outputs)?, of_phase(Phase::Inputs)?);
     Ok(Checks { inputs, outputs, not_run })
 }
 
 /// What the target holds. A report is worth having without it.
-fn target(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Printer) -> TargetState {
+fn target(settings: &Settings, snapshot: &Snapshot, ranges: &DateRanges, printer: Printer) -> TargetState {
     let name = settings.to.as_ref().map_or_else(String::new, |to| to.value.to_string());
     let mut state = TargetState {
         name,
@@ -91,8 +90,8 @@ fn target(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Prin
         tables: Vec::new(),
         unreachable: None,
     };
-    let published = published(settings, store, ranges, printer);
-    match published.and_then(|published| Ok((published, compared(settings, store, ranges, printer)?))) {
+    let published = published(settings, snapshot, ranges, printer);
+    match published.and_then(|published| Ok((published, compared(settings, snapshot, ranges, printer)?))) {
         Ok((published, tables)) => {
             state.published = published;
             leave_out_differing(&mut state.published, &tables);
@@ -126,12 +125,12 @@ fn error_text(error: &Error) -> String {
 /// The dates of each processor that the target holds as they are in the store, by its record or our receipts.
 fn published(
     settings: &Settings,
-    store: &Store,
+    snapshot: &Snapshot,
     ranges: &DateRanges,
     printer: Printer,
 ) -> Result<BTreeMap<ProcessorId, BTreeSet<NaiveDate>>> {
-    let vanished = vanished::in_store(store, ranges)?;
-    let set = match PublishSet::collect(store, ranges, &vanished) {
+    let vanished = vanished::in_store(snapshot, ranges);
+    let set = match PublishSet::collect(snapshot, ranges, &vanished) {
         // Nothing was computed, so nothing was published.
         Err(error) if error.kind() == ErrorKind::Upstream => return Ok(BTreeMap::new()),
         set => set?,
@@ -151,10 +150,10 @@ fn published(
 }
 
 /// The comparison by rows; empty where nothing was published yet.
-fn compared(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Printer) -> Result<Vec<TableDiff>> {
+fn compared(settings: &Settings, snapshot: &Snapshot, ranges: &DateRanges, printer: Printer) -> Result<Vec<TableDiff>> {
     let tables = settings.open_published().and_then(|source| {
         let closeness = Closeness { full: false, cells: None };
-        let tables = diff(store, &Other::Warehouse(&*source), ranges, &settings.engine(), closeness);
+        let tables = diff(snapshot, &Other::Warehouse(&*source), ranges, &settings.engine(), closeness);
         receipt::give(source.bill(), None, printer);
         tables
     });

@@ -139,7 +139,7 @@ impl PublishSet<'_> {
         // A failure of before of the same entity makes way: the table has one row for each.
         let mut batches = vec![filter_record_batch(&rows, &self.other_failures(&rows))?];
         for ((id, date), rest) in self.rests.iter().filter(|(key, _)| is_reached(key)) {
-            let computed_at = self.manifest.record(*id, *date).expect("it is published").computed_at;
+            let computed_at = self.snapshot.phase4.record(*id, *date).expect("it is published").computed_at;
             batches.push(failures::rows(*id, &[(date, &rest.failures)], computed_at)?);
         }
         Ok(sort_by_key(part.table, &concat_batches(part.table.schema().arrow(), &batches)?)?.0)

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Serialize;
 
-use super::{FailureShare, Seen, Standing, Validations, failure_shares};
+use super::{FailureShare, Standing, failure_shares};
 use crate::calendar::{DateRanges, Month, SeasonCalendar};
-use crate::checks::{Catalogue, Inputs};
+use crate::checks::Catalogue;
 use crate::daily_cache::DailyCache;
 use crate::judge::{AcceptedVanished, RowsByDate};
 use crate::processors::{self, ProcessorId};
 use crate::schedule::Schedule;
+use crate::snapshot::{Inputs, Seen, Validations};
 use crate::store::{DateState, Phase4Manifest};
 use crate::windows::WindowEnd;
 

@@ -74,6 +74,7 @@ pub mod price;
 pub mod processors;
 pub mod progress;
 pub mod publications;
+pub mod reach;
 pub mod report;
 pub mod schedule;
 pub mod snapshot;

@@ -264,6 +264,17 @@ impl Catalogue {
         &self.checks
     }
 
+    /// Thresholds that the configuration set otherwise, in words: a verdict by other thresholds says so.
+    pub fn overridden(&self) -> Vec<String> {
+        let of_check = |check: &Check| {
+            let line = |(name, built_in): (&String, &f64)| {
+                format!("{}.{name} = {} (default {built_in})", check.id, check.thresholds[name])
+            };
+            check.built_in.iter().map(line).collect::<Vec<_>>()
+        };
+        self.checks().iter().flat_map(of_check).collect()
+    }
+
     pub fn has(&self, id: &str) -> bool {
         self.checks.iter().any(|check| check.id == id)
     }

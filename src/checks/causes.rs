@@ -15,8 +15,8 @@ use super::{CheckRequest, CheckResult, Finding, Phase, Severity};
 use crate::calendar::{DateRange, date_of_day};
 use crate::engine::Session;
 use crate::error::Result;
-use crate::judge::reach::{self, Content, Reach, Reached};
 use crate::processors::ProcessorId;
+use crate::reach::{self, Content, Reach, Reached};
 
 /// Leave to publish although a check fails on some dates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -89,6 +89,9 @@ pub struct CheckResult {
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckReport {
     pub phase: Phase,
+    /// The dates that were checked, ascending, and how many there are.
+    #[serde(skip)]
+    pub checked: Vec<NaiveDate>,
     pub dates: usize,
     /// Earlier game dates of the same seasons: inputs are checked on them as well.
     pub look_back_dates: usize,
@@ -143,13 +146,13 @@ impl CheckReport {
     }
 
     /// What is remembered of the dates that were checked: the waivers are those of the catalogue.
-    pub fn found(&self, catalogue: &Catalogue, dates: &[NaiveDate]) -> BTreeMap<NaiveDate, Found> {
+    pub fn found(&self, catalogue: &Catalogue) -> BTreeMap<NaiveDate, Found> {
         let inputs_of = |date: NaiveDate| -> BTreeMap<ProcessorId, Inputs> {
             let of_date = |(id, of): (&ProcessorId, &Accounting)| Some((*id, of.by_date.get(&date)?.inputs));
             self.accounting.iter().filter_map(of_date).filter(|(_, inputs)| inputs.expected > 0).collect()
         };
         let found = |date: &NaiveDate| (*date, Found { inputs: inputs_of(*date), ..Found::default() });
-        let mut found: BTreeMap<NaiveDate, Found> = dates.iter().map(found).collect();
+        let mut found: BTreeMap<NaiveDate, Found> = self.checked.iter().map(found).collect();
         for cause in &self.causes {
             let waiver = match cause.accepted {
                 Some(AcceptedBy::Waiver(number)) => catalogue.waivers().get(number),
@@ -201,6 +204,7 @@ pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
     };
     Ok(CheckReport {
         phase: request.phase,
+        checked: request.dates.to_vec(),
         dates,
         look_back_dates,
         scope,

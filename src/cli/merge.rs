@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use super::context::Context;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, text_table};
-use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::unreadable;
 use crate::calendar::DateRanges;
@@ -36,17 +36,15 @@ pub fn run(args: &MergeArgs, global: &GlobalArgs, printer: Printer) -> Result<Ex
     let names: Vec<String> = args.stores.iter().map(|path| path.display().to_string()).collect();
     let others = open(&stores)?;
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let recorder = Recorder::begin(&settings, &DateRanges::everything(), json!({ "stores": names }), printer)?;
-    [lock.store()]
-        .into_iter()
-        .chain(&stores)
-        .for_each(|store| unreadable::warn_of_validations(&Validations::load(store), printer));
-    let outcome = merge(&lock, others, &settings.catalogue, &recorder).map(|report| {
-        recorder.summarize("merge", as_json(&names, &report));
+    let asked = json!({ "stores": names });
+    Context::new(&settings, printer).recording(&DateRanges::everything(), asked, |context| {
+        let all = [lock.store()].into_iter().chain(&stores);
+        all.for_each(|store| unreadable::warn_of_validations(&Validations::load(store), printer));
+        let report = merge(&lock, others, &settings.catalogue, context.observer())?;
+        context.summarize("merge", as_json(&names, &report));
         show(&names, &report, printer);
-        ExitCode::Done
-    });
-    recorder.end(outcome)
+        Ok(ExitCode::Done)
+    })
 }
 
 fn as_json(names: &[String], report: &MergeReport) -> serde_json::Value {

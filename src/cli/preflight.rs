@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::checks::{self, Purpose};
+use super::checks;
+use super::context::Context;
 use super::output::{Printer, counted};
-use super::recorder::{Recorder, inputs_digest};
+use super::recorder::inputs_digest;
 use super::settings::Settings;
 use super::unreadable;
 use crate::calendar::DateRanges;
 use crate::checks::{ALL_INPUTS, Cause, CheckResult, Phase, Severity};
 use crate::error::{ErrorKind, Result};
+use crate::judge::{self, Purpose};
 use crate::report::words::folded;
 use crate::snapshot::Snapshot;
 use crate::store::Store;
@@ -33,18 +35,12 @@ struct Findings {
 /// Reports faults of the inputs. Dates are computed all the same, so that the rows can be inspected. Dates that are
 /// computed from missing or contaminated inputs are held back from publishing (`holds_back` in the catalogue), and so
 /// are dates whose windows lack a game.
-pub fn run(
-    settings: &Settings,
-    snapshot: &Snapshot,
-    ranges: &DateRanges,
-    skip: bool,
-    recorder: &Recorder,
-    printer: Printer,
-) -> Result<()> {
+pub fn run(context: Context<'_>, snapshot: &Snapshot, ranges: &DateRanges, skip: bool) -> Result<()> {
+    let Context { settings, printer, .. } = context;
     checks::say_overridden(&settings.catalogue, printer);
     if skip {
         printer.note("note: --skip-validation: the inputs are not checked");
-        recorder.fact("preflight", json!("skipped by --skip-validation"));
+        context.fact("preflight", json!("skipped by --skip-validation"));
         return Ok(());
     }
     let findings = match findings(settings, snapshot, ranges, printer) {
@@ -52,7 +48,7 @@ pub fn run(
         Err(error) if error.kind() == ErrorKind::Upstream => return Ok(()),
         other => other?,
     };
-    recorder.fact("preflight", json!({ "errors": findings.errors, "warnings": findings.warnings }));
+    context.fact("preflight", json!({ "errors": findings.errors, "warnings": findings.warnings }));
     findings.errors.iter().for_each(|line| printer.warn(format!("preflight error: {line}")));
     if !findings.warnings.is_empty() {
         let ids: Vec<&str> = findings.warnings.iter().filter_map(|line| line.split(' ').next()).collect();
@@ -98,7 +94,7 @@ fn findings(settings: &Settings, snapshot: &Snapshot, ranges: &DateRanges, print
     if let Some(known) = known.filter(|known| known.key == key) {
         return Ok(known);
     }
-    let report = checks::report(settings, snapshot, ranges, &Purpose::inspection(Phase::Inputs))?.report;
+    let report = judge::check(snapshot, ranges, &Purpose::inspection(Phase::Inputs), &settings.checks())?;
     let line = |result: &CheckResult| {
         let dates: Vec<_> = result.findings.iter().map(|finding| finding.date).collect();
         let (id, title, spans) = (&result.id, &result.title, folded(&dates, &report.scope, LISTED));

@@ -13,6 +13,7 @@ use super::environment;
 use crate::checks::{Catalogue, Thresholds, Waiver};
 use crate::engine::EngineSettings;
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::CheckSettings;
 use crate::price::parse_bytes;
 use crate::store::Store;
 use crate::upload::Target;
@@ -192,6 +193,11 @@ impl Settings {
             memory_limit: self.memory_limit.as_ref().map(|limit| limit.value.clone()),
             temp_dir: environment::spill_place(&self.store()),
         }
+    }
+
+    /// What checks are run with.
+    pub fn checks(&self) -> CheckSettings<'_> {
+        CheckSettings { catalogue: &self.catalogue, engine: self.engine() }
     }
 
     /// Opens the warehouse to read.

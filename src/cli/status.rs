@@ -2,31 +2,25 @@
 
 use std::time::Duration;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use chrono::{NaiveDate, Utc};
+use chrono::Utc;
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::checks::overridden_thresholds;
-use super::environment;
+use super::context::Context;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::range::RangeArgs;
 use super::recorder::{RunRecord, records, run_dir};
 use super::settings::{GlobalArgs, Settings};
-use super::{calendar, checks, remote, run_log, unreadable, vanished};
-use crate::calendar::{DateRange, DateRanges, Month, Season};
+use super::{calendar, coverage, environment, remote, run_log, unreadable};
+use crate::calendar::Month;
 use crate::catalog::Table;
-use crate::checks::CheckReport;
-use crate::error::{Error, ErrorKind, Result};
-use crate::judge::AcceptedVanished;
+use crate::error::Result;
+use crate::judge::{self, Asked, ByRule, CONTRADICTION, Standing, StatusReport};
 use crate::processors::ProcessorId;
 use crate::report::page::{Circumstances, days};
-use crate::report::{ByRule, CONTRADICTION, Evidence, Standing, StatusReport, StatusRow, Verdict};
-use crate::schedule::Schedule;
 use crate::snapshot::Snapshot;
-use crate::store::{Closeness, DateRecord, DateState, Owner, Store, WriteLock};
+use crate::store::{Closeness, Owner, Store, WriteLock};
 
 /// Show the state of every date of the store, per year and processor
 ///
@@ -86,7 +80,8 @@ pub fn run(args: &StatusArgs, global: &GlobalArgs, printer: Printer) -> Result<E
         }
     }
     if is_remote {
-        remote::run(&settings, &snapshot, &args.range.or_everything()?, args.write_progress, printer)?;
+        let context = Context::new(&settings, printer);
+        remote::run(context, &snapshot, &args.range.or_everything()?, args.write_progress)?;
     }
     Ok(code)
 }
@@ -107,14 +102,15 @@ fn checked(report: &StatusReport) -> ExitCode {
 fn stands(args: &StatusArgs, settings: &Settings, snapshot: &Snapshot, printer: Printer) -> Result<StatusReport> {
     let ranges = args.range.or_everything()?;
     let dates = snapshot.game_dates(&ranges);
-    if dates.is_empty() && vanished::in_store(snapshot, &ranges).is_empty() {
-        return Err(no_game_dates(snapshot, &ranges));
+    if dates.is_empty() && judge::vanished(snapshot, &ranges).is_empty() {
+        return Err(judge::no_game_dates(snapshot, &ranges));
     }
     let closeness = if args.verify { Closeness::Verified } else { Closeness::Noticed };
     let altered = snapshot.store.altered_months(&snapshot.phase3, &snapshot.phase4, closeness)?;
     say_altered(&snapshot.store, &altered, printer);
     unreadable::warn(snapshot, printer)?;
-    judged(settings, snapshot, Asked { ranges: &ranges, dates: &dates }, &altered)
+    let asked = Asked { ranges: &ranges, dates: &dates };
+    judge::status_knowing(&altered, snapshot, &settings.catalogue, asked)
 }
 
 fn show(args: &StatusArgs, mut report: StatusReport, snapshot: &Snapshot, printer: Printer) {
@@ -133,7 +129,7 @@ fn show(args: &StatusArgs, mut report: StatusReport, snapshot: &Snapshot, printe
     if args.dates {
         list_dates(&report, args.empty, printer);
     } else {
-        printer.status(&report);
+        coverage::print(&report, printer);
     }
 }
 
@@ -146,152 +142,6 @@ fn draw(report: &StatusReport, snapshot: &Snapshot, only: Option<ProcessorId>, p
         true => printer.json(&days),
         false => calendar::lines(&days, only).iter().for_each(|line| printer.line(line)),
     }
-}
-
-/// Why there is nothing to show: days that have rows need another schedule, and no other sync.
-pub fn no_game_dates(snapshot: &Snapshot, ranges: &DateRanges) -> Error {
-    let mut unscheduled = unscheduled(snapshot, ranges);
-    unscheduled.retain(|date| ranges.contains(*date));
-    let error = |message: String| Error::new(ErrorKind::Upstream, message);
-    match unscheduled.first() {
-        Some(date) => error(format!("{date} has rows, but no final game in the synced schedule"))
-            .hint("sync a schedule that has its games as final"),
-        None => error(format!("the store {} has no game dates in the range", snapshot.store.root().display()))
-            .hint("run `putback sync` first, or name another --store or range"),
-    }
-}
-
-/// How the dates of a store stand, and what is to be said of their years.
-pub fn report(settings: &Settings, snapshot: &Snapshot, asked: Asked<'_>) -> Result<StatusReport> {
-    let altered = snapshot.store.altered_months(&snapshot.phase3, &snapshot.phase4, Closeness::Noticed)?;
-    judged(settings, snapshot, asked, &altered)
-}
-
-/// [`report`], after checks of the outputs that may not have been remembered.
-pub fn report_after(
-    settings: &Settings,
-    snapshot: &Snapshot,
-    asked: Asked<'_>,
-    checked: Option<&CheckReport>,
-) -> Result<StatusReport> {
-    let Some(checked) = checked else { return report(settings, snapshot, asked) };
-    let dates = checks::checkable(&snapshot.phase3, asked.dates);
-    let mut validations = snapshot.validations.under(settings.catalogue.digest());
-    validations.take_in(checked.found(&settings.catalogue, &dates), &snapshot.seen());
-    report(settings, &snapshot.validated(validations), asked)
-}
-
-/// [`report`] of every game date of the ranges; `None` where the schedule has none.
-pub fn of_ranges(settings: &Settings, snapshot: &Snapshot, ranges: &DateRanges) -> Result<Option<StatusReport>> {
-    let dates = snapshot.game_dates(ranges);
-    if dates.is_empty() {
-        return Ok(None);
-    }
-    report(settings, snapshot, Asked { ranges, dates: &dates }).map(Some)
-}
-
-/// How the dates stand by processor, and the verdicts, for a run's record.
-pub fn summary(report: &StatusReport) -> Value {
-    let of_processor = |id: ProcessorId| {
-        let rows = report.rows.iter().filter(|row| row.processor == id);
-        let sum = |count: fn(&StatusRow) -> usize| rows.clone().map(count).sum::<usize>();
-        let states = json!({
-            "done": sum(|row| row.done), "empty": sum(|row| row.empty), "failed": sum(|row| row.failed),
-            "skipped": sum(|row| row.skipped), "pending": sum(|row| row.pending), "stale": sum(|row| row.stale),
-            "rows": rows.clone().map(|row| row.rows).sum::<u64>(),
-        });
-        (id.name().to_owned(), states)
-    };
-    let verdict = |verdict: &Verdict| {
-        let open = verdict.open.iter().map(|open| (open.what.to_string(), json!(open.dates.len())));
-        let fields = json!({
-            "dates": verdict.dates, "complete": verdict.complete,
-            "open_dates": open.collect::<serde_json::Map<_, _>>(),
-        });
-        (verdict.year.to_string(), fields)
-    };
-    json!({
-        "by_processor": ProcessorId::ALL.into_iter().map(of_processor).collect::<serde_json::Map<_, _>>(),
-        "verdicts": report.verdicts.iter().map(verdict).collect::<serde_json::Map<_, _>>(),
-    })
-}
-
-fn judged(
-    settings: &Settings,
-    snapshot: &Snapshot,
-    asked: Asked<'_>,
-    altered: &[(Table, Month)],
-) -> Result<StatusReport> {
-    let Snapshot { phase3, phase4, schedule, .. } = snapshot;
-    let evidence = Evidence {
-        stale: crate::compute::stale_dates(phase3, phase4, asked.dates),
-        other_daily_cache: crate::compute::other_daily_cache(phase3, phase4, asked.dates),
-        validations: &snapshot.validations.under(settings.catalogue.digest()),
-        seen: &snapshot.seen(),
-        unscheduled: unscheduled(snapshot, asked.ranges),
-        contradictions: contradictions(schedule, asked.ranges),
-        vanished: vanished::in_store(snapshot, asked.ranges),
-        accepted: &AcceptedVanished::load(&snapshot.store)?,
-        ranges: asked.ranges,
-        damaged: damaged(altered),
-        calendar: &snapshot.calendar,
-        schedule,
-    };
-    let mut report = StatusReport::judged(phase4, asked.dates, evidence);
-    report.thresholds = overridden_thresholds(&settings.catalogue);
-    Ok(report)
-}
-
-/// What is to be judged.
-#[derive(Clone, Copy)]
-pub struct Asked<'a> {
-    pub ranges: &'a DateRanges,
-    /// Their game dates.
-    pub dates: &'a [NaiveDate],
-}
-
-/// Days with rows of players or teams, with contexts or done by a processor, on which the schedule has no game that
-/// counts: those of the ranges, and those before them in the same season, which windows should hold. Contexts of days
-/// after the schedule's last game are of games to come; the final of a cup and an All-Star game have rows and do not
-/// count.
-pub fn unscheduled(snapshot: &Snapshot, ranges: &DateRanges) -> BTreeSet<NaiveDate> {
-    let Snapshot { phase3, phase4, schedule, .. } = snapshot;
-    let last = schedule.game_dates(&DateRanges::everything()).last().copied();
-    let days_of = |table: Table| phase3.tables.get(&table).into_iter().flat_map(|table| table.partitions.keys());
-    let purged = |date: &NaiveDate| {
-        let contexts = phase3.tables.get(&Table::UpcomingPlayerGameContext);
-        contexts.is_some_and(|contexts| contexts.only_here.contains(date))
-    };
-    let contexts = days_of(Table::UpcomingPlayerGameContext)
-        .filter(|date| last.is_some_and(|last| **date < last) && !purged(date));
-    let played = days_of(Table::PlayerGameSummary).chain(days_of(Table::TeamDefenseGameSummary)).chain(contexts);
-    let is_done = |record: &DateRecord| record.state == DateState::Done;
-    let done = phase4.processors.values().flatten().filter(|(_, record)| is_done(record)).map(|(date, _)| date);
-    let seasons: DateRanges = ranges
-        .iter()
-        .map(|range| DateRange { from: range.from.min(Season::of(range.from).window_start()), to: range.to })
-        .collect();
-    let in_look_back = played.copied().filter(|date| seasons.contains(*date));
-    let days = in_look_back.chain(done.copied().filter(|date| ranges.contains(*date)));
-    let vanished = vanished::dates(&vanished::in_store(snapshot, ranges));
-    let days = days.filter(|date| !vanished.contains(date));
-    days.filter(|date| !schedule.has_games_on(*date) && !schedule.has_extra_games_on(*date)).collect()
-}
-
-/// The final games of the ranges whose id contradicts their flags.
-pub fn contradictions(schedule: &Schedule, ranges: &DateRanges) -> BTreeMap<NaiveDate, BTreeSet<String>> {
-    let games = schedule.contradictions().iter();
-    games.filter(|(date, _)| ranges.contains(**date)).map(|(date, ids)| (*date, ids.clone())).collect()
-}
-
-/// Months with a missing or altered file, by the processors whose dates rest on it.
-fn damaged(altered: &[(Table, Month)]) -> BTreeSet<(ProcessorId, Month)> {
-    let of_table = |&(table, month): &(Table, Month)| {
-        let rests_on =
-            move |id: &ProcessorId| id.output() == table || !ProcessorId::ALL.iter().any(|id| id.output() == table);
-        ProcessorId::ALL.into_iter().filter(rests_on).map(move |id| (id, month))
-    };
-    altered.iter().flat_map(of_table).collect()
 }
 
 /// Names the files of months that are missing or altered, and what repairs them.

@@ -5,16 +5,14 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde_json::json;
 
+use super::context::Context;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, text_table, thousands};
-use super::receipt;
-use super::recorder::recorded;
 use super::settings::{GlobalArgs, Settings};
-use super::upload::{self, say_mapping};
+use super::{receipt, rehearsal, upload};
 use crate::calendar::DateRanges;
 use crate::error::Result;
-use crate::progress::Silent;
 use crate::publications::{Keep, Publication, UndoReport, UndoRequest, Undoable};
 use crate::snapshot::{InQuarantine, Validations};
 use crate::upload::UploadReport;
@@ -74,30 +72,26 @@ impl KeepOptions {
 pub fn run(args: &UndoArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let settings = Settings::resolve(global, None, args.to.as_ref())?;
     settings.required_to()?;
-    say_mapping(&settings, printer);
+    rehearsal::say_mapping(&settings, printer);
     if args.list {
         let target = settings.open_target()?;
         list(&target.publications()?, &target.name(), printer);
         return Ok(ExitCode::Done);
     }
     let options = json!({ "publication": args.publication, "keep": args.keep.json() });
-    recorded(&settings, &DateRanges::everything(), options, printer, |recorder| {
+    let context = Context::new(&settings, printer);
+    context.recording_if_possible(&DateRanges::everything(), options, |context| {
         let target = settings.open_target()?;
         let request = UndoRequest {
             publication: args.publication.clone(),
             now: environment::timestamp()?,
             keep: args.keep.keep(),
         };
-        let undone = match recorder {
-            Some(recorder) => recorder.step("undo", || target.undo(&request, recorder)),
-            None => target.undo(&request, &Silent),
-        };
-        receipt::give(target.bill(), recorder, printer);
+        let undone = context.step("undo", || target.undo(&request, context.observer()));
+        receipt::give(target.bill(), context);
         let report = undone?;
-        if let Some(recorder) = recorder {
-            recorder.summarize("undone", json(&report));
-            recorder.measure(|metrics| metrics.published(report.tables.values()));
-        }
+        context.summarize("undone", json(&report));
+        context.measure(|metrics| metrics.published(report.tables.values()));
         target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
         let dates = report.tables.values().flat_map(|table| &table.dates).copied().collect();
         print(report, &target.name(), printer);

@@ -19,11 +19,12 @@ use crate::catalog::Table;
 pub use crate::daily_cache::DailyCache;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
-use crate::judge::RowsByDate;
 use crate::processors::{self, LookBack, Processor, ProcessorId, RunContext};
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::snapshot::Snapshot;
-use crate::store::{DateRecord, DateState, Layer, Phase3Manifest, Phase4Manifest, Publication, Store, WriteLock};
+use crate::store::{
+    DateRecord, DateState, Layer, Phase3Manifest, Phase4Manifest, Publication, RowsByDate, Store, WriteLock,
+};
 
 /// What to compute, and with what.
 #[derive(Debug, Clone)]

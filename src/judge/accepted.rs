@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::RowsByDate;
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Store;
 use crate::store::publish::replace_file;
+use crate::store::{RowsByDate, Store};
 
 const FORMAT: u32 = 1;
 

@@ -7,13 +7,13 @@ use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
-use super::{MonthPart, PublishSet};
+use super::{DateSet, MonthPart};
 use crate::calendar::date_of_day;
 use crate::catalog::Table;
 use crate::checks::Quarantine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::judge::reach::entity_column;
 use crate::processors::{Failure, ProcessorId, failures};
+use crate::reach::entity_column;
 use crate::store::{date_slices, partition_hash, sort_by_key};
 
 /// The category of the failure of an entity in quarantine.
@@ -31,7 +31,7 @@ pub(super) struct Rest {
 /// By processor and date.
 pub(super) type Rests = BTreeMap<(ProcessorId, NaiveDate), Rest>;
 
-impl PublishSet<'_> {
+impl DateSet<'_> {
     /// Leaves out the rows of the entities, on those dates that are still in the set, and publishes a failure for each; it
     /// takes the place of one that the entity has instead of a row.
     ///

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Serialize;
 
-use super::{FailureShare, Standing, failure_shares};
+use super::{AcceptedVanished, FailureShare, Standing, contradictions, failure_shares, unscheduled, vanished};
 use crate::calendar::{DateRanges, Month, SeasonCalendar};
+use crate::catalog::Table;
 use crate::checks::Catalogue;
 use crate::daily_cache::DailyCache;
-use crate::judge::{AcceptedVanished, RowsByDate};
+use crate::error::Result;
 use crate::processors::{self, ProcessorId};
 use crate::schedule::Schedule;
-use crate::snapshot::{Inputs, Seen, Validations};
-use crate::store::{DateState, Phase4Manifest};
+use crate::snapshot::{Inputs, Seen, Snapshot, Validations};
+use crate::store::{Closeness, DateState, Phase4Manifest, RowsByDate};
 use crate::windows::WindowEnd;
 
 /// Why PDC has no record of a date that was computed before it could be.
@@ -177,6 +178,78 @@ pub struct NotDone {
     pub date: NaiveDate,
     /// The reason it failed; `None`: it was not computed.
     pub failed: Option<String>,
+}
+
+/// What is to be judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    pub ranges: &'a DateRanges,
+    /// Their game dates.
+    pub dates: &'a [NaiveDate],
+}
+
+/// How the dates of a store stand, and the verdicts of their years.
+///
+/// # Errors
+/// When the files of the store cannot be looked at, or the record of vanished dates is unusable.
+pub fn status(snapshot: &Snapshot, catalogue: &Catalogue, asked: Asked<'_>) -> Result<StatusReport> {
+    let altered = snapshot.store.altered_months(&snapshot.phase3, &snapshot.phase4, Closeness::Noticed)?;
+    status_knowing(&altered, snapshot, catalogue, asked)
+}
+
+/// [`status`] of every game date of the ranges; `None` where the schedule has none.
+///
+/// # Errors
+/// As [`status`].
+pub fn status_of_ranges(
+    snapshot: &Snapshot,
+    catalogue: &Catalogue,
+    ranges: &DateRanges,
+) -> Result<Option<StatusReport>> {
+    match snapshot.game_dates(ranges).as_slice() {
+        [] => Ok(None),
+        dates => status(snapshot, catalogue, Asked { ranges, dates }).map(Some),
+    }
+}
+
+/// [`status`], where the months with a missing or altered file are known.
+///
+/// # Errors
+/// When the record of vanished dates is unusable.
+pub fn status_knowing(
+    altered: &[(Table, Month)],
+    snapshot: &Snapshot,
+    catalogue: &Catalogue,
+    asked: Asked<'_>,
+) -> Result<StatusReport> {
+    let Snapshot { phase3, phase4, schedule, .. } = snapshot;
+    let evidence = Evidence {
+        stale: crate::compute::stale_dates(phase3, phase4, asked.dates),
+        other_daily_cache: crate::compute::other_daily_cache(phase3, phase4, asked.dates),
+        validations: &snapshot.validations.under(catalogue.digest()),
+        seen: &snapshot.seen(),
+        unscheduled: unscheduled(snapshot, asked.ranges),
+        contradictions: contradictions(schedule, asked.ranges),
+        vanished: vanished(snapshot, asked.ranges),
+        accepted: &AcceptedVanished::load(&snapshot.store)?,
+        ranges: asked.ranges,
+        damaged: damaged(altered),
+        calendar: &snapshot.calendar,
+        schedule,
+    };
+    let mut report = StatusReport::judged(phase4, asked.dates, evidence);
+    report.thresholds = catalogue.overridden();
+    Ok(report)
+}
+
+/// Months with a missing or altered file, by the processors whose dates rest on it.
+fn damaged(altered: &[(Table, Month)]) -> BTreeSet<(ProcessorId, Month)> {
+    let of_table = |&(table, month): &(Table, Month)| {
+        let rests_on =
+            move |id: &ProcessorId| id.output() == table || !ProcessorId::ALL.iter().any(|id| id.output() == table);
+        ProcessorId::ALL.into_iter().filter(rests_on).map(move |id| (id, month))
+    };
+    altered.iter().flat_map(of_table).collect()
 }
 
 impl StatusReport {

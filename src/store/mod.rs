@@ -23,7 +23,10 @@ mod precision;
 pub(crate) mod publish;
 mod spill;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
 
 use self::commit::{Loaded, Ownership, Place};
 pub use content::{date_slices, hash_of_no_rows, partition_hash, sort_by_key};
@@ -40,6 +43,9 @@ pub use spill::SpillDir;
 use crate::calendar::Month;
 use crate::catalog::{Role, Table};
 use crate::error::{Error, ErrorKind, Result};
+
+/// Rows by output table and date.
+pub type RowsByDate = BTreeMap<Table, BTreeMap<NaiveDate, u64>>;
 
 /// A layer of the store: what was pulled, or what was computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

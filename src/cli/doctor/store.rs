@@ -6,11 +6,11 @@ use rustix::fs::{Access, access};
 
 use super::super::output::{counted, thousands};
 use super::super::settings::Settings;
-use super::super::status;
 use super::{ExitCode, Finding};
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::Result;
+use crate::judge;
 use crate::schedule::Schedule;
 use crate::store::{Closeness, Phase3Manifest, Phase4Manifest, Store, WriteLock};
 
@@ -88,7 +88,7 @@ fn contents(store: &Store, phase3: &Phase3Manifest, phase4: &Phase4Manifest) -> 
         counted(dates.len(), "game date"),
         thousands(computed.count() as u64)
     );
-    let contradictions = status::contradictions(&schedule, &everything);
+    let contradictions = judge::contradictions(&schedule, &everything);
     Ok(match contradictions.first_key_value() {
         None => Finding::fine(ABOUT, says),
         Some((date, _)) => Finding::stops(

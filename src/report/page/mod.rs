@@ -19,9 +19,9 @@ use serde::Serialize;
 pub use days::{Circumstances, Day, DayState, Days, days};
 pub use features::Features;
 
-use super::StatusReport;
 use crate::checks::CheckReport;
 use crate::diff::TableDiff;
+use crate::judge::StatusReport;
 use crate::processors::ProcessorId;
 
 /// A page is not larger, unless even its short form is.

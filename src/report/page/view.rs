@@ -12,9 +12,9 @@ use super::handoff::{self, Block};
 use super::multiples::{self, Panel, number};
 use super::{Fact, Report};
 use crate::checks::{Accounting, Outcomes};
+use crate::judge::{Remedy, Verdict, grouped};
 use crate::processors::ProcessorId;
 use crate::report::words::{counted, folded, percent, thousands};
-use crate::report::{Remedy, Verdict, grouped};
 
 /// Intervals of dates before "and N more".
 const INTERVALS: usize = 6;

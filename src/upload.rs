@@ -17,6 +17,7 @@ use crate::judge::Eligible;
 pub use crate::judge::{DateSet, DateToken, MonthPart};
 use crate::price::Bill;
 use crate::progress::Observer;
+pub use crate::publications::TableUpload;
 use crate::publications::{Keep, Publication, UndoReport, UndoRequest};
 use crate::store::RowsByDate;
 
@@ -91,23 +92,6 @@ pub struct UploadReport {
 pub struct KeptRows {
     pub bytes: u64,
     pub until: Option<DateTime<Utc>>,
-}
-
-/// What an upload did with one table.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct TableUpload {
-    /// Dates written because the target differed.
-    pub dates: Vec<NaiveDate>,
-    /// Dates the target already held with the same content.
-    pub unchanged: usize,
-    /// Rows in the dates written.
-    pub rows: u64,
-    /// Rows of those dates that the target no longer has.
-    pub removed_rows: u64,
-    /// Rows that stay in the target, by date: it holds them, and the store has none.
-    pub vanished: BTreeMap<NaiveDate, u64>,
-    /// Dates that were published once, are none of the set, and hold something else now.
-    pub changed_by_others: BTreeSet<NaiveDate>,
 }
 
 /// What an upload would do.

@@ -234,7 +234,7 @@ impl Catalogue {
     /// # Errors
     /// As [`Waiver::check`].
     pub fn waiving(mut self, waivers: &[Waiver], today: NaiveDate) -> Result<Self> {
-        (1..).zip(waivers).try_for_each(|(number, waiver)| waiver.check(number, &self))?;
+        (1..).zip(waivers).try_for_each(|(number, waiver)| waiver.check(number, |id| self.has(id)))?;
         let (expired, counting) = waivers.iter().cloned().partition(|waiver| waiver.is_expired(today));
         (self.expired_waivers, self.waivers) = (expired, counting);
         if !self.waivers.is_empty() {

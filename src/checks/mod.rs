@@ -19,9 +19,9 @@ use serde::Serialize;
 
 pub use accounting::{Accounting, Outcomes};
 pub use catalogue::{Catalogue, Check, Phase, Query, Severity, Thresholds};
-pub use causes::{Acceptance, AcceptedBy, Cause};
+pub use causes::Cause;
 pub use quarantine::{Extent, Quarantine};
-pub use waivers::{Waiver, WaiverUse, acceptances};
+pub use waivers::{Acceptance, AcceptedBy, Waiver, WaiverUse, acceptances};
 
 use crate::calendar::{DateRanges, Season, SeasonCalendar, date_of_day};
 use crate::engine::{EngineSettings, Session};
@@ -200,7 +200,7 @@ pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
     let look_back_dates = scope.len() - dates;
     let waivers = match request.phase {
         Phase::Inputs => Vec::new(),
-        Phase::Outputs => waivers::judged(request, &causes),
+        Phase::Outputs => causes::judged_waivers(request, &causes),
     };
     Ok(CheckReport {
         phase: request.phase,

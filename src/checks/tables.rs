@@ -37,7 +37,8 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     session.execute(&sql_macros())?;
     tables::set_daily_cache(session, request.dates, phase4)?;
     let cache = Table::SyncedDailyCache;
-    session.execute(&tables::of_read_dates(&raw(cache.view_name()), &raw(tables::unfiltered(cache))))?;
+    session
+        .execute(&tables::of_read_dates(&values::raw(cache.view_name()), &values::raw(tables::unfiltered(cache))))?;
     session.execute(include_str!("daily_cache.sql"))?;
     values::prepare(session)?;
     session.execute(include_str!("dates.sql"))?;
@@ -51,11 +52,6 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
         Phase::Inputs => Ok(()),
         Phase::Outputs => session.execute(include_str!("accounting.sql")),
     }
-}
-
-/// The view of an input with every value as it was synced.
-pub(super) fn raw(view: &str) -> String {
-    format!("raw_{view}")
 }
 
 /// Every table over the range: inputs from the start of the first season on, outputs with the dates that a
@@ -100,7 +96,7 @@ fn view_tables(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
         };
         view(table, DateRange { from, to: last })?;
         if table.role() != Role::Output {
-            session.view_raw(&raw(tables::unfiltered(table)), table, &files_of(table, older)?, older)?;
+            session.view_raw(&values::raw(tables::unfiltered(table)), table, &files_of(table, older)?, older)?;
         }
     }
     let games = phase3.tables.get(&Table::PlayerGameSummary).into_iter().flat_map(|input| input.files.values());

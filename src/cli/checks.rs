@@ -21,7 +21,7 @@ use crate::error::Result;
 use crate::judge::{self, Purpose};
 use crate::processors::ProcessorId;
 use crate::report::words::{percent, runs};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Findings, Snapshot};
 
 /// Intervals of offending dates that are listed before the rest is counted.
 const LISTED: usize = 6;
@@ -162,8 +162,9 @@ pub fn remembered(settings: &Settings, snapshot: Snapshot, report: &CheckReport)
     if let Some(path) = validations.unreadable() {
         warn(format!("note: {} cannot be read, and is written anew", path.display()));
     }
-    let catalogue = &settings.catalogue;
-    match validations.remember(store, catalogue.digest(), (report.found(catalogue), &snapshot.seen())) {
+    let (catalogue, seen) = (&settings.catalogue, snapshot.seen());
+    let findings = Findings { found: report.found(catalogue), seen: &seen };
+    match validations.remember(store, catalogue.digest(), findings) {
         Err(error) if cannot_be_written(&error) => {
             warn(format!("note: `status` and `upload` will not know of this validation: {error}"));
             Ok(snapshot)

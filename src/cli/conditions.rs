@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::causes;
 use super::output::Printer;
-use super::upload::UploadOptions;
+use super::upload_options::UploadOptions;
 use crate::calendar::DateRanges;
 use crate::checks::{AcceptedBy, WaiverUse};
 use crate::daily_cache::DailyCache;

@@ -12,7 +12,7 @@ use super::output::Printer;
 use super::run::{QUARANTINE, Steps, whole_path};
 use super::settings::{GlobalArgs, Settings, parse_path};
 use super::sync::SyncOptions;
-use super::upload::UploadOptions;
+use super::upload_options::UploadOptions;
 use crate::calendar::Season;
 use crate::error::Result;
 use crate::synth::{DemoDir, SeasonSpec};

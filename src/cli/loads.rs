@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Parser;
 
-use super::Cli;
+use super::command::Cli;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::Format;

@@ -67,9 +67,11 @@ fn read(store: &Store) -> std::io::Result<Option<Findings>> {
     }
 }
 
-/// The record of the last preflight, if there is one that cannot be read.
-pub fn unreadable(store: &Store) -> Option<PathBuf> {
-    read(store).is_err().then(|| path(store))
+/// Names the record of the last preflight, if there is one that cannot be read, and what helps.
+pub fn warn_if_unreadable(store: &Store, printer: Printer) {
+    if read(store).is_err() {
+        unreadable::say(&path(store), "`putback compute` checks the inputs again and writes it anew", printer);
+    }
 }
 
 fn path(store: &Store) -> PathBuf {

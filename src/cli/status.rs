@@ -12,7 +12,7 @@ use super::output::Printer;
 use super::range::RangeArgs;
 use super::recorder::{RunRecord, records, run_dir};
 use super::settings::{GlobalArgs, Settings};
-use super::{calendar, coverage, environment, remote, run_log, unreadable};
+use super::{calendar, coverage, environment, preflight, remote, run_log, unreadable};
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::Result;
@@ -108,7 +108,9 @@ fn stands(args: &StatusArgs, settings: &Settings, snapshot: &Snapshot, printer: 
     let closeness = if args.verify { Closeness::Verified } else { Closeness::Noticed };
     let altered = snapshot.store.altered_months(&snapshot.phase3, &snapshot.phase4, closeness)?;
     say_altered(&snapshot.store, &altered, printer);
-    unreadable::warn(snapshot, printer)?;
+    unreadable::warn_of_validations(&snapshot.validations, printer);
+    preflight::warn_if_unreadable(&snapshot.store, printer);
+    unreadable::warn_of_records(&snapshot.store, printer)?;
     let asked = Asked { ranges: &ranges, dates: &dates };
     judge::status_knowing(&altered, snapshot, &settings.catalogue, asked)
 }

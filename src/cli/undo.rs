@@ -10,10 +10,11 @@ use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, text_table, thousands};
 use super::settings::{GlobalArgs, Settings};
+use super::upload_options::KeepOptions;
 use super::{receipt, rehearsal, upload};
 use crate::calendar::DateRanges;
 use crate::error::Result;
-use crate::publications::{Keep, Publication, UndoReport, UndoRequest, Undoable};
+use crate::publications::{Publication, UndoReport, UndoRequest, Undoable};
 use crate::snapshot::{InQuarantine, Validations};
 use crate::upload::UploadReport;
 use crate::warehouse::Location;
@@ -40,33 +41,6 @@ pub struct UndoArgs {
     list: bool,
     #[command(flatten)]
     keep: KeepOptions,
-}
-
-/// How long a target can take a publication back.
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub struct KeepOptions {
-    /// Into a directory or bucket: keep what the last N publications replaced, for `undo` [default: 3]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=50))]
-    keep: Option<u16>,
-    /// Into BigQuery: keep what is replaced for so many days, for `undo`; 0 keeps nothing [default: 30]
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(0..=3650))]
-    keep_days: Option<u16>,
-}
-
-impl KeepOptions {
-    pub fn keep(self) -> Keep {
-        let default = Keep::default();
-        Keep {
-            publications: self.keep.map_or(default.publications, usize::from),
-            days: self.keep_days.map_or(default.days, u32::from),
-        }
-    }
-
-    /// For the run's record.
-    pub fn json(self) -> serde_json::Value {
-        let Keep { publications, days } = self.keep();
-        json!({ "publications": publications, "days": days })
-    }
 }
 
 pub fn run(args: &UndoArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {

@@ -3,23 +3,10 @@
 use std::path::Path;
 
 use super::output::Printer;
-use super::preflight;
 use super::recorder::unreadable_records;
 use crate::error::Result;
-use crate::snapshot::{Snapshot, Validations};
+use crate::snapshot::Validations;
 use crate::store::Store;
-
-/// Names every such file of a store, and what helps.
-///
-/// # Errors
-/// When the directory of the runs cannot be listed.
-pub fn warn(Snapshot { store, validations, .. }: &Snapshot, printer: Printer) -> Result<()> {
-    warn_of_validations(validations, printer);
-    if let Some(path) = preflight::unreadable(store) {
-        say(&path, "`putback compute` checks the inputs again and writes it anew", printer);
-    }
-    warn_of_records(store, printer)
-}
 
 /// Of the validations only.
 pub fn warn_of_validations(validations: &Validations, printer: Printer) {

@@ -12,7 +12,7 @@ use super::output::{Printer, counted, text_table, thousands};
 use super::range::RangeArgs;
 use super::settings::{GlobalArgs, Settings};
 use super::sync::announce_clipping;
-use super::undo::KeepOptions;
+use super::upload_options::UploadOptions;
 use super::{causes, checks, conditions, environment, receipt, rehearsal, vanished};
 use crate::calendar::DateRanges;
 use crate::checks::Accounting;
@@ -22,7 +22,7 @@ use crate::price::{size, storage_usd_per_month};
 use crate::processors::{ProcessorId, RunContext};
 use crate::progress::Event;
 use crate::schedule::Schedule;
-use crate::snapshot::{InQuarantine, Snapshot, Validations};
+use crate::snapshot::{Excluded, InQuarantine, Snapshot, Validations};
 use crate::store::{Store, WriteLock};
 use crate::upload::{Done, KeptRows, PublishSet, Rehearsal, Reviewed, Target, Terms, UploadReport};
 use crate::windows::WindowEnd;
@@ -55,57 +55,6 @@ pub struct UploadArgs {
     /// what would be published now
     #[arg(long, value_name = "ID", conflicts_with = "dry_run")]
     plan: Option<String>,
-}
-
-/// Options of every command that publishes.
-#[derive(Debug, Clone, Default, Args)]
-pub struct UploadOptions {
-    /// Publish today's and yesterday's dates (US Eastern) into BigQuery, which the daily pipeline normally writes
-    #[arg(long)]
-    include_recent: bool,
-    /// Publish player_daily_cache as well, which is not one of the four tables of the reference's yearly run
-    #[arg(long)]
-    with_daily_cache: bool,
-    /// Publish dates although this check, and what follows from it, fails on them, for this run; `vanished` keeps published
-    /// rows of dates that vanished upstream; the run records it (repeatable)
-    #[arg(long, value_name = "CHECK_ID")]
-    accept: Vec<String>,
-    /// Leave this date out of the publication; windows of other dates still hold its games (repeatable)
-    #[arg(long, value_name = "DATE", requires = "reason")]
-    pub(super) exclude: Vec<NaiveDate>,
-    /// With --exclude: the reason, for the record and the verdict
-    #[arg(long, value_name = "TEXT", requires = "exclude")]
-    pub(super) reason: Option<String>,
-    /// Remove rows of dates that vanished upstream or became empty, from target and store
-    #[arg(long)]
-    remove_vanished: bool,
-    /// Write damaged files of a target directory or bucket again
-    #[arg(long)]
-    repair: bool,
-    #[command(flatten)]
-    keep: KeepOptions,
-    /// `--quarantine`, which computing has as well.
-    #[arg(skip)]
-    quarantine: bool,
-}
-
-impl UploadOptions {
-    /// For the run's record.
-    pub fn json(&self) -> Value {
-        object!({
-            "accept": self.accept, "exclude": self.exclude, "reason": self.reason, "include_recent": self.include_recent,
-            "remove_vanished": self.remove_vanished, "repair": self.repair, "with_daily_cache": self.with_daily_cache,
-            "keep": self.keep.json(), "quarantine": self.quarantine,
-        })
-    }
-
-    pub fn with_quarantine(self, quarantine: bool) -> Self {
-        Self { quarantine, ..self }
-    }
-
-    fn accepts_vanished(&self) -> bool {
-        self.accept.iter().any(|id| id == vanished::ACCEPT)
-    }
 }
 
 pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
@@ -380,7 +329,7 @@ pub fn publish(context: Context<'_>, locked: Locked<'_>, order: Order<'_>) -> Re
     let (ranges, accepts_vanished) = (order.ranges, order.options.accepts_vanished());
     // For the verdicts, until the dates are published.
     let (store, catalogue, excluded) = (&snapshot.store, settings.catalogue.digest(), eligible.excluded());
-    let validations = snapshot.validations.remember_excluded(store, catalogue, (ranges, excluded))?;
+    let validations = snapshot.validations.remember_excluded(store, catalogue, Excluded { ranges, dates: excluded })?;
     let (mut held_back, accounting) = (eligible.held_back(), accounting_of(&eligible));
     record(&eligible, &accounting, context);
     let set = publish_set(eligible, order)?;

@@ -2,16 +2,18 @@
 
 mod fingerprint;
 mod plan;
+mod request;
 mod scoring;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use chrono::NaiveDate;
 
 use self::fingerprint::{Fingerprints, optional_upstream};
 use self::plan::{Planning, ProcessorPlan};
+use self::request::is_computed;
+pub use self::request::{ComputeReport, ComputeRequest, ProcessorReport};
 use self::scoring::Scoring;
 use self::writer::{MonthJob, OutputWriter, ProcessorDone};
 use crate::calendar::{DateRange, DateRanges, Month, SeasonCalendar};
@@ -25,51 +27,6 @@ use crate::snapshot::Snapshot;
 use crate::store::{
     DateRecord, DateState, Layer, Phase3Manifest, Phase4Manifest, Publication, RowsByDate, Store, WriteLock,
 };
-
-/// What to compute, and with what.
-#[derive(Debug, Clone)]
-pub struct ComputeRequest {
-    pub ranges: DateRanges,
-    pub daily_cache: DailyCache,
-    /// Compute again what is done under the present inputs and version.
-    pub force: bool,
-    /// The processors to run; what they read of others is taken as the store has it.
-    pub processors: Vec<ProcessorId>,
-    pub engine: EngineSettings,
-    pub context: RunContext,
-}
-
-/// What a computation did; how the dates stand is in the store's manifest.
-#[derive(Debug, Default)]
-pub struct ComputeReport {
-    /// The game dates of the ranges.
-    pub dates: Vec<NaiveDate>,
-    pub processors: Vec<ProcessorReport>,
-}
-
-impl ComputeRequest {
-    fn runs(&self, processor: ProcessorId) -> bool {
-        self.processors.contains(&processor) && is_computed(processor, self.daily_cache)
-    }
-}
-
-impl ComputeReport {
-    /// Dates that were computed, over all processors; 0 when nothing had changed.
-    pub fn computed(&self) -> usize {
-        self.processors.iter().map(|processor| processor.computed).sum()
-    }
-}
-
-#[derive(Debug)]
-pub struct ProcessorReport {
-    pub processor: ProcessorId,
-    /// Dates computed now.
-    pub computed: usize,
-    /// Dates that were done under the same inputs and version.
-    pub unchanged: usize,
-    pub rows: u64,
-    pub elapsed: Duration,
-}
 
 /// Computes every processor for every game date of the ranges that is not done under the present
 /// inputs and processor versions. TDZA and PSZA run side by side, then PCF and PDC, then MLFS; all of it is one
@@ -330,13 +287,13 @@ impl<'a> Run<'a> {
         if months.is_empty() {
             return Ok(());
         }
-        let span = (self.dates[0], self.dates[self.dates.len() - 1]);
+        let (first, last) = (self.dates[0], self.dates[self.dates.len() - 1]);
+        let read = InputsRead { first, last, daily_cache: self.request.daily_cache };
         if self.session.is_none() {
-            let read = InputsRead { first: span.0, last: span.1, daily_cache: self.request.daily_cache };
             self.session = Some(open_session(self.lock.store(), &self.snapshot.phase3, read, &self.request.engine)?);
         }
         let session = self.session.as_ref().expect("opened above");
-        self.narrow_inputs(session, plans, span)?;
+        self.narrow_inputs(session, plans, read)?;
         let upstream_of = |plan: &ProcessorPlan| {
             let processor = processors::get(plan.id);
             processor.upstream().iter().chain(optional_upstream(processor, self.request.daily_cache)).copied()
@@ -354,14 +311,9 @@ impl<'a> Run<'a> {
 
     /// A step that looks back less far than another opens no file for it. The files were checked when the
     /// session was opened.
-    fn narrow_inputs(
-        &self,
-        session: &Session,
-        plans: &[ProcessorPlan],
-        (first, last): (NaiveDate, NaiveDate),
-    ) -> Result<()> {
+    fn narrow_inputs(&self, session: &Session, plans: &[ProcessorPlan], read: InputsRead) -> Result<()> {
         let step: Vec<_> = plans.iter().map(|plan| processors::get(plan.id)).collect();
-        for (table, range) in ranges_of(&step, first, last) {
+        for (table, range) in ranges_of(&step, read.first, read.last) {
             let Some(input) = self.snapshot.phase3.tables.get(&table).filter(|_| table == Table::PlayerGameSummary)
             else {
                 continue;
@@ -422,11 +374,6 @@ fn is_read(month: Month, range: DateRange) -> bool {
 pub(crate) fn input_ranges(first: NaiveDate, last: NaiveDate, daily_cache: DailyCache) -> BTreeMap<Table, DateRange> {
     let is_run = |processor: &&dyn Processor| is_computed(processor.id(), daily_cache);
     ranges_of(&processors::all().into_iter().filter(is_run).collect::<Vec<_>>(), first, last)
-}
-
-/// Whether a processor computes anything: PDC does where MLFS reads what it computes.
-fn is_computed(processor: ProcessorId, daily_cache: DailyCache) -> bool {
-    processor != ProcessorId::Pdc || daily_cache == DailyCache::Computed
 }
 
 fn ranges_of(processors: &[&'static dyn Processor], first: NaiveDate, last: NaiveDate) -> BTreeMap<Table, DateRange> {

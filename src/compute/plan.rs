@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 
 use super::fingerprint::Fingerprints;
-use super::{ComputeRequest, ProcessorReport, is_computed};
+use super::request::{ComputeRequest, ProcessorReport, is_computed};
 use crate::calendar::{BOOTSTRAP_DAYS, DateRanges, Month, SeasonCalendar};
 use crate::catalog::Table;
 use crate::error::Result;

@@ -2,20 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::datatypes::Date32Type;
+use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
-use super::quarantine::Rests;
-use super::{keep_vanished, vanished};
-use crate::calendar::{DateRanges, Month, date_of_day};
+use super::parts::{DateToken, MonthPart};
+use super::vanished::{keep_vanished, vanished};
+use crate::calendar::{DateRanges, Month};
 use crate::catalog::Table;
 use crate::checks::Quarantine;
 use crate::daily_cache::DailyCache;
 use crate::error::{Error, ErrorKind, Result};
-use crate::processors::ProcessorId;
+use crate::processors::{Failure, ProcessorId};
 use crate::snapshot::Snapshot;
 use crate::store::{DateState, RowsByDate, date_slices, hash_of_no_rows, read_month_file};
+
+/// What is published of a processor's date without the entities in quarantine.
+#[derive(Debug)]
+pub(super) struct Rest {
+    /// Content and rows that are left; `None`: all of them.
+    pub left: Option<(String, u64)>,
+    /// Sorted by entity.
+    pub failures: Vec<Failure>,
+}
+
+/// By processor and date.
+pub(super) type Rests = BTreeMap<(ProcessorId, NaiveDate), Rest>;
 
 /// The settled dates of a snapshot, to compare with what a target holds.
 ///
@@ -31,27 +42,6 @@ pub struct DateSet<'a> {
     pub(super) quarantine: Quarantine,
     /// What is published of the dates that have entities in quarantine.
     pub(super) rests: Rests,
-}
-
-/// The dates of one table and month.
-#[derive(Debug, Clone)]
-pub struct MonthPart {
-    pub table: Table,
-    pub month: Month,
-    /// Content of each date as a token: equal tokens mean equal rows.
-    pub dates: BTreeMap<NaiveDate, DateToken>,
-}
-
-/// The content of a date and whose it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DateToken {
-    pub content: String,
-    /// Output rows; 0 for the failures table.
-    pub rows: u64,
-    /// The processors whose rows are replaced; failures of others on the date stay.
-    pub processors: Vec<ProcessorId>,
-    /// The content of the failures of each, in that order.
-    failures: Vec<String>,
 }
 
 impl<'a> DateSet<'a> {
@@ -200,64 +190,5 @@ impl<'a> DateSet<'a> {
             wanted.extend(published.map(|(_, rows)| batch.slice(rows.start, rows.len())));
         }
         Ok(arrow::compute::concat_batches(schema, &wanted)?)
-    }
-}
-
-impl MonthPart {
-    /// Rows that a publication of this part replaces: those of its dates, and in the failures table
-    /// only those of the date's processors.
-    pub fn owned_rows(&self, rows: &RecordBatch) -> BooleanArray {
-        let dates = rows.column_by_name(self.table.schema().partition_column()).expect("partition column");
-        let dates = dates.as_primitive::<Date32Type>();
-        let owner = rows.column_by_name("processor_name").filter(|_| self.table == Table::PrecomputeFailures);
-        let is_owned = |row: usize| {
-            let Some(token) = self.dates.get(&date_of_day(dates.value(row))) else { return false };
-            owner.is_none_or(|owner| {
-                let name = owner.as_string::<i32>().value(row);
-                token.processors.iter().any(|id| id.class_name() == name)
-            })
-        };
-        (0..rows.num_rows()).map(|row| Some(is_owned(row))).collect()
-    }
-}
-
-impl DateToken {
-    /// A date on which the rows of these processors are replaced.
-    pub(crate) fn of_processors(processors: Vec<ProcessorId>) -> Self {
-        Self { processors, ..Self::default() }
-    }
-
-    fn rows(id: ProcessorId, rows: u64, hash: &str) -> Self {
-        Self { content: hash.to_owned(), rows, processors: vec![id], failures: Vec::new() }
-    }
-
-    fn add(&mut self, id: ProcessorId, failures_hash: &str) {
-        self.processors.push(id);
-        self.failures.push(failures_hash.to_owned());
-        self.name_failures();
-    }
-
-    /// Adds checksums of further failures.
-    pub(super) fn add_failures(&mut self, of: impl Fn(ProcessorId) -> Option<String>) {
-        for (id, hash) in self.processors.iter().zip(&mut self.failures) {
-            if let Some(added) = of(*id) {
-                hash.push_str(&format!("+{added}"));
-            }
-        }
-        self.name_failures();
-    }
-
-    /// Takes the failures of a processor out.
-    pub(crate) fn leave_out(&mut self, id: ProcessorId) {
-        if let Some(index) = self.processors.iter().position(|known| *known == id) {
-            self.processors.remove(index);
-            self.failures.remove(index);
-            self.name_failures();
-        }
-    }
-
-    fn name_failures(&mut self) {
-        let each = self.processors.iter().zip(&self.failures);
-        self.content = each.map(|(id, hash)| format!("{id}:{hash};")).collect::<Vec<_>>().concat();
     }
 }

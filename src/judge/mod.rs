@@ -7,6 +7,7 @@ mod change;
 mod checked;
 mod date_set;
 mod eligible;
+mod parts;
 mod quarantine;
 mod schedule;
 mod shares;
@@ -16,21 +17,21 @@ mod standing;
 mod status;
 mod vanished;
 
-pub use accepted::{AcceptedVanished, Decision};
+pub use accepted::{AcceptedVanished, Decision, Vanished};
 pub use change::{Change, Reach, reach_of};
 pub use checked::{CheckSettings, Purpose, check};
-pub use date_set::{DateSet, DateToken, MonthPart};
+pub use date_set::DateSet;
 pub use eligible::{Candidates, Checked, Eligible, HeldBack, Leave};
+pub use parts::{DateToken, MonthPart};
 pub use quarantine::QUARANTINED;
 pub use schedule::{contradictions, no_game_dates, unscheduled};
 pub use shares::{FailureShare, failure_shares};
 pub(crate) use shorter::keeps;
 pub use shorter::{Lost, LostDates, lost_dates};
 pub use stale::{lost_cache, other_windows, pending, stale, stale_with_readers};
-pub use standing::{CONTRADICTION, Open, Remedy, Standing, grouped, remedies};
+pub use standing::{CONTRADICTION, Open, OpenDates, Remedy, Standing, grouped, remedies};
 pub use status::{
-    Asked, ByRule, Evidence, NotDone, OpenDates, StatusReport, StatusRow, Verdict, status, status_knowing,
-    status_of_ranges,
+    Asked, ByRule, Evidence, NotDone, StatusReport, StatusRow, Verdict, status, status_knowing, status_of_ranges,
 };
 pub use vanished::{dates_of, keep_vanished, open_vanished, vanished};
 

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Serialize;
 
-use super::{AcceptedVanished, FailureShare, Standing, contradictions, failure_shares, unscheduled, vanished};
+use super::{
+    AcceptedVanished, FailureShare, OpenDates, Standing, contradictions, failure_shares, unscheduled, vanished,
+};
 use crate::calendar::{DateRanges, Month, SeasonCalendar};
 use crate::catalog::Table;
 use crate::checks::Catalogue;
@@ -129,14 +131,6 @@ impl Verdict {
             (false, _) => "partial",
         }
     }
-}
-
-/// Something that stands against a year, on some dates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct OpenDates {
-    /// Like `MLFS failed` or `check I15 fails`.
-    pub what: Standing,
-    pub dates: BTreeSet<NaiveDate>,
 }
 
 /// One calendar year of one processor.
@@ -270,8 +264,7 @@ impl StatusReport {
         let others = evidence.unscheduled.iter().chain(report.vanished.values().flat_map(BTreeMap::keys));
         let others = others.chain(evidence.contradictions.keys());
         let others: BTreeSet<NaiveDate> = others.copied().collect();
-        report.verdicts =
-            years(dates, &others).map(|year| report.verdict(year, dates, &scheduled, &evidence)).collect();
+        report.verdicts = years(dates, &others).map(|year| report.verdict(year, &scheduled, &evidence)).collect();
         report.shares = failure_shares(manifest, dates, evidence.calendar);
         report.stale = evidence.stale;
         report.other_daily_cache = evidence.other_daily_cache;
@@ -362,12 +355,12 @@ impl StatusReport {
         self.rows.iter_mut().for_each(StatusRow::finish);
     }
 
-    fn verdict(&self, year: i32, dates: &[NaiveDate], schedule: &[NaiveDate], evidence: &Evidence<'_>) -> Verdict {
+    fn verdict(&self, year: i32, schedule: &[NaiveDate], evidence: &Evidence<'_>) -> Verdict {
         let is_of_year = |date: &&NaiveDate| date.year() == year;
         let open = self.open(year, evidence);
         Verdict {
             year,
-            dates: dates.iter().filter(is_of_year).count(),
+            dates: self.game_dates.iter().filter(is_of_year).count(),
             dates_of_year: schedule.iter().filter(is_of_year).count(),
             known_from: schedule.first().filter(is_of_year).copied(),
             known_until: schedule.last().filter(is_of_year).copied(),

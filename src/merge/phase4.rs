@@ -12,7 +12,9 @@ use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::parallel::try_map;
 use crate::processors::ProcessorId;
-use crate::store::{DateRecord, FileEntry, Phase4Manifest, Publication, date_slices, partition_hash, read_month_file};
+use crate::store::{
+    DateRecord, FileEntry, Phase4Manifest, Publication, StoredMonth, date_slices, partition_hash, read_month_file,
+};
 
 /// Phase 4 of all parts, and what of it comes from which.
 pub(super) struct Merged {
@@ -144,7 +146,7 @@ impl MonthParts {
         if let Some((&index, dates)) = self.dates.first_key_value().filter(|_| self.dates.len() == 1) {
             let (part, entry) = (&parts[index], self.entry(&parts[index])?);
             if self.dates_with_rows(part) == *dates {
-                publication.import(&part.store, (self.table, self.month), entry)?;
+                publication.import(&StoredMonth { store: &part.store, table: self.table, month: self.month, entry })?;
                 return Ok(entry.clone());
             }
         }

@@ -66,6 +66,20 @@ pub struct Found {
     pub inputs: BTreeMap<ProcessorId, Inputs>,
 }
 
+/// What a validation found, and what it saw.
+#[derive(Debug)]
+pub struct Findings<'a> {
+    pub found: BTreeMap<NaiveDate, Found>,
+    pub seen: &'a Seen<'a>,
+}
+
+/// What a publication of some ranges left out, with the reasons.
+#[derive(Debug, Clone, Copy)]
+pub struct Excluded<'a> {
+    pub ranges: &'a DateRanges,
+    pub dates: &'a BTreeMap<NaiveDate, String>,
+}
+
 /// What a target holds of some dates.
 #[derive(Debug, Clone, Copy)]
 pub struct InQuarantine<'a> {
@@ -132,7 +146,7 @@ impl Validations {
     }
 
     /// Takes in what a validation found, by date, under the catalogue of these validations.
-    pub fn take_in(&mut self, found: BTreeMap<NaiveDate, Found>, seen: &Seen<'_>) {
+    pub fn take_in(&mut self, Findings { found, seen }: Findings<'_>) {
         for (date, Found { failed, waived, inputs }) in found {
             self.dates.insert(date, Validated { content: seen.content(date), failed, waived, inputs });
         }
@@ -142,14 +156,9 @@ impl Validations {
     ///
     /// # Errors
     /// When the record cannot be written.
-    pub fn remember(
-        &self,
-        store: &Store,
-        catalogue: &str,
-        (found, seen): (BTreeMap<NaiveDate, Found>, &Seen<'_>),
-    ) -> Result<Self> {
+    pub fn remember(&self, store: &Store, catalogue: &str, findings: Findings<'_>) -> Result<Self> {
         self.change(store, catalogue, |known| {
-            known.take_in(found, seen);
+            known.take_in(findings);
             true
         })
     }
@@ -158,16 +167,11 @@ impl Validations {
     ///
     /// # Errors
     /// When the record cannot be written.
-    pub fn remember_excluded(
-        &self,
-        store: &Store,
-        catalogue: &str,
-        (ranges, excluded): (&DateRanges, &BTreeMap<NaiveDate, String>),
-    ) -> Result<Self> {
+    pub fn remember_excluded(&self, store: &Store, catalogue: &str, excluded: Excluded<'_>) -> Result<Self> {
         self.change(store, catalogue, |known| {
             let before = known.excluded.clone();
-            known.excluded.retain(|date, _| !ranges.contains(*date));
-            known.excluded.extend(excluded.iter().map(|(date, reason)| (*date, reason.clone())));
+            known.excluded.retain(|date, _| !excluded.ranges.contains(*date));
+            known.excluded.extend(excluded.dates.iter().map(|(date, reason)| (*date, reason.clone())));
             known.excluded != before
         })
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::commit::staged::open_regular;
 use super::commit::{Loaded, Record};
+use super::manifest::Manifests;
 use super::{FileEntry, Layer, Manifest, Phase3Manifest, Phase4Manifest, Store};
 use crate::calendar::Month;
 use crate::catalog::Table;
@@ -30,15 +31,9 @@ pub struct WriteLock {
     store: Store,
     /// The months that are recorded: what lies under their plain names is ours.
     recorded: Mutex<BTreeSet<(Table, Month)>>,
+    /// As they lie on disk.
     manifests: Manifests,
     _file: File,
-}
-
-/// The manifests as they lie on disk: while the lock is held, nobody else replaces them.
-#[derive(Debug, Default)]
-pub struct Manifests {
-    pub(super) phase3: Mutex<Arc<Phase3Manifest>>,
-    pub(super) phase4: Mutex<Arc<Phase4Manifest>>,
 }
 
 impl WriteLock {

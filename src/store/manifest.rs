@@ -9,11 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::Layer;
 use super::commit::{Pin, Record};
 use super::files::FileEntry;
-use super::lock::Manifests;
 use crate::calendar::{DateRanges, Month};
-use crate::catalog::Table;
+use crate::catalog::{ProcessorId, Table};
 use crate::daily_cache::DailyCache;
-use crate::processors::ProcessorId;
 use crate::windows::WindowEnd;
 
 /// The version of the store's layout that this build writes. Version 1 had no objects and no checksums.
@@ -274,6 +272,13 @@ impl Record for Phase4Manifest {
 
 fn month_files<'a>(tables: impl Iterator<Item = (Table, &'a TableFiles)>) -> Vec<(Table, Month, &'a FileEntry)> {
     tables.flat_map(|(table, files)| files.iter().map(move |(&month, entry)| (table, month, entry))).collect()
+}
+
+/// The manifests as they lie on disk, for whoever holds the lock: nobody else replaces them.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    phase3: Mutex<Arc<Phase3Manifest>>,
+    phase4: Mutex<Arc<Phase4Manifest>>,
 }
 
 /// The record of a layer.

@@ -37,7 +37,7 @@ pub use manifest::{
     DateRecord, DateState, FailureKind, FileStamp, InputTable, Manifest, Partition, Phase3Manifest, Phase4Manifest,
     SourceFiles, SourceVersion, TableFiles,
 };
-pub use publish::{MonthFile, Publication};
+pub use publish::{MonthFile, Publication, StoredMonth};
 pub use spill::SpillDir;
 
 use crate::calendar::Month;

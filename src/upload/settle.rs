@@ -6,7 +6,7 @@ use super::{MonthPart, PublishSet, UploadReport};
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::Result;
-use crate::judge::AcceptedVanished;
+use crate::judge::{AcceptedVanished, Vanished};
 use crate::processors::RunContext;
 use crate::store::{RowsByDate, WriteLock};
 
@@ -52,7 +52,8 @@ impl Done<'_> {
         }
         let mut decisions = AcceptedVanished::load(lock.store())?;
         if !(decisions.is_empty() && found.is_empty() && in_store.is_empty()) {
-            decisions.take_in(self.target, self.ranges, (&found, &in_store), accepts);
+            let vanished = Vanished { found: &found, in_store: &in_store, accept: accepts };
+            decisions.take_in(self.target, self.ranges, vanished);
             decisions.save(lock.store())?;
             settled.recorded = Some(found.clone());
         }

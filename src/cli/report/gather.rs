@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{self, Asked, DateSet, Purpose};
 use crate::processors::ProcessorId;
 use crate::report::page::{About, Checks, Circumstances, Features, Report, TargetState, days};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Findings, Snapshot};
 
 /// Everything that a report says of a range.
 ///
@@ -90,7 +90,7 @@ fn checked(settings: &Settings, snapshot: &Snapshot, ranges: &DateRanges) -> Res
 fn knowing(snapshot: &Snapshot, settings: &Settings, outputs: Option<&CheckReport>) -> Snapshot {
     let Some(outputs) = outputs else { return snapshot.clone() };
     let mut validations = snapshot.validations.under(settings.catalogue.digest());
-    validations.take_in(outputs.found(&settings.catalogue), &snapshot.seen());
+    validations.take_in(Findings { found: outputs.found(&settings.catalogue), seen: &snapshot.seen() });
     snapshot.validated(validations)
 }
 

@@ -22,6 +22,13 @@ use crate::publications::{Keep, Publication, UndoReport, UndoRequest};
 use crate::store::RowsByDate;
 
 /// The whole dates of the store that are to be in the target: those that were found eligible, and no others.
+///
+/// ```compile_fail
+/// // Dates that nobody checked are no publication.
+/// fn publication<'s>(dates: putback::judge::DateSet<'s>) -> putback::upload::PublishSet<'s> {
+///     putback::upload::PublishSet::new(dates, putback::upload::Terms::default())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct PublishSet<'a> {
     eligible: Eligible<'a>,

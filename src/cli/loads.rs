@@ -85,5 +85,7 @@ fn every_command_parses_a_state_once() {
     ] {
         assert_once(&desk, command, &all);
     }
+    assert_once(&desk, "doctor --store DESK/store", &computed);
     assert_once(&desk, "undo --to dir:DESK/published --store DESK/store", &[VALIDATIONS]);
+    assert_once(&desk, "merge DESK/store --store DESK/merged", &[PHASE3, PHASE4, VALIDATIONS]);
 }

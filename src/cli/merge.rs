@@ -13,8 +13,7 @@ use super::settings::{GlobalArgs, Settings};
 use super::unreadable;
 use crate::calendar::DateRanges;
 use crate::error::Result;
-use crate::merge::{MergeReport, merge, open};
-use crate::snapshot::Validations;
+use crate::merge::{MergeReport, merge, open, with_own};
 use crate::store::{Store, WriteLock};
 
 /// Take what other stores have into this one
@@ -38,9 +37,9 @@ pub fn run(args: &MergeArgs, global: &GlobalArgs, printer: Printer) -> Result<Ex
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
     let asked = json!({ "stores": names });
     Context::new(&settings, printer).recording(&DateRanges::everything(), asked, |context| {
-        let all = [lock.store()].into_iter().chain(&stores);
-        all.for_each(|store| unreadable::warn_of_validations(&Validations::load(store), printer));
-        let report = merge(&lock, others, &settings.catalogue, context.observer())?;
+        let parts = with_own(&lock, others)?;
+        parts.iter().for_each(|part| unreadable::warn_of_validations(part.validations(), printer));
+        let report = merge(&lock, &parts, &settings.catalogue, context.observer())?;
         context.summarize("merge", as_json(&names, &report));
         show(&names, &report, printer);
         Ok(ExitCode::Done)

@@ -19,7 +19,7 @@ use crate::calendar::{DateRanges, Season};
 use crate::checks::Phase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{self, Asked, Purpose, StatusReport};
-use crate::merge::{merge, open};
+use crate::merge::{merge, open, with_own};
 use crate::progress::Silent;
 use crate::snapshot::Snapshot;
 use crate::store::commit::staged::{replace_file, sync_dir};
@@ -170,7 +170,8 @@ fn hand_over(settings: &Settings, units: &Path, unit: Unit) -> Result<Unit> {
     let place = units.join(&unit.season);
     let staged = Scratch::create(units, &format!(".{}", unit.season))?;
     let lock = WriteLock::acquire(&Store::at(&staged.0), &environment::owner())?;
-    merge(&lock, open(&[settings.store()])?, &settings.catalogue, &Silent)?;
+    let parts = with_own(&lock, open(&[settings.store()])?)?;
+    merge(&lock, &parts, &settings.catalogue, &Silent)?;
     replace_file(&staged.0.join("unit.json"), &serde_json::to_vec_pretty(&unit).expect("serializes"))?;
     drop(lock);
     match std::fs::rename(&staged.0, &place) {

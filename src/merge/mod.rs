@@ -19,7 +19,7 @@ use crate::catalog::Table;
 use crate::checks::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Observer, check_cancelled};
-use crate::snapshot::{Seen, Validations};
+use crate::snapshot::{Others, Seen, Validations};
 use crate::store::{Layer, Publication, Store, WriteLock};
 
 /// Threads that copy months.
@@ -53,7 +53,15 @@ pub fn open(stores: &[Store]) -> Result<Vec<Part>> {
     stores.iter().map(Part::open).collect()
 }
 
-/// Takes what `others` have and the locked store lacks. Phase 3 is one commit, and Phase 4 is one commit after it; a
+/// The store that is written, and those that [`merge`] takes in.
+///
+/// # Errors
+/// When the manifests of the store cannot be read.
+pub fn with_own(lock: &WriteLock, others: Vec<Part>) -> Result<Vec<Part>> {
+    Ok(std::iter::once(Part::own(lock)?).chain(others).collect())
+}
+
+/// Takes what other stores have and the locked store lacks. Phase 3 is one commit, and Phase 4 is one commit after it; a
 /// merge that is killed in between is completed by the next one.
 ///
 /// # Errors
@@ -61,15 +69,9 @@ pub fn open(stores: &[Store]) -> Result<Vec<Part>> {
 /// store or processors of another version, [`ErrorKind::Upstream`] for a directory that is no store,
 /// [`ErrorKind::Locked`] for a store that is written, [`ErrorKind::StalePlan`] for one that changed meanwhile,
 /// [`ErrorKind::Corrupt`] for a file that is not the recorded one.
-pub fn merge(
-    lock: &WriteLock,
-    others: Vec<Part>,
-    catalogue: &Catalogue,
-    observer: &dyn Observer,
-) -> Result<MergeReport> {
-    let parts: Vec<Part> = std::iter::once(Part::own(lock)?).chain(others).collect();
-    refuse_repeated(&parts)?;
-    let taken = take(lock, &parts, catalogue, observer);
+pub fn merge(lock: &WriteLock, parts: &[Part], catalogue: &Catalogue, observer: &dyn Observer) -> Result<MergeReport> {
+    refuse_repeated(parts)?;
+    let taken = take(lock, parts, catalogue, observer);
     // What does not fit together may be a store that is written: that is said first.
     match taken {
         Err(error) if !matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::StalePlan) => {
@@ -97,9 +99,12 @@ fn take(lock: &WriteLock, parts: &[Part], catalogue: &Catalogue, observer: &dyn 
         phase4.commit(&outputs.manifest)?;
     }
     let seen = Seen::new(&inputs.manifest, &outputs.manifest);
-    let others: Vec<Validations> =
-        parts[1..].iter().map(|part| Validations::load(&part.store).under(catalogue.digest())).collect();
-    let validations = Validations::take_over(lock.store(), catalogue.digest(), &others, &seen)?;
+    let others: Vec<Validations> = parts[1..].iter().map(|part| part.validations.under(catalogue.digest())).collect();
+    let validations = parts[0].validations.take_over(
+        lock.store(),
+        catalogue.digest(),
+        Others { validations: &others, seen: &seen },
+    )?;
     let taken = (1..parts.len()).map(|part| Taken {
         phase3_months: inputs.months_of(part),
         phase4_months: outputs.months_of(part),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors;
+use crate::snapshot::Validations;
 use crate::store::{Layer, Manifest, Phase3Manifest, Phase4Manifest, Store, WriteLock};
 
 /// A store with its manifests. Its files stay as long as this is held.
@@ -14,6 +15,7 @@ pub struct Part {
     pub(super) name: String,
     pub(super) phase3: Arc<Phase3Manifest>,
     pub(super) phase4: Arc<Phase4Manifest>,
+    pub(super) validations: Validations,
     /// The manifests as bytes.
     records: [Option<Vec<u8>>; 2],
 }
@@ -22,8 +24,9 @@ impl Part {
     /// The store that takes the others in.
     pub(super) fn own(lock: &WriteLock) -> Result<Self> {
         let records = records(lock.store())?;
-        let name = lock.store().root().display().to_string();
-        Ok(Self { name, store: lock.store().clone(), phase3: lock.phase3(), phase4: lock.phase4(), records })
+        let (store, name) = (lock.store().clone(), lock.store().root().display().to_string());
+        let validations = Validations::load(&store);
+        Ok(Self { store, name, phase3: lock.phase3(), phase4: lock.phase4(), validations, records })
     }
 
     /// A store that is taken in.
@@ -34,7 +37,8 @@ impl Part {
     pub fn open(store: &Store) -> Result<Self> {
         let records = records(store)?;
         let (phase3, phase4) = (Arc::new(store.phase3()?), Arc::new(store.phase4()?));
-        let part = Self { name: store.root().display().to_string(), store: store.clone(), phase3, phase4, records };
+        let (name, validations) = (store.root().display().to_string(), Validations::load(store));
+        let part = Self { store: store.clone(), name, phase3, phase4, validations, records };
         if part.records[0].is_none() {
             return Err(Error::new(
                 ErrorKind::Upstream,
@@ -51,6 +55,11 @@ impl Part {
         }
         part.refuse_another_version()?;
         Ok(part)
+    }
+
+    /// What is known of the store's validations.
+    pub fn validations(&self) -> &Validations {
+        &self.validations
     }
 
     fn refuse_another_version(&self) -> Result<()> {

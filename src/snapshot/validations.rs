@@ -73,6 +73,13 @@ pub struct Findings<'a> {
     pub seen: &'a Seen<'a>,
 }
 
+/// Validations of other stores, and what one would see here.
+#[derive(Debug, Clone, Copy)]
+pub struct Others<'a> {
+    pub validations: &'a [Validations],
+    pub seen: &'a Seen<'a>,
+}
+
 /// What a publication of some ranges left out, with the reasons.
 #[derive(Debug, Clone, Copy)]
 pub struct Excluded<'a> {
@@ -241,9 +248,10 @@ impl Validations {
     ///
     /// # Errors
     /// When the record cannot be written.
-    pub fn take_over(store: &Store, catalogue: &str, others: &[Self], seen: &Seen<'_>) -> Result<Vec<usize>> {
+    pub fn take_over(&self, store: &Store, catalogue: &str, others: Others<'_>) -> Result<Vec<usize>> {
+        let Others { validations: others, seen } = others;
         let mut taken = Vec::with_capacity(others.len());
-        Self::default().change(store, catalogue, |known| {
+        self.change(store, catalogue, |known| {
             let mut left_out = 0;
             for other in others {
                 taken.push(known.take_dates(other, seen));

@@ -9,7 +9,7 @@ use putback::calendar::Season;
 use putback::catalog::Table;
 use putback::checks::Catalogue;
 use putback::error::ErrorKind;
-use putback::merge::{merge, open};
+use putback::merge::{merge, open, with_own};
 use putback::progress::{Event, Observer};
 use putback::store::{Layer, Owner, Store, WriteLock};
 use putback::synth::{self, SeasonSpec};
@@ -287,8 +287,9 @@ fn a_store_that_changes_meanwhile_and_a_stop_leave_everything_as_it_was() {
         let owner = Owner { pid: 1, host: "here".to_owned(), command: "test".to_owned() };
         let lock = WriteLock::acquire(&Store::at(desk.path("first")), &owner).expect("a lock");
         let meddler = Meddler { calls: std::sync::atomic::AtomicUsize::new(0), act };
-        let outcome =
-            merge(&lock, open(&[Store::at(desk.path("second"))]).expect("a store"), &Catalogue::built_in(), &meddler);
+        let others = open(&[Store::at(desk.path("second"))]).expect("a store");
+        let parts = with_own(&lock, others).expect("a store");
+        let outcome = merge(&lock, &parts, &Catalogue::built_in(), &meddler);
         drop(lock);
         assert_eq!(outcome.expect_err("a refusal").kind(), kind);
         assert!(before == desk.files("first"), "{kind:?}");

@@ -10,9 +10,10 @@
 //! |---|---|
 //! | [`warehouse::Source`] | a warehouse that is read: a directory or bucket of Parquet, or a BigQuery project |
 //! | [`store::Store`] | the local tables and their state; [`store::WriteLock`] is the right to write them |
+//! | [`snapshot::Snapshot`] | the state of a store, loaded once; [`judge`] says what it means |
 //! | [`compute::ComputeRequest`] | which dates to compute, with what |
 //! | [`checks::CheckRequest`] | which dates to check: inputs before a computation, outputs after it |
-//! | [`upload::PublishSet`] | whole dates to publish |
+//! | [`upload::PublishSet`] | whole dates to publish: those that [`judge::Eligible`] found, and no others |
 //! | [`upload::Target`] | a warehouse that is published into |
 //!
 //! The library takes everything it needs as arguments and returns data. It never prints, and never reads the environment,
@@ -74,8 +75,10 @@ pub mod price;
 pub mod processors;
 pub mod progress;
 pub mod publications;
+pub mod reach;
 pub mod report;
 pub mod schedule;
+pub mod snapshot;
 pub mod store;
 pub mod sync;
 pub mod synth;

@@ -7,10 +7,26 @@ use serde::Serialize;
 
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind};
-use crate::upload::TableUpload;
 
 /// Dates named before the rest is counted.
 const LISTED: usize = 6;
+
+/// What an upload did with one table.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct TableUpload {
+    /// Dates written because the target differed.
+    pub dates: Vec<NaiveDate>,
+    /// Dates the target already held with the same content.
+    pub unchanged: usize,
+    /// Rows in the dates written.
+    pub rows: u64,
+    /// Rows of those dates that the target no longer has.
+    pub removed_rows: u64,
+    /// Rows that stay in the target, by date: it holds them, and the store has none.
+    pub vanished: BTreeMap<NaiveDate, u64>,
+    /// Dates that were published once, are none of the set, and hold something else now.
+    pub changed_by_others: BTreeSet<NaiveDate>,
+}
 
 /// How long a target can take a publication back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -37,6 +37,7 @@ impl Schedule {
     pub fn load(store: &Store, manifest: &Phase3Manifest) -> Result<Self> {
         let mut schedule = Self::default();
         let Some(input) = manifest.tables.get(&Table::Schedule) else { return Ok(schedule) };
+        crate::store::loads::note(&store.table_dir(Table::Schedule));
         for path in store.recorded_files(Table::Schedule, &input.files, |_| true)? {
             for batch in read_columns(Table::Schedule, &path, &COLUMNS)? {
                 schedule.take(&batch);

@@ -1,37 +1,43 @@
 //! Publishing finished dates into a warehouse.
 
 mod plan;
-mod quarantine;
+mod settle;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::datatypes::Date32Type;
 use chrono::{DateTime, NaiveDate, Utc};
 
 pub use self::plan::{Plan, PlannedDate, Reviewed};
-pub use self::quarantine::QUARANTINED;
-use self::quarantine::Rests;
-use crate::calendar::{DateRanges, Month, date_of_day};
+pub use self::settle::{Done, Settled};
 use crate::catalog::Table;
-use crate::checks::{Extent, Quarantine};
-use crate::daily_cache::DailyCache;
-use crate::error::{Error, ErrorKind, Result};
-use crate::judge::RowsByDate;
+use crate::checks::Extent;
+use crate::error::Result;
+use crate::judge::Eligible;
+pub use crate::judge::{DateSet, DateToken, MonthPart};
 use crate::price::Bill;
-use crate::processors::ProcessorId;
 use crate::progress::Observer;
+pub use crate::publications::TableUpload;
 use crate::publications::{Keep, Publication, UndoReport, UndoRequest};
-use crate::store::{Phase4Manifest, Store, date_slices, hash_of_no_rows, read_month_file};
+use crate::store::RowsByDate;
 
-/// The whole dates of the store that are to be in the target.
+/// The whole dates of the store that are to be in the target: those that were found eligible, and no others.
+///
+/// ```compile_fail
+/// // Dates that nobody checked are no publication.
+/// fn publication<'s>(dates: putback::judge::DateSet<'s>) -> putback::upload::PublishSet<'s> {
+///     putback::upload::PublishSet::new(dates, putback::upload::Terms::default())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct PublishSet<'a> {
-    store: &'a Store,
-    manifest: Phase4Manifest,
-    pub parts: Vec<MonthPart>,
-    /// Failed dates of the ranges; they stay unchanged in the target.
-    pub held_back: BTreeMap<ProcessorId, Vec<NaiveDate>>,
+    eligible: Eligible<'a>,
+    terms: Terms,
+}
+
+/// How a publication goes.
+#[derive(Debug, Default)]
+pub struct Terms {
     /// What was accepted, waived or left out, in words: recorded with what is published.
     pub conditions: Vec<String>,
     /// Remove rows that the target holds on dates that have none here; otherwise they stay.
@@ -46,32 +52,34 @@ pub struct PublishSet<'a> {
     pub held_back_causes: Vec<String>,
     /// Publish exactly this, or nothing.
     pub reviewed: Option<Reviewed>,
-    /// Processors whose rows and failures are not published.
-    left_out: Vec<ProcessorId>,
-    quarantine: Quarantine,
-    /// What is published of the dates that have entities in quarantine.
-    rests: Rests,
 }
 
-/// The dates of one table and month.
-#[derive(Debug, Clone)]
-pub struct MonthPart {
-    pub table: Table,
-    pub month: Month,
-    /// Content of each date as a token: equal tokens mean equal rows.
-    pub dates: BTreeMap<NaiveDate, DateToken>,
+impl<'a> PublishSet<'a> {
+    pub fn new(eligible: Eligible<'a>, terms: Terms) -> Self {
+        Self { eligible, terms }
+    }
+
+    pub fn eligible(&self) -> &Eligible<'a> {
+        &self.eligible
+    }
+
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Refuses what is not the plan that was reviewed, if one was.
+    pub(crate) fn refuse_unless_reviewed(&self, plan: &Plan) -> Result<()> {
+        self.terms.reviewed.as_ref().map_or(Ok(()), |reviewed| reviewed.check(plan))
+    }
 }
 
-/// The content of a date and whose it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DateToken {
-    pub content: String,
-    /// Output rows; 0 for the failures table.
-    pub rows: u64,
-    /// The processors whose rows are replaced; failures of others on the date stay.
-    pub processors: Vec<ProcessorId>,
-    /// The content of the failures of each, in that order.
-    failures: Vec<String>,
+/// The dates, to read.
+impl<'a> Deref for PublishSet<'a> {
+    type Target = DateSet<'a>;
+
+    fn deref(&self) -> &DateSet<'a> {
+        self.eligible.dates()
+    }
 }
 
 /// What an upload did.
@@ -91,23 +99,6 @@ pub struct UploadReport {
 pub struct KeptRows {
     pub bytes: u64,
     pub until: Option<DateTime<Utc>>,
-}
-
-/// What an upload did with one table.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct TableUpload {
-    /// Dates written because the target differed.
-    pub dates: Vec<NaiveDate>,
-    /// Dates the target already held with the same content.
-    pub unchanged: usize,
-    /// Rows in the dates written.
-    pub rows: u64,
-    /// Rows of those dates that the target no longer has.
-    pub removed_rows: u64,
-    /// Rows that stay in the target, by date: it holds them, and the store has none.
-    pub vanished: BTreeMap<NaiveDate, u64>,
-    /// Dates that were published once, are none of the set, and hold something else now.
-    pub changed_by_others: BTreeSet<NaiveDate>,
 }
 
 /// What an upload would do.
@@ -150,7 +141,7 @@ pub trait Target {
     fn rehearse(&self, set: &PublishSet<'_>) -> Result<Rehearsal>;
 
     /// Dates of the set whose content is not what this store last published there, by its receipts alone.
-    fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>>;
+    fn unpublished(&self, set: &DateSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>>;
 
     /// What was published lately, the latest first.
     fn publications(&self) -> Result<Vec<Publication>>;
@@ -160,7 +151,7 @@ pub trait Target {
     fn undo(&self, request: &UndoRequest, observer: &dyn Observer) -> Result<UndoReport>;
 
     /// Of the dates of the set that were published, those that somebody else has changed since.
-    fn changed_since(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>>;
+    fn changed_since(&self, set: &DateSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>>;
 
     /// What was billed so far; `None`: nothing is billed.
     fn bill(&self) -> Option<Bill> {
@@ -170,215 +161,5 @@ pub trait Target {
     /// Notes for the user since the last call.
     fn take_notes(&self) -> Vec<String> {
         Vec::new()
-    }
-}
-
-impl<'a> PublishSet<'a> {
-    /// Collects the settled dates of the ranges: done ones with their rows, empty and vanished ones as no rows.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Upstream`] when nothing was computed in the ranges.
-    pub fn collect(store: &'a Store, ranges: &DateRanges, vanished: &RowsByDate) -> Result<Self> {
-        let manifest = store.phase4()?;
-        let mut tokens: BTreeMap<(Table, Month), BTreeMap<NaiveDate, DateToken>> = BTreeMap::new();
-        let mut held_back: BTreeMap<ProcessorId, Vec<NaiveDate>> = BTreeMap::new();
-        let mut computed = false;
-        for (&id, records) in &manifest.processors {
-            for (&date, record) in records.iter().filter(|(date, _)| ranges.contains(**date)) {
-                computed = true;
-                if record.state.is_settled() {
-                    let month = Month::of(date);
-                    let table = id.output();
-                    let is_vanished = vanished.get(&table).is_some_and(|dates| dates.contains_key(&date));
-                    let token = match is_vanished {
-                        true => DateToken::rows(id, 0, &hash_of_no_rows(table)),
-                        false => DateToken::rows(id, record.rows, &record.hash),
-                    };
-                    tokens.entry((table, month)).or_default().insert(date, token);
-                    let failures = tokens.entry((Table::PrecomputeFailures, month)).or_default();
-                    failures.entry(date).or_default().add(id, &record.failures_hash);
-                } else if matches!(record.state, crate::store::DateState::Failed { .. }) {
-                    held_back.entry(id).or_default().push(date);
-                }
-            }
-        }
-        if !computed {
-            return Err(Error::new(ErrorKind::Upstream, format!("nothing has been computed for {ranges}"))
-                .hint("run `putback compute` for the range first"));
-        }
-        let parts = tokens.into_iter().map(|((table, month), dates)| MonthPart { table, month, dates }).collect();
-        Ok(Self {
-            store,
-            manifest,
-            parts,
-            held_back,
-            conditions: Vec::new(),
-            removes_vanished: false,
-            repairs: false,
-            published_at: DateTime::UNIX_EPOCH,
-            keep: Keep::default(),
-            held_back_causes: Vec::new(),
-            reviewed: None,
-            left_out: Vec::new(),
-            quarantine: Quarantine::default(),
-            rests: Rests::new(),
-        })
-    }
-
-    /// Every settled date of a month that the store has, whatever the ranges are.
-    pub(crate) fn whole_month(&self, table: Table, month: Month) -> MonthPart {
-        let mut part = MonthPart { table, month, dates: BTreeMap::new() };
-        for (&id, records) in self.manifest.processors.iter().filter(|(id, _)| !self.left_out.contains(id)) {
-            let settled =
-                records.range(month.first_day()..=month.last_day()).filter(|(_, record)| record.state.is_settled());
-            for (&date, record) in settled {
-                match table {
-                    Table::PrecomputeFailures => {
-                        part.dates.entry(date).or_default().add(id, &record.failures_hash);
-                    }
-                    _ if id.output() == table => {
-                        part.dates.insert(date, DateToken::rows(id, record.rows, &record.hash));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        self.name_rests(&mut part);
-        part
-    }
-
-    /// Leaves out rows and failures of processors that have to be asked for; the target keeps what it has of them.
-    pub fn leave_out_unasked(&mut self) {
-        self.left_out = ProcessorId::unasked();
-        let left_out = &self.left_out;
-        self.held_back.retain(|id, _| !left_out.contains(id));
-        self.parts.retain(|part| !left_out.iter().any(|id| id.output() == part.table));
-        for part in self.parts.iter_mut().filter(|part| part.table == Table::PrecomputeFailures) {
-            part.dates.values_mut().for_each(|token| left_out.iter().for_each(|id| token.leave_out(*id)));
-            part.dates.retain(|_, token| !token.processors.is_empty());
-        }
-        self.parts.retain(|part| !part.dates.is_empty());
-    }
-
-    /// Whether a table is left out because nobody asked for it.
-    pub fn is_unasked(&self, table: Table) -> bool {
-        self.left_out.iter().any(|id| id.output() == table)
-    }
-
-    /// Leaves dates out; the target keeps what it has of them.
-    pub fn leave_out(&mut self, dates: &BTreeSet<NaiveDate>) {
-        self.parts.iter_mut().for_each(|part| part.dates.retain(|date, _| !dates.contains(date)));
-        self.parts.retain(|part| !part.dates.is_empty());
-    }
-
-    /// Every date of the set.
-    pub fn dates(&self) -> BTreeSet<NaiveDate> {
-        self.parts.iter().flat_map(|part| part.dates.keys()).copied().collect()
-    }
-
-    /// The `player_daily_cache` that MLFS read on the dates of the set; `None`: computed before that was recorded.
-    pub fn daily_caches(&self) -> BTreeSet<Option<DailyCache>> {
-        let parts = self.parts.iter().filter(|part| part.table == ProcessorId::Mlfs.output());
-        let dates = parts.flat_map(|part| part.dates.keys());
-        dates.filter_map(|date| Some(self.manifest.record(ProcessorId::Mlfs, *date)?.daily_cache)).collect()
-    }
-
-    /// Refuses what is not the plan that was reviewed, if one was.
-    pub(crate) fn refuse_unless_reviewed(&self, plan: &Plan) -> Result<()> {
-        self.reviewed.as_ref().map_or(Ok(()), |reviewed| reviewed.check(plan))
-    }
-
-    pub(crate) fn store_root(&self) -> &std::path::Path {
-        self.store.root()
-    }
-
-    /// Where a publication keeps what it sends until it is done.
-    pub(crate) fn scratch_dir(&self, publication: &str) -> std::path::PathBuf {
-        self.store.root().join("publish").join(publication)
-    }
-
-    /// The rows of a part, as they are published.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Corrupt`] when the store's file is not byte for byte what was recorded.
-    pub fn rows(&self, part: &MonthPart) -> Result<RecordBatch> {
-        let rows = self.without_quarantined(part, self.stored_rows(part)?)?;
-        Ok(arrow::compute::filter_record_batch(&rows, &part.owned_rows(&rows))?)
-    }
-
-    /// The rows that the store has of the dates of a part, failures of any processor among them.
-    fn stored_rows(&self, part: &MonthPart) -> Result<RecordBatch> {
-        let schema = part.table.schema().arrow();
-        let Some(files) = self.manifest.files_of(part.table) else {
-            return Ok(RecordBatch::new_empty(schema.clone()));
-        };
-        let mut wanted: Vec<RecordBatch> = Vec::new();
-        for path in self.store.recorded_files(part.table, files, |month| month == part.month)? {
-            let batch = read_month_file(part.table, &path)?;
-            let slices = date_slices(part.table, &batch).into_iter();
-            let has_rows = |token: &DateToken| part.table == Table::PrecomputeFailures || token.rows > 0;
-            let published = slices.filter(|(date, _)| part.dates.get(date).is_some_and(has_rows));
-            wanted.extend(published.map(|(_, rows)| batch.slice(rows.start, rows.len())));
-        }
-        Ok(arrow::compute::concat_batches(schema, &wanted)?)
-    }
-}
-
-impl MonthPart {
-    /// Rows that a publication of this part replaces: those of its dates, and in the failures table
-    /// only those of the date's processors.
-    pub fn owned_rows(&self, rows: &RecordBatch) -> BooleanArray {
-        let dates = rows.column_by_name(self.table.schema().partition_column()).expect("partition column");
-        let dates = dates.as_primitive::<Date32Type>();
-        let owner = rows.column_by_name("processor_name").filter(|_| self.table == Table::PrecomputeFailures);
-        let is_owned = |row: usize| {
-            let Some(token) = self.dates.get(&date_of_day(dates.value(row))) else { return false };
-            owner.is_none_or(|owner| {
-                let name = owner.as_string::<i32>().value(row);
-                token.processors.iter().any(|id| id.class_name() == name)
-            })
-        };
-        (0..rows.num_rows()).map(|row| Some(is_owned(row))).collect()
-    }
-}
-
-impl DateToken {
-    /// A date on which the rows of these processors are replaced.
-    pub(crate) fn of_processors(processors: Vec<ProcessorId>) -> Self {
-        Self { processors, ..Self::default() }
-    }
-
-    fn rows(id: ProcessorId, rows: u64, hash: &str) -> Self {
-        Self { content: hash.to_owned(), rows, processors: vec![id], failures: Vec::new() }
-    }
-
-    fn add(&mut self, id: ProcessorId, failures_hash: &str) {
-        self.processors.push(id);
-        self.failures.push(failures_hash.to_owned());
-        self.name_failures();
-    }
-
-    /// Adds checksums of further failures.
-    fn add_failures(&mut self, of: impl Fn(ProcessorId) -> Option<String>) {
-        for (id, hash) in self.processors.iter().zip(&mut self.failures) {
-            if let Some(added) = of(*id) {
-                hash.push_str(&format!("+{added}"));
-            }
-        }
-        self.name_failures();
-    }
-
-    /// Takes the failures of a processor out.
-    pub(crate) fn leave_out(&mut self, id: ProcessorId) {
-        if let Some(index) = self.processors.iter().position(|known| *known == id) {
-            self.processors.remove(index);
-            self.failures.remove(index);
-            self.name_failures();
-        }
-    }
-
-    fn name_failures(&mut self) {
-        let each = self.processors.iter().zip(&self.failures);
-        self.content = each.map(|(id, hash)| format!("{id}:{hash};")).collect::<Vec<_>>().concat();
     }
 }

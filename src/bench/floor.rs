@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use crate::calendar::Month;
 use crate::catalog::Table;
-use crate::compute::{DailyCache, input_ranges, open_session};
+use crate::compute::{DailyCache, InputsRead, input_ranges, open_session};
 use crate::engine::{EngineSettings, file_list};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
@@ -41,7 +41,8 @@ pub fn copy_floor(request: &FloorRequest<'_>, scratch: &Path) -> Result<FloorRep
     let (Some(&first), Some(&last)) = (request.dates.first(), request.dates.last()) else {
         return Err(Error::new(ErrorKind::Upstream, "there are no dates to copy").hint("compute some first"));
     };
-    let session = open_session(request.store, &phase3, (first, last), request.daily_cache, &request.engine)?;
+    let read = InputsRead { first, last, daily_cache: request.daily_cache };
+    let session = open_session(request.store, &phase3, read, &request.engine)?;
     let mut report = FloorReport { input_rows: 0, output_rows: 0 };
     for table in input_ranges(first, last, request.daily_cache).into_keys() {
         let target = scratch.join(format!("{table}.parquet"));

@@ -3,9 +3,11 @@
 //! Kept as BigQuery JSON schemas in `data/schemas` and roles in `data/tables.json`, both from the
 //! reference's table definitions (`tables.md`). The metrics of TDZA are FLOAT64 there, as stored.
 
+mod processor_id;
 mod schema;
 mod teams;
 
+pub use processor_id::ProcessorId;
 pub use schema::{Bounds, Column, ColumnType, TableSchema};
 pub use teams::{TEAMS, is_nba_team};
 

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Date32Type, Int64Type};
 use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::calendar::date_of_day;
 use crate::engine::Session;
 use crate::error::Result;
 use crate::processors::ProcessorId;
+use crate::snapshot::Inputs;
 
 /// Where entities ended. Every expected one is in exactly one of `written`, `failed` and `skipped`; the others should be 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -31,18 +32,6 @@ pub struct Outcomes {
     pub unexpected: u64,
     /// What the rows rest on.
     pub inputs: Inputs,
-}
-
-/// The real completeness of inputs, where the reference writes a constant 100: of TDZA and PSZA the games of the
-/// last 15 and 20 of every team by the schedule, of PCF the contexts of the players, of PDC the last 10 games of every
-/// team, of MLFS the earlier games of the season of the teams of the date.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inputs {
-    pub expected: u64,
-    /// That Phase 3 has.
-    pub found: u64,
-    /// That are clean as well: every column that is read is filled, and no row is there twice.
-    pub clean: u64,
 }
 
 /// The outcomes of a processor over all dates, and of each.
@@ -79,14 +68,6 @@ impl Outcomes {
             theirs.iter().for_each(|(reason, count)| *mine.entry(reason.clone()).or_default() += count);
         }
         self.inputs.add(other.inputs);
-    }
-}
-
-impl Inputs {
-    pub(crate) fn add(&mut self, other: Self) {
-        self.expected += other.expected;
-        self.found += other.found;
-        self.clean += other.clean;
     }
 }
 

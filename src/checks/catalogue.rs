@@ -234,7 +234,7 @@ impl Catalogue {
     /// # Errors
     /// As [`Waiver::check`].
     pub fn waiving(mut self, waivers: &[Waiver], today: NaiveDate) -> Result<Self> {
-        (1..).zip(waivers).try_for_each(|(number, waiver)| waiver.check(number, &self))?;
+        (1..).zip(waivers).try_for_each(|(number, waiver)| waiver.check(number, |id| self.has(id)))?;
         let (expired, counting) = waivers.iter().cloned().partition(|waiver| waiver.is_expired(today));
         (self.expired_waivers, self.waivers) = (expired, counting);
         if !self.waivers.is_empty() {
@@ -262,6 +262,17 @@ impl Catalogue {
 
     pub fn checks(&self) -> &[Check] {
         &self.checks
+    }
+
+    /// Thresholds that the configuration set otherwise, in words: a verdict by other thresholds says so.
+    pub fn overridden(&self) -> Vec<String> {
+        let of_check = |check: &Check| {
+            let line = |(name, built_in): (&String, &f64)| {
+                format!("{}.{name} = {} (default {built_in})", check.id, check.thresholds[name])
+            };
+            check.built_in.iter().map(line).collect::<Vec<_>>()
+        };
+        self.checks().iter().flat_map(of_check).collect()
     }
 
     pub fn has(&self, id: &str) -> bool {

@@ -10,32 +10,14 @@ use arrow::datatypes::{Date32Type, Int64Type};
 use chrono::NaiveDate;
 use serde::{Serialize, Serializer};
 
-use super::catalogue::{Catalogue, Check};
-use super::{CheckRequest, CheckResult, Finding, Phase, Severity};
-use crate::calendar::{DateRange, date_of_day};
+use super::catalogue::{Catalogue, Check, Phase, Severity};
+use super::waivers::{Acceptance, AcceptedBy, Waiver, WaiverUse};
+use super::{CheckRequest, CheckResult, Finding};
+use crate::calendar::date_of_day;
 use crate::engine::Session;
 use crate::error::Result;
-use crate::judge::reach::{self, Content, Reach, Reached};
 use crate::processors::ProcessorId;
-
-/// Leave to publish although a check fails on some dates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Acceptance {
-    pub check: String,
-    /// The dates of the faulty rows.
-    pub dates: DateRange,
-    pub by: AcceptedBy,
-}
-
-/// Who accepts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AcceptedBy {
-    /// `--accept`, for one run.
-    Flag,
-    /// The waiver of this number in the settings file.
-    Waiver(usize),
-}
+use crate::reach::{self, Content, Reach, Reached};
 
 /// A check of severity error that fails for its own sake, with what follows from it.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -324,4 +306,17 @@ fn leave_out_harmless(request: &CheckRequest<'_>, results: &mut [CheckResult], c
         });
         result.passed = result.findings.is_empty();
     }
+}
+
+/// The waivers that say something of the range. Faulty rows before the range count where dates of it rest on them.
+pub(super) fn judged_waivers(request: &CheckRequest<'_>, causes: &[Cause]) -> Vec<(Waiver, WaiverUse)> {
+    let is_used = |number| causes.iter().any(|cause| cause.accepted == Some(AcceptedBy::Waiver(number)));
+    let judge = |(number, waiver): (usize, &Waiver)| match is_used(number) {
+        true => Some((waiver.clone(), WaiverUse::Used)),
+        false => {
+            request.ranges.iter().any(|range| waiver.concerns(*range)).then(|| (waiver.clone(), WaiverUse::Unused))
+        }
+    };
+    let expired = request.catalogue.expired_waivers().iter().map(|waiver| (waiver.clone(), WaiverUse::Expired));
+    request.catalogue.waivers().iter().enumerate().filter_map(judge).chain(expired).collect()
 }

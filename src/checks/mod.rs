@@ -17,18 +17,18 @@ use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-pub use accounting::{Accounting, Inputs, Outcomes};
+pub use accounting::{Accounting, Outcomes};
 pub use catalogue::{Catalogue, Check, Phase, Query, Severity, Thresholds};
-pub use causes::{Acceptance, AcceptedBy, Cause};
+pub use causes::Cause;
 pub use quarantine::{Extent, Quarantine};
-pub use waivers::{Waiver, WaiverUse, acceptances};
+pub use waivers::{Acceptance, AcceptedBy, Waiver, WaiverUse, acceptances};
 
 use crate::calendar::{DateRanges, Season, SeasonCalendar, date_of_day};
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::parallel;
 use crate::processors::ProcessorId;
-use crate::store::Store;
+use crate::snapshot::{Found, Inputs, Snapshot};
 
 /// Until this day of a season, checks of small samples do not apply.
 pub const EARLY_DAYS: i64 = 42;
@@ -36,12 +36,11 @@ pub const EARLY_DAYS: i64 = 42;
 /// What is checked.
 #[derive(Debug, Clone)]
 pub struct CheckRequest<'a> {
-    pub store: &'a Store,
+    pub snapshot: &'a Snapshot,
     /// Game dates, ascending.
     pub dates: &'a [NaiveDate],
     /// What was asked for, days without games included.
     pub ranges: &'a DateRanges,
-    pub calendar: &'a SeasonCalendar,
     pub phase: Phase,
     pub catalogue: &'a Catalogue,
     /// Which failed checks may be published all the same.
@@ -90,6 +89,9 @@ pub struct CheckResult {
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckReport {
     pub phase: Phase,
+    /// The dates that were checked, ascending, and how many there are.
+    #[serde(skip)]
+    pub checked: Vec<NaiveDate>,
     pub dates: usize,
     /// Earlier game dates of the same seasons: inputs are checked on them as well.
     pub look_back_dates: usize,
@@ -143,6 +145,30 @@ impl CheckReport {
         dates
     }
 
+    /// What is remembered of the dates that were checked: the waivers are those of the catalogue.
+    pub fn found(&self, catalogue: &Catalogue) -> BTreeMap<NaiveDate, Found> {
+        let inputs_of = |date: NaiveDate| -> BTreeMap<ProcessorId, Inputs> {
+            let of_date = |(id, of): (&ProcessorId, &Accounting)| Some((*id, of.by_date.get(&date)?.inputs));
+            self.accounting.iter().filter_map(of_date).filter(|(_, inputs)| inputs.expected > 0).collect()
+        };
+        let found = |date: &NaiveDate| (*date, Found { inputs: inputs_of(*date), ..Found::default() });
+        let mut found: BTreeMap<NaiveDate, Found> = self.checked.iter().map(found).collect();
+        for cause in &self.causes {
+            let waiver = match cause.accepted {
+                Some(AcceptedBy::Waiver(number)) => catalogue.waivers().get(number),
+                _ => None,
+            };
+            for date in cause.reach.keys() {
+                let Some(found) = found.get_mut(date) else { continue };
+                match waiver {
+                    Some(waiver) => found.waived.insert(cause.check.clone(), waiver.text()).is_none(),
+                    None => found.failed.insert(cause.check.clone()),
+                };
+            }
+        }
+        found
+    }
+
     pub fn failed(&self, severity: Severity) -> impl Iterator<Item = &CheckResult> {
         self.results.iter().filter(move |result| !result.passed && result.severity == severity)
     }
@@ -154,7 +180,6 @@ impl CheckReport {
 /// [`ErrorKind::Corrupt`] for a damaged file of the store, [`ErrorKind::Unexpected`] naming a check whose
 /// query fails.
 pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
-    let _pins = request.store.pin()?;
     let session = Session::open(&request.engine)?;
     tables::prepare(&session, request)?;
     faulty::prepare(&session)?;
@@ -175,10 +200,11 @@ pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
     let look_back_dates = scope.len() - dates;
     let waivers = match request.phase {
         Phase::Inputs => Vec::new(),
-        Phase::Outputs => waivers::judged(request, &causes),
+        Phase::Outputs => causes::judged_waivers(request, &causes),
     };
     Ok(CheckReport {
         phase: request.phase,
+        checked: request.dates.to_vec(),
         dates,
         look_back_dates,
         scope,
@@ -225,7 +251,7 @@ fn run_check(
     let may_reach = request.phase == Phase::Outputs && check.severity == Severity::Error && check.names_rows();
     findings.retain(|finding| wanted.contains(&finding.date) || check.reaches_beyond(request.phase) || may_reach);
     if check.early {
-        findings.retain(|finding| !is_early(request.calendar, finding.date));
+        findings.retain(|finding| !is_early(&request.snapshot.calendar, finding.date));
     }
     findings.sort_by_key(|finding| finding.date);
     Ok(CheckResult {
@@ -245,7 +271,7 @@ fn run_check(
 impl CheckRequest<'_> {
     /// The dates of the range on which checks of small samples do not apply.
     fn early_dates(&self) -> impl Iterator<Item = NaiveDate> {
-        self.dates.iter().copied().filter(|date| is_early(self.calendar, *date))
+        self.dates.iter().copied().filter(|date| is_early(&self.snapshot.calendar, *date))
     }
 }
 

@@ -12,9 +12,9 @@ use super::catalogue::Catalogue;
 use crate::calendar::date_of_day;
 use crate::engine::Session;
 use crate::error::Result;
-use crate::judge::reach::entity_column;
 use crate::processors::ProcessorId;
 use crate::processors::failures::{EXPECTED_INCOMPLETE, INSUFFICIENT_DATA};
+use crate::reach::entity_column;
 
 /// The checks that stand against an entity, by entity.
 pub type Entities = BTreeMap<String, BTreeSet<String>>;

@@ -13,10 +13,11 @@ use crate::catalog::{Role, TEAMS, Table};
 use crate::compute::stale_dates;
 use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
-use crate::judge::reach::tables;
 use crate::processors::{LookBack, ProcessorId};
+use crate::reach::tables;
 use crate::schedule::sql_macros;
-use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest};
+use crate::snapshot::Snapshot;
+use crate::store::{DateState, Layer, Phase4Manifest};
 use crate::windows::WindowEnd;
 
 /// Outputs before the range that a check compares its dates with.
@@ -30,41 +31,33 @@ const OLDER: LookBack = LookBack::Years(3);
 
 /// Every table and view of the phase.
 pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
-    let (phase3, phase4) = (request.store.phase3()?, request.store.phase4()?);
-    view_tables(session, request, &phase3, &phase4)?;
+    let phase4 = &request.snapshot.phase4;
+    view_tables(session, request)?;
     session.set_plan(request.dates, WindowEnd::default())?;
     session.execute(&sql_macros())?;
-    tables::set_daily_cache(session, request.dates, &phase4)?;
+    tables::set_daily_cache(session, request.dates, phase4)?;
     let cache = Table::SyncedDailyCache;
-    session.execute(&tables::of_read_dates(&raw(cache.view_name()), &raw(tables::unfiltered(cache))))?;
+    session
+        .execute(&tables::of_read_dates(&values::raw(cache.view_name()), &values::raw(tables::unfiltered(cache))))?;
     session.execute(include_str!("daily_cache.sql"))?;
     values::prepare(session)?;
     session.execute(include_str!("dates.sql"))?;
     session.execute(include_str!("names.sql"))?;
-    set_computed_days(session, &phase4)?;
+    set_computed_days(session, phase4)?;
     session.execute(include_str!("evidence.sql"))?;
     set_asked(session, request)?;
-    tables::set_window_ends(session, request.dates, &phase4)?;
-    set_state(session, request, &phase3, &phase4)?;
+    tables::set_window_ends(session, request.dates, phase4)?;
+    set_state(session, request)?;
     match request.phase {
         Phase::Inputs => Ok(()),
         Phase::Outputs => session.execute(include_str!("accounting.sql")),
     }
 }
 
-/// The view of an input with every value as it was synced.
-pub(super) fn raw(view: &str) -> String {
-    format!("raw_{view}")
-}
-
 /// Every table over the range: inputs from the start of the first season on, outputs with the dates that a
 /// check compares with.
-fn view_tables(
-    session: &Session,
-    request: &CheckRequest<'_>,
-    phase3: &Phase3Manifest,
-    phase4: &Phase4Manifest,
-) -> Result<()> {
+fn view_tables(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
+    let Snapshot { store, phase3, phase4, .. } = request.snapshot;
     let (Some(&first), Some(&last)) = (request.dates.first(), request.dates.last()) else {
         return Err(Error::new(ErrorKind::Upstream, "there are no game dates to check")
             .hint("choose a range with games, or sync it first"));
@@ -76,7 +69,7 @@ fn view_tables(
         };
         let in_range = |month: Month| month.last_day() >= range.from && month.first_day() <= range.to;
         match files {
-            Some(files) => request.store.recorded_files(table, files, in_range),
+            Some(files) => store.recorded_files(table, files, in_range),
             None => Ok(Vec::new()),
         }
     };
@@ -103,7 +96,7 @@ fn view_tables(
         };
         view(table, DateRange { from, to: last })?;
         if table.role() != Role::Output {
-            session.view_raw(&raw(tables::unfiltered(table)), table, &files_of(table, older)?, older)?;
+            session.view_raw(&values::raw(tables::unfiltered(table)), table, &files_of(table, older)?, older)?;
         }
     }
     let games = phase3.tables.get(&Table::PlayerGameSummary).into_iter().flat_map(|input| input.files.values());
@@ -141,12 +134,8 @@ fn set_asked(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
 }
 
 /// The table `state`.
-fn set_state(
-    session: &Session,
-    request: &CheckRequest<'_>,
-    phase3: &Phase3Manifest,
-    phase4: &Phase4Manifest,
-) -> Result<()> {
+fn set_state(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
+    let Snapshot { phase3, phase4, .. } = request.snapshot;
     let stale = stale_dates(phase3, phase4, request.dates);
     let mut rows: Vec<StateRow> = Vec::new();
     for id in ProcessorId::ALL {

@@ -1,10 +1,14 @@
 //! What the catalogue of tables says of values and keys: the tables `odd_values` and `repeated_keys`, with the columns of
 //! faulty rows and the rows' own names as examples.
 
-use super::tables::raw;
 use crate::catalog::{Bounds, Column, ColumnType, Table};
 use crate::engine::{Session, of_known_teams};
 use crate::error::Result;
+
+/// The view of an input with every value as it was synced.
+pub(super) fn raw(view: &str) -> String {
+    format!("raw_{view}")
+}
 
 /// Makes the tables. Rows are looked at one by one only where a table has something to tell.
 pub(super) fn prepare(session: &Session) -> Result<()> {

@@ -3,11 +3,27 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::CheckRequest;
-use super::catalogue::Catalogue;
-use super::causes::{Acceptance, AcceptedBy, Cause};
 use crate::calendar::DateRange;
 use crate::error::{Error, ErrorKind, Result};
+
+/// Leave to publish although a check fails on some dates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Acceptance {
+    pub check: String,
+    /// The dates of the faulty rows.
+    pub dates: DateRange,
+    pub by: AcceptedBy,
+}
+
+/// Who accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AcceptedBy {
+    /// `--accept`, for one run.
+    Flag,
+    /// The waiver of this number in the settings file.
+    Waiver(usize),
+}
 
 /// A `[[waiver]]` of the settings file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,11 +57,11 @@ impl Waiver {
     /// # Errors
     /// [`ErrorKind::Usage`] for a check that does not exist, a range that ends before it begins, and a reason that says
     /// nothing, naming the waiver by its `number` from 1.
-    pub fn check(&self, number: usize, catalogue: &Catalogue) -> Result<()> {
+    pub fn check(&self, number: usize, is_known: impl Fn(&str) -> bool) -> Result<()> {
         let wrong = |message: String, hint: &str| {
             Err(Error::new(ErrorKind::Usage, format!("waiver {number} {message}")).hint(hint))
         };
-        if let Some(unknown) = self.check.iter().find(|id| !catalogue.has(id)) {
+        if let Some(unknown) = self.check.iter().find(|id| !is_known(id)) {
             let message = format!("names check {unknown}, which does not exist");
             return wrong(message, "`putback validate --all` and `putback check --all` list the checks");
         }
@@ -91,19 +107,6 @@ impl Waiver {
 /// What the waivers accept, each under its number.
 pub fn acceptances(waivers: &[Waiver]) -> Vec<Acceptance> {
     waivers.iter().enumerate().flat_map(|(number, waiver)| waiver.acceptances(number)).collect()
-}
-
-/// The waivers that say something of the range. Faulty rows before the range count where dates of it rest on them.
-pub(super) fn judged(request: &CheckRequest<'_>, causes: &[Cause]) -> Vec<(Waiver, WaiverUse)> {
-    let is_used = |number| causes.iter().any(|cause| cause.accepted == Some(AcceptedBy::Waiver(number)));
-    let judge = |(number, waiver): (usize, &Waiver)| match is_used(number) {
-        true => Some((waiver.clone(), WaiverUse::Used)),
-        false => {
-            request.ranges.iter().any(|range| waiver.concerns(*range)).then(|| (waiver.clone(), WaiverUse::Unused))
-        }
-    };
-    let expired = request.catalogue.expired_waivers().iter().map(|waiver| (waiver.clone(), WaiverUse::Expired));
-    request.catalogue.waivers().iter().enumerate().filter_map(judge).chain(expired).collect()
 }
 
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

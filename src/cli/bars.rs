@@ -12,6 +12,19 @@ use super::shown::shown;
 /// Between two pictures of a line that moves.
 const TICK: Duration = Duration::from_millis(200);
 
+/// How far something is.
+#[derive(Debug, Clone, Copy)]
+pub struct Way {
+    pub index: usize,
+    pub total: usize,
+}
+
+impl Way {
+    fn is_done(self) -> bool {
+        self.index >= self.total
+    }
+}
+
 /// The bars of a step of a command.
 #[derive(Default)]
 pub struct Bars {
@@ -30,19 +43,19 @@ impl Bars {
     }
 
     /// Moves a bar; at its end it becomes a word of the line of what is done.
-    pub fn step(&mut self, name: &str, (index, total): (usize, usize), message: &str) {
-        self.part(name, (index, total), message);
-        if index >= total {
-            self.fold(format!("{name} {}", thousands(total as u64)));
+    pub fn step(&mut self, name: &str, way: Way, message: &str) {
+        self.part(name, way, message);
+        if way.is_done() {
+            self.fold(format!("{name} {}", thousands(way.total as u64)));
         }
     }
 
     /// Moves a bar of a part of a step; at its end it goes.
-    pub fn part(&mut self, name: &str, (index, total): (usize, usize), message: &str) {
-        let bar = self.moving.entry(name.to_owned()).or_insert_with(|| self.all.add(new_bar(name, total)));
+    pub fn part(&mut self, name: &str, way: Way, message: &str) {
+        let bar = self.moving.entry(name.to_owned()).or_insert_with(|| self.all.add(new_bar(name, way.total)));
         bar.set_message(shown_here(&shown(message)).into_owned());
-        bar.set_position(index as u64);
-        if index >= total
+        bar.set_position(way.index as u64);
+        if way.is_done()
             && let Some(bar) = self.moving.remove(name)
         {
             bar.finish_and_clear();

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::output::{Printer, counted, thousands};
 use crate::checks::{AcceptedBy, Catalogue, Cause, CheckReport, Extent, Quarantine, WaiverUse};
-use crate::upload::PublishSet;
+use crate::judge::DateSet;
 
 /// `zones missing upstream (I15): 280 dates, 2022-01-07 to 2025-06-22; holds back 5 tables, 412,000 rows; also fails P12`.
 pub fn line(cause: &Cause) -> String {
@@ -37,17 +37,18 @@ pub struct QuarantineLine {
 
 /// The open causes of a publication with a quarantine: `... (I31): 1 date, 2023-12-01; leaves out 12 rows of 1 player
 /// (aldodunara) on 10 dates, 2023-12-01 to 2023-12-10; holds back 1 date, 2023-12-03`. None without a quarantine.
-pub fn quarantined(report: &CheckReport, set: &PublishSet<'_>) -> Vec<QuarantineLine> {
+pub fn quarantined(report: &CheckReport, set: &DateSet<'_>) -> Vec<QuarantineLine> {
     let Some(found) = &report.quarantine else { return Vec::new() };
     let published = set.dates();
-    let line = |cause: &Cause| quarantine_line(cause, found, (set.quarantined(), &published));
+    let line = |cause: &Cause| quarantine_line(cause, found, set.quarantined(), &published);
     report.causes.iter().filter(|cause| cause.is_open()).map(line).collect()
 }
 
 fn quarantine_line(
     cause: &Cause,
     found: &Quarantine,
-    (left_out, published): (&Quarantine, &BTreeSet<NaiveDate>),
+    left_out: &Quarantine,
+    published: &BTreeSet<NaiveDate>,
 ) -> QuarantineLine {
     let extent = left_out.of_check(&cause.check);
     let is_whole = |date: &&NaiveDate| found.whole.contains_key(*date);
@@ -100,7 +101,7 @@ fn span(dates: &BTreeSet<NaiveDate>) -> String {
 }
 
 /// Why dates are not published, and what publishes them all the same; and what is published although it fails.
-pub fn say(report: &CheckReport, set: &PublishSet<'_>, printer: Printer) {
+pub fn say(report: &CheckReport, set: &DateSet<'_>, printer: Printer) {
     let holds_back = |cause: &&Cause| cause.check != Catalogue::NOT_DONE && !cause.reach.is_empty();
     let open: Vec<&Cause> = report.causes.iter().filter(|cause| cause.is_open()).collect();
     match report.quarantine {

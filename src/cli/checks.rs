@@ -7,26 +7,21 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::causes;
+use super::context::Context;
 use super::exit::ExitCode;
 use super::output::{Printer, counted, text_table, thousands, warn};
 use super::range::RangeArgs;
-use super::recorder::{cannot_be_written, recorded};
+use super::recorder::cannot_be_written;
 use super::settings::{GlobalArgs, Settings};
-use super::status;
 use crate::calendar::DateRanges;
-use crate::catalog::Table;
-use crate::checks::Outcomes;
 use crate::checks::{
-    Acceptance, AcceptedBy, Accounting, Catalogue, Cause, Check, CheckReport, CheckRequest, CheckResult, Finding,
-    Phase, Severity, acceptances, run_checks,
+    AcceptedBy, Accounting, Catalogue, Cause, CheckReport, CheckResult, Finding, Outcomes, Phase, Severity,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
+use crate::judge::{self, Purpose};
 use crate::processors::ProcessorId;
-use crate::progress::Silent;
 use crate::report::words::{percent, runs};
-use crate::report::{Seen, Validations};
-use crate::schedule::Schedule;
-use crate::store::{Phase3Manifest, Store};
+use crate::snapshot::{Findings, Snapshot};
 
 /// Intervals of offending dates that are listed before the rest is counted.
 const LISTED: usize = 6;
@@ -85,37 +80,33 @@ pub struct CheckOptions {
 }
 
 pub fn check(args: &CheckArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
-    run(&args.range, &args.options, Phase::Inputs, global, printer)
+    run(&Asked { range: &args.range, options: &args.options, phase: Phase::Inputs }, global, printer)
 }
 
 pub fn validate(args: &ValidateArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let phase = if args.inputs { Phase::Inputs } else { Phase::Outputs };
-    run(&args.range, &args.options, phase, global, printer)
+    run(&Asked { range: &args.range, options: &args.options, phase }, global, printer)
 }
 
-fn run(
-    range: &RangeArgs,
-    options: &CheckOptions,
+/// What either command was asked for.
+struct Asked<'a> {
+    range: &'a RangeArgs,
+    options: &'a CheckOptions,
     phase: Phase,
-    global: &GlobalArgs,
-    printer: Printer,
-) -> Result<ExitCode> {
+}
+
+fn run(asked: &Asked<'_>, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
+    let &Asked { range, options, phase } = asked;
     let settings = Settings::resolve(global, None, None)?;
     let ranges = range.without_target()?.or_everything()?;
-    recorded(&settings, &ranges, json!({ "strict": options.strict }), printer, |recorder| {
-        let checked = || report(&settings, &settings.store(), &ranges, &Purpose::inspection(phase));
-        let report = match recorder {
-            Some(recorder) => recorder.step(step_of(phase), checked)?,
-            None => checked()?,
-        };
-        if let Some(recorder) = recorder {
-            recorder.summarize(phase.name(), summary(&report));
-            recorder.fact("waivers", json!(report.waivers));
-            if phase == Phase::Outputs
-                && let Some(status) = status::of_ranges(&settings, &settings.store(), &ranges)?
-            {
-                recorder.stands(&status);
-            }
+    let context = Context::new(&settings, printer);
+    context.recording_if_possible(&ranges, json!({ "strict": options.strict }), |context| {
+        let (report, snapshot) = context.step(step_of(phase), || checked(&settings, &ranges, phase))?;
+        context.summarize(phase.name(), summary(&report));
+        context.fact("waivers", json!(report.waivers));
+        if phase == Phase::Outputs && context.is_recorded() {
+            let status = judge::status_of_ranges(&snapshot, &settings.catalogue, &ranges)?;
+            status.iter().for_each(|status| context.stands(status));
         }
         causes::say_waivers(&report, printer);
         Ok(show(&report, &settings.catalogue, options, printer))
@@ -154,73 +145,32 @@ fn show(report: &CheckReport, catalogue: &Catalogue, options: &CheckOptions, pri
     if fails { ExitCode::FailedValidation } else { ExitCode::Done }
 }
 
-/// What a phase is run for.
-pub struct Purpose<'a> {
-    pub phase: Phase,
-    /// Checks that may fail for this run.
-    pub accept: &'a [String],
-    /// Processors whose rows are not published.
-    pub left_out: Vec<ProcessorId>,
-    /// Whether the rest of a date is published where entities rest on faulty rows.
-    pub quarantines: bool,
+/// Runs a phase, remembers what a validation of outputs finds, and returns the state of the store with it.
+fn checked(settings: &Settings, ranges: &DateRanges, phase: Phase) -> Result<(CheckReport, Snapshot)> {
+    let snapshot = Snapshot::load(&settings.store())?;
+    let report = judge::check(&snapshot, ranges, &Purpose::inspection(phase), &settings.checks())?;
+    let snapshot = remembered(settings, snapshot, &report)?;
+    Ok((report, snapshot))
 }
 
-impl Purpose<'_> {
-    /// To know, and not to publish.
-    pub fn inspection(phase: Phase) -> Self {
-        Self { phase, accept: &[], left_out: ProcessorId::unasked(), quarantines: false }
+/// Remembers what a validation of outputs found, for the verdicts of `putback status`.
+pub fn remembered(settings: &Settings, snapshot: Snapshot, report: &CheckReport) -> Result<Snapshot> {
+    if report.phase != Phase::Outputs {
+        return Ok(snapshot);
     }
-}
-
-/// Runs a phase over the game dates of the ranges that the store has inputs for. What a validation of outputs
-/// finds is remembered for the verdicts of `putback status`.
-pub fn report(settings: &Settings, store: &Store, ranges: &DateRanges, purpose: &Purpose<'_>) -> Result<CheckReport> {
-    let Purpose { phase, accept, left_out, quarantines } = purpose;
-    // Loaded before the checks: what a computation makes meanwhile is not what they saw.
-    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
-    let schedule = Schedule::load(store, &phase3)?;
-    if !phase3.tables.contains_key(&Table::PlayerGameSummary) {
-        return Err(Error::new(ErrorKind::Upstream, format!("nothing was synced into {}", store.root().display()))
-            .hint("run `putback sync` for the range first"));
+    let Snapshot { store, validations, .. } = &snapshot;
+    if let Some(path) = validations.unreadable() {
+        warn(format!("note: {} cannot be read, and is written anew", path.display()));
     }
-    let dates = checkable(&phase3, &schedule.game_dates(ranges));
-    let calendar = crate::compute::calendar(&schedule, &Silent);
-    // What a waiver says holds for more than this run.
-    let mut accepted = acceptances(settings.catalogue.waivers());
-    let everything = DateRanges::everything().span().expect("a range");
-    let by_flag = |check: &String| Acceptance { check: check.clone(), dates: everything, by: AcceptedBy::Flag };
-    accepted.extend(accept.iter().map(by_flag));
-    let report = run_checks(&CheckRequest {
-        ranges,
-        store,
-        dates: &dates,
-        calendar: &calendar,
-        phase: *phase,
-        catalogue: &settings.catalogue,
-        accepted: &accepted,
-        left_out,
-        quarantines: *quarantines,
-        engine: settings.engine(),
-    })?;
-    if *phase == Phase::Outputs {
-        let seen = (dates.as_slice(), Seen::new(&phase3, &phase4));
-        if let Some(path) = Validations::unreadable(store) {
-            warn(format!("note: {} cannot be read, and is written anew", path.display()));
+    let (catalogue, seen) = (&settings.catalogue, snapshot.seen());
+    let findings = Findings { found: report.found(catalogue), seen: &seen };
+    match validations.remember(store, catalogue.digest(), findings) {
+        Err(error) if cannot_be_written(&error) => {
+            warn(format!("note: `status` and `upload` will not know of this validation: {error}"));
+            Ok(snapshot)
         }
-        match Validations::remember(store, &settings.catalogue, &report, seen) {
-            Err(error) if cannot_be_written(&error) => {
-                warn(format!("note: `status` and `upload` will not know of this validation: {error}"));
-            }
-            remembered => remembered?,
-        }
+        remembered => Ok(snapshot.validated(remembered?)),
     }
-    Ok(report)
-}
-
-/// The game dates that the store has inputs for.
-pub fn checkable(phase3: &Phase3Manifest, dates: &[NaiveDate]) -> Vec<NaiveDate> {
-    let synced = phase3.tables.get(&Table::PlayerGameSummary).map(|games| &games.synced);
-    dates.iter().copied().filter(|date| synced.is_some_and(|synced| synced.contains(*date))).collect()
 }
 
 /// A table of the failed checks, the offending dates of each, and the accounting.
@@ -235,7 +185,7 @@ fn lines(report: &CheckReport, catalogue: &Catalogue, all: bool) -> Vec<String> 
         lines.extend(explanation(result, &report.scope));
     }
     lines.extend(cause_lines(report));
-    let overridden = overridden_thresholds(catalogue).into_iter();
+    let overridden = catalogue.overridden().into_iter();
     lines.extend(overridden.map(|line| format!("threshold overridden: {line}")));
     lines.extend(accounting_lines(report));
     lines.push(summary_line(report));
@@ -283,7 +233,7 @@ fn short_lines(report: &CheckReport, catalogue: &Catalogue) -> Vec<String> {
     lines.push("-v lists dates, examples and consequences of each".to_owned());
     lines.push(String::new());
     lines.extend(cause_lines(report));
-    let overridden = overridden_thresholds(catalogue).into_iter();
+    let overridden = catalogue.overridden().into_iter();
     lines.extend(overridden.map(|line| format!("threshold overridden: {line}")));
     if !report.accounting.is_empty() {
         lines.push(accounting_table(&report.accounting));
@@ -371,20 +321,9 @@ fn follows(findings: &[Finding]) -> Vec<String> {
 
 /// Says that judgements are by other thresholds.
 pub fn say_overridden(catalogue: &Catalogue, printer: Printer) {
-    for line in overridden_thresholds(catalogue) {
+    for line in catalogue.overridden() {
         printer.warn(format!("note: threshold overridden: {line}"));
     }
-}
-
-/// A verdict by other thresholds than the catalogue's says so.
-pub fn overridden_thresholds(catalogue: &Catalogue) -> Vec<String> {
-    let of_check = |check: &Check| {
-        let line = |(name, built_in): (&String, &f64)| {
-            format!("{}.{name} = {} (default {built_in})", check.id, check.thresholds[name])
-        };
-        check.built_in.iter().map(line).collect::<Vec<_>>()
-    };
-    catalogue.checks().iter().flat_map(of_check).collect()
 }
 
 fn accounting_lines(report: &CheckReport) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! The commands, one file each.
 
-use clap::Subcommand;
+use clap::{CommandFactory, Parser, Subcommand};
 
 use super::exit::ExitCode;
 use super::output::Printer;
@@ -10,6 +10,32 @@ use super::{
     sync, table_files, undo, unit, upload, why,
 };
 use crate::error::{Error, ErrorKind, Result};
+
+/// Recompute a year of NBA features in seconds, offline, and publish it once.
+///
+/// putback pulls Phase 3 tables into local Parquet, computes the Phase 4 tables for every date at once in an embedded
+/// database, and publishes finished dates.
+#[derive(Debug, Parser)]
+#[command(name = "putback", version, max_term_width = 100, after_help = after_help())]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Example, with no account and no data of your own:
+  putback demo
+
+Example, from one directory of Parquet to another:
+  putback run --year 2024 --warehouse dir:exports --to dir:published";
+
+/// Examples and exit statuses.
+fn after_help() -> String {
+    let statuses = ExitCode::ALL.map(|code| format!("  {:>3}  {}", code as u8, code.meaning().1));
+    format!("{EXAMPLES}\n\nExit status:\n{}", statuses.join("\n"))
+}
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -78,9 +104,9 @@ impl Command {
             Self::BenchGenerate(args) => bench::generate(args),
             Self::BenchFloor(args) => bench::floor(args, global, *printer),
             Self::TableFiles(args) => table_files::run(args, global, *printer),
-            Self::Reference => reference::run(*printer),
-            Self::Completions(args) => shell::completions(args, *printer),
-            Self::Man(args) => shell::man(args, *printer),
+            Self::Reference => reference::run(Cli::command(), *printer),
+            Self::Completions(args) => shell::completions(args, Cli::command(), *printer),
+            Self::Man(args) => shell::man(args, Cli::command(), *printer),
             Self::Config(args) => config::run(args, global, *printer),
         }
     }

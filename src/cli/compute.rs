@@ -4,20 +4,21 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::context::{Context, Locked};
+use super::coverage;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, text_table};
 use super::preflight;
 use super::range::RangeArgs;
-use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
-use super::status::{self, Asked};
 use super::sync::announce_clipping;
 use crate::calendar::DateRanges;
 use crate::compute::{ComputeReport, ComputeRequest, DailyCache};
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::{self, Asked, StatusReport};
 use crate::processors::{ProcessorId, RunContext};
-use crate::report::StatusReport;
+use crate::snapshot::Snapshot;
 use crate::store::WriteLock;
 use crate::windows::WindowEnd;
 
@@ -120,35 +121,40 @@ pub fn run(args: &ComputeArgs, global: &GlobalArgs, printer: Printer) -> Result<
     let range = args.range.without_target()?.required(environment::yesterday())?;
     announce_clipping(&range, printer);
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let recorder = Recorder::begin(&settings, &range.ranges, args.options.json(), printer)?;
-    let outcome = process(&settings, &lock, &range.ranges, &args.options, &recorder, printer).and_then(|report| {
-        let status = status::report(&settings, lock.store(), Asked { ranges: &range.ranges, dates: &report.dates })?;
-        recorder.stands(&status);
+    let ranges = &range.ranges;
+    Context::new(&settings, printer).recording(ranges, args.options.json(), |context| {
+        let snapshot = Snapshot::locked(&lock)?;
+        let locked = Locked { lock: &lock, snapshot: &snapshot };
+        let Computed { report, snapshot } = process(context, locked, ranges, &args.options)?;
+        let status = judge::status(&snapshot, &settings.catalogue, Asked { ranges, dates: &report.dates })?;
+        context.stands(&status);
         if printer.is_json() {
             printer.json(&status);
         } else {
-            printer.status_table(&status);
+            coverage::print_table(&status, printer);
             print_times(&report, printer);
             printer.line("");
-            printer.verdicts(&status);
+            coverage::print_verdicts(&status, printer);
         }
         Ok(exit_code(&status))
-    });
-    recorder.end(outcome)
+    })
+}
+
+/// What a computation did, and the store as it is now.
+pub struct Computed {
+    pub report: ComputeReport,
+    pub snapshot: Snapshot,
 }
 
 /// Computes, and tells how long each processor took.
 pub fn process(
-    settings: &Settings,
-    lock: &WriteLock,
+    context: Context<'_>,
+    Locked { lock, snapshot }: Locked<'_>,
     ranges: &DateRanges,
     options: &ComputeOptions,
-    recorder: &Recorder,
-    printer: Printer,
-) -> Result<ComputeReport> {
+) -> Result<Computed> {
     let daily_cache = options.daily_cache()?;
-    recorder
-        .step("check", || preflight::run(settings, lock.store(), ranges, options.skip_validation, recorder, printer))?;
+    context.step("check", || preflight::run(context, snapshot, ranges, options.skip_validation))?;
     let request = ComputeRequest {
         ranges: ranges.clone(),
         daily_cache,
@@ -157,7 +163,7 @@ pub fn process(
             [] => ProcessorId::ALL.to_vec(),
             named => named.to_vec(),
         },
-        engine: settings.engine(),
+        engine: context.settings.engine(),
         context: RunContext {
             timestamp: environment::timestamp()?,
             windows: options.windows(),
@@ -165,11 +171,12 @@ pub fn process(
         },
     };
     let started = std::time::Instant::now();
-    let report = recorder.step("compute", || crate::compute::compute(lock, &request, recorder))?;
+    let compute = || crate::compute::compute_from(snapshot, lock, &request, context.observer());
+    let report = context.step("compute", compute)?;
     let rows = report.processors.iter().map(|processor| processor.rows).sum::<u64>();
-    recorder.measure(|metrics| metrics.rows.computed += rows);
+    context.measure(|metrics| metrics.rows.computed += rows);
     for processor in &report.processors {
-        recorder.summarize(
+        context.summarize(
             processor.processor.name(),
             json!({
                 "computed": processor.computed, "unchanged": processor.unchanged, "rows": processor.rows,
@@ -177,8 +184,8 @@ pub fn process(
             }),
         );
     }
-    printer.note(summary(&report, started.elapsed()));
-    Ok(report)
+    context.printer.note(summary(&report, started.elapsed()));
+    Ok(Computed { report, snapshot: snapshot.computed(lock) })
 }
 
 /// Dates computed and time taken, per processor; a pass covers all years at once.

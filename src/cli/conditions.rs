@@ -7,24 +7,17 @@ use chrono::NaiveDate;
 
 use super::causes;
 use super::output::Printer;
-use super::upload::UploadOptions;
+use super::upload_options::UploadOptions;
 use crate::calendar::DateRanges;
-use crate::checks::{AcceptedBy, CheckReport, WaiverUse};
+use crate::checks::{AcceptedBy, WaiverUse};
 use crate::daily_cache::DailyCache;
 use crate::error::{Error, ErrorKind, Result};
-use crate::upload::PublishSet;
+use crate::judge::{DateSet, Eligible};
 
-/// Which `player_daily_cache` MLFS read on the dates of a publication.
-pub fn daily_cache(set: &PublishSet<'_>) -> Vec<String> {
-    let text = |way: Option<DailyCache>| {
-        let way = way.map_or_else(|| "not recorded".to_owned(), |way| way.to_string());
-        format!("daily cache: {way}")
-    };
-    set.daily_caches().into_iter().map(text).collect()
-}
-
-/// Accepted, waived and quarantined causes, dates left out.
-pub fn of(report: &CheckReport, set: &PublishSet<'_>, excluded: &BTreeMap<NaiveDate, String>) -> Vec<String> {
+/// The daily cache that MLFS read; accepted, waived and quarantined causes, dates left out. Nothing where no date was
+/// checked.
+pub fn of(eligible: &Eligible<'_>) -> Vec<String> {
+    let Some(report) = eligible.report() else { return Vec::new() };
     let accepted =
         report.causes.iter().filter(|cause| !cause.reach.is_empty()).filter_map(|cause| match cause.accepted? {
             AcceptedBy::Flag => Some(format!("accepted: {}", causes::line(cause))),
@@ -32,10 +25,19 @@ pub fn of(report: &CheckReport, set: &PublishSet<'_>, excluded: &BTreeMap<NaiveD
         });
     let used = report.waivers.iter().filter(|(_, of)| *of == WaiverUse::Used);
     let waivers = used.map(|(waiver, _)| format!("waiver: {}", waiver.text()));
-    let excluded = excluded.iter().map(|(date, reason)| format!("excluded: {date} ({reason})"));
-    let quarantined = causes::quarantined(report, set).into_iter().filter(|line| line.publishes);
+    let excluded = eligible.excluded().iter().map(|(date, reason)| format!("excluded: {date} ({reason})"));
+    let quarantined = causes::quarantined(report, eligible.dates()).into_iter().filter(|line| line.publishes);
     let quarantined = quarantined.map(|line| format!("{}: {}", line.what, line.text));
-    accepted.chain(waivers).chain(quarantined).chain(excluded).collect()
+    daily_cache(eligible.dates()).chain(accepted).chain(waivers).chain(quarantined).chain(excluded).collect()
+}
+
+/// Which `player_daily_cache` MLFS read on the dates of a publication.
+fn daily_cache(set: &DateSet<'_>) -> impl Iterator<Item = String> {
+    let text = |way: Option<DailyCache>| {
+        let way = way.map_or_else(|| "not recorded".to_owned(), |way| way.to_string());
+        format!("daily cache: {way}")
+    };
+    set.daily_caches().into_iter().map(text)
 }
 
 /// The dates to leave out, with the reason.

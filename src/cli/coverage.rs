@@ -4,21 +4,56 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use super::output::{counted, text_table, thousands};
-use crate::checks::Inputs;
+use super::colors::Style;
+use super::output::{Printer, counted, text_table, thousands};
 use crate::daily_cache::DailyCache;
+use crate::judge::{ByRule, FailureShare, NotDone, Open, StatusReport, StatusRow, Verdict, grouped, remedies};
 use crate::processors::ProcessorId;
 use crate::report::words::{folded, percent};
-use crate::report::{ByRule, FailureShare, NotDone, Open, StatusReport, StatusRow, Verdict, grouped, remedies};
+use crate::snapshot::Inputs;
 
 /// Intervals of dates of one kind shown before "and N more".
 const LISTED_DATES: usize = 8;
 
 /// Verdicts of more years say in a line what stands against each, without the dates.
-pub const YEARS_IN_FULL: usize = 2;
+const YEARS_IN_FULL: usize = 2;
+
+/// Prints the status table, its explanations and the verdicts.
+pub fn print(report: &StatusReport, printer: Printer) {
+    if printer.is_json() {
+        return printer.json(report);
+    }
+    print_table(report, printer);
+    print_verdicts(report, printer);
+}
+
+/// Prints the status table and its explanations; with `--verbose` also what is normal.
+pub fn print_table(report: &StatusReport, printer: Printer) {
+    printer.line(table(report, printer.is_verbose()));
+    printer.line("");
+    explanations(report, printer.is_verbose()).into_iter().for_each(|line| printer.line(line));
+}
+
+/// Prints the verdict of every year, what stands against it, and what helps.
+pub fn print_verdicts(report: &StatusReport, printer: Printer) {
+    let is_short = !printer.is_verbose() && report.verdicts.len() > YEARS_IN_FULL;
+    for verdict in &report.verdicts {
+        let style = if verdict.complete { Style::Good } else { Style::Bad };
+        if is_short {
+            printer.line_in(style, short_verdict_line(verdict));
+        } else {
+            printer.line_in(style, verdict_line(verdict));
+            against_lines(verdict, &report.game_dates).into_iter().for_each(|line| printer.line(line));
+        }
+    }
+    if is_short && report.verdicts.iter().any(|verdict| !verdict.complete) {
+        printer.line("-v, or a single --year, lists the dates");
+    }
+    next_steps(&report.verdicts).into_iter().for_each(|line| printer.line(line));
+}
 
 /// One year, or every figure, with a row for each processor; of several years a row for each.
-pub fn table(report: &StatusReport, verbose: bool) -> String {
+fn table(report: &StatusReport, verbose: bool) -> String {
     let years: BTreeSet<i32> = report.rows.iter().map(|row| row.year).collect();
     if verbose || years.len() < 2 { by_processor(report) } else { by_year(report, &years) }
 }
@@ -85,7 +120,7 @@ fn by_processor(report: &StatusReport) -> String {
 }
 
 /// What is not as expected; with `verbose` also what is.
-pub fn explanations(report: &StatusReport, verbose: bool) -> Vec<String> {
+fn explanations(report: &StatusReport, verbose: bool) -> Vec<String> {
     let mut lines = if verbose { normal(report) } else { normal_in_short(report) };
     let is_shown = |share: &&FailureShare| verbose || !share.above.is_empty();
     lines.extend(report.shares.iter().filter(is_shown).map(share_line));
@@ -180,7 +215,7 @@ fn unusual(report: &StatusReport) -> Vec<String> {
 }
 
 /// The verdict of a year. Part of a year is never called the year.
-pub fn verdict_line(verdict: &Verdict) -> String {
+fn verdict_line(verdict: &Verdict) -> String {
     let Verdict { year, dates, dates_of_year, known_from, known_until, .. } = verdict;
     let is_whole = dates >= dates_of_year;
     let what = if is_whole { year.to_string() } else { format!("{year}, {dates} of {dates_of_year} game dates") };
@@ -194,7 +229,7 @@ pub fn verdict_line(verdict: &Verdict) -> String {
 }
 
 /// The verdict of a year, with the reasons against it, in one line.
-pub fn short_verdict_line(verdict: &Verdict) -> String {
+fn short_verdict_line(verdict: &Verdict) -> String {
     let reason =
         |Open { what, dates, .. }: Open| format!("{} on {}", what.trim_end_matches(','), counted(dates.len(), "date"));
     let reasons: Vec<String> = grouped(verdict.open.iter().chain(&verdict.waived)).into_iter().map(reason).collect();
@@ -203,7 +238,7 @@ pub fn short_verdict_line(verdict: &Verdict) -> String {
 }
 
 /// The reasons against "complete", with their dates.
-pub fn against_lines(verdict: &Verdict, game_dates: &[NaiveDate]) -> Vec<String> {
+fn against_lines(verdict: &Verdict, game_dates: &[NaiveDate]) -> Vec<String> {
     let line = |Open { what, dates, .. }: Open| {
         let dates: Vec<NaiveDate> = dates.into_iter().collect();
         format!("  {what} on {}: {}", counted(dates.len(), "date"), folded(&dates, game_dates, LISTED_DATES))
@@ -212,7 +247,7 @@ pub fn against_lines(verdict: &Verdict, game_dates: &[NaiveDate]) -> Vec<String>
 }
 
 /// The commands that help, in their order.
-pub fn next_steps(verdicts: &[Verdict]) -> Vec<String> {
+fn next_steps(verdicts: &[Verdict]) -> Vec<String> {
     let steps = remedies(verdicts.iter().flat_map(|verdict| &verdict.open));
     let lines = steps.into_iter().map(|step| format!("next: `{}` {}", step.command, step.does));
     let lines: Vec<String> = lines.collect();

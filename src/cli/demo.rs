@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::compute::ComputeOptions;
+use super::context::Context;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::run::{QUARANTINE, Steps, whole_path};
 use super::settings::{GlobalArgs, Settings, parse_path};
 use super::sync::SyncOptions;
-use super::upload::UploadOptions;
+use super::upload_options::UploadOptions;
 use crate::calendar::Season;
 use crate::error::Result;
 use crate::synth::{DemoDir, SeasonSpec};
@@ -61,10 +62,9 @@ pub fn run(args: &DemoArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let settings = Settings::resolve(&global, Some(&from), Some(&to))?;
     let upload = UploadOptions::default().with_quarantine(args.options.quarantine);
     let code = whole_path(
-        &settings,
+        Context::new(&settings, printer),
         &[args.season.range()].into_iter().collect(),
         Steps { sync: SyncOptions::accepting_shorter(), compute: &args.options, upload: &upload },
-        printer,
     )?;
     if !printer.is_json() {
         printer.line(look_further(&settings, args));

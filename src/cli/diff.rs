@@ -8,26 +8,23 @@ use std::str::FromStr;
 use chrono::Datelike;
 use clap::Args;
 
+use super::context::Context;
 use super::exit::ExitCode;
-use super::output::{Printer, counted, text_table, thousands};
+use super::output::{Printer, counted, listed, text_table, thousands};
 use super::quarantined;
 use super::range::RangeArgs;
-use super::receipt;
-use super::recorder::{Recorder, recorded};
 use super::settings::{GlobalArgs, Settings, check_store, parse_path};
-use super::upload::{say_mapping, stale_in};
-use super::vanished;
+use super::{receipt, rehearsal, vanished};
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::destination::Destination;
 use crate::diff::{Closeness, Other, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge;
 use crate::price::Bill;
+use crate::snapshot::Snapshot;
 use crate::store::Store;
 use crate::warehouse::{LOCATION_FORMS, Location};
-
-/// Dates and columns shown before "and N more".
-const LISTED: usize = 12;
 
 /// Compare the outputs with a warehouse or another store, to the cell
 ///
@@ -95,7 +92,7 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let settings = Settings::resolve(global, None, to)?;
     let ranges = args.range.without_target()?.or_everything()?;
     if !matches!(args.other, Some(OtherSide::Store(_))) {
-        say_mapping(&settings, printer);
+        rehearsal::say_mapping(&settings, printer);
     }
     if args.dry_run {
         return estimate(&settings, &ranges, args, printer);
@@ -103,13 +100,13 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let cells = args.cells.as_deref().map(|path| Destination::new(path, args.force)).transpose()?;
     let with = args.other.as_ref().map(OtherSide::to_string);
     let options = serde_json::json!({ "with": with, "full": args.full, "cells": args.cells });
-    recorded(&settings, &ranges, options, printer, |recorder| {
-        let tables = compare(&settings, &ranges, args, cells.as_ref(), (recorder, printer))?;
-        if let Some(recorder) = recorder {
-            tables.iter().for_each(|table| recorder.summarize(&table.table, summary(table)));
-        }
-        note_stale(&settings.store(), &ranges, printer)?;
-        let vanished = vanished::open_in_store(&settings.store(), &ranges)?;
+    Context::new(&settings, printer).recording_if_possible(&ranges, options, |context| {
+        let snapshot = Snapshot::load(&settings.store())?;
+        let comparison = Comparison { other: args.other.as_ref(), full: args.full, cells: cells.as_ref() };
+        let tables = comparison.run(context, &snapshot, &ranges)?;
+        tables.iter().for_each(|table| context.summarize(&table.table, summary(table)));
+        note_stale(&snapshot, &ranges, printer);
+        let vanished = judge::open_vanished(&snapshot, &ranges)?;
         vanished::warn(&vanished, "the store", printer);
         if printer.is_json() {
             printer.json(&tables);
@@ -124,27 +121,27 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     })
 }
 
-fn compare(
-    settings: &Settings,
-    ranges: &DateRanges,
-    args: &DiffArgs,
-    cells: Option<&Destination>,
-    (recorder, printer): (Option<&Recorder>, Printer),
-) -> Result<Vec<TableDiff>> {
-    let (store, engine) = (settings.store(), settings.engine());
-    let closeness = Closeness { full: args.full, cells };
-    match &args.other {
-        Some(OtherSide::Store(path)) => {
+/// What is compared, and how closely.
+struct Comparison<'a> {
+    other: Option<&'a OtherSide>,
+    full: bool,
+    cells: Option<&'a Destination>,
+}
+
+impl Comparison<'_> {
+    fn run(&self, context: Context<'_>, snapshot: &Snapshot, ranges: &DateRanges) -> Result<Vec<TableDiff>> {
+        let Context { settings, printer, .. } = context;
+        let engine = settings.engine();
+        let closeness = Closeness { full: self.full, cells: self.cells };
+        if let Some(OtherSide::Store(path)) = self.other {
             check_store(path)?;
-            diff(&store, &Other::Store(&Store::at(path)), ranges, &engine, closeness)
+            return diff(snapshot, &Other::Store(&Store::at(path)), ranges, &engine, closeness);
         }
-        _ => {
-            let source = settings.open_published()?;
-            let compared = diff(&store, &Other::Warehouse(&*source), ranges, &engine, closeness);
-            receipt::give(source.bill(), recorder, printer);
-            quarantined::note(settings, &source.name(), ranges, printer);
-            compared
-        }
+        let source = settings.open_published()?;
+        let compared = diff(snapshot, &Other::Warehouse(&*source), ranges, &engine, closeness);
+        receipt::give(source.bill(), context);
+        quarantined::note(&snapshot.validations, &source.name(), ranges, printer);
+        compared
     }
 }
 
@@ -181,8 +178,8 @@ fn summary(table: &TableDiff) -> serde_json::Value {
 }
 
 /// Rows of stale dates are compared as stored; `compute` may produce others now.
-fn note_stale(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<()> {
-    let stale: BTreeSet<_> = stale_in(store, ranges)?.into_values().flatten().collect();
+fn note_stale(snapshot: &Snapshot, ranges: &DateRanges, printer: Printer) {
+    let stale: BTreeSet<_> = judge::stale(snapshot, ranges).into_values().flatten().collect();
     if let (Some(first), Some(last)) = (stale.first(), stale.last()) {
         let count = counted(stale.len(), "date");
         printer.warn(format!(
@@ -190,7 +187,6 @@ fn note_stale(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<()
              `putback compute` may make other rows of them"
         ));
     }
-    Ok(())
 }
 
 fn lines(tables: &[TableDiff]) -> Vec<String> {
@@ -243,11 +239,4 @@ fn lines(tables: &[TableDiff]) -> Vec<String> {
         }
     }
     lines
-}
-
-/// The first items, and how many more there are.
-pub(super) fn listed(items: Vec<String>) -> String {
-    let rest = items.len().saturating_sub(LISTED);
-    let shown = items[..items.len().min(LISTED)].join(", ");
-    if rest > 0 { format!("{shown} and {rest} more") } else { shown }
 }

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use super::context::Context;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, text_table};
-use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::unreadable;
 use crate::calendar::DateRanges;
 use crate::error::Result;
-use crate::merge::{MergeReport, merge, refuse_unusable};
+use crate::merge::{MergeReport, merge, open, with_own};
 use crate::store::{Store, WriteLock};
 
 /// Take what other stores have into this one
@@ -33,16 +33,17 @@ pub fn run(args: &MergeArgs, global: &GlobalArgs, printer: Printer) -> Result<Ex
     let settings = Settings::resolve(global, None, None)?;
     let stores: Vec<Store> = args.stores.iter().map(Store::at).collect();
     let names: Vec<String> = args.stores.iter().map(|path| path.display().to_string()).collect();
-    refuse_unusable(&stores)?;
+    let others = open(&stores)?;
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let recorder = Recorder::begin(&settings, &DateRanges::everything(), json!({ "stores": names }), printer)?;
-    [lock.store()].into_iter().chain(&stores).for_each(|store| unreadable::warn_of_validations(store, printer));
-    let outcome = merge(&lock, &stores, &settings.catalogue, &recorder).map(|report| {
-        recorder.summarize("merge", as_json(&names, &report));
+    let asked = json!({ "stores": names });
+    Context::new(&settings, printer).recording(&DateRanges::everything(), asked, |context| {
+        let parts = with_own(&lock, others)?;
+        parts.iter().for_each(|part| unreadable::warn_of_validations(part.validations(), printer));
+        let report = merge(&lock, &parts, &settings.catalogue, context.observer())?;
+        context.summarize("merge", as_json(&names, &report));
         show(&names, &report, printer);
-        ExitCode::Done
-    });
-    recorder.end(outcome)
+        Ok(ExitCode::Done)
+    })
 }
 
 fn as_json(names: &[String], report: &MergeReport) -> serde_json::Value {

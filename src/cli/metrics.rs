@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::judge::{StatusReport, StatusRow};
 use crate::price::Bill;
 use crate::progress::{Event, Staged};
-use crate::report::{StatusReport, StatusRow};
 use crate::sync::SyncReport;
 use crate::upload::TableUpload;
 

@@ -13,6 +13,7 @@ mod command;
 mod compute;
 mod conditions;
 mod config;
+mod context;
 mod coverage;
 mod demo;
 mod diff;
@@ -20,6 +21,8 @@ mod doctor;
 mod environment;
 mod exit;
 mod impact;
+#[cfg(test)]
+mod loads;
 mod locale;
 mod merge;
 mod metrics;
@@ -31,6 +34,7 @@ mod range;
 mod receipt;
 mod recorder;
 mod reference;
+mod rehearsal;
 mod remote;
 mod report;
 mod run;
@@ -47,6 +51,7 @@ mod undo;
 mod unit;
 mod unreadable;
 mod upload;
+mod upload_options;
 mod vanished;
 mod why;
 
@@ -54,38 +59,12 @@ use std::process::ExitCode as ProcessExitCode;
 
 use clap::Parser;
 
-use self::command::Command;
+use self::command::Cli;
 use self::output::Printer;
-use self::settings::{Format, GlobalArgs};
+use self::settings::Format;
 use self::shown::shown;
 use crate::error::Error;
 pub use exit::ExitCode;
-
-/// Recompute a year of NBA features in seconds, offline, and publish it once.
-///
-/// putback pulls Phase 3 tables into local Parquet, computes the Phase 4 tables for every date at once in an embedded
-/// database, and publishes finished dates.
-#[derive(Debug, Parser)]
-#[command(name = "putback", version, max_term_width = 100, after_help = after_help())]
-struct Cli {
-    #[command(flatten)]
-    global: GlobalArgs,
-    #[command(subcommand)]
-    command: Command,
-}
-
-const EXAMPLES: &str = "\
-Example, with no account and no data of your own:
-  putback demo
-
-Example, from one directory of Parquet to another:
-  putback run --year 2024 --warehouse dir:exports --to dir:published";
-
-/// Examples and exit statuses.
-fn after_help() -> String {
-    let statuses = ExitCode::ALL.map(|code| format!("  {:>3}  {}", code as u8, code.meaning().1));
-    format!("{EXAMPLES}\n\nExit status:\n{}", statuses.join("\n"))
-}
 
 /// Keeps panics of the decoder over a damaged file off standard error: they become errors that name the file.
 fn silence_caught_panics() {

@@ -9,12 +9,10 @@ use comfy_table::{CellAlignment, Table as TextTable};
 use serde::Serialize;
 
 use super::colors::{self, Style};
-use super::coverage;
 use super::locale::{shown_here, width};
 use super::settings::Format;
 use super::shown::{shown, shown_json, shown_lines};
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::StatusReport;
 pub use crate::report::words::{counted, thousands};
 
 /// The first error of standard output.
@@ -165,40 +163,16 @@ impl Printer {
             let _ = writeln!(out, "  hint: {}", shown_here(&shown(hint)));
         }
     }
+}
 
-    /// The status table, its explanations and the verdicts.
-    pub fn status(self, report: &StatusReport) {
-        if self.is_json() {
-            return self.json(report);
-        }
-        self.status_table(report);
-        self.verdicts(report);
-    }
+/// Items shown before "and N more".
+const LISTED: usize = 12;
 
-    /// The status table and its explanations; with `--verbose` also what is normal.
-    pub fn status_table(self, report: &StatusReport) {
-        self.line(coverage::table(report, self.verbose));
-        self.line("");
-        coverage::explanations(report, self.verbose).into_iter().for_each(|line| self.line(line));
-    }
-
-    /// The verdict of every year, what stands against it, and what helps.
-    pub fn verdicts(self, report: &StatusReport) {
-        let is_short = !self.verbose && report.verdicts.len() > coverage::YEARS_IN_FULL;
-        for verdict in &report.verdicts {
-            let style = if verdict.complete { Style::Good } else { Style::Bad };
-            if is_short {
-                self.line_in(style, coverage::short_verdict_line(verdict));
-            } else {
-                self.line_in(style, coverage::verdict_line(verdict));
-                coverage::against_lines(verdict, &report.game_dates).into_iter().for_each(|line| self.line(line));
-            }
-        }
-        if is_short && report.verdicts.iter().any(|verdict| !verdict.complete) {
-            self.line("-v, or a single --year, lists the dates");
-        }
-        coverage::next_steps(&report.verdicts).into_iter().for_each(|line| self.line(line));
-    }
+/// The first items, and how many more there are.
+pub fn listed(items: Vec<String>) -> String {
+    let rest = items.len().saturating_sub(LISTED);
+    let shown = items[..items.len().min(LISTED)].join(", ");
+    if rest > 0 { format!("{shown} and {rest} more") } else { shown }
 }
 
 /// A plain table: right-aligned from the column `first_number` on. Where the terminal is narrower, its rows are blocks.

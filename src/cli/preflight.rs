@@ -5,15 +5,18 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::checks::{self, Purpose};
+use super::checks;
+use super::context::Context;
 use super::output::{Printer, counted};
-use super::recorder::{Recorder, inputs_digest};
+use super::recorder::inputs_digest;
 use super::settings::Settings;
 use super::unreadable;
 use crate::calendar::DateRanges;
 use crate::checks::{ALL_INPUTS, Cause, CheckResult, Phase, Severity};
 use crate::error::{ErrorKind, Result};
+use crate::judge::{self, Purpose};
 use crate::report::words::folded;
+use crate::snapshot::Snapshot;
 use crate::store::Store;
 use crate::store::publish::replace_file;
 
@@ -32,26 +35,20 @@ struct Findings {
 /// Reports faults of the inputs. Dates are computed all the same, so that the rows can be inspected. Dates that are
 /// computed from missing or contaminated inputs are held back from publishing (`holds_back` in the catalogue), and so
 /// are dates whose windows lack a game.
-pub fn run(
-    settings: &Settings,
-    store: &Store,
-    ranges: &DateRanges,
-    skip: bool,
-    recorder: &Recorder,
-    printer: Printer,
-) -> Result<()> {
+pub fn run(context: Context<'_>, snapshot: &Snapshot, ranges: &DateRanges, skip: bool) -> Result<()> {
+    let Context { settings, printer, .. } = context;
     checks::say_overridden(&settings.catalogue, printer);
     if skip {
         printer.note("note: --skip-validation: the inputs are not checked");
-        recorder.fact("preflight", json!("skipped by --skip-validation"));
+        context.fact("preflight", json!("skipped by --skip-validation"));
         return Ok(());
     }
-    let findings = match findings(settings, store, ranges, printer) {
+    let findings = match findings(settings, snapshot, ranges, printer) {
         // Nothing synced, no games: the computation itself says it best.
         Err(error) if error.kind() == ErrorKind::Upstream => return Ok(()),
         other => other?,
     };
-    recorder.fact("preflight", json!({ "errors": findings.errors, "warnings": findings.warnings }));
+    context.fact("preflight", json!({ "errors": findings.errors, "warnings": findings.warnings }));
     findings.errors.iter().for_each(|line| printer.warn(format!("preflight error: {line}")));
     if !findings.warnings.is_empty() {
         let ids: Vec<&str> = findings.warnings.iter().filter_map(|line| line.split(' ').next()).collect();
@@ -70,16 +67,19 @@ fn read(store: &Store) -> std::io::Result<Option<Findings>> {
     }
 }
 
-/// The record of the last preflight, if there is one that cannot be read.
-pub fn unreadable(store: &Store) -> Option<PathBuf> {
-    read(store).is_err().then(|| path(store))
+/// Names the record of the last preflight, if there is one that cannot be read, and what helps.
+pub fn warn_if_unreadable(store: &Store, printer: Printer) {
+    if read(store).is_err() {
+        unreadable::say(&path(store), "`putback compute` checks the inputs again and writes it anew", printer);
+    }
 }
 
 fn path(store: &Store) -> PathBuf {
     store.root().join("runs").join("preflight.json")
 }
 
-fn findings(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Printer) -> Result<Findings> {
+fn findings(settings: &Settings, snapshot: &Snapshot, ranges: &DateRanges, printer: Printer) -> Result<Findings> {
+    let store = &snapshot.store;
     let key = crate::numerics::hash::data_hash(&[
         inputs_digest(store).as_bytes(),
         ranges.to_string().as_bytes(),
@@ -96,7 +96,7 @@ fn findings(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Pr
     if let Some(known) = known.filter(|known| known.key == key) {
         return Ok(known);
     }
-    let report = checks::report(settings, store, ranges, &Purpose::inspection(Phase::Inputs))?;
+    let report = judge::check(snapshot, ranges, &Purpose::inspection(Phase::Inputs), &settings.checks())?;
     let line = |result: &CheckResult| {
         let dates: Vec<_> = result.findings.iter().map(|finding| finding.date).collect();
         let (id, title, spans) = (&result.id, &result.title, folded(&dates, &report.scope, LISTED));

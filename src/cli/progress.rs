@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{SecondsFormat, Utc};
 
-use super::bars::Bars;
+use super::bars::{Bars, Way};
 use super::output::{Printer, thousands};
 use crate::price::size;
 use crate::processors::ProcessorId;
@@ -62,6 +62,29 @@ struct Counts {
     skipped: usize,
 }
 
+/// A line of a step.
+struct Step<'a> {
+    name: &'a str,
+    way: Way,
+    message: String,
+}
+
+/// How far the pull of a table is.
+struct Pulled {
+    table: crate::catalog::Table,
+    rows: u64,
+    total_rows: u64,
+    total_bytes: u64,
+}
+
+/// A date that was committed.
+struct Finished<'a> {
+    processor: ProcessorId,
+    date: chrono::NaiveDate,
+    way: Way,
+    outcome: &'a DateState,
+}
+
 impl Progress {
     pub fn new(printer: Printer) -> Self {
         catch_interrupts();
@@ -85,10 +108,10 @@ impl Progress {
         }
     }
 
-    fn step(&self, state: &mut State, name: &str, (index, total): (usize, usize), message: String) {
+    fn step(&self, state: &mut State, Step { name, way, message }: Step<'_>) {
         match self.has_bars {
-            true => state.bars.step(name, (index, total), &message),
-            false => self.line(state, &format!("{name} {index}/{total} {message}")),
+            true => state.bars.step(name, way, &message),
+            false => self.line(state, &format!("{name} {}/{} {message}", way.index, way.total)),
         }
     }
 
@@ -106,12 +129,13 @@ impl Progress {
     }
 
     /// Rate and time left from the first rows of a table on.
-    fn pulled(&self, state: &mut State, table: crate::catalog::Table, rows: u64, total_rows: u64, total_bytes: u64) {
+    fn pulled(&self, state: &mut State, Pulled { table, rows, total_rows, total_bytes }: Pulled) {
         let started = *state.pulls.entry(table).or_insert_with(Instant::now);
         let share = rows as f64 / total_rows.max(1) as f64;
         let message = format!("{table}: {rows} of {total_rows} rows, {}", transferred(started, share, total_bytes));
         if self.has_bars {
-            state.bars.part(table.name(), (rows as usize, total_rows as usize), &message);
+            let way = Way { index: rows as usize, total: total_rows as usize };
+            state.bars.part(table.name(), way, &message);
         } else {
             self.log(&format!("sync {message}"));
         }
@@ -125,7 +149,8 @@ impl Progress {
         let message = format!("rows, {}{total}{}", size(bytes), left(started, rows as f64 / total_rows.max(1) as f64));
         let is_last = rows >= total_rows && total_bytes.is_none_or(|total| bytes >= total);
         if self.has_bars {
-            self.step(state, "upload", (rows as usize, total_rows as usize), message);
+            let way = Way { index: rows as usize, total: total_rows as usize };
+            self.step(state, Step { name: "upload", way, message });
         } else if is_last {
             self.log(&format!("upload {}/{} {message}", thousands(rows), thousands(total_rows)));
         } else {
@@ -139,18 +164,13 @@ impl Progress {
         *scored += dates;
         let (scored, total) = (*scored, *total);
         if scored < total {
-            self.step(state, processor.name(), (scored, total), "computed".to_owned());
+            let way = Way { index: scored, total };
+            self.step(state, Step { name: processor.name(), way, message: "computed".to_owned() });
         }
     }
 
-    fn date(
-        &self,
-        state: &mut State,
-        processor: ProcessorId,
-        event: (chrono::NaiveDate, usize, usize),
-        outcome: &DateState,
-    ) {
-        let (date, index, total) = event;
+    fn date(&self, state: &mut State, finished: &Finished<'_>) {
+        let &Finished { processor, date, way: Way { index, total }, outcome } = finished;
         let counts = state.counts.entry(processor).or_default();
         match outcome {
             DateState::Done => counts.success += 1,
@@ -169,7 +189,7 @@ impl Progress {
         if index == total && !self.has_bars {
             self.log(&message);
         } else if self.has_bars {
-            self.step(state, processor.name(), (index, total), tally);
+            self.step(state, Step { name: processor.name(), way: finished.way, message: tally });
         }
     }
 }
@@ -202,26 +222,29 @@ impl Observer for Progress {
                     TableOutcome::Absent => format!("{table}: not in the warehouse; it is optional"),
                 };
                 if self.has_bars {
-                    self.step(&mut state, "sync", (index + 1, total), what);
+                    let way = Way { index: index + 1, total };
+                    self.step(&mut state, Step { name: "sync", way, message: what });
                 } else {
                     self.log(&format!("sync {}/{total} {what}", index + 1));
                 }
             }
             Event::RowsPulled { table, rows, total_rows, total_bytes } => {
-                self.pulled(&mut state, table, rows, total_rows, total_bytes);
+                self.pulled(&mut state, Pulled { table, rows, total_rows, total_bytes });
             }
             Event::DatesUnchanged { .. } => {}
             Event::DatesScored { processor, dates } => self.scored(&mut state, processor, dates),
             Event::ProcessorStarted { processor, dates } => {
                 state.scored.insert(processor, (0, dates));
                 if self.has_bars {
-                    self.step(&mut state, processor.name(), (0, dates.max(1)), "computing".to_owned());
+                    let way = Way { index: 0, total: dates.max(1) };
+                    self.step(&mut state, Step { name: processor.name(), way, message: "computing".to_owned() });
                 } else {
                     self.log(&format!("{processor} computing {dates} game dates"));
                 }
             }
             Event::DateFinished { processor, date, index, total, record } => {
-                self.date(&mut state, processor, (date, index, total), &record.state);
+                let way = Way { index, total };
+                self.date(&mut state, &Finished { processor, date, way, outcome: &record.state });
             }
             Event::ProcessorFinished { processor } => {
                 let failed = state.counts.get(&processor).map_or(0, |counts| counts.failed);
@@ -230,7 +253,8 @@ impl Observer for Progress {
                 }
             }
             Event::MonthCompared { table, index, total } => {
-                self.step(&mut state, "compare", (index, total), format!("months with the target, {}", table.name()));
+                let message = format!("months with the target, {}", table.name());
+                self.step(&mut state, Step { name: "compare", way: Way { index, total }, message });
             }
             Event::Staged(staged) => self.staged(&mut state, staged),
             Event::Waiting { what } if self.has_bars => state.bars.wait(&what),

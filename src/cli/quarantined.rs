@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::output::{Printer, counted, thousands};
-use super::settings::Settings;
 use crate::calendar::DateRanges;
-use crate::report::Validations;
+use crate::snapshot::Validations;
 
 /// The store has rows in whose place the target has failures.
-pub fn note(settings: &Settings, target: &str, ranges: &DateRanges, printer: Printer) {
-    let validations = Validations::load(&settings.store(), &settings.catalogue);
+pub fn note(validations: &Validations, target: &str, ranges: &DateRanges, printer: Printer) {
     let of_target = validations.quarantined_in(target).into_iter();
     let dates: BTreeMap<_, _> = of_target.filter(|(date, _)| ranges.contains(*date)).collect();
     if let (Some((first, _)), Some((last, _))) = (dates.first_key_value(), dates.last_key_value()) {

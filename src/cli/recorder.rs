@@ -14,7 +14,6 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::checks::overridden_thresholds;
 use super::environment;
 use super::exit::ExitCode;
 use super::metrics::Metrics;
@@ -22,12 +21,11 @@ use super::output::Printer;
 use super::progress::Progress;
 use super::run_log::{Entry, Line};
 use super::settings::Settings;
-use super::status;
 use crate::calendar::{DateRange, DateRanges};
 use crate::error::{Error, ErrorKind, Result};
-use crate::processors;
+use crate::judge::{StatusReport, StatusRow, Verdict};
+use crate::processors::{self, ProcessorId};
 use crate::progress::{Event, Observer};
-use crate::report::StatusReport;
 use crate::store::Store;
 use crate::store::commit::staged::{create_private, replace_private_file, sweep_abandoned};
 
@@ -118,7 +116,7 @@ impl Recorder {
                 "threads": settings.threads.value,
                 "memory_limit": settings.memory_limit.as_ref().map(|limit| limit.value.clone()),
                 "warehouse": settings.warehouse.as_ref().map(|location| location.value.to_string()),
-                "thresholds": overridden_thresholds(&settings.catalogue),
+                "thresholds": settings.catalogue.overridden(),
                 "datasets": settings.mapping(),
                 "to": settings.to.as_ref().map(|location| location.value.to_string()),
             }),
@@ -148,7 +146,7 @@ impl Recorder {
 
     /// Records how the dates stand.
     pub fn stands(&self, status: &StatusReport) {
-        self.summarize("dates", status::summary(status));
+        self.summarize("dates", summary(status));
         self.measure(|metrics| metrics.stands(status));
     }
 
@@ -173,7 +171,7 @@ impl Recorder {
     }
 
     /// Ends the record, and hands on the outcome and whether the record could be written.
-    fn close(self, outcome: Result<ExitCode>) -> (Result<ExitCode>, Result<()>) {
+    pub fn close(self, outcome: Result<ExitCode>) -> (Result<ExitCode>, Result<()>) {
         {
             let mut state = self.state.lock().expect("no thread panicked");
             let record = &mut state.record;
@@ -202,39 +200,37 @@ impl Recorder {
     }
 }
 
-/// Records a command that only reads, unless there is no store to record it in.
-pub fn recorded(
-    settings: &Settings,
-    ranges: &DateRanges,
-    options: Value,
-    printer: Printer,
-    act: impl FnOnce(Option<&Recorder>) -> Result<ExitCode>,
-) -> Result<ExitCode> {
-    if !settings.store().root().is_dir() {
-        return act(None);
-    }
-    let not_recorded = |error: &Error| printer.warn(format!("note: this run is not recorded: {error}"));
-    let recorder = match Recorder::begin(settings, ranges, options, printer) {
-        Err(error) if cannot_be_written(&error) => {
-            not_recorded(&error);
-            return act(None);
-        }
-        recorder => recorder?,
-    };
-    let outcome = act(Some(&recorder));
-    let (outcome, written) = recorder.close(outcome);
-    match written {
-        Err(error) if cannot_be_written(&error) => not_recorded(&error),
-        written => written?,
-    }
-    outcome
-}
-
 /// Whether the place is read-only, full, or somebody else's: no reason for a command that only reads to fail.
 pub fn cannot_be_written(error: &Error) -> bool {
     use std::io::ErrorKind as Io;
     let kind = error.source().and_then(crate::file_system::io_kind);
     matches!(kind, Some(Io::PermissionDenied | Io::ReadOnlyFilesystem | Io::StorageFull | Io::QuotaExceeded))
+}
+
+/// How the dates stand by processor, and the verdicts, for a run's record.
+fn summary(report: &StatusReport) -> Value {
+    let of_processor = |id: ProcessorId| {
+        let rows = report.rows.iter().filter(|row| row.processor == id);
+        let sum = |count: fn(&StatusRow) -> usize| rows.clone().map(count).sum::<usize>();
+        let states = json!({
+            "done": sum(|row| row.done), "empty": sum(|row| row.empty), "failed": sum(|row| row.failed),
+            "skipped": sum(|row| row.skipped), "pending": sum(|row| row.pending), "stale": sum(|row| row.stale),
+            "rows": rows.clone().map(|row| row.rows).sum::<u64>(),
+        });
+        (id.name().to_owned(), states)
+    };
+    let verdict = |verdict: &Verdict| {
+        let open = verdict.open.iter().map(|open| (open.what.to_string(), json!(open.dates.len())));
+        let fields = json!({
+            "dates": verdict.dates, "complete": verdict.complete,
+            "open_dates": open.collect::<serde_json::Map<_, _>>(),
+        });
+        (verdict.year.to_string(), fields)
+    };
+    json!({
+        "by_processor": ProcessorId::ALL.into_iter().map(of_processor).collect::<serde_json::Map<_, _>>(),
+        "verdicts": report.verdicts.iter().map(verdict).collect::<serde_json::Map<_, _>>(),
+    })
 }
 
 fn asked(ranges: &DateRanges, mut options: Value) -> Value {

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 
 use super::exit::ExitCode;
 use super::output::Printer;
-use super::{Cli, environment, settings};
+use super::{environment, settings};
 use crate::checks::{Catalogue, Check, EARLY_DAYS, Phase};
 use crate::error::Result;
 
@@ -41,13 +41,13 @@ legitimately. The queries are in `data/checks/`; sources are pages of [spec/](sp
 /// Width of help texts, whatever the terminal's.
 const WIDTH: usize = 100;
 
-pub fn run(printer: Printer) -> Result<ExitCode> {
-    printer.line(markdown());
+pub fn run(cli: Command, printer: Printer) -> Result<ExitCode> {
+    printer.line(markdown(cli));
     Ok(ExitCode::Done)
 }
 
-fn markdown() -> String {
-    let root = Cli::command().term_width(WIDTH);
+fn markdown(cli: Command) -> String {
+    let root = cli.term_width(WIDTH);
     let mut text = HEAD.to_owned();
     text.push_str(&commands(&root));
     text.push_str(SETTINGS);

@@ -4,20 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use super::diff::listed;
+use super::context::Context;
 use super::environment;
-use super::output::{Printer, counted, text_table, thousands};
-use super::receipt;
-use super::settings::Settings;
-use super::upload::say_mapping;
+use super::output::{Printer, counted, listed, text_table, thousands};
+use super::{receipt, rehearsal};
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
-use crate::judge::RowsByDate;
+use crate::judge::{DateSet, RowsByDate};
 use crate::processors::ProcessorId;
-use crate::schedule::Schedule;
-use crate::store::{DateState, Phase4Manifest, Store};
-use crate::upload::{PublishSet, Target};
+use crate::snapshot::Snapshot;
+use crate::store::{DateState, Phase4Manifest};
+use crate::upload::Target;
 use crate::warehouse::bigquery::BigQuery;
 use crate::warehouse::{Location, Selection, Source};
 
@@ -28,10 +26,11 @@ type Changed = BTreeMap<Table, BTreeSet<NaiveDate>>;
 type Counts = BTreeMap<ProcessorId, BTreeMap<NaiveDate, u64>>;
 
 /// Compares rows per date with the target, and writes the progress table if asked.
-pub fn run(settings: &Settings, store: &Store, ranges: &DateRanges, write: bool, printer: Printer) -> Result<()> {
-    say_mapping(settings, printer);
-    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
-    let dates = Schedule::load(store, &phase3)?.game_dates(&ranges.clipped_to(environment::yesterday()));
+pub fn run(context: Context<'_>, snapshot: &Snapshot, ranges: &DateRanges, write: bool) -> Result<()> {
+    let Context { settings, printer, .. } = context;
+    rehearsal::say_mapping(settings, printer);
+    let phase4 = &snapshot.phase4;
+    let dates = snapshot.game_dates(&ranges.clipped_to(environment::yesterday()));
     if dates.is_empty() {
         printer.note("note: no game dates to compare");
         return Ok(());
@@ -44,26 +43,26 @@ pub fn run(settings: &Settings, store: &Store, ranges: &DateRanges, write: bool,
         let bigquery = BigQuery::open_to_publish(settings.bigquery_to_publish(project)?)?;
         let table = bigquery.full_name("nba_backfill", "backfill_progress");
         let counts = counts(&bigquery, ranges)?;
-        compare(&counts, &phase4, &dates, &Changed::new(), printer);
-        bigquery.execute(&merge(&table, &phase3, &phase4, &counts, &dates), &format!("writing {table}"))?;
+        compare(&Compared { counts: &counts, phase4, dates: &dates, changed: &Changed::new() }, printer);
+        bigquery.execute(&merge(&table, snapshot, &counts, &dates), &format!("writing {table}"))?;
         printer.note(format!("{table} has the state of {} game dates", dates.len()));
         return Ok(());
     }
     let source = settings.open_published()?;
     let counted = counts(&*source, ranges)?;
     let target = settings.open_target()?;
-    let changed = changed_since(&*target, store, ranges)?;
-    compare(&counted, &phase4, &dates, &changed, printer);
+    let changed = changed_since(&*target, snapshot, ranges)?;
+    compare(&Compared { counts: &counted, phase4, dates: &dates, changed: &changed }, printer);
     say_changed(&changed, &target.name(), printer);
     for bill in [source.bill(), target.bill()] {
-        receipt::give(bill, None, printer);
+        receipt::give(bill, context);
     }
     Ok(())
 }
 
 /// Published dates that somebody else has changed since; none where nothing was computed.
-fn changed_since(target: &dyn Target, store: &Store, ranges: &DateRanges) -> Result<Changed> {
-    match PublishSet::collect(store, ranges, &RowsByDate::new()) {
+fn changed_since(target: &dyn Target, snapshot: &Snapshot, ranges: &DateRanges) -> Result<Changed> {
+    match DateSet::collect(snapshot, ranges, &RowsByDate::new()) {
         Ok(mut set) => {
             // Only what receipts and records name counts, and they know what was published.
             set.held_back.clear();
@@ -100,7 +99,16 @@ fn local_rows(phase4: &Phase4Manifest, id: ProcessorId, date: NaiveDate) -> u64 
     phase4.record(id, date).map_or(0, |record| record.rows)
 }
 
-fn compare(counts: &Counts, phase4: &Phase4Manifest, dates: &[NaiveDate], changed: &Changed, printer: Printer) {
+/// The store and the target.
+struct Compared<'a> {
+    counts: &'a Counts,
+    phase4: &'a Phase4Manifest,
+    dates: &'a [NaiveDate],
+    changed: &'a Changed,
+}
+
+fn compare(compared: &Compared<'_>, printer: Printer) {
+    let &Compared { counts, phase4, dates, changed } = compared;
     let mut rows = Vec::new();
     let mut json = Vec::new();
     let is_there = |id: &ProcessorId| id.is_published_unasked() || !counts[id].is_empty();
@@ -133,13 +141,7 @@ fn compare(counts: &Counts, phase4: &Phase4Manifest, dates: &[NaiveDate], change
 /// One merge for all dates. A flag means complete: as many rows as in the store, or empty by rule
 /// (`orchestration.md` §10.3); `phase4_complete` is about the tables that are published by default. Phase 3 flags: the
 /// table has rows of the date here.
-fn merge(
-    table: &str,
-    phase3: &crate::store::Phase3Manifest,
-    phase4: &Phase4Manifest,
-    counts: &Counts,
-    dates: &[NaiveDate],
-) -> String {
+fn merge(table: &str, Snapshot { phase3, phase4, .. }: &Snapshot, counts: &Counts, dates: &[NaiveDate]) -> String {
     const PHASE3: [(&str, Table); 5] = [
         ("phase3_pgs_complete", Table::PlayerGameSummary),
         ("phase3_togs_complete", Table::TeamOffenseGameSummary),

@@ -6,20 +6,22 @@ use clap::Args;
 
 use super::checks::accounting_table;
 use super::compute::{self, ComputeOptions};
-use super::environment;
+use super::context::{Context, Locked};
 use super::exit::ExitCode;
 use super::output::{Printer, thousands};
 use super::range::RangeArgs;
-use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
-use super::status::Asked;
 use super::sync::{SyncOptions, announce_clipping};
-use super::upload::{Order, UploadOptions};
-use super::{status, sync, upload};
+use super::upload::{Order, Uploaded};
+use super::upload_options::UploadOptions;
+use super::{coverage, environment, rehearsal, sync, upload};
 use crate::calendar::DateRanges;
 use crate::checks::Accounting;
+use crate::compute::ComputeReport;
 use crate::error::Result;
+use crate::judge::{self, Asked, StatusReport};
 use crate::processors::ProcessorId;
+use crate::snapshot::Snapshot;
 use crate::store::WriteLock;
 use crate::upload::UploadReport;
 use crate::warehouse::Location;
@@ -64,57 +66,65 @@ pub fn run(args: &RunArgs, global: &GlobalArgs, printer: Printer) -> Result<Exit
     let settings = Settings::resolve(global, args.warehouse.as_ref(), args.range.target()?)?;
     settings.required_warehouse()?;
     settings.required_to()?;
-    upload::say_mapping(&settings, printer);
+    rehearsal::say_mapping(&settings, printer);
     let range = args.range.required(environment::yesterday())?;
     announce_clipping(&range, printer);
     let upload = args.upload.clone().with_quarantine(args.options.quarantine);
     let steps = Steps { sync: args.sync, compute: &args.options, upload: &upload };
-    whole_path(&settings, &range.ranges, steps, printer)
+    whole_path(Context::new(&settings, printer), &range.ranges, steps)
 }
 
 /// The whole path, under one lock.
-pub fn whole_path(settings: &Settings, ranges: &DateRanges, options: Steps<'_>, printer: Printer) -> Result<ExitCode> {
-    let to_publish = upload::publishable(settings, ranges, options.upload, printer)?;
-    let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
+pub fn whole_path(context: Context<'_>, ranges: &DateRanges, options: Steps<'_>) -> Result<ExitCode> {
+    let to_publish = upload::publishable(context, ranges, options.upload)?;
+    let lock = WriteLock::acquire(&context.store(), &environment::owner())?;
     let Steps { sync, compute, upload } = options;
     let asked = serde_json::json!({ "sync": sync.json(), "compute": compute.json(), "upload": upload.json() });
-    let recorder = Recorder::begin(settings, ranges, asked, printer)?;
-    let outcome = steps(settings, &lock, (ranges, &to_publish), options, &recorder, printer);
-    recorder.end(outcome)
+    let path = Path { ranges, to_publish: &to_publish, options };
+    context.recording(ranges, asked, |context| path.go(context, &lock))
 }
 
-/// Sync, compute, validate, upload.
-fn steps(
-    settings: &Settings,
-    lock: &WriteLock,
-    (ranges, to_publish): (&DateRanges, &DateRanges),
-    options: Steps<'_>,
-    recorder: &Recorder,
-    printer: Printer,
-) -> Result<ExitCode> {
-    let Steps { sync, compute, upload } = options;
-    sync::pull(settings, lock, ranges, sync, (recorder, printer))?;
-    let computed = compute::process(settings, lock, ranges, compute, recorder, printer)?;
-    let order = Order { ranges: to_publish, options: upload, reviewed: None };
-    let (uploaded, held_back, accounting) = upload::publish(settings, lock, order, recorder, printer)?;
-    upload::note_not_computed(lock.store(), to_publish, printer)?;
-    let status = status::report(settings, lock.store(), Asked { ranges, dates: &computed.dates })?;
-    recorder.stands(&status);
-    if printer.is_json() {
-        printer.json(
-            &serde_json::json!({ "status": status, "upload": upload::json(&uploaded), "accounting": accounting }),
-        );
-        upload::say_publication(&uploaded, settings, printer);
-    } else {
-        printer.status_table(&status);
-        compute::print_times(&computed, printer);
-        print_publication(&uploaded, settings, printer);
-        upload::say_publication(&uploaded, settings, printer);
-        print_accounting(&accounting, printer);
-        printer.line("");
-        printer.verdicts(&status);
+/// What is synced and computed, and what of it is published.
+struct Path<'a> {
+    ranges: &'a DateRanges,
+    to_publish: &'a DateRanges,
+    options: Steps<'a>,
+}
+
+impl Path<'_> {
+    /// Sync, compute, validate, upload.
+    fn go(&self, context: Context<'_>, lock: &WriteLock) -> Result<ExitCode> {
+        let Self { ranges, to_publish, options: Steps { sync, compute, upload } } = *self;
+        sync::pull(context, lock, ranges, sync)?;
+        let snapshot = Snapshot::locked(lock)?;
+        let computed = compute::process(context, Locked { lock, snapshot: &snapshot }, ranges, compute)?;
+        let order = Order { ranges: to_publish, options: upload, reviewed: None };
+        let uploaded = upload::publish(context, Locked { lock, snapshot: &computed.snapshot }, order)?;
+        upload::note_not_computed(&uploaded.snapshot, to_publish, context.printer);
+        let asked = Asked { ranges, dates: &computed.report.dates };
+        let status = judge::status(&uploaded.snapshot, &context.settings.catalogue, asked)?;
+        context.stands(&status);
+        show(context, &computed.report, &uploaded, &status);
+        Ok(upload::exit_code(uploaded.held_back, status.unsettled()))
     }
-    Ok(held_back.exit_code(status.unsettled()))
+}
+
+fn show(context: Context<'_>, computed: &ComputeReport, uploaded: &Uploaded, status: &StatusReport) {
+    let Context { settings, printer, .. } = context;
+    let Uploaded { report, accounting, .. } = uploaded;
+    if printer.is_json() {
+        printer
+            .json(&serde_json::json!({ "status": status, "upload": upload::json(report), "accounting": accounting }));
+        upload::say_publication(report, settings, printer);
+    } else {
+        coverage::print_table(status, printer);
+        compute::print_times(computed, printer);
+        print_publication(report, settings, printer);
+        upload::say_publication(report, settings, printer);
+        print_accounting(accounting, printer);
+        printer.line("");
+        coverage::print_verdicts(status, printer);
+    }
 }
 
 /// Dates and rows per table; in a line unless asked for more.

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::diff::listed;
 use super::exit::ExitCode;
-use super::output::{Printer, text_table, thousands};
+use super::output::{Printer, listed, text_table, thousands};
 use super::recorder::run_dir;
 use super::run_log::{self, DateOutcome, Entry};
 use crate::error::{Error, ErrorKind, Result};

@@ -13,6 +13,7 @@ use super::environment;
 use crate::checks::{Catalogue, Thresholds, Waiver};
 use crate::engine::EngineSettings;
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::CheckSettings;
 use crate::price::parse_bytes;
 use crate::store::Store;
 use crate::upload::Target;
@@ -142,13 +143,14 @@ impl Settings {
     pub fn resolve(global: &GlobalArgs, warehouse: Option<&Location>, to: Option<&Location>) -> Result<Self> {
         let path = environment::config_path();
         let file = load_file(&path)?;
-        let store = pick(global.store.clone(), environment::STORE, file.store, &path, |text| {
+        let or = |variable, file| Elsewhere { variable, file, path: &path };
+        let store = pick(global.store.clone(), or(environment::STORE, file.store), |text| {
             parse_path(text).map_err(|_| "a path".to_owned())
         })?;
         if let Some(store) = &store {
             check_store(&store.value)?;
         }
-        let threads = pick(global.threads, environment::THREADS, file.threads.map(|n| n.to_string()), &path, |text| {
+        let threads = pick(global.threads, or(environment::THREADS, file.threads.map(|n| n.to_string())), |text| {
             let threads = text.parse().ok().filter(|n| ALLOWED_THREADS.contains(n));
             threads
                 .ok_or_else(|| format!("a number of threads, {} to {}", ALLOWED_THREADS.start(), ALLOWED_THREADS.end()))
@@ -163,20 +165,18 @@ impl Settings {
             catalogue,
             datasets: Setting { value: datasets, origin },
             store: store.unwrap_or(Setting { value: PathBuf::from("putback-store"), origin: Origin::Default }),
-            warehouse: pick(warehouse.cloned(), environment::WAREHOUSE, file.warehouse, &path, location)?,
-            to: pick(to.cloned(), environment::TO, file.to, &path, location)?,
+            warehouse: pick(warehouse.cloned(), or(environment::WAREHOUSE, file.warehouse), location)?,
+            to: pick(to.cloned(), or(environment::TO, file.to), location)?,
             threads: threads
                 .map(|setting| Setting { value: usize::from(setting.value), origin: setting.origin })
                 .unwrap_or(Setting { value: environment::available_threads(), origin: Origin::Default }),
-            location: pick(global.location.clone(), environment::LOCATION, file.location, &path, |text| {
+            location: pick(global.location.clone(), or(environment::LOCATION, file.location), |text| {
                 Ok(text.to_owned())
             })?,
-            budget: pick(global.budget, environment::BUDGET, file.budget, &path, parse_bytes)?,
+            budget: pick(global.budget, or(environment::BUDGET, file.budget), parse_bytes)?,
             memory_limit: pick(
                 global.memory_limit.clone(),
-                environment::MEMORY_LIMIT,
-                file.memory_limit,
-                &path,
+                or(environment::MEMORY_LIMIT, file.memory_limit),
                 |text| Ok(text.to_owned()),
             )?,
         })
@@ -192,6 +192,11 @@ impl Settings {
             memory_limit: self.memory_limit.as_ref().map(|limit| limit.value.clone()),
             temp_dir: environment::spill_place(&self.store()),
         }
+    }
+
+    /// What checks are run with.
+    pub fn checks(&self) -> CheckSettings<'_> {
+        CheckSettings { catalogue: &self.catalogue, engine: self.engine() }
     }
 
     /// Opens the warehouse to read.
@@ -312,12 +317,18 @@ pub fn keys() -> Vec<String> {
     expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
+/// Where a setting is looked for that has no flag.
+struct Elsewhere<'p> {
+    variable: &'static str,
+    file: Option<String>,
+    /// The file that may have it.
+    path: &'p Path,
+}
+
 /// The first of flag, environment and file.
 fn pick<T>(
     flag: Option<T>,
-    variable: &'static str,
-    file: Option<String>,
-    path: &Path,
+    Elsewhere { variable, file, path }: Elsewhere<'_>,
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Option<Setting<T>>> {
     if let Some(value) = flag {

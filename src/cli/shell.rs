@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
-use super::Cli;
 use super::exit::ExitCode;
 use super::output::Printer;
 use crate::error::{Error, Result};
@@ -31,23 +30,23 @@ pub struct ManArgs {
     out: Option<PathBuf>,
 }
 
-pub fn completions(args: &CompletionsArgs, printer: Printer) -> Result<ExitCode> {
+pub fn completions(args: &CompletionsArgs, mut cli: clap::Command, printer: Printer) -> Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "putback", &mut script);
+    clap_complete::generate(args.shell, &mut cli, "putback", &mut script);
     printer.verbatim(&text(script));
     Ok(ExitCode::Done)
 }
 
-pub fn man(args: &ManArgs, printer: Printer) -> Result<ExitCode> {
+pub fn man(args: &ManArgs, cli: clap::Command, printer: Printer) -> Result<ExitCode> {
     let Some(dir) = &args.out else {
         let mut page = Vec::new();
-        let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
+        let rendered = clap_mangen::Man::new(cli).render(&mut page);
         rendered.expect("memory takes every write");
         printer.verbatim(&text(page));
         return Ok(ExitCode::Done);
     };
     std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
-    clap_mangen::generate_to(Cli::command(), dir).map_err(|error| Error::io("write manual pages into", dir, error))?;
+    clap_mangen::generate_to(cli, dir).map_err(|error| Error::io("write manual pages into", dir, error))?;
     Ok(ExitCode::Done)
 }
 

@@ -2,31 +2,25 @@
 
 use std::time::Duration;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use chrono::{NaiveDate, Utc};
+use chrono::Utc;
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::checks::overridden_thresholds;
-use super::environment;
+use super::context::Context;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::range::RangeArgs;
 use super::recorder::{RunRecord, records, run_dir};
 use super::settings::{GlobalArgs, Settings};
-use super::{calendar, checks, remote, run_log, unreadable, vanished};
-use crate::calendar::{DateRange, DateRanges, Month, Season};
+use super::{calendar, coverage, environment, preflight, remote, run_log, unreadable};
+use crate::calendar::Month;
 use crate::catalog::Table;
-use crate::checks::CheckReport;
-use crate::error::{Error, ErrorKind, Result};
-use crate::judge::{AcceptedVanished, vanished_rows};
+use crate::error::Result;
+use crate::judge::{self, Asked, ByRule, CONTRADICTION, Standing, StatusReport};
 use crate::processors::ProcessorId;
-use crate::progress::Silent;
 use crate::report::page::{Circumstances, days};
-use crate::report::{ByRule, CONTRADICTION, Evidence, Seen, Standing, StatusReport, StatusRow, Validations, Verdict};
-use crate::schedule::Schedule;
-use crate::store::{Closeness, DateRecord, DateState, Owner, Phase3Manifest, Phase4Manifest, Store, WriteLock};
+use crate::snapshot::Snapshot;
+use crate::store::{Closeness, Owner, Store, WriteLock};
 
 /// Show the state of every date of the store, per year and processor
 ///
@@ -75,17 +69,19 @@ pub fn run(args: &StatusArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     // One document: with --remote, that is the comparison.
     let is_shown = !(is_remote && printer.is_json());
     let mut code = ExitCode::Done;
+    let snapshot = Snapshot::load(&store)?;
     if is_shown || args.check {
-        let report = stands(args, &settings, &store, printer)?;
+        let report = stands(args, &settings, &snapshot, printer)?;
         if args.check {
             code = checked(&report);
         }
         if is_shown {
-            show(args, report, &store, printer)?;
+            show(args, report, &snapshot, printer);
         }
     }
     if is_remote {
-        remote::run(&settings, &store, &args.range.or_everything()?, args.write_progress, printer)?;
+        let context = Context::new(&settings, printer);
+        remote::run(context, &snapshot, &args.range.or_everything()?, args.write_progress)?;
     }
     Ok(code)
 }
@@ -103,24 +99,25 @@ fn checked(report: &StatusReport) -> ExitCode {
 }
 
 /// How the dates that were asked for stand; names files that are missing or altered.
-fn stands(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer) -> Result<StatusReport> {
-    let schedule = load_schedule(store)?;
+fn stands(args: &StatusArgs, settings: &Settings, snapshot: &Snapshot, printer: Printer) -> Result<StatusReport> {
     let ranges = args.range.or_everything()?;
-    let dates = schedule.game_dates(&ranges);
-    if dates.is_empty() && vanished::in_store(store, &ranges)?.is_empty() {
-        return Err(no_game_dates(store, &schedule, &ranges)?);
+    let dates = snapshot.game_dates(&ranges);
+    if dates.is_empty() && judge::vanished(snapshot, &ranges).is_empty() {
+        return Err(judge::no_game_dates(snapshot, &ranges));
     }
     let closeness = if args.verify { Closeness::Verified } else { Closeness::Noticed };
-    let altered = store.altered_months(&store.phase3()?, &store.phase4()?, closeness)?;
-    say_altered(store, &altered, printer);
-    unreadable::warn(store, printer)?;
-    let known = Known { altered: &altered, validations: &Validations::load(store, &settings.catalogue) };
-    judged(settings, store, &schedule, Asked { ranges: &ranges, dates: &dates }, known)
+    let altered = snapshot.store.altered_months(&snapshot.phase3, &snapshot.phase4, closeness)?;
+    say_altered(&snapshot.store, &altered, printer);
+    unreadable::warn_of_validations(&snapshot.validations, printer);
+    preflight::warn_if_unreadable(&snapshot.store, printer);
+    unreadable::warn_of_records(&snapshot.store, printer)?;
+    let asked = Asked { ranges: &ranges, dates: &dates };
+    judge::status_knowing(&altered, snapshot, &settings.catalogue, asked)
 }
 
-fn show(args: &StatusArgs, mut report: StatusReport, store: &Store, printer: Printer) -> Result<()> {
+fn show(args: &StatusArgs, mut report: StatusReport, snapshot: &Snapshot, printer: Printer) {
     if args.calendar {
-        return draw(&report, store, args.processor, printer);
+        return draw(&report, snapshot, args.processor, printer);
     }
     if let Some(only) = args.processor {
         report.rows.retain(|row| row.processor == only);
@@ -134,184 +131,19 @@ fn show(args: &StatusArgs, mut report: StatusReport, store: &Store, printer: Pri
     if args.dates {
         list_dates(&report, args.empty, printer);
     } else {
-        printer.status(&report);
+        coverage::print(&report, printer);
     }
-    Ok(())
 }
 
 /// The calendar, by what the store knows: not what is published.
-fn draw(report: &StatusReport, store: &Store, only: Option<ProcessorId>, printer: Printer) -> Result<()> {
+fn draw(report: &StatusReport, snapshot: &Snapshot, only: Option<ProcessorId>, printer: Printer) {
     let circumstances = Circumstances { status: report, held_back: &report.failing, published: None };
-    let mut days = days(&store.phase4()?, &circumstances);
+    let mut days = days(&snapshot.phase4, &circumstances);
     days.retain(|id, _| only.is_none_or(|only| only == *id));
     match printer.is_json() {
         true => printer.json(&days),
         false => calendar::lines(&days, only).iter().for_each(|line| printer.line(line)),
     }
-    Ok(())
-}
-
-/// Why there is nothing to show: days that have rows need another schedule, and no other sync.
-pub fn no_game_dates(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Result<Error> {
-    let mut unscheduled = unscheduled(&store.phase3()?, &store.phase4()?, schedule, ranges);
-    unscheduled.retain(|date| ranges.contains(*date));
-    let error = |message: String| Error::new(ErrorKind::Upstream, message);
-    Ok(match unscheduled.first() {
-        Some(date) => error(format!("{date} has rows, but no final game in the synced schedule"))
-            .hint("sync a schedule that has its games as final"),
-        None => error(format!("the store {} has no game dates in the range", store.root().display()))
-            .hint("run `putback sync` first, or name another --store or range"),
-    })
-}
-
-/// How the dates of a store stand, and what is to be said of their years.
-pub fn report(settings: &Settings, store: &Store, asked: Asked<'_>) -> Result<StatusReport> {
-    report_after(settings, store, asked, None)
-}
-
-/// [`report`], after checks of the outputs that may not have been remembered.
-pub fn report_after(
-    settings: &Settings,
-    store: &Store,
-    asked: Asked<'_>,
-    checked: Option<&CheckReport>,
-) -> Result<StatusReport> {
-    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
-    let altered = store.altered_months(&phase3, &phase4, Closeness::Noticed)?;
-    let mut validations = Validations::load(store, &settings.catalogue);
-    if let Some(checked) = checked {
-        let dates = checks::checkable(&phase3, asked.dates);
-        validations.take_in(checked, &settings.catalogue, &dates, &Seen::new(&phase3, &phase4));
-    }
-    let known = Known { altered: &altered, validations: &validations };
-    judged(settings, store, &load_schedule(store)?, asked, known)
-}
-
-/// [`report`] of every game date of the ranges; `None` where the schedule has none.
-pub fn of_ranges(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<Option<StatusReport>> {
-    let dates = load_schedule(store)?.game_dates(ranges);
-    if dates.is_empty() {
-        return Ok(None);
-    }
-    report(settings, store, Asked { ranges, dates: &dates }).map(Some)
-}
-
-/// How the dates stand by processor, and the verdicts, for a run's record.
-pub fn summary(report: &StatusReport) -> Value {
-    let of_processor = |id: ProcessorId| {
-        let rows = report.rows.iter().filter(|row| row.processor == id);
-        let sum = |count: fn(&StatusRow) -> usize| rows.clone().map(count).sum::<usize>();
-        let states = json!({
-            "done": sum(|row| row.done), "empty": sum(|row| row.empty), "failed": sum(|row| row.failed),
-            "skipped": sum(|row| row.skipped), "pending": sum(|row| row.pending), "stale": sum(|row| row.stale),
-            "rows": rows.clone().map(|row| row.rows).sum::<u64>(),
-        });
-        (id.name().to_owned(), states)
-    };
-    let verdict = |verdict: &Verdict| {
-        let open = verdict.open.iter().map(|open| (open.what.to_string(), json!(open.dates.len())));
-        let fields = json!({
-            "dates": verdict.dates, "complete": verdict.complete,
-            "open_dates": open.collect::<serde_json::Map<_, _>>(),
-        });
-        (verdict.year.to_string(), fields)
-    };
-    json!({
-        "by_processor": ProcessorId::ALL.into_iter().map(of_processor).collect::<serde_json::Map<_, _>>(),
-        "verdicts": report.verdicts.iter().map(verdict).collect::<serde_json::Map<_, _>>(),
-    })
-}
-
-fn judged(
-    settings: &Settings,
-    store: &Store,
-    schedule: &Schedule,
-    asked: Asked<'_>,
-    known: Known<'_>,
-) -> Result<StatusReport> {
-    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
-    let calendar = crate::compute::calendar(schedule, &Silent);
-    let evidence = Evidence {
-        stale: crate::compute::stale_dates(&phase3, &phase4, asked.dates),
-        other_daily_cache: crate::compute::other_daily_cache(&phase3, &phase4, asked.dates),
-        validations: known.validations,
-        seen: &Seen::new(&phase3, &phase4),
-        unscheduled: unscheduled(&phase3, &phase4, schedule, asked.ranges),
-        contradictions: contradictions(schedule, asked.ranges),
-        vanished: vanished_rows(&phase3, &phase4, schedule, asked.ranges),
-        accepted: &AcceptedVanished::load(store)?,
-        ranges: asked.ranges,
-        damaged: damaged(known.altered),
-        calendar: &calendar,
-        schedule,
-    };
-    let mut report = StatusReport::judged(&phase4, asked.dates, evidence);
-    report.thresholds = overridden_thresholds(&settings.catalogue);
-    Ok(report)
-}
-
-/// What is known besides the manifests.
-#[derive(Clone, Copy)]
-struct Known<'a> {
-    /// Months whose file is missing or altered.
-    altered: &'a [(Table, Month)],
-    validations: &'a Validations,
-}
-
-/// What is to be judged.
-#[derive(Clone, Copy)]
-pub struct Asked<'a> {
-    pub ranges: &'a DateRanges,
-    /// Their game dates.
-    pub dates: &'a [NaiveDate],
-}
-
-/// Days with rows of players or teams, with contexts or done by a processor, on which the schedule has no game that
-/// counts: those of the ranges, and those before them in the same season, which windows should hold. Contexts of days
-/// after the schedule's last game are of games to come; the final of a cup and an All-Star game have rows and do not
-/// count.
-pub fn unscheduled(
-    phase3: &Phase3Manifest,
-    phase4: &Phase4Manifest,
-    schedule: &Schedule,
-    ranges: &DateRanges,
-) -> BTreeSet<NaiveDate> {
-    let last = schedule.game_dates(&DateRanges::everything()).last().copied();
-    let days_of = |table: Table| phase3.tables.get(&table).into_iter().flat_map(|table| table.partitions.keys());
-    let purged = |date: &NaiveDate| {
-        let contexts = phase3.tables.get(&Table::UpcomingPlayerGameContext);
-        contexts.is_some_and(|contexts| contexts.only_here.contains(date))
-    };
-    let contexts = days_of(Table::UpcomingPlayerGameContext)
-        .filter(|date| last.is_some_and(|last| **date < last) && !purged(date));
-    let played = days_of(Table::PlayerGameSummary).chain(days_of(Table::TeamDefenseGameSummary)).chain(contexts);
-    let is_done = |record: &DateRecord| record.state == DateState::Done;
-    let done = phase4.processors.values().flatten().filter(|(_, record)| is_done(record)).map(|(date, _)| date);
-    let seasons: DateRanges = ranges
-        .iter()
-        .map(|range| DateRange { from: range.from.min(Season::of(range.from).window_start()), to: range.to })
-        .collect();
-    let in_look_back = played.copied().filter(|date| seasons.contains(*date));
-    let days = in_look_back.chain(done.copied().filter(|date| ranges.contains(*date)));
-    let vanished = vanished::dates(&vanished_rows(phase3, phase4, schedule, ranges));
-    let days = days.filter(|date| !vanished.contains(date));
-    days.filter(|date| !schedule.has_games_on(*date) && !schedule.has_extra_games_on(*date)).collect()
-}
-
-/// The final games of the ranges whose id contradicts their flags.
-pub fn contradictions(schedule: &Schedule, ranges: &DateRanges) -> BTreeMap<NaiveDate, BTreeSet<String>> {
-    let games = schedule.contradictions().iter();
-    games.filter(|(date, _)| ranges.contains(**date)).map(|(date, ids)| (*date, ids.clone())).collect()
-}
-
-/// Months with a missing or altered file, by the processors whose dates rest on it.
-fn damaged(altered: &[(Table, Month)]) -> BTreeSet<(ProcessorId, Month)> {
-    let of_table = |&(table, month): &(Table, Month)| {
-        let rests_on =
-            move |id: &ProcessorId| id.output() == table || !ProcessorId::ALL.iter().any(|id| id.output() == table);
-        ProcessorId::ALL.into_iter().filter(rests_on).map(move |id| (id, month))
-    };
-    altered.iter().flat_map(of_table).collect()
 }
 
 /// Names the files of months that are missing or altered, and what repairs them.
@@ -331,7 +163,8 @@ fn watch(args: &StatusArgs, settings: &Settings, store: &Store, printer: Printer
         if is_terminal {
             printer.clear();
         }
-        show(args, stands(args, settings, store, printer)?, store, printer)?;
+        let snapshot = Snapshot::load(store)?;
+        show(args, stands(args, settings, &snapshot, printer)?, &snapshot, printer);
         if printer.is_lost() {
             return Ok(ExitCode::Done);
         }
@@ -387,10 +220,6 @@ impl Running {
         let stands_still = (silence >= Self::LONG).then_some(silence.as_secs() / 60);
         Ok(Self { so_far: format!(" for {elapsed:.0} s{far}{last}"), stands_still })
     }
-}
-
-fn load_schedule(store: &Store) -> Result<Schedule> {
-    Schedule::load(store, &store.phase3()?)
 }
 
 fn list_dates(report: &StatusReport, with_empty: bool, printer: Printer) {

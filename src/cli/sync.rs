@@ -3,17 +3,19 @@
 use chrono::Days;
 use clap::Args;
 
+use super::context::Context;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, counted, text_table, thousands};
 use super::range::{RangeArgs, RequestedRange};
 use super::receipt;
-use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
 use super::vanished;
 use crate::calendar::DateRanges;
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge;
 use crate::price::{Bill, size};
+use crate::snapshot::Snapshot;
 use crate::store::WriteLock;
 use crate::sync::{SyncReport, SyncRequest, TableReport};
 use crate::warehouse::{ColumnNote, Location, Source};
@@ -68,10 +70,9 @@ pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
         return rehearse(&settings, &range.ranges, printer);
     }
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let recorder = Recorder::begin(&settings, &range.ranges, args.options.json(), printer)?;
-    let pulled = pull(&settings, &lock, &range.ranges, args.options, (&recorder, printer));
-    let outcome = pulled.and_then(|report| {
-        let vanished = vanished::open_in_store(lock.store(), &range.ranges)?;
+    Context::new(&settings, printer).recording(&range.ranges, args.options.json(), |context| {
+        let report = pull(context, &lock, &range.ranges, args.options)?;
+        let vanished = judge::open_vanished(&Snapshot::locked(&lock)?, &range.ranges)?;
         if printer.is_json() {
             let tables: Vec<_> = report.tables.iter().map(json).collect();
             printer.json(&serde_json::json!({ "tables": tables, "vanished": vanished::json(&vanished) }));
@@ -80,17 +81,17 @@ pub fn run(args: &SyncArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
         }
         vanished::warn(&vanished, "the store", printer);
         Ok(if vanished.is_empty() { ExitCode::Done } else { ExitCode::FailedDates })
-    });
-    recorder.end(outcome)
+    })
 }
 
 fn rehearse(settings: &Settings, ranges: &DateRanges, printer: Printer) -> Result<ExitCode> {
     let source = settings.open_source()?;
-    let plans = crate::sync::plan_sync(&*source, &settings.store(), ranges)?;
+    let store = settings.store();
+    let plans = crate::sync::plan_sync(&*source, &store, &store.phase3()?, ranges)?;
     let price = |bytes: u64| Bill { read_bytes: bytes, ..Bill::default() }.price_usd();
     // The metadata that a sync looks at first was looked at here as well.
     let estimate = source.bill().map(|bill| Bill { read_bytes: plans.iter().map(|plan| plan.bytes).sum(), ..bill });
-    receipt::give(source.bill(), None, printer);
+    receipt::give(source.bill(), Context::new(settings, printer));
     if printer.is_json() {
         let tables = plans.iter().map(|plan| {
             serde_json::json!({
@@ -124,32 +125,27 @@ fn rehearse(settings: &Settings, ranges: &DateRanges, printer: Printer) -> Resul
 }
 
 /// Syncs and tells what should be known about the data.
-pub fn pull(
-    settings: &Settings,
-    lock: &WriteLock,
-    ranges: &DateRanges,
-    options: SyncOptions,
-    (recorder, printer): (&Recorder, Printer),
-) -> Result<SyncReport> {
+pub fn pull(context: Context<'_>, lock: &WriteLock, ranges: &DateRanges, options: SyncOptions) -> Result<SyncReport> {
+    let Context { settings, printer, .. } = context;
     let source = settings.open_source()?;
     let today = environment::yesterday() + Days::new(1);
     let request = SyncRequest { ranges: ranges.clone(), today, accept_shorter: options.accept_shorter };
     refuse_beyond_budget(settings, &*source, lock, ranges)?;
-    let synced = recorder.step("sync", || crate::sync::sync(&*source, lock, &request, recorder));
+    let synced = context.step("sync", || crate::sync::sync(&*source, lock, &request, context.observer()));
     if let Some(bill) = source.bill() {
-        recorder.summarize("billed_by_sync", bill.json());
-        recorder.measure(|metrics| metrics.billed(&bill));
+        context.summarize("billed_by_sync", bill.json());
+        context.measure(|metrics| metrics.billed(&bill));
         printer.note(format!("note: billed by the sync: {bill}"));
     }
     let report = synced?;
-    recorder.measure(|metrics| metrics.pulled(&report));
+    context.measure(|metrics| metrics.pulled(&report));
     let accepted = report
         .accepted
         .iter()
         .map(|lost| serde_json::json!({ "table": lost.table.full_name(), "dates": lost.dates, "rows": lost.rows }));
-    recorder.fact("accepted_shorter", accepted.collect());
+    context.fact("accepted_shorter", accepted.collect());
     for table in &report.tables {
-        recorder.summarize(table.table.full_name(), json(table));
+        context.summarize(table.table.full_name(), json(table));
         for note in notes(table, printer.is_verbose()) {
             printer.note(format!("note: {}: {note}", table.table));
         }
@@ -160,7 +156,7 @@ pub fn pull(
 /// Refuses what would be more than the budget before any row is read.
 fn refuse_beyond_budget(settings: &Settings, source: &dyn Source, lock: &WriteLock, ranges: &DateRanges) -> Result<()> {
     let (Some(budget), Some(_)) = (&settings.budget, source.bill()) else { return Ok(()) };
-    let plans = crate::sync::plan_sync(source, lock.store(), ranges)?;
+    let plans = crate::sync::plan_sync(source, lock.store(), &lock.phase3(), ranges)?;
     let spent = source.bill().unwrap_or_default();
     let bill = Bill { read_bytes: plans.iter().map(|plan| plan.bytes).sum(), ..spent };
     if bill.bytes() <= budget.value {

@@ -5,18 +5,17 @@ use std::collections::BTreeMap;
 use clap::Args;
 use serde_json::json;
 
+use super::context::Context;
 use super::environment;
 use super::exit::ExitCode;
 use super::output::{Printer, text_table, thousands};
-use super::receipt;
-use super::recorder::recorded;
 use super::settings::{GlobalArgs, Settings};
-use super::upload::{self, say_mapping};
+use super::upload_options::KeepOptions;
+use super::{receipt, rehearsal, upload};
 use crate::calendar::DateRanges;
 use crate::error::Result;
-use crate::progress::Silent;
-use crate::publications::{Keep, Publication, UndoReport, UndoRequest, Undoable};
-use crate::report::{InQuarantine, Validations};
+use crate::publications::{Publication, UndoReport, UndoRequest, Undoable};
+use crate::snapshot::{InQuarantine, Validations};
 use crate::upload::UploadReport;
 use crate::warehouse::Location;
 
@@ -44,66 +43,36 @@ pub struct UndoArgs {
     keep: KeepOptions,
 }
 
-/// How long a target can take a publication back.
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub struct KeepOptions {
-    /// Into a directory or bucket: keep what the last N publications replaced, for `undo` [default: 3]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=50))]
-    keep: Option<u16>,
-    /// Into BigQuery: keep what is replaced for so many days, for `undo`; 0 keeps nothing [default: 30]
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(0..=3650))]
-    keep_days: Option<u16>,
-}
-
-impl KeepOptions {
-    pub fn keep(self) -> Keep {
-        let default = Keep::default();
-        Keep {
-            publications: self.keep.map_or(default.publications, usize::from),
-            days: self.keep_days.map_or(default.days, u32::from),
-        }
-    }
-
-    /// For the run's record.
-    pub fn json(self) -> serde_json::Value {
-        let Keep { publications, days } = self.keep();
-        json!({ "publications": publications, "days": days })
-    }
-}
-
 pub fn run(args: &UndoArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let settings = Settings::resolve(global, None, args.to.as_ref())?;
     settings.required_to()?;
-    say_mapping(&settings, printer);
+    rehearsal::say_mapping(&settings, printer);
     if args.list {
         let target = settings.open_target()?;
         list(&target.publications()?, &target.name(), printer);
         return Ok(ExitCode::Done);
     }
     let options = json!({ "publication": args.publication, "keep": args.keep.json() });
-    recorded(&settings, &DateRanges::everything(), options, printer, |recorder| {
+    let context = Context::new(&settings, printer);
+    context.recording_if_possible(&DateRanges::everything(), options, |context| {
         let target = settings.open_target()?;
         let request = UndoRequest {
             publication: args.publication.clone(),
             now: environment::timestamp()?,
             keep: args.keep.keep(),
         };
-        let undone = match recorder {
-            Some(recorder) => recorder.step("undo", || target.undo(&request, recorder)),
-            None => target.undo(&request, &Silent),
-        };
-        receipt::give(target.bill(), recorder, printer);
+        let undone = context.step("undo", || target.undo(&request, context.observer()));
+        receipt::give(target.bill(), context);
         let report = undone?;
-        if let Some(recorder) = recorder {
-            recorder.summarize("undone", json(&report));
-            recorder.measure(|metrics| metrics.published(report.tables.values()));
-        }
+        context.summarize("undone", json(&report));
+        context.measure(|metrics| metrics.published(report.tables.values()));
         target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
         let dates = report.tables.values().flat_map(|table| &table.dates).copied().collect();
         print(report, &target.name(), printer);
         // The target holds what it held before: that is not known to be in quarantine.
         let now = InQuarantine { target: &target.name(), dates: &dates, entities: &BTreeMap::new() };
-        Validations::remember_quarantined(&settings.store(), &settings.catalogue, now)?;
+        let store = settings.store();
+        Validations::default().remember_quarantined(&store, settings.catalogue.digest(), now)?;
         Ok(ExitCode::Done)
     })
 }

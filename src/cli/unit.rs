@@ -6,22 +6,22 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::checks::{self, Purpose};
-use super::compute::ComputeOptions;
+use super::checks;
+use super::compute::{ComputeOptions, Computed};
+use super::context::{Context, Locked};
 use super::exit::ExitCode;
 use super::output::{Printer, counted};
 use super::range::parse_seasons;
-use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
-use super::status::{self, Asked};
 use super::sync::SyncOptions;
-use super::{compute, environment, sync};
+use super::{compute, coverage, environment, sync};
 use crate::calendar::{DateRanges, Season};
 use crate::checks::Phase;
 use crate::error::{Error, ErrorKind, Result};
-use crate::merge::merge;
+use crate::judge::{self, Asked, Purpose, StatusReport};
+use crate::merge::{merge, open, with_own};
 use crate::progress::Silent;
-use crate::report::StatusReport;
+use crate::snapshot::Snapshot;
 use crate::store::commit::staged::{replace_file, sync_dir};
 use crate::store::{Store, WriteLock};
 use crate::warehouse::Location;
@@ -94,15 +94,15 @@ pub fn run(args: &UnitArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
         exit_status: 0,
     };
     if let Some(finished) = finished(&place, &unit)? {
-        return Ok(show(&finished, (&place, None), printer));
+        return Ok(show(&finished, &place, None, printer));
     }
     let scratch =
         Scratch::create(args.scratch.as_deref().unwrap_or(&std::env::temp_dir()), &format!("putback-{season}"))?;
     settings.store.value = scratch.0.join("store");
-    let status = work(&settings, season, &args.options, printer)?;
-    let unit = Unit { exit_status: status.1 as i32, ..unit };
+    let Worked { status, code } = work(&settings, season, &args.options, printer)?;
+    let unit = Unit { exit_status: code as i32, ..unit };
     let unit = hand_over(&settings, units, unit)?;
-    Ok(show(&unit, (&place, Some(&status.0)), printer))
+    Ok(show(&unit, &place, Some(&status), printer))
 }
 
 fn list(seasons: &[Season], printer: Printer) {
@@ -119,32 +119,49 @@ fn no_such_unit(index: usize, count: usize) -> Error {
         .hint(format!("start a task for each of 0 to {}", count - 1))
 }
 
+/// How the dates of a unit stand, and the status that it ends with.
+struct Worked {
+    status: StatusReport,
+    code: ExitCode,
+}
+
 /// Syncs, computes and validates.
-fn work(
-    settings: &Settings,
-    season: Season,
-    options: &ComputeOptions,
-    printer: Printer,
-) -> Result<(StatusReport, ExitCode)> {
+fn work(settings: &Settings, season: Season, options: &ComputeOptions, printer: Printer) -> Result<Worked> {
     let ranges: DateRanges = [season.range()].into_iter().collect();
     let ranges = ranges.clipped_to(environment::yesterday());
     if ranges.is_empty() {
         return Err(Error::new(ErrorKind::Usage, format!("the season {season} is in the future")).hint("leave it out"));
     }
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let recorder = Recorder::begin(settings, &ranges, options.json(), printer)?;
-    sync::pull(settings, &lock, &ranges, SyncOptions::default(), (&recorder, printer))?;
-    let computed = compute::process(settings, &lock, &ranges, options, &recorder, printer)?;
-    let checked = recorder
-        .step("validate", || checks::report(settings, lock.store(), &ranges, &Purpose::inspection(Phase::Outputs)))?;
-    let status = status::report(settings, lock.store(), Asked { ranges: &ranges, dates: &computed.dates })?;
-    recorder.stands(&status);
+    let mut worked = None;
+    Context::new(settings, printer)
+        .recording(&ranges, options.json(), |context| {
+            let Worked { status, code } = steps(context, &lock, &ranges, options)?;
+            worked = Some(status);
+            Ok(code)
+        })
+        .map(|code| Worked { status: worked.expect("it worked"), code })
+}
+
+fn steps(context: Context<'_>, lock: &WriteLock, ranges: &DateRanges, options: &ComputeOptions) -> Result<Worked> {
+    let settings = context.settings;
+    sync::pull(context, lock, ranges, SyncOptions::default())?;
+    let snapshot = Snapshot::locked(lock)?;
+    let Computed { report, snapshot } =
+        compute::process(context, Locked { lock, snapshot: &snapshot }, ranges, options)?;
+    let purpose = Purpose::inspection(Phase::Outputs);
+    let (checked, snapshot) = context.step("validate", || {
+        let checked = judge::check(&snapshot, ranges, &purpose, &settings.checks())?;
+        let snapshot = checks::remembered(settings, snapshot.clone(), &checked)?;
+        Ok::<_, Error>((checked, snapshot))
+    })?;
+    let status = judge::status(&snapshot, &settings.catalogue, Asked { ranges, dates: &report.dates })?;
+    context.stands(&status);
     let code = match compute::exit_code(&status) {
         ExitCode::Done if checked.errors().count() > 0 => ExitCode::FailedValidation,
         code => code,
     };
-    recorder.end(Ok(code))?;
-    Ok((status, code))
+    Ok(Worked { status, code })
 }
 
 /// Gives the store its name among the others. Of two attempts that get here, the first one counts.
@@ -153,7 +170,8 @@ fn hand_over(settings: &Settings, units: &Path, unit: Unit) -> Result<Unit> {
     let place = units.join(&unit.season);
     let staged = Scratch::create(units, &format!(".{}", unit.season))?;
     let lock = WriteLock::acquire(&Store::at(&staged.0), &environment::owner())?;
-    merge(&lock, &[settings.store()], &settings.catalogue, &Silent)?;
+    let parts = with_own(&lock, open(&[settings.store()])?)?;
+    merge(&lock, &parts, &settings.catalogue, &Silent)?;
     replace_file(&staged.0.join("unit.json"), &serde_json::to_vec_pretty(&unit).expect("serializes"))?;
     drop(lock);
     match std::fs::rename(&staged.0, &place) {
@@ -185,7 +203,7 @@ fn finished(place: &Path, asked: &Unit) -> Result<Option<Unit>> {
     Ok(Some(found))
 }
 
-fn show(unit: &Unit, (place, status): (&Path, Option<&StatusReport>), printer: Printer) -> ExitCode {
+fn show(unit: &Unit, place: &Path, status: Option<&StatusReport>, printer: Printer) -> ExitCode {
     let code = ExitCode::ALL.into_iter().find(|code| *code as i32 == unit.exit_status).unwrap_or(ExitCode::Unexpected);
     if printer.is_json() {
         printer.json(&json!({
@@ -195,7 +213,7 @@ fn show(unit: &Unit, (place, status): (&Path, Option<&StatusReport>), printer: P
         return code;
     }
     if let Some(status) = status {
-        printer.status(status);
+        coverage::print(status, printer);
     } else {
         printer.note(format!("note: {} was there already, and is not computed again", place.display()));
     }

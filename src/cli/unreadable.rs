@@ -3,28 +3,15 @@
 use std::path::Path;
 
 use super::output::Printer;
-use super::preflight;
 use super::recorder::unreadable_records;
 use crate::error::Result;
-use crate::report::Validations;
+use crate::snapshot::Validations;
 use crate::store::Store;
 
-/// Names every such file of a store, and what helps.
-///
-/// # Errors
-/// When the directory of the runs cannot be listed.
-pub fn warn(store: &Store, printer: Printer) -> Result<()> {
-    warn_of_validations(store, printer);
-    if let Some(path) = preflight::unreadable(store) {
-        say(&path, "`putback compute` checks the inputs again and writes it anew", printer);
-    }
-    warn_of_records(store, printer)
-}
-
 /// Of the validations only.
-pub fn warn_of_validations(store: &Store, printer: Printer) {
-    if let Some(path) = Validations::unreadable(store) {
-        say(&path, "no date counts as validated until `putback validate` writes it anew", printer);
+pub fn warn_of_validations(validations: &Validations, printer: Printer) {
+    if let Some(path) = validations.unreadable() {
+        say(path, "no date counts as validated until `putback validate` writes it anew", printer);
     }
 }
 

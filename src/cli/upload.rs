@@ -4,30 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Days, NaiveDate};
 use clap::Args;
+use serde_json::{Value, json as object};
 
-use super::checks::{self, Purpose};
-use super::environment;
+use super::context::{Context, Locked};
 use super::exit::ExitCode;
 use super::output::{Printer, counted, text_table, thousands};
 use super::range::RangeArgs;
-use super::recorder::Recorder;
 use super::settings::{GlobalArgs, Settings};
-use super::status;
 use super::sync::announce_clipping;
-use super::undo::KeepOptions;
-use super::{causes, conditions, receipt, vanished};
+use super::upload_options::UploadOptions;
+use super::{causes, checks, conditions, environment, receipt, rehearsal, vanished};
 use crate::calendar::DateRanges;
-use crate::catalog::Table;
-use crate::checks::{Accounting, CheckReport, Phase};
+use crate::checks::Accounting;
 use crate::error::{Error, ErrorKind, Result};
-use crate::judge::{AcceptedVanished, RowsByDate};
+use crate::judge::{self, AcceptedVanished, CONTRADICTION, Candidates, Eligible, HeldBack, Leave};
 use crate::price::{size, storage_usd_per_month};
 use crate::processors::{ProcessorId, RunContext};
-use crate::progress::{Event, Observer};
-use crate::report::{CONTRADICTION, InQuarantine, StatusReport, Validations};
+use crate::progress::Event;
 use crate::schedule::Schedule;
-use crate::store::{DateRecord, DateState, Store, WriteLock};
-use crate::upload::{KeptRows, MonthPart, PublishSet, Rehearsal, Reviewed, UploadReport};
+use crate::snapshot::{Excluded, InQuarantine, Snapshot, Validations};
+use crate::store::{Store, WriteLock};
+use crate::upload::{Done, KeptRows, PublishSet, Rehearsal, Reviewed, Target, Terms, UploadReport};
 use crate::windows::WindowEnd;
 
 /// Publish finished dates into a warehouse
@@ -60,118 +57,53 @@ pub struct UploadArgs {
     plan: Option<String>,
 }
 
-/// Options of every command that publishes.
-#[derive(Debug, Clone, Default, Args)]
-pub struct UploadOptions {
-    /// Publish today's and yesterday's dates (US Eastern) into BigQuery, which the daily pipeline normally writes
-    #[arg(long)]
-    include_recent: bool,
-    /// Publish player_daily_cache as well, which is not one of the four tables of the reference's yearly run
-    #[arg(long)]
-    with_daily_cache: bool,
-    /// Publish dates although this check, and what follows from it, fails on them, for this run; `vanished` keeps published
-    /// rows of dates that vanished upstream; the run records it (repeatable)
-    #[arg(long, value_name = "CHECK_ID")]
-    accept: Vec<String>,
-    /// Leave this date out of the publication; windows of other dates still hold its games (repeatable)
-    #[arg(long, value_name = "DATE", requires = "reason")]
-    pub(super) exclude: Vec<NaiveDate>,
-    /// With --exclude: the reason, for the record and the verdict
-    #[arg(long, value_name = "TEXT", requires = "exclude")]
-    pub(super) reason: Option<String>,
-    /// Remove rows of dates that vanished upstream or became empty, from target and store
-    #[arg(long)]
-    remove_vanished: bool,
-    /// Write damaged files of a target directory or bucket again
-    #[arg(long)]
-    repair: bool,
-    #[command(flatten)]
-    keep: KeepOptions,
-    /// `--quarantine`, which computing has as well.
-    #[arg(skip)]
-    quarantine: bool,
-}
-
-impl UploadOptions {
-    /// For the run's record.
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "accept": self.accept, "exclude": self.exclude, "reason": self.reason, "include_recent": self.include_recent,
-            "remove_vanished": self.remove_vanished, "repair": self.repair, "with_daily_cache": self.with_daily_cache,
-            "keep": self.keep.json(), "quarantine": self.quarantine,
-        })
-    }
-
-    pub fn with_quarantine(self, quarantine: bool) -> Self {
-        Self { quarantine, ..self }
-    }
-
-    fn accepts_vanished(&self) -> bool {
-        self.accept.iter().any(|id| id == vanished::ACCEPT)
-    }
-}
-
 pub fn run(args: &UploadArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let settings = Settings::resolve(global, None, args.range.target()?)?;
+    let context = Context::new(&settings, printer);
     let range = args.range.required(environment::yesterday())?;
-    say_mapping(&settings, printer);
+    rehearsal::say_mapping(&settings, printer);
     announce_clipping(&range, printer);
     let options = args.options.clone().with_quarantine(args.quarantine);
-    let ranges = publishable(&settings, &range.ranges, &options, printer)?;
+    let ranges = publishable(context, &range.ranges, &options)?;
     checks::say_overridden(&settings.catalogue, printer);
     if args.dry_run {
-        return rehearse(&settings, &settings.store(), &ranges, &options, printer);
+        return rehearse(context, Order { ranges: &ranges, options: &options, reviewed: None });
     }
     let reviewed = args.plan.as_ref().map(|id| Reviewed::load(&settings.store(), id)).transpose()?;
     let lock = WriteLock::acquire(&settings.store(), &environment::owner())?;
-    let recorder = Recorder::begin(&settings, &ranges, options.json(), printer)?;
-    recorder.fact("plan", serde_json::json!(args.plan));
-    let order = Order { ranges: &ranges, options: &options, reviewed };
-    let published = publish(&settings, &lock, order, &recorder, printer);
-    let outcome = published.and_then(|(report, held_back, _)| {
-        if printer.is_json() {
-            printer.json(&json(&report));
-        } else {
-            printer.line(table(&report));
-        }
-        say_publication(&report, &settings, printer);
-        if let Some(status) = status::of_ranges(&settings, lock.store(), &ranges)? {
-            recorder.stands(&status);
-        }
-        let pending = note_not_computed(lock.store(), &ranges, printer)?;
-        Ok(held_back.exit_code(pending))
-    });
-    recorder.end(outcome)
+    context.recording(&ranges, options.json(), |context| {
+        context.fact("plan", object!(args.plan));
+        let snapshot = Snapshot::locked(&lock)?;
+        let order = Order { ranges: &ranges, options: &options, reviewed };
+        let uploaded = publish(context, Locked { lock: &lock, snapshot: &snapshot }, order)?;
+        show(context, &uploaded, &ranges)
+    })
 }
 
-/// Names the datasets that are published into instead of the real ones. Always said: rows in another place than
-/// expected are worse than a line too many.
-pub fn say_mapping(settings: &Settings, printer: Printer) {
-    if let Some(mapping) = settings.mapping() {
-        printer.warn(format!("note: rehearsal: [datasets] maps {mapping}"));
+/// Shows what was published and says what was not.
+fn show(context: Context<'_>, uploaded: &Uploaded, ranges: &DateRanges) -> Result<ExitCode> {
+    let Context { settings, printer, .. } = context;
+    let Uploaded { report, held_back, snapshot, .. } = uploaded;
+    if printer.is_json() {
+        printer.json(&json(report));
+    } else {
+        printer.line(table(report));
     }
+    say_publication(report, settings, printer);
+    if let Some(status) = judge::status_of_ranges(snapshot, &settings.catalogue, ranges)? {
+        context.stands(&status);
+    }
+    Ok(exit_code(*held_back, note_not_computed(snapshot, ranges, printer)))
 }
 
-/// What stays in the target as it is.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct HeldBack {
-    /// Dates of processors that failed, and stale dates.
-    failed: usize,
-    /// Dates whose rows fail a check of severity error.
-    invalid: usize,
-    /// Dates that vanished upstream and whose rows the target holds, without a decision.
-    vanished: usize,
-    /// Dates that are published although open causes reach them, without the rows in quarantine.
-    quarantined: usize,
-}
-
-impl HeldBack {
-    pub fn exit_code(self, pending: usize) -> ExitCode {
-        match self {
-            Self { invalid: 1.., .. } => ExitCode::FailedValidation,
-            _ if self.failed + self.vanished + self.quarantined + pending > 0 => ExitCode::FailedDates,
-            _ => ExitCode::Done,
+/// What stays in the target as it is, and what was never computed, as a status.
+pub fn exit_code(held_back: HeldBack, pending: usize) -> ExitCode {
+    match held_back {
+        HeldBack { invalid: 1.., .. } => ExitCode::FailedValidation,
+        HeldBack { failed, vanished, quarantined, .. } if failed + vanished + quarantined + pending > 0 => {
+            ExitCode::FailedDates
         }
+        _ => ExitCode::Done,
     }
 }
 
@@ -179,12 +111,8 @@ impl HeldBack {
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] when nothing else was asked for, or a check to accept does not exist.
-pub fn publishable(
-    settings: &Settings,
-    ranges: &DateRanges,
-    options: &UploadOptions,
-    printer: Printer,
-) -> Result<DateRanges> {
+pub fn publishable(context: Context<'_>, ranges: &DateRanges, options: &UploadOptions) -> Result<DateRanges> {
+    let Context { settings, printer, .. } = context;
     if let Some(unknown) = options.accept.iter().find(|id| *id != vanished::ACCEPT && !settings.catalogue.has(id)) {
         return Err(Error::new(ErrorKind::Usage, format!("there is no check {unknown}"))
             .hint("`putback validate --all` lists the checks"));
@@ -216,38 +144,43 @@ pub fn publishable(
     Ok(clipped)
 }
 
-fn rehearse(
-    settings: &Settings,
-    store: &Store,
-    ranges: &DateRanges,
-    options: &UploadOptions,
-    printer: Printer,
-) -> Result<ExitCode> {
+fn rehearse(context: Context<'_>, order: Order<'_>) -> Result<ExitCode> {
+    let Context { settings, printer, .. } = context;
     let target = settings.open_target()?;
-    let Selected { set, mut held_back, .. } = select(settings, store, ranges, options, printer)?;
+    let snapshot = &Snapshot::load(&settings.store())?;
+    let Selected { eligible, .. } = select(context, snapshot, &order)?;
+    let mut held_back = eligible.held_back();
+    let ranges = order.ranges;
+    let set = publish_set(eligible, order)?;
     let rehearsed = target.rehearse(&set);
-    receipt::give(target.bill(), None, printer);
-    let Rehearsal { lines, vanished, plan, estimate } = rehearsed?;
-    let open = AcceptedVanished::load(store)?.open_of(&target.name(), &vanished);
-    held_back.vanished = vanished::dates(&open).len();
+    receipt::give(target.bill(), context);
+    let rehearsed = rehearsed?;
+    let open = AcceptedVanished::load(&snapshot.store)?.open_of(&target.name(), &rehearsed.vanished);
+    held_back.vanished = judge::dates_of(&open).len();
     vanished::warn(&open, &target.name(), printer);
     target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
+    show_rehearsal(&rehearsed, &snapshot.store, || nothing_to_publish(&set, &target.name()), printer);
+    Ok(exit_code(held_back, note_not_computed(snapshot, ranges, printer)))
+}
+
+/// Shows what would be published, and remembers the plan.
+fn show_rehearsal(rehearsed: &Rehearsal, store: &Store, nothing: impl Fn() -> String, printer: Printer) {
+    let Rehearsal { lines, plan, estimate, .. } = rehearsed;
     let id = (!lines.is_empty()).then(|| plan.id());
     if printer.is_json() {
-        let estimate = estimate.map(|bill| bill.json());
-        printer.json(&serde_json::json!({ "plan": id, "lines": lines, "details": plan, "estimate": estimate }));
+        let estimate = estimate.as_ref().map(|bill| bill.json());
+        printer.json(&object!({ "plan": id, "lines": lines, "details": plan, "estimate": estimate }));
     } else if let Some(id) = &id {
         lines.iter().for_each(|line| printer.line(line));
         estimate.iter().for_each(|bill| printer.line(receipt::estimate(bill)));
         printer.line(format!("plan {id}: `putback upload --plan {id}` with the same options publishes exactly this"));
     } else {
-        printer.line(nothing_to_publish(&set, &target.name()));
+        printer.line(nothing());
     }
     // Without it, a plan that does not hold any more cannot be explained.
     if let Some(error) = id.and_then(|_| plan.save(store).err()) {
         printer.note(format!("note: the plan is not remembered: {error}"));
     }
-    Ok(held_back.exit_code(note_not_computed(store, ranges, printer)?))
 }
 
 fn nothing_to_publish(set: &PublishSet<'_>, target: &str) -> String {
@@ -255,163 +188,6 @@ fn nothing_to_publish(set: &PublishSet<'_>, target: &str) -> String {
         true => "nothing to publish: no date of the range may be published".to_owned(),
         false => format!("nothing to publish: {target} already holds the dates that may be published"),
     }
-}
-
-/// What may be published, and what was held back, which is said.
-struct Selected<'s> {
-    set: PublishSet<'s>,
-    held_back: HeldBack,
-    /// The dates that fail checks, with the checks.
-    invalid: BTreeMap<NaiveDate, BTreeSet<String>>,
-    /// Those that fail accepted checks only, likewise.
-    accepted: BTreeMap<NaiveDate, BTreeSet<String>>,
-    /// Those that the user leaves out, with the reason.
-    excluded: BTreeMap<NaiveDate, String>,
-    /// What the checks found; nothing where no date was checked.
-    report: Option<CheckReport>,
-    /// Rows of the store on dates that vanished.
-    vanished: RowsByDate,
-}
-
-fn select<'s>(
-    settings: &Settings,
-    store: &'s Store,
-    ranges: &DateRanges,
-    options: &UploadOptions,
-    printer: Printer,
-) -> Result<Selected<'s>> {
-    let vanished = vanished::in_store(store, ranges)?;
-    let mut set = PublishSet::collect(store, ranges, &vanished)?;
-    if !options.with_daily_cache {
-        set.leave_out_unasked();
-    }
-    set.removes_vanished = options.remove_vanished;
-    set.repairs = options.repair;
-    set.keep = options.keep.keep();
-    set.published_at = environment::timestamp()?;
-    let schedule = Schedule::load(store, &store.phase3()?)?;
-    let mut stale: BTreeSet<NaiveDate> = stale_in(store, ranges)?.into_values().flatten().collect();
-    // Nothing will be computed for a date that has no games any more.
-    let vanished_dates = vanished::dates(&vanished);
-    stale.retain(|date| schedule.has_games_on(*date) || !vanished_dates.contains(date));
-    // A date without a game is told by `note_not_computed`.
-    let to_compute: BTreeSet<NaiveDate> = stale.iter().copied().filter(|date| schedule.has_games_on(*date)).collect();
-    if let (Some(first), Some(last)) = (to_compute.first(), to_compute.last()) {
-        let count = counted(to_compute.len(), "date");
-        printer.warn(format!(
-            "note: the inputs of {count} changed after they were computed ({first} to {last}); they are not \
-             published: run `putback compute` first"
-        ));
-    }
-    set.leave_out(&stale);
-    set.leave_out(&unscheduled_in(store, &schedule, ranges)?);
-    say_other_windows(store, ranges, printer)?;
-    let excluded = conditions::exclude(ranges, options, printer)?;
-    set.leave_out(&excluded.keys().copied().collect());
-    if schedule.game_dates(ranges).is_empty() && !vanished.is_empty() {
-        let (invalid, accepted) = (BTreeMap::new(), BTreeMap::new());
-        return Ok(Selected {
-            set,
-            held_back: HeldBack::default(),
-            invalid,
-            accepted,
-            excluded,
-            report: None,
-            vanished,
-        });
-    }
-    let left_out = if options.with_daily_cache { Vec::new() } else { ProcessorId::unasked() };
-    let purpose = Purpose { phase: Phase::Outputs, accept: &options.accept, left_out, quarantines: options.quarantine };
-    let report = checks::report(settings, store, ranges, &purpose)?;
-    let (mut invalid, mut accepted) = (report.held_back(), report.accepted());
-    invalid.retain(|date, _| !stale.contains(date));
-    accepted.retain(|date, _| !stale.contains(date));
-    set.leave_out(&invalid.keys().copied().collect());
-    if let Some(quarantine) = &report.quarantine {
-        set.quarantine(quarantine.clone())?;
-    }
-    causes::say(&report, &set, printer);
-    // A date that failed is told as such, whatever else stands against it.
-    let failed: BTreeSet<NaiveDate> = set.held_back.values().flatten().copied().collect();
-    let invalid_dates = invalid.keys().filter(|date| !failed.contains(date)).count();
-    let mut held_back = HeldBack {
-        failed: stale.len(),
-        invalid: invalid_dates,
-        vanished: 0,
-        quarantined: quarantined_dates(&report, &set).len(),
-    };
-    for (processor, dates) in &set.held_back {
-        held_back.failed += dates.len();
-        printer.warn(format!(
-            "note: {processor}: {} failed and not published; {} keeps what it has",
-            counted(dates.len(), "date"),
-            settings.required_to()?
-        ));
-    }
-    if !options.with_daily_cache {
-        held_back.failed += say_lost_cache(store, ranges, printer)?;
-    }
-    set.conditions = conditions::daily_cache(&set);
-    let conditions = conditions::of(&report, &set, &excluded);
-    set.conditions.extend(conditions);
-    set.held_back_causes = held_back_causes(&set, &stale, &invalid);
-    Ok(Selected { set, held_back, invalid, accepted, excluded, report: Some(report), vanished })
-}
-
-/// Dates of the set that open causes reach: published, but for the rows in quarantine.
-fn quarantined_dates(report: &CheckReport, set: &PublishSet<'_>) -> BTreeSet<NaiveDate> {
-    let open = report.quarantine.iter().flat_map(|_| report.causes.iter().filter(|cause| cause.is_open()));
-    let dates = open.flat_map(|cause| cause.reach.keys()).copied();
-    dates.filter(|date| set.parts.iter().any(|part| part.dates.contains_key(date))).collect()
-}
-
-/// Dates that stay unpublished, with the cause of each.
-fn held_back_causes(
-    set: &PublishSet<'_>,
-    stale: &BTreeSet<NaiveDate>,
-    invalid: &BTreeMap<NaiveDate, BTreeSet<String>>,
-) -> Vec<String> {
-    let failed =
-        set.held_back.iter().flat_map(|(id, dates)| dates.iter().map(move |date| format!("{date}: {id} failed")));
-    let stale = stale.iter().map(|date| format!("{date}: stale"));
-    let checks = |checks: &BTreeSet<String>| checks.iter().cloned().collect::<Vec<_>>().join(", ");
-    let invalid = invalid.iter().map(|(date, of)| format!("{date}: {}", checks(of)));
-    failed.chain(stale).chain(invalid).collect()
-}
-
-/// Game dates that were never computed are not published either, nor are days with rows that the schedule does not know,
-/// and neither is passed over in silence.
-pub fn note_not_computed(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<usize> {
-    let schedule = Schedule::load(store, &store.phase3()?)?;
-    let report = StatusReport::new(&store.phase4()?, &schedule.game_dates(ranges));
-    let pending = report.not_done.iter().filter(|date| date.failed.is_none()).map(|date| date.date).collect();
-    let unscheduled = unscheduled_in(store, &schedule, ranges)?;
-    let say = |what: &str, dates: &BTreeSet<NaiveDate>| {
-        if let (Some(first), Some(last)) = (dates.first(), dates.last()) {
-            let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
-            printer.warn(format!("note: {what}: {}, {span}", counted(dates.len(), "date")));
-        }
-        dates.len()
-    };
-    Ok(say("not computed and not published", &pending)
-        + say("has rows, but no final game in the schedule, so neither computed nor published now", &unscheduled)
-        + say_contradictions(&schedule, ranges, printer))
-}
-
-/// Names games of which the schedule says two things; returns the number of their days.
-fn say_contradictions(schedule: &Schedule, ranges: &DateRanges, printer: Printer) -> usize {
-    let games = status::contradictions(schedule, ranges);
-    let ids: Vec<&str> = games.values().flatten().map(String::as_str).collect();
-    if let (Some((first, _)), Some((last, _))) = (games.first_key_value(), games.last_key_value()) {
-        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
-        let (days, some) = (counted(games.len(), "date"), ids.iter().take(3).copied().collect::<Vec<_>>().join(", "));
-        printer.warn(format!("note: {CONTRADICTION}: {days}, {span}: {} such as {some}", counted(ids.len(), "game")));
-    }
-    games.len()
-}
-
-fn unscheduled_in(store: &Store, schedule: &Schedule, ranges: &DateRanges) -> Result<BTreeSet<NaiveDate>> {
-    Ok(status::unscheduled(&store.phase3()?, &store.phase4()?, schedule, ranges))
 }
 
 /// What is to be published.
@@ -423,65 +199,217 @@ pub struct Order<'a> {
     pub reviewed: Option<Reviewed>,
 }
 
-/// Publishes what is done and passes the checks, and says what was held back.
-pub fn publish(
-    settings: &Settings,
-    lock: &WriteLock,
-    Order { ranges, options, reviewed }: Order<'_>,
-    recorder: &Recorder,
-    printer: Printer,
-) -> Result<(UploadReport, HeldBack, BTreeMap<ProcessorId, Accounting>)> {
-    let target = settings.open_target()?;
-    let store = lock.store();
-    recorder.on(Event::Waiting { what: "the checks of the outputs".to_owned() });
-    let selected = recorder.step("validate", || select(settings, store, ranges, options, printer))?;
-    let Selected { mut set, mut held_back, invalid, accepted, excluded, report: checked, vanished } = selected;
-    // For the verdicts, until the dates are published.
-    Validations::remember_excluded(store, &settings.catalogue, ranges, &excluded)?;
-    recorder.fact("excluded", serde_json::json!(excluded));
-    if let Some(checked) = &checked {
-        recorder.fact("causes", serde_json::json!(checked.causes));
-        recorder.fact("waivers", serde_json::json!(checked.waivers));
-    }
-    let accounting = checked.map(|checked| checked.accounting).unwrap_or_default();
-    recorder.fact("held_back_by_checks", serde_json::json!(invalid));
-    recorder.fact("published_although_checks_fail", serde_json::json!(accepted));
-    let totals = accounting.iter().map(|(id, of)| (id.name().to_owned(), serde_json::json!(of.total)));
-    recorder.summarize("accounting", serde_json::Value::Object(totals.collect()));
-    recorder.summarize("held_back", serde_json::json!({ "failed": held_back.failed, "invalid": held_back.invalid }));
-    recorder.fact("quarantined", serde_json::json!(set.quarantined().by_check()));
-    set.reviewed = reviewed;
-    let remember = |dates: &BTreeSet<NaiveDate>, entities: &BTreeMap<NaiveDate, u64>| {
-        let now = InQuarantine { target: &target.name(), dates, entities };
-        Validations::remember_quarantined(store, &settings.catalogue, now)
+/// What may be published, and the state of the store with what the checks found.
+struct Selected<'s> {
+    eligible: Eligible<'s>,
+    snapshot: Snapshot,
+}
+
+/// Finds what may be published, and says what is held back.
+fn select<'s>(context: Context<'_>, snapshot: &'s Snapshot, order: &Order<'_>) -> Result<Selected<'s>> {
+    let (Context { settings, printer, .. }, Order { ranges, options, .. }) = (context, order);
+    let mut candidates = Candidates::of(snapshot, ranges, options.with_daily_cache)?;
+    say_stale(&candidates.to_compute(), printer);
+    say_other_windows(&judge::other_windows(snapshot, ranges), printer);
+    candidates.exclude(conditions::exclude(ranges, options, printer)?);
+    let leave = Leave { accept: &options.accept, quarantines: options.quarantine };
+    let checked = candidates.checked(leave, &settings.checks())?;
+    let snapshot = match checked.report() {
+        Some(report) => checks::remembered(settings, snapshot.clone(), report)?,
+        None => snapshot.clone(),
     };
-    let before = Validations::load(store, &settings.catalogue).quarantined_in(&target.name());
-    let quarantined = set.quarantined().by_date();
-    // First, so that a publication that is killed is known as well.
-    remember(&BTreeSet::new(), &quarantined)?;
-    let published = recorder.step("upload", || target.publish(&set, recorder));
-    receipt::give(target.bill(), Some(recorder), printer);
-    if published.as_ref().is_err_and(publishes_nothing) {
-        remember(&quarantined.into_keys().collect(), &before)?;
-        return Err(published.expect_err("it failed"));
+    let eligible = checked.eligible()?;
+    if let Some(report) = eligible.report() {
+        causes::say(report, eligible.dates(), printer);
+        say_failed(&eligible, context)?;
+        say_lost_cache(&eligible.lost_cache(), printer);
     }
-    let report = UploadReport { quarantined: set.quarantined().by_check(), ..published? };
-    remember(&set.dates(), &quarantined)?;
-    recorder.summarize("published", json(&report));
-    recorder.measure(|metrics| metrics.published(report.tables.values()));
-    let decided = Decided { lock, ranges, options, target: target.name(), set: &set };
-    held_back.vanished = decided.take_in(&report, vanished, recorder, printer)?;
+    Ok(Selected { eligible, snapshot })
+}
+
+/// The set of a publication, with what is recorded of it.
+fn publish_set<'s>(eligible: Eligible<'s>, Order { options, reviewed, .. }: Order<'_>) -> Result<PublishSet<'s>> {
+    let terms = Terms {
+        conditions: conditions::of(&eligible),
+        removes_vanished: options.remove_vanished,
+        repairs: options.repair,
+        published_at: environment::timestamp()?,
+        keep: options.keep.keep(),
+        held_back_causes: eligible.held_back_causes(),
+        reviewed,
+    };
+    Ok(PublishSet::new(eligible, terms))
+}
+
+fn say_stale(to_compute: &BTreeSet<NaiveDate>, printer: Printer) {
+    if let (Some(first), Some(last)) = (to_compute.first(), to_compute.last()) {
+        let count = counted(to_compute.len(), "date");
+        printer.warn(format!(
+            "note: the inputs of {count} changed after they were computed ({first} to {last}); they are not \
+             published: run `putback compute` first"
+        ));
+    }
+}
+
+/// Names the dates that failed.
+fn say_failed(eligible: &Eligible<'_>, Context { settings, printer, .. }: Context<'_>) -> Result<()> {
+    for (processor, dates) in &eligible.dates().held_back {
+        printer.warn(format!(
+            "note: {processor}: {} failed and not published; {} keeps what it has",
+            counted(dates.len(), "date"),
+            settings.required_to()?
+        ));
+    }
+    Ok(())
+}
+
+/// Rows that the reference would not have made are published, and said to be.
+fn say_other_windows(dates: &BTreeSet<NaiveDate>, printer: Printer) {
+    if let (Some(first), Some(last)) = (dates.first(), dates.last()) {
+        let count = counted(dates.len(), "date");
+        printer
+            .warn(format!("note: windows end on the day before, unlike the reference's: {count}, {first} to {last}"));
+    }
+}
+
+/// Dates without PDC are published with what MLFS falls back to, and said to be.
+fn say_lost_cache(lost: &BTreeSet<NaiveDate>, printer: Printer) {
+    if let (Some(first), Some(last)) = (lost.first(), lost.last()) {
+        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        printer.warn(format!(
+            "note: PDC failed on {}, {span}: MLFS falls back on them; `putback status` has the reasons",
+            counted(lost.len(), "date")
+        ));
+    }
+}
+
+/// Game dates that were never computed are not published either, nor are days with rows that the schedule does not know,
+/// and neither is passed over in silence.
+pub fn note_not_computed(snapshot: &Snapshot, ranges: &DateRanges, printer: Printer) -> usize {
+    let say = |what: &str, dates: &BTreeSet<NaiveDate>| {
+        if let (Some(first), Some(last)) = (dates.first(), dates.last()) {
+            let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
+            printer.warn(format!("note: {what}: {}, {span}", counted(dates.len(), "date")));
+        }
+        dates.len()
+    };
+    let unscheduled = judge::unscheduled(snapshot, ranges);
+    say("not computed and not published", &judge::pending(snapshot, ranges))
+        + say("has rows, but no final game in the schedule, so neither computed nor published now", &unscheduled)
+        + say_contradictions(&snapshot.schedule, ranges, printer)
+}
+
+/// Names games of which the schedule says two things; returns the number of their days.
+fn say_contradictions(schedule: &Schedule, ranges: &DateRanges, printer: Printer) -> usize {
+    let games = judge::contradictions(schedule, ranges);
+    let ids: Vec<&str> = games.values().flatten().map(String::as_str).collect();
+    if let (Some((first, _)), Some((last, _))) = (games.first_key_value(), games.last_key_value()) {
+        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        let (days, some) = (counted(games.len(), "date"), ids.iter().take(3).copied().collect::<Vec<_>>().join(", "));
+        printer.warn(format!("note: {CONTRADICTION}: {days}, {span}: {} such as {some}", counted(ids.len(), "game")));
+    }
+    games.len()
+}
+
+/// What an upload came to.
+pub struct Uploaded {
+    pub report: UploadReport,
+    pub held_back: HeldBack,
+    pub accounting: BTreeMap<ProcessorId, Accounting>,
+    /// The store as it is now.
+    pub snapshot: Snapshot,
+}
+
+/// Publishes what is done and passes the checks, and says what was held back.
+pub fn publish(context: Context<'_>, locked: Locked<'_>, order: Order<'_>) -> Result<Uploaded> {
+    let Context { settings, printer, .. } = context;
+    let target = settings.open_target()?;
+    context.observer().on(Event::Waiting { what: "the checks of the outputs".to_owned() });
+    let Selected { eligible, snapshot } = context.step("validate", || select(context, locked.snapshot, &order))?;
+    let (ranges, accepts_vanished) = (order.ranges, order.options.accepts_vanished());
+    // For the verdicts, until the dates are published.
+    let (store, catalogue, excluded) = (&snapshot.store, settings.catalogue.digest(), eligible.excluded());
+    let validations = snapshot.validations.remember_excluded(store, catalogue, Excluded { ranges, dates: excluded })?;
+    let (mut held_back, accounting) = (eligible.held_back(), accounting_of(&eligible));
+    record(&eligible, &accounting, context);
+    let set = publish_set(eligible, order)?;
+    context.fact("quarantined", object!(set.quarantined().by_check()));
+    let (report, validations) = send(&set, &*target, context, &validations)?;
+    context.summarize("published", json(&report));
+    context.measure(|metrics| metrics.published(report.tables.values()));
+    let done = Done { set: &set, ranges, target: &target.name(), report: &report };
+    held_back.vanished = settle(&done, locked.lock, accepts_vanished, context)?;
     target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
     say_changed_by_others(&report, &target.name(), printer);
     if report.is_nothing() {
         printer.note(nothing_to_publish(&set, &target.name()));
     }
-    Ok((report, held_back, accounting))
+    let snapshot = snapshot.computed(locked.lock).validated(validations);
+    Ok(Uploaded { report, held_back, accounting, snapshot })
+}
+
+fn accounting_of(eligible: &Eligible<'_>) -> BTreeMap<ProcessorId, Accounting> {
+    eligible.report().map(|report| report.accounting.clone()).unwrap_or_default()
+}
+
+/// Records what is published and what is not.
+fn record(eligible: &Eligible<'_>, accounting: &BTreeMap<ProcessorId, Accounting>, context: Context<'_>) {
+    context.fact("excluded", object!(eligible.excluded()));
+    if let Some(report) = eligible.report() {
+        context.fact("causes", object!(report.causes));
+        context.fact("waivers", object!(report.waivers));
+    }
+    context.fact("held_back_by_checks", object!(eligible.invalid()));
+    context.fact("published_although_checks_fail", object!(eligible.accepted()));
+    let totals = accounting.iter().map(|(id, of)| (id.name().to_owned(), object!(of.total)));
+    context.summarize("accounting", Value::Object(totals.collect()));
+    let HeldBack { failed, invalid, .. } = eligible.held_back();
+    context.summarize("held_back", object!({ "failed": failed, "invalid": invalid }));
+}
+
+/// Publishes the set, and remembers what is in quarantine in the target.
+fn send(
+    set: &PublishSet<'_>,
+    target: &dyn Target,
+    context: Context<'_>,
+    validations: &Validations,
+) -> Result<(UploadReport, Validations)> {
+    let (store, catalogue, name) = (context.store(), context.settings.catalogue.digest(), target.name());
+    let remember = |known: &Validations, dates: &BTreeSet<NaiveDate>, entities: &BTreeMap<NaiveDate, u64>| {
+        known.remember_quarantined(&store, catalogue, InQuarantine { target: &name, dates, entities })
+    };
+    let before = validations.quarantined_in(&name);
+    let quarantined = set.quarantined().by_date();
+    // First, so that a publication that is killed is known as well.
+    let validations = remember(validations, &BTreeSet::new(), &quarantined)?;
+    let published = context.step("upload", || target.publish(set, context.observer()));
+    receipt::give(target.bill(), context);
+    if published.as_ref().is_err_and(publishes_nothing) {
+        remember(&validations, &quarantined.into_keys().collect(), &before)?;
+        return Err(published.expect_err("it failed"));
+    }
+    let report = UploadReport { quarantined: set.quarantined().by_check(), ..published? };
+    let validations = remember(&validations, &set.dates(), &quarantined)?;
+    Ok((report, validations))
 }
 
 /// Whether an error of a publication says that the target is as it was.
 fn publishes_nothing(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::StalePlan | ErrorKind::Conflict | ErrorKind::Usage)
+}
+
+/// Records what is decided of dates that vanished, and says what is open. Returns how many dates are.
+fn settle(done: &Done<'_>, lock: &WriteLock, accepts: bool, context: Context<'_>) -> Result<usize> {
+    let run = RunContext { timestamp: environment::timestamp()?, windows: WindowEnd::default(), quarantine: false };
+    let settled = done.settle(lock, accepts, run)?;
+    if let Some(removed) = &settled.removed {
+        context.fact("removed_vanished", vanished::json(removed));
+    }
+    if let Some(recorded) = &settled.recorded {
+        context.fact(if accepts { "accepted_vanished" } else { "vanished" }, vanished::json(recorded));
+    }
+    vanished::warn(&settled.open, done.target, context.printer);
+    Ok(judge::dates_of(&settled.open).len())
 }
 
 /// Names dates that somebody else changed beside those that were published now.
@@ -496,95 +424,6 @@ fn say_changed_by_others(report: &UploadReport, target: &str, printer: Printer) 
             ));
         }
     }
-}
-
-/// What is decided of dates that vanished.
-struct Decided<'a> {
-    lock: &'a WriteLock,
-    ranges: &'a DateRanges,
-    options: &'a UploadOptions,
-    target: String,
-    set: &'a PublishSet<'a>,
-}
-
-impl Decided<'_> {
-    /// Records the decision, and removes from the store what was removed from the target. Returns how many dates are open.
-    fn take_in(
-        &self,
-        report: &UploadReport,
-        mut in_store: RowsByDate,
-        recorder: &Recorder,
-        printer: Printer,
-    ) -> Result<usize> {
-        let store = self.lock.store();
-        let found = report.vanished();
-        if self.options.remove_vanished {
-            // What was not asked for goes with the date in the tables that are published; what is held back stays.
-            let is_in_set = |table: Table, date: &NaiveDate| {
-                let is_meant = |part: &MonthPart| part.table == table || self.set.is_unasked(table);
-                self.set.parts.iter().any(|part| is_meant(part) && part.dates.contains_key(date))
-            };
-            in_store.iter_mut().for_each(|(table, dates)| dates.retain(|date, _| is_in_set(*table, date)));
-            let context =
-                RunContext { timestamp: environment::timestamp()?, windows: WindowEnd::default(), quarantine: false };
-            crate::compute::remove_vanished(self.lock, &in_store, context)?;
-            recorder.fact("removed_vanished", vanished::json(&in_store));
-            in_store.clear();
-        }
-        let mut decisions = AcceptedVanished::load(store)?;
-        if !(decisions.is_empty() && found.is_empty() && in_store.is_empty()) {
-            let accept = self.options.accepts_vanished();
-            decisions.take_in(&self.target, self.ranges, (&found, &in_store), accept);
-            decisions.save(store)?;
-            recorder.fact(if accept { "accepted_vanished" } else { "vanished" }, vanished::json(&found));
-        }
-        let open = decisions.open_of(&self.target, &found);
-        vanished::warn(&open, &self.target, printer);
-        Ok(vanished::dates(&open).len())
-    }
-}
-
-/// Dates of the ranges that `compute` would compute again.
-pub(super) fn stale_in(store: &Store, ranges: &DateRanges) -> Result<BTreeMap<ProcessorId, BTreeSet<NaiveDate>>> {
-    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
-    let computed = phase4.processors.values().flat_map(|records| records.keys()).copied();
-    let dates: BTreeSet<NaiveDate> = computed.filter(|date| ranges.contains(*date)).collect();
-    Ok(crate::compute::stale_dates(&phase3, &phase4, &dates.into_iter().collect::<Vec<_>>()))
-}
-
-/// Rows that the reference would not have made are published, and said to be.
-fn say_other_windows(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<()> {
-    let phase4 = store.phase4()?;
-    let records = phase4.processors.values().flatten();
-    let is_other = |date: &NaiveDate, record: &DateRecord| ranges.contains(*date) && !record.windows.is_default();
-    let dates: BTreeSet<NaiveDate> =
-        records.filter(|(date, record)| is_other(date, record)).map(|(date, _)| *date).collect();
-    if let (Some(first), Some(last)) = (dates.first(), dates.last()) {
-        let count = counted(dates.len(), "date");
-        printer
-            .warn(format!("note: windows end on the day before, unlike the reference's: {count}, {first} to {last}"));
-    }
-    Ok(())
-}
-
-/// Dates without PDC are published with what MLFS falls back to, and said to be. Returns how many there are.
-fn say_lost_cache(store: &Store, ranges: &DateRanges, printer: Printer) -> Result<usize> {
-    let phase4 = store.phase4()?;
-    let is_lost = |(date, record): &(&NaiveDate, &DateRecord)| {
-        ranges.contains(**date) && matches!(record.state, DateState::Failed { .. })
-    };
-    let lost = phase4.processors.get(&ProcessorId::Pdc).into_iter().flatten().filter(is_lost);
-    // Of a date that failed further up, MLFS says so itself.
-    let is_published = |date: &NaiveDate| phase4.record(ProcessorId::Mlfs, *date).is_some_and(|r| r.state.is_settled());
-    let lost: BTreeSet<NaiveDate> = lost.map(|(date, _)| *date).filter(is_published).collect();
-    if let (Some(first), Some(last)) = (lost.first(), lost.last()) {
-        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
-        printer.warn(format!(
-            "note: PDC failed on {}, {span}: MLFS falls back on them; `putback status` has the reasons",
-            counted(lost.len(), "date")
-        ));
-    }
-    Ok(lost.len())
 }
 
 /// Dates and rows written per table.
@@ -614,9 +453,9 @@ pub fn say_publication(report: &UploadReport, settings: &Settings, printer: Prin
 }
 
 /// [`table`] for machines.
-pub fn json(report: &UploadReport) -> serde_json::Value {
+pub fn json(report: &UploadReport) -> Value {
     let tables = report.tables.iter().map(|(table, upload)| {
-        serde_json::json!({
+        object!({
             "table": table.full_name(),
             "dates": upload.dates,
             "unchanged": upload.unchanged,
@@ -626,8 +465,8 @@ pub fn json(report: &UploadReport) -> serde_json::Value {
             "changed_by_others": upload.changed_by_others,
         })
     });
-    let kept = report.kept.map(|kept| serde_json::json!({ "bytes": kept.bytes, "until": kept.until }));
-    serde_json::json!({
+    let kept = report.kept.map(|kept| object!({ "bytes": kept.bytes, "until": kept.until }));
+    object!({
         "tables": tables.collect::<Vec<_>>(), "publication": report.publication, "kept": kept,
         "quarantined": report.quarantined,
     })

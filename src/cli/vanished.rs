@@ -1,40 +1,16 @@
 //! What is said of dates with rows that nothing supports any more.
 
-use std::collections::BTreeSet;
-
-use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::output::{Printer, counted};
-use crate::calendar::DateRanges;
-use crate::error::Result;
-use crate::judge::{self, AcceptedVanished, RowsByDate};
-use crate::schedule::Schedule;
-use crate::store::Store;
+use crate::judge::{RowsByDate, dates_of};
 
 /// The word that accepts them.
 pub const ACCEPT: &str = "vanished";
 
-/// Rows of the store on dates of the ranges that vanished.
-pub fn in_store(store: &Store, ranges: &DateRanges) -> Result<RowsByDate> {
-    let phase3 = store.phase3()?;
-    let schedule = Schedule::load(store, &phase3)?;
-    Ok(judge::vanished_rows(&phase3, &store.phase4()?, &schedule, ranges))
-}
-
-/// Those of them that nobody has decided to keep.
-pub fn open_in_store(store: &Store, ranges: &DateRanges) -> Result<RowsByDate> {
-    Ok(AcceptedVanished::load(store)?.open(&in_store(store, ranges)?, ranges))
-}
-
-/// All their dates.
-pub fn dates(vanished: &RowsByDate) -> BTreeSet<NaiveDate> {
-    vanished.values().flat_map(|dates| dates.keys()).copied().collect()
-}
-
 /// Like `nba_precompute.player_composite_factors: 310 rows on 2 dates, 2023-12-05 to 2023-12-06`.
 pub fn lines(vanished: &RowsByDate) -> Vec<String> {
-    let line = |(table, dates): (&crate::catalog::Table, &std::collections::BTreeMap<NaiveDate, u64>)| {
+    let line = |(table, dates): (&crate::catalog::Table, &std::collections::BTreeMap<chrono::NaiveDate, u64>)| {
         let (first, last) = (dates.first_key_value()?.0, dates.last_key_value()?.0);
         let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
         let rows = counted(dates.values().sum::<u64>() as usize, "row");
@@ -57,7 +33,7 @@ pub fn warn(vanished: &RowsByDate, place: &str, printer: Printer) {
     if vanished.is_empty() {
         return;
     }
-    let count = counted(dates(vanished).len(), "date");
+    let count = counted(dates_of(vanished).len(), "date");
     printer.warn(format!("note: vanished upstream or became empty, and the rows stay in {place}: {count}"));
     lines(vanished).iter().for_each(|line| printer.warn(format!("  {line}")));
     printer.warn("  `putback upload --remove-vanished` removes them, `putback upload --accept vanished` keeps them");

@@ -9,8 +9,7 @@ use super::settings::{GlobalArgs, Settings};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
-use crate::progress::Silent;
-use crate::schedule::Schedule;
+use crate::snapshot::Snapshot;
 use crate::why::{Explanation, Question, recorded_windows, why};
 
 /// Explain a row, or why there is none
@@ -44,22 +43,18 @@ fn parse_processor(text: &str) -> Result<ProcessorId> {
 
 pub fn run(args: &WhyArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let settings = Settings::resolve(global, None, None)?;
-    let store = settings.store();
-    let schedule = Schedule::load(&store, &store.phase3()?)?;
-    let calendar = crate::compute::calendar(&schedule, &Silent);
+    let snapshot = Snapshot::load(&settings.store())?;
     // Teams are written in capitals, and lookups in small letters, everywhere.
     let key = match args.table {
         ProcessorId::Tdza => args.key.to_uppercase(),
         _ => args.key.to_lowercase(),
     };
     let explanation = why(&Question {
-        store: &store,
-        calendar: &calendar,
-        schedule: &schedule,
+        snapshot: &snapshot,
         processor: args.table,
         key: &key,
         date: args.date,
-        windows: recorded_windows(&store, args.table, args.date)?,
+        windows: recorded_windows(&snapshot.phase4, args.table, args.date),
         engine: settings.engine(),
     })?;
     if printer.is_json() {

@@ -3,8 +3,8 @@
 use chrono::NaiveDate;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::DailyCache;
 use crate::catalog::Table;
+use crate::daily_cache::DailyCache;
 use crate::processors::{LookBack, Processor, ProcessorId};
 use crate::store::{DateState, Phase3Manifest, Phase4Manifest, hash_of_no_rows};
 use crate::windows::WindowEnd;

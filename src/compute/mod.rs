@@ -2,16 +2,18 @@
 
 mod fingerprint;
 mod plan;
+mod request;
 mod scoring;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use chrono::NaiveDate;
 
 use self::fingerprint::{Fingerprints, optional_upstream};
-use self::plan::{ProcessorPlan, plan_processor};
+use self::plan::{Planning, ProcessorPlan};
+use self::request::is_computed;
+pub use self::request::{ComputeReport, ComputeRequest, ProcessorReport};
 use self::scoring::Scoring;
 use self::writer::{MonthJob, OutputWriter, ProcessorDone};
 use crate::calendar::{DateRange, DateRanges, Month, SeasonCalendar};
@@ -19,56 +21,12 @@ use crate::catalog::Table;
 pub use crate::daily_cache::DailyCache;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
-use crate::judge::RowsByDate;
 use crate::processors::{self, LookBack, Processor, ProcessorId, RunContext};
 use crate::progress::{Event, Observer, check_cancelled};
-use crate::schedule::Schedule;
-use crate::store::{DateRecord, DateState, Layer, Phase3Manifest, Phase4Manifest, Publication, Store, WriteLock};
-
-/// What to compute, and with what.
-#[derive(Debug, Clone)]
-pub struct ComputeRequest {
-    pub ranges: DateRanges,
-    pub daily_cache: DailyCache,
-    /// Compute again what is done under the present inputs and version.
-    pub force: bool,
-    /// The processors to run; what they read of others is taken as the store has it.
-    pub processors: Vec<ProcessorId>,
-    pub engine: EngineSettings,
-    pub context: RunContext,
-}
-
-/// What a computation did; how the dates stand is in the store's manifest.
-#[derive(Debug, Default)]
-pub struct ComputeReport {
-    /// The game dates of the ranges.
-    pub dates: Vec<NaiveDate>,
-    pub processors: Vec<ProcessorReport>,
-}
-
-impl ComputeRequest {
-    fn runs(&self, processor: ProcessorId) -> bool {
-        self.processors.contains(&processor) && is_computed(processor, self.daily_cache)
-    }
-}
-
-impl ComputeReport {
-    /// Dates that were computed, over all processors; 0 when nothing had changed.
-    pub fn computed(&self) -> usize {
-        self.processors.iter().map(|processor| processor.computed).sum()
-    }
-}
-
-#[derive(Debug)]
-pub struct ProcessorReport {
-    pub processor: ProcessorId,
-    /// Dates computed now.
-    pub computed: usize,
-    /// Dates that were done under the same inputs and version.
-    pub unchanged: usize,
-    pub rows: u64,
-    pub elapsed: Duration,
-}
+use crate::snapshot::Snapshot;
+use crate::store::{
+    DateRecord, DateState, Layer, Phase3Manifest, Phase4Manifest, Publication, RowsByDate, Store, WriteLock,
+};
 
 /// Computes every processor for every game date of the ranges that is not done under the present
 /// inputs and processor versions. TDZA and PSZA run side by side, then PCF and PDC, then MLFS; all of it is one
@@ -79,14 +37,26 @@ pub struct ProcessorReport {
 /// has no games, [`ErrorKind::UnknownSeason`], [`ErrorKind::Interrupted`]. A date that cannot be
 /// computed is no error: its record in the manifest says so.
 pub fn compute(lock: &WriteLock, request: &ComputeRequest, observer: &dyn Observer) -> Result<ComputeReport> {
-    let phase3 = lock.store().phase3()?;
-    let schedule = Schedule::load(lock.store(), &phase3)?;
-    let dates = game_dates(&phase3, &schedule, &request.ranges)?;
-    check_inputs_cover(&phase3, request, &dates)?;
-    note_unscheduled_dates(&phase3, &schedule, &request.ranges, observer);
-    let calendar = calendar(&schedule, observer);
-    let mut run = Run::new(lock, request, &phase3, &schedule, calendar, &dates, observer)?;
-    let mut report = ComputeReport { dates: dates.clone(), processors: Vec::new() };
+    compute_from(&Snapshot::locked(lock)?, lock, request, observer)
+}
+
+/// [`compute`], from the state of the locked store as it was last committed.
+///
+/// # Errors
+/// As [`compute`].
+pub fn compute_from(
+    snapshot: &Snapshot,
+    lock: &WriteLock,
+    request: &ComputeRequest,
+    observer: &dyn Observer,
+) -> Result<ComputeReport> {
+    let dates = game_dates(snapshot, &request.ranges)?;
+    check_inputs_cover(&snapshot.phase3, request, &dates)?;
+    note_unscheduled_dates(snapshot, &request.ranges, observer);
+    note_opening_nights(snapshot, observer);
+    let mut report = ComputeReport { dates, processors: Vec::new() };
+    let mut run = Run::new(snapshot, lock, request, observer);
+    run.take_dates(&report.dates);
     for step in STEPS {
         check_cancelled(observer)?;
         let step: Vec<ProcessorId> = step.iter().copied().filter(|id| request.processors.contains(id)).collect();
@@ -100,13 +70,13 @@ pub fn compute(lock: &WriteLock, request: &ComputeRequest, observer: &dyn Observ
 const STEPS: [&[ProcessorId]; 3] =
     [&[ProcessorId::Tdza, ProcessorId::Psza], &[ProcessorId::Pcf, ProcessorId::Pdc], &[ProcessorId::Mlfs]];
 
-fn game_dates(phase3: &Phase3Manifest, schedule: &Schedule, ranges: &DateRanges) -> Result<Vec<NaiveDate>> {
+fn game_dates(snapshot: &Snapshot, ranges: &DateRanges) -> Result<Vec<NaiveDate>> {
     let span = ranges.span().ok_or_else(|| Error::new(ErrorKind::Usage, "the range to compute is empty"))?;
-    let Some(input) = phase3.tables.get(&Table::Schedule) else {
+    let Some(input) = snapshot.phase3.tables.get(&Table::Schedule) else {
         return Err(Error::new(ErrorKind::Upstream, format!("{} was never synced", Table::Schedule))
             .hint("run `putback sync` for the range first"));
     };
-    let dates = schedule.game_dates(ranges);
+    let dates = snapshot.game_dates(ranges);
     if dates.is_empty() {
         let known = input.partitions.keys().next().zip(input.partitions.keys().next_back());
         let known =
@@ -146,12 +116,12 @@ fn check_inputs_cover(phase3: &Phase3Manifest, request: &ComputeRequest, dates: 
 }
 
 /// Dates with player rows but no finished game in the schedule are named, not guessed about.
-fn note_unscheduled_dates(phase3: &Phase3Manifest, schedule: &Schedule, ranges: &DateRanges, observer: &dyn Observer) {
-    let Some(games) = phase3.tables.get(&Table::PlayerGameSummary) else { return };
+fn note_unscheduled_dates(snapshot: &Snapshot, ranges: &DateRanges, observer: &dyn Observer) {
+    let Some(games) = snapshot.phase3.tables.get(&Table::PlayerGameSummary) else { return };
     let unscheduled: Vec<String> = games
         .partitions
         .keys()
-        .filter(|&&date| ranges.contains(date) && !schedule.has_games_on(date))
+        .filter(|&&date| ranges.contains(date) && !snapshot.schedule.has_games_on(date))
         .map(NaiveDate::to_string)
         .collect();
     if !unscheduled.is_empty() {
@@ -167,7 +137,7 @@ fn note_unscheduled_dates(phase3: &Phase3Manifest, schedule: &Schedule, ranges: 
 /// # Errors
 /// When a month cannot be read or written; nothing is removed then.
 pub fn remove_vanished(lock: &WriteLock, vanished: &RowsByDate, context: RunContext) -> Result<()> {
-    let mut phase4 = lock.store().phase4()?;
+    let mut phase4 = Phase4Manifest::clone(&lock.phase4());
     let empty = |(date, record): (&NaiveDate, &DateRecord)| {
         let rule = record.state.reason().unwrap_or("no finished game in the schedule").to_owned();
         (*date, DateState::Empty { rule })
@@ -193,22 +163,21 @@ pub fn remove_vanished(lock: &WriteLock, vanished: &RowsByDate, context: RunCont
     publication.commit(&phase4)
 }
 
-/// The season table, overruled by the schedule.
-pub fn calendar(schedule: &Schedule, observer: &dyn Observer) -> SeasonCalendar {
-    let mut calendar = SeasonCalendar::built_in();
-    for difference in calendar.overrule(schedule.opening_nights()) {
+/// Where the schedule overrules the season table.
+fn note_opening_nights(snapshot: &Snapshot, observer: &dyn Observer) {
+    for difference in SeasonCalendar::built_in().overrule(snapshot.schedule.opening_nights()) {
         observer.on(Event::Note(difference.to_string()));
     }
-    calendar
 }
 
 /// A computation under way.
 struct Run<'a> {
     lock: &'a WriteLock,
     request: &'a ComputeRequest,
-    phase3: &'a Phase3Manifest,
+    /// The state before.
+    snapshot: &'a Snapshot,
+    /// The state to commit.
     phase4: Phase4Manifest,
-    calendar: SeasonCalendar,
     /// The game dates asked for, and those of damaged months.
     dates: Vec<NaiveDate>,
     observer: &'a dyn Observer,
@@ -220,22 +189,24 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(
+        snapshot: &'a Snapshot,
         lock: &'a WriteLock,
         request: &'a ComputeRequest,
-        phase3: &'a Phase3Manifest,
-        schedule: &Schedule,
-        calendar: SeasonCalendar,
-        dates: &[NaiveDate],
         observer: &'a dyn Observer,
-    ) -> Result<Self> {
-        let mut phase4 = lock.store().phase4()?;
-        let forgotten = plan::forget_damaged_months(lock.store(), &mut phase4, &request.ranges, observer);
-        let again = forgotten.into_iter().filter(|&date| schedule.has_games_on(date));
-        let dates: BTreeSet<NaiveDate> = dates.iter().copied().chain(again).collect();
-        let dates: Vec<NaiveDate> = dates.into_iter().collect();
+    ) -> Self {
+        let phase4 = Phase4Manifest::clone(&snapshot.phase4);
         let publication = Publication::new(lock, Layer::Phase4);
-        let (session, done) = (None, Vec::new());
-        Ok(Self { lock, request, phase3, phase4, calendar, dates, observer, session, publication, done })
+        let (dates, session, done) = (Vec::new(), None, Vec::new());
+        Self { lock, request, snapshot, phase4, dates, observer, session, publication, done }
+    }
+
+    /// Takes the game dates asked for, and forgets what damaged files had.
+    fn take_dates(&mut self, dates: &[NaiveDate]) {
+        let (store, ranges) = (self.lock.store(), &self.request.ranges);
+        let forgotten = plan::forget_damaged_months(store, &mut self.phase4, ranges, self.observer);
+        let again = forgotten.into_iter().filter(|&date| self.snapshot.schedule.has_games_on(date));
+        let dates: BTreeSet<NaiveDate> = dates.iter().copied().chain(again).collect();
+        self.dates = dates.into_iter().collect();
     }
 
     /// Plans and runs processors that do not depend on each other.
@@ -270,7 +241,7 @@ impl<'a> Run<'a> {
     /// Of an optional input nothing else would say so.
     fn note_missing_tables(&self, plans: &[ProcessorPlan]) {
         let runs = |id: ProcessorId| plans.iter().any(|plan| plan.id == id && !plan.to_run.is_empty());
-        let lacks = |table: Table| !self.phase3.tables.contains_key(&table);
+        let lacks = |table: Table| !self.snapshot.phase3.tables.contains_key(&table);
         if runs(ProcessorId::Pdc) && lacks(Table::PlayerBoxScores) {
             self.observer.on(Event::Note(format!(
                 "PDC: {} is not in the store: nobody counts as having sat out, as in the reference without it",
@@ -300,8 +271,14 @@ impl<'a> Run<'a> {
     }
 
     fn plan(&self, processor: &'static dyn Processor) -> Result<ProcessorPlan> {
-        let fingerprints = Fingerprints::new(self.phase3, &self.phase4, self.request.daily_cache);
-        plan_processor(processor, self.request, &self.dates, &self.calendar, &self.phase4, &fingerprints)
+        let planning = Planning {
+            request: self.request,
+            dates: &self.dates,
+            calendar: &self.snapshot.calendar,
+            phase4: &self.phase4,
+            fingerprints: Fingerprints::new(&self.snapshot.phase3, &self.phase4, self.request.daily_cache),
+        };
+        planning.plan(processor)
     }
 
     /// Input tables once, then the upstream tables of the step, which are written by now.
@@ -310,18 +287,13 @@ impl<'a> Run<'a> {
         if months.is_empty() {
             return Ok(());
         }
-        let span = (self.dates[0], self.dates[self.dates.len() - 1]);
+        let (first, last) = (self.dates[0], self.dates[self.dates.len() - 1]);
+        let read = InputsRead { first, last, daily_cache: self.request.daily_cache };
         if self.session.is_none() {
-            self.session = Some(open_session(
-                self.lock.store(),
-                self.phase3,
-                span,
-                self.request.daily_cache,
-                &self.request.engine,
-            )?);
+            self.session = Some(open_session(self.lock.store(), &self.snapshot.phase3, read, &self.request.engine)?);
         }
         let session = self.session.as_ref().expect("opened above");
-        self.narrow_inputs(session, plans, span)?;
+        self.narrow_inputs(session, plans, read)?;
         let upstream_of = |plan: &ProcessorPlan| {
             let processor = processors::get(plan.id);
             processor.upstream().iter().chain(optional_upstream(processor, self.request.daily_cache)).copied()
@@ -339,15 +311,11 @@ impl<'a> Run<'a> {
 
     /// A step that looks back less far than another opens no file for it. The files were checked when the
     /// session was opened.
-    fn narrow_inputs(
-        &self,
-        session: &Session,
-        plans: &[ProcessorPlan],
-        (first, last): (NaiveDate, NaiveDate),
-    ) -> Result<()> {
+    fn narrow_inputs(&self, session: &Session, plans: &[ProcessorPlan], read: InputsRead) -> Result<()> {
         let step: Vec<_> = plans.iter().map(|plan| processors::get(plan.id)).collect();
-        for (table, range) in ranges_of(&step, first, last) {
-            let Some(input) = self.phase3.tables.get(&table).filter(|_| table == Table::PlayerGameSummary) else {
+        for (table, range) in ranges_of(&step, read.first, read.last) {
+            let Some(input) = self.snapshot.phase3.tables.get(&table).filter(|_| table == Table::PlayerGameSummary)
+            else {
                 continue;
             };
             let months = input.files.iter().filter(|(month, _)| is_read(**month, range));
@@ -368,13 +336,21 @@ fn announce(phase4: &Phase4Manifest, processor: ProcessorId, done: ProcessorDone
     observer.on(Event::ProcessorFinished { processor });
 }
 
+/// What is read of the inputs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InputsRead {
+    /// The first and last date that are computed.
+    pub first: NaiveDate,
+    pub last: NaiveDate,
+    pub daily_cache: DailyCache,
+}
+
 /// A session in which every input is readable under its table's name, for the look-back of the first
 /// date up to the last.
 pub(crate) fn open_session(
     store: &Store,
     phase3: &Phase3Manifest,
-    (first, last): (NaiveDate, NaiveDate),
-    daily_cache: DailyCache,
+    InputsRead { first, last, daily_cache }: InputsRead,
     engine: &EngineSettings,
 ) -> Result<Session> {
     let session = Session::open(engine)?;
@@ -398,11 +374,6 @@ fn is_read(month: Month, range: DateRange) -> bool {
 pub(crate) fn input_ranges(first: NaiveDate, last: NaiveDate, daily_cache: DailyCache) -> BTreeMap<Table, DateRange> {
     let is_run = |processor: &&dyn Processor| is_computed(processor.id(), daily_cache);
     ranges_of(&processors::all().into_iter().filter(is_run).collect::<Vec<_>>(), first, last)
-}
-
-/// Whether a processor computes anything: PDC does where MLFS reads what it computes.
-fn is_computed(processor: ProcessorId, daily_cache: DailyCache) -> bool {
-    processor != ProcessorId::Pdc || daily_cache == DailyCache::Computed
 }
 
 fn ranges_of(processors: &[&'static dyn Processor], first: NaiveDate, last: NaiveDate) -> BTreeMap<Table, DateRange> {

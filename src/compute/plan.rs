@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 
 use super::fingerprint::Fingerprints;
-use super::{ComputeRequest, DailyCache, ProcessorReport, is_computed};
+use super::request::{ComputeRequest, ProcessorReport, is_computed};
 use crate::calendar::{BOOTSTRAP_DAYS, DateRanges, Month, SeasonCalendar};
 use crate::catalog::Table;
 use crate::error::Result;
@@ -51,111 +51,97 @@ impl ProcessorPlan {
     }
 }
 
-/// Sorts dates into computed, settled without computing, and unchanged. `dates` are the game dates of the
-/// request, ascending.
-pub(super) fn plan_processor(
-    processor: &'static dyn Processor,
-    request: &ComputeRequest,
-    dates: &[NaiveDate],
-    calendar: &SeasonCalendar,
-    phase4: &Phase4Manifest,
-    fingerprints: &Fingerprints<'_>,
-) -> Result<ProcessorPlan> {
-    let mut plan = ProcessorPlan {
-        id: processor.id(),
-        version: processor.version(),
-        to_run: Vec::new(),
-        fingerprints: Vec::new(),
-        settled: Vec::new(),
-        unchanged: Vec::new(),
-    };
-    for &date in dates {
-        let known = phase4.record(processor.id(), date);
-        if let Some(state) = state_without_running(processor, date, request.daily_cache, calendar, phase4)? {
-            if known.is_some_and(|record| record.state == state) {
+/// What a plan is made from.
+pub(super) struct Planning<'a> {
+    pub request: &'a ComputeRequest,
+    /// The game dates of the request, ascending.
+    pub dates: &'a [NaiveDate],
+    pub calendar: &'a SeasonCalendar,
+    pub phase4: &'a Phase4Manifest,
+    pub fingerprints: Fingerprints<'a>,
+}
+
+impl Planning<'_> {
+    /// Sorts dates into computed, settled without computing, and unchanged.
+    pub fn plan(&self, processor: &'static dyn Processor) -> Result<ProcessorPlan> {
+        let mut plan = ProcessorPlan::settling(processor.id(), Vec::new());
+        for &date in self.dates {
+            let known = self.phase4.record(processor.id(), date);
+            if let Some(state) = self.state_without_running(processor, date)? {
+                if known.is_some_and(|record| record.state == state) {
+                    plan.unchanged.push(date);
+                } else {
+                    plan.settled.push((date, state));
+                }
+                continue;
+            }
+            let inputs = self.fingerprints.of(processor, date, self.request.context.windows);
+            // A date that failed on the same inputs would fail again.
+            let is_current = known.is_some_and(|record| {
+                record.version == processor.version() && record.inputs == inputs && is_as_asked(record, self.request)
+            });
+            if is_current && !self.request.force {
                 plan.unchanged.push(date);
             } else {
-                plan.settled.push((date, state));
+                plan.to_run.push(date);
+                plan.fingerprints.push(inputs);
             }
-            continue;
         }
-        let inputs = fingerprints.of(processor, date, request.context.windows);
-        // A date that failed on the same inputs would fail again.
-        let is_current = known.is_some_and(|record| {
-            record.version == processor.version() && record.inputs == inputs && is_as_asked(record, request)
-        });
-        if is_current && !request.force {
-            plan.unchanged.push(date);
-        } else {
-            plan.to_run.push(date);
-            plan.fingerprints.push(inputs);
-        }
+        plan.settled.extend(self.dates_without_games(processor.id()));
+        plan.settled.sort_by_key(|(date, _)| *date);
+        Ok(plan)
     }
-    plan.settled.extend(dates_without_games(processor.id(), &request.ranges, dates, phase4, fingerprints));
-    plan.settled.sort_by_key(|(date, _)| *date);
-    Ok(plan)
+
+    /// Dates computed once that neither the schedule nor the player rows have any more. Their rows stay, and the date
+    /// counts as vanished; without rows it is empty. With player rows left, the schedule may be the one at fault, and
+    /// nothing changes.
+    fn dates_without_games(&self, id: ProcessorId) -> Vec<(NaiveDate, DateState)> {
+        let rule = || "no finished game in the schedule".to_owned();
+        let state = |record: &DateRecord| match record.rows {
+            0 => DateState::Empty { rule: rule() },
+            _ => DateState::Vanished { rule: rule() },
+        };
+        let records = self.phase4.processors.get(&id).into_iter().flatten();
+        records
+            .filter(|(date, record)| {
+                self.request.ranges.contains(**date)
+                    && self.dates.binary_search(date).is_err()
+                    && self.fingerprints.lacks_player_rows(**date)
+                    && record.state != state(record)
+            })
+            .map(|(date, record)| (*date, state(record)))
+            .collect()
+    }
+
+    /// Bootstrap days are skipped; a date does not run when an upstream neither wrote rows nor was empty
+    /// by rule (`orchestration.md` §3).
+    fn state_without_running(&self, processor: &dyn Processor, date: NaiveDate) -> Result<Option<DateState>> {
+        let daily_cache = self.request.daily_cache;
+        if !is_computed(processor.id(), daily_cache) {
+            return Ok(Some(DateState::Skipped { reason: format!("left out by --daily-cache {daily_cache}") }));
+        }
+        if self.calendar.is_bootstrap(date)? {
+            let reason = format!("bootstrap: one of the season's first {BOOTSTRAP_DAYS} days");
+            return Ok(Some(DateState::Skipped { reason }));
+        }
+        let blocked = processor.upstream().iter().find_map(|&upstream| match self.phase4.record(upstream, date) {
+            Some(record) if record.state.lets_others_run() => None,
+            Some(record) => match &record.state {
+                // The root cause is told once, not once per level.
+                DateState::Failed { reason, kind: FailureKind::Upstream } => Some(reason.clone()),
+                DateState::Failed { reason, .. } => Some(format!("{}: {reason}", upstream.says_failed())),
+                _ => Some(format!("upstream {upstream} was skipped")),
+            },
+            None => Some(format!("upstream {upstream} was not computed")),
+        });
+        Ok(blocked.map(|reason| DateState::Failed { reason, kind: FailureKind::Upstream }))
+    }
 }
 
 /// A value that its column cannot hold loses the date, or with `--quarantine` only its entity.
 fn is_as_asked(record: &DateRecord, request: &ComputeRequest) -> bool {
     let is_kept = matches!(record.state, DateState::Done | DateState::Empty { .. });
     !record.failures.contains_key(NUMERIC_OVERFLOW) || is_kept == request.context.quarantine
-}
-
-/// Dates computed once that neither the schedule nor the player rows have any more. Their rows stay, and the date
-/// counts as vanished; without rows it is empty. With player rows left, the schedule may be the one at fault, and
-/// nothing changes.
-fn dates_without_games(
-    id: ProcessorId,
-    ranges: &DateRanges,
-    dates: &[NaiveDate],
-    phase4: &Phase4Manifest,
-    fingerprints: &Fingerprints<'_>,
-) -> Vec<(NaiveDate, DateState)> {
-    let rule = || "no finished game in the schedule".to_owned();
-    let state = |record: &DateRecord| match record.rows {
-        0 => DateState::Empty { rule: rule() },
-        _ => DateState::Vanished { rule: rule() },
-    };
-    let records = phase4.processors.get(&id).into_iter().flatten();
-    records
-        .filter(|(date, record)| {
-            ranges.contains(**date)
-                && dates.binary_search(date).is_err()
-                && fingerprints.lacks_player_rows(**date)
-                && record.state != state(record)
-        })
-        .map(|(date, record)| (*date, state(record)))
-        .collect()
-}
-
-/// Bootstrap days are skipped; a date does not run when an upstream neither wrote rows nor was empty
-/// by rule (`orchestration.md` §3).
-fn state_without_running(
-    processor: &dyn Processor,
-    date: NaiveDate,
-    daily_cache: DailyCache,
-    calendar: &SeasonCalendar,
-    phase4: &Phase4Manifest,
-) -> Result<Option<DateState>> {
-    if !is_computed(processor.id(), daily_cache) {
-        return Ok(Some(DateState::Skipped { reason: format!("left out by --daily-cache {daily_cache}") }));
-    }
-    if calendar.is_bootstrap(date)? {
-        let reason = format!("bootstrap: one of the season's first {BOOTSTRAP_DAYS} days");
-        return Ok(Some(DateState::Skipped { reason }));
-    }
-    let blocked = processor.upstream().iter().find_map(|&upstream| match phase4.record(upstream, date) {
-        Some(record) if record.state.lets_others_run() => None,
-        Some(record) => match &record.state {
-            // The root cause is told once, not once per level.
-            DateState::Failed { reason, kind: FailureKind::Upstream } => Some(reason.clone()),
-            DateState::Failed { reason, .. } => Some(format!("{}: {reason}", upstream.says_failed())),
-            _ => Some(format!("upstream {upstream} was skipped")),
-        },
-        None => Some(format!("upstream {upstream} was not computed")),
-    });
-    Ok(blocked.map(|reason| DateState::Failed { reason, kind: FailureKind::Upstream }))
 }
 
 /// Drops the records of months whose files are not the recorded ones; returns their dates, which have

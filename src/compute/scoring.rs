@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::ComputeRequest;
 use super::plan::ProcessorPlan;
+use super::request::ComputeRequest;
 use super::writer::{MonthDone, MonthJob, OutputWriter};
 use crate::calendar::Month;
 use crate::engine::Session;
@@ -39,12 +39,13 @@ struct Item<'p> {
 
 impl<'a> Scoring<'a> {
     /// One [`Scored`] for each plan.
-    pub fn run(&self, observer: &dyn Observer) -> Result<Vec<Scored>> {
+    pub fn run(&self, observer: &'a dyn Observer) -> Result<Vec<Scored>> {
         let started = Instant::now();
         let (plans, writer, context) = (self.plans, self.writer, self.request.context);
         let produce = |index: usize| {
             let session = self.session.map(Session::try_clone).transpose()?;
-            Ok(move |emit: &mut Emit<'_, 'a>| produce(index, &plans[index], session, &context, observer, emit))
+            let producer = Producer { index, plan: &plans[index], context, observer };
+            Ok(move |emit: &mut Emit<'_, 'a>| producer.produce(session, emit))
         };
         let producers = (0..plans.len()).map(produce).collect::<Result<Vec<_>>>()?;
         let done = try_pipeline(producers, self.request.engine.threads, |item: Item<'a>| {
@@ -69,25 +70,29 @@ impl<'a> Scoring<'a> {
 
 type Emit<'e, 'p> = dyn FnMut(Item<'p>) -> Result<()> + 'e;
 
-/// Emits every month of a plan; months without a date to compute need no facts.
-fn produce<'p>(
+/// Whoever emits the months of a plan.
+struct Producer<'p> {
     index: usize,
     plan: &'p ProcessorPlan,
-    session: Option<Session>,
-    context: &RunContext,
-    observer: &dyn Observer,
-    emit: &mut Emit<'_, 'p>,
-) -> Result<()> {
-    let (with_facts, settled): (Vec<_>, Vec<_>) =
-        MonthJob::all_of(index, plan).into_iter().partition(|job| !job.to_run.is_empty());
-    settled.into_iter().try_for_each(|job| emit(Item { job, work: None }))?;
-    let Some(session) = session.filter(|_| !plan.to_run.is_empty()) else { return Ok(()) };
-    observer.on(Event::ProcessorStarted { processor: plan.id, dates: plan.to_run.len() });
-    session.set_plan(&plan.to_run, context.windows)?;
-    let mut jobs = with_facts.into_iter();
-    processors::get(plan.id).gather(&session, &plan.to_run, context, &mut |work| {
-        let job = jobs.next().expect("a job for each month");
-        assert_eq!(job.month, work.month);
-        emit(Item { job, work: Some(work) })
-    })
+    context: RunContext,
+    observer: &'p dyn Observer,
+}
+
+impl<'p> Producer<'p> {
+    /// Emits every month of the plan; months without a date to compute need no facts.
+    fn produce(&self, session: Option<Session>, emit: &mut Emit<'_, 'p>) -> Result<()> {
+        let plan = self.plan;
+        let (with_facts, settled): (Vec<_>, Vec<_>) =
+            MonthJob::all_of(self.index, plan).into_iter().partition(|job| !job.to_run.is_empty());
+        settled.into_iter().try_for_each(|job| emit(Item { job, work: None }))?;
+        let Some(session) = session.filter(|_| !plan.to_run.is_empty()) else { return Ok(()) };
+        self.observer.on(Event::ProcessorStarted { processor: plan.id, dates: plan.to_run.len() });
+        session.set_plan(&plan.to_run, self.context.windows)?;
+        let mut jobs = with_facts.into_iter();
+        processors::get(plan.id).gather(&session, &plan.to_run, &self.context, &mut |work| {
+            let job = jobs.next().expect("a job for each month");
+            assert_eq!(job.month, work.month);
+            emit(Item { job, work: Some(work) })
+        })
+    }
 }

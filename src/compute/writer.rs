@@ -7,10 +7,10 @@ use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
-use super::DailyCache;
 use super::plan::ProcessorPlan;
 use crate::calendar::Month;
 use crate::catalog::Table;
+use crate::daily_cache::DailyCache;
 use crate::error::Result;
 use crate::parallel;
 use crate::processors::failures;

@@ -14,6 +14,7 @@ use crate::destination::Destination;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
+use crate::snapshot::Snapshot;
 use crate::store::{
     Phase4Manifest, SpillDir, Store, date_slices, partition_hash, read_month_file, sort_by_key, write_parquet,
 };
@@ -87,7 +88,7 @@ impl TableDiff {
 /// # Errors
 /// [`ErrorKind::Upstream`] when the other side has none of the tables.
 pub fn diff(
-    store: &Store,
+    snapshot: &Snapshot,
     other: &Other<'_>,
     ranges: &DateRanges,
     engine: &EngineSettings,
@@ -99,7 +100,7 @@ pub fn diff(
     )?;
     let scratch = SpillDir::create(&engine.temp_dir)?;
     // Once for all tables, and held while they are read.
-    let ours = store.phase4()?;
+    let Snapshot { store, phase4: ours, .. } = snapshot;
     let theirs = match other {
         Other::Store(other) => Some((*other, other.phase4()?)),
         Other::Warehouse(_) => None,
@@ -109,7 +110,7 @@ pub fn diff(
     // A processor whose rows have to be asked for may have published none: then that is no difference.
     let mut compared = ProcessorId::ALL.to_vec();
     for table in Table::outputs() {
-        let mut here = rows_of(table, rows_of_store(store, &ours, table, ranges)?, &compared)?;
+        let mut here = rows_of(table, rows_of_store(store, ours, table, ranges)?, &compared)?;
         let mut trusted_dates = 0;
         let there = match (other, &theirs) {
             (Other::Store(_), Some((other, theirs))) if !theirs.processors.is_empty() => {

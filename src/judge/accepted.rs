@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::RowsByDate;
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Store;
 use crate::store::publish::replace_file;
+use crate::store::{RowsByDate, Store};
 
 const FORMAT: u32 = 1;
 
@@ -28,6 +27,16 @@ pub struct AcceptedVanished {
 pub struct Decision {
     pub rows: u64,
     pub accepted: bool,
+}
+
+/// What an upload found of dates that vanished.
+#[derive(Debug, Clone, Copy)]
+pub struct Vanished<'a> {
+    /// What the target holds.
+    pub found: &'a RowsByDate,
+    pub in_store: &'a RowsByDate,
+    /// Whether the rows that the target holds are to stay.
+    pub accept: bool,
 }
 
 impl AcceptedVanished {
@@ -67,13 +76,8 @@ impl AcceptedVanished {
 
     /// Takes in what an upload of `ranges` found in a target of the dates that vanished, with the store's rows of them.
     /// What the target does not hold needs no decision.
-    pub fn take_in(
-        &mut self,
-        target: &str,
-        ranges: &DateRanges,
-        (found, in_store): (&RowsByDate, &RowsByDate),
-        accept: bool,
-    ) {
+    pub fn take_in(&mut self, target: &str, ranges: &DateRanges, vanished: Vanished<'_>) {
+        let Vanished { found, in_store, accept } = vanished;
         let open = self.open_of(target, found);
         let tables = self.targets.entry(target.to_owned()).or_default();
         tables.values_mut().for_each(|dates| dates.retain(|date, _| !ranges.contains(*date)));
@@ -136,17 +140,25 @@ mod tests {
         let found = |rows: u64| RowsByDate::from([(Table::MlFeatureStore, BTreeMap::from([(day, rows)]))]);
         let mut known = AcceptedVanished { format: FORMAT, targets: BTreeMap::new() };
         let everything = DateRanges::everything();
-        known.take_in("dir:/a", &everything, (&found(7), &found(7)), false);
+        known.take_in("dir:/a", &everything, Vanished { found: &found(7), in_store: &found(7), accept: false });
         assert_eq!(known.open_of("dir:/a", &found(7)), found(7));
         assert_eq!(known.open(&found(7), &everything), found(7));
-        known.take_in("dir:/a", &everything, (&found(7), &found(7)), true);
-        known.take_in("dir:/a", &everything, (&found(7), &found(7)), false);
+        known.take_in("dir:/a", &everything, Vanished { found: &found(7), in_store: &found(7), accept: true });
+        known.take_in("dir:/a", &everything, Vanished { found: &found(7), in_store: &found(7), accept: false });
         assert!(known.open_of("dir:/a", &found(7)).is_empty() && known.open(&found(7), &everything).is_empty());
         assert_eq!(known.open_of("dir:/a", &found(8)), found(8));
         assert_eq!(known.open_of("dir:/b", &found(7)), found(7));
-        known.take_in("dir:/a", &everything, (&RowsByDate::new(), &found(7)), false);
+        known.take_in(
+            "dir:/a",
+            &everything,
+            Vanished { found: &RowsByDate::new(), in_store: &found(7), accept: false },
+        );
         assert!(known.open(&found(7), &everything).is_empty());
-        known.take_in("dir:/a", &everything, (&RowsByDate::new(), &RowsByDate::new()), false);
+        known.take_in(
+            "dir:/a",
+            &everything,
+            Vanished { found: &RowsByDate::new(), in_store: &RowsByDate::new(), accept: false },
+        );
         assert!(known.is_empty());
     }
 }

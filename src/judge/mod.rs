@@ -1,21 +1,38 @@
-//! What the state of a store means: which dates vanished, which an export lacks, and which rest on which rows. Functions
+//! What the state of a store means: what is stale, pending, unscheduled, damaged or vanished, what may be published and
+//! what is held back, what a change reaches, and the verdict of a year. Functions of a [`Snapshot`](crate::snapshot::Snapshot)
 //! that return data; nothing here prints.
 
 mod accepted;
-pub mod reach;
+mod change;
+mod checked;
+mod date_set;
+mod eligible;
+mod parts;
+mod quarantine;
+mod schedule;
+mod shares;
 mod shorter;
+mod stale;
+mod standing;
+mod status;
 mod vanished;
 
-use std::collections::BTreeMap;
-
-use chrono::NaiveDate;
-
-use crate::catalog::Table;
-
-pub use accepted::{AcceptedVanished, Decision};
+pub use accepted::{AcceptedVanished, Decision, Vanished};
+pub use change::{Change, Reach, reach_of};
+pub use checked::{CheckSettings, Purpose, check};
+pub use date_set::DateSet;
+pub use eligible::{Candidates, Checked, Eligible, HeldBack, Leave};
+pub use parts::{DateToken, MonthPart};
+pub use quarantine::QUARANTINED;
+pub use schedule::{contradictions, no_game_dates, unscheduled};
+pub use shares::{FailureShare, failure_shares};
 pub(crate) use shorter::keeps;
 pub use shorter::{Lost, LostDates, lost_dates};
-pub use vanished::{keep_vanished, vanished_rows};
+pub use stale::{lost_cache, other_windows, pending, stale, stale_with_readers};
+pub use standing::{CONTRADICTION, Open, OpenDates, Remedy, Standing, grouped, remedies};
+pub use status::{
+    Asked, ByRule, Evidence, NotDone, StatusReport, StatusRow, Verdict, status, status_knowing, status_of_ranges,
+};
+pub use vanished::{dates_of, keep_vanished, open_vanished, vanished};
 
-/// Rows by output table and date.
-pub type RowsByDate = BTreeMap<Table, BTreeMap<NaiveDate, u64>>;
+pub use crate::store::RowsByDate;

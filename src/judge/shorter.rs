@@ -68,38 +68,34 @@ pub fn lost_dates(
             (_, Some(&last)) if date > last => Some(Lost::End { last }),
             _ => None,
         };
+        let lost_on = |lost, date| LostDates { table, lost, dates: vec![date], rows: known.partitions[&date].rows };
         let mut found: Vec<LostDates> = Vec::new();
         for &date in &lost {
             if let Some(lost) = place(date) {
-                add(&mut found, (table, lost), date, &known.partitions);
+                add(&mut found, lost_on(lost, date));
             }
         }
         for run in runs(&lost, &known.partitions) {
             let is_gap =
                 |date: &NaiveDate| run.len() > LONGEST_GAP_DATES || (UNTOLD.contains(&table) && still_played(date));
             for &date in run.iter().filter(|date| place(**date).is_none() && is_gap(date)) {
-                add(&mut found, (table, Lost::Gap), date, &known.partitions);
+                add(&mut found, lost_on(Lost::Gap, date));
             }
         }
-        damaged.into_iter().for_each(|date| add(&mut found, (table, Lost::Damaged), date, &known.partitions));
+        damaged.into_iter().for_each(|date| add(&mut found, lost_on(Lost::Damaged, date)));
         found
     };
     before.tables.iter().flat_map(of_table).collect()
 }
 
-fn add(
-    found: &mut Vec<LostDates>,
-    (table, lost): (Table, Lost),
-    date: NaiveDate,
-    before: &BTreeMap<NaiveDate, Partition>,
-) {
-    let rows = before[&date].rows;
-    match found.iter_mut().find(|known| known.lost == lost) {
+/// Adds dates to those that are missing in the same place.
+fn add(found: &mut Vec<LostDates>, more: LostDates) {
+    match found.iter_mut().find(|known| known.lost == more.lost) {
         Some(known) => {
-            known.dates.push(date);
-            known.rows += rows;
+            known.dates.extend(more.dates);
+            known.rows += more.rows;
         }
-        None => found.push(LostDates { table, lost, dates: vec![date], rows }),
+        None => found.push(more),
     }
 }
 

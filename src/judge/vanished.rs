@@ -1,23 +1,21 @@
 //! Dates with published rows that nothing supports any more. Nothing published is removed without being asked.
 
-use crate::calendar::DateRanges;
-use crate::catalog::Table;
-use crate::processors::ProcessorId;
-use crate::schedule::Schedule;
-use crate::store::{DateRecord, DateState, Phase3Manifest, Phase4Manifest};
-use crate::upload::MonthPart;
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 
-use super::RowsByDate;
+use super::{AcceptedVanished, MonthPart};
+use crate::calendar::DateRanges;
+use crate::catalog::Table;
+use crate::error::Result;
+use crate::processors::ProcessorId;
+use crate::snapshot::Snapshot;
+use crate::store::{DateRecord, DateState, RowsByDate};
 
-/// Rows of the store on dates that vanished: recorded so, or computed once and gone from the schedule and the player
-/// rows since.
-pub fn vanished_rows(
-    phase3: &Phase3Manifest,
-    phase4: &Phase4Manifest,
-    schedule: &Schedule,
-    ranges: &DateRanges,
-) -> RowsByDate {
+/// Rows of the store on dates of the ranges that vanished: recorded so, or computed once and gone from the schedule and
+/// the player rows since.
+pub fn vanished(snapshot: &Snapshot, ranges: &DateRanges) -> RowsByDate {
+    let Snapshot { phase3, phase4, schedule, .. } = snapshot;
     let games = phase3.tables.get(&Table::PlayerGameSummary);
     let is_gone = |date: NaiveDate| {
         let was_looked_at = games.is_some_and(|games| games.synced.contains(date));
@@ -38,6 +36,19 @@ pub fn vanished_rows(
         }
     }
     rows
+}
+
+/// Those of them that nobody has decided to keep.
+///
+/// # Errors
+/// When the record of what was decided is unusable.
+pub fn open_vanished(snapshot: &Snapshot, ranges: &DateRanges) -> Result<RowsByDate> {
+    Ok(AcceptedVanished::load(&snapshot.store)?.open(&vanished(snapshot, ranges), ranges))
+}
+
+/// All their dates.
+pub fn dates_of(vanished: &RowsByDate) -> BTreeSet<NaiveDate> {
+    vanished.values().flat_map(|dates| dates.keys()).copied().collect()
 }
 
 /// The parts without what would remove rows that the target holds on dates that have none here: those of the output,

@@ -13,13 +13,13 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
-use self::part::Part;
+pub use self::part::Part;
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::checks::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Observer, check_cancelled};
-use crate::report::{Seen, Validations};
+use crate::snapshot::{Others, Seen, Validations};
 use crate::store::{Layer, Publication, Store, WriteLock};
 
 /// Threads that copy months.
@@ -45,15 +45,23 @@ pub struct MergeReport {
     pub other_versions: Vec<Table>,
 }
 
-/// Looks at stores as [`merge`] does, before there is one to write into.
+/// Looks at the stores that [`merge`] takes in, before there is one to write into.
 ///
 /// # Errors
-/// As [`merge`], for a store that cannot be taken in.
-pub fn refuse_unusable(stores: &[Store]) -> Result<()> {
-    stores.iter().try_for_each(|store| Part::open(store).map(drop))
+/// As [`Part::open`].
+pub fn open(stores: &[Store]) -> Result<Vec<Part>> {
+    stores.iter().map(Part::open).collect()
 }
 
-/// Takes what `stores` have and the locked store lacks. Phase 3 is one commit, and Phase 4 is one commit after it; a
+/// The store that is written, and those that [`merge`] takes in.
+///
+/// # Errors
+/// When the manifests of the store cannot be read.
+pub fn with_own(lock: &WriteLock, others: Vec<Part>) -> Result<Vec<Part>> {
+    Ok(std::iter::once(Part::own(lock)?).chain(others).collect())
+}
+
+/// Takes what other stores have and the locked store lacks. Phase 3 is one commit, and Phase 4 is one commit after it; a
 /// merge that is killed in between is completed by the next one.
 ///
 /// # Errors
@@ -61,18 +69,9 @@ pub fn refuse_unusable(stores: &[Store]) -> Result<()> {
 /// store or processors of another version, [`ErrorKind::Upstream`] for a directory that is no store,
 /// [`ErrorKind::Locked`] for a store that is written, [`ErrorKind::StalePlan`] for one that changed meanwhile,
 /// [`ErrorKind::Corrupt`] for a file that is not the recorded one.
-pub fn merge(
-    lock: &WriteLock,
-    stores: &[Store],
-    catalogue: &Catalogue,
-    observer: &dyn Observer,
-) -> Result<MergeReport> {
-    refuse_repeated(lock.store(), stores)?;
-    let mut parts = vec![Part::own(lock.store())?];
-    for store in stores {
-        parts.push(Part::open(store)?);
-    }
-    let taken = take(lock, &parts, catalogue, observer);
+pub fn merge(lock: &WriteLock, parts: &[Part], catalogue: &Catalogue, observer: &dyn Observer) -> Result<MergeReport> {
+    refuse_repeated(parts)?;
+    let taken = take(lock, parts, catalogue, observer);
     // What does not fit together may be a store that is written: that is said first.
     match taken {
         Err(error) if !matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::StalePlan) => {
@@ -100,8 +99,12 @@ fn take(lock: &WriteLock, parts: &[Part], catalogue: &Catalogue, observer: &dyn 
         phase4.commit(&outputs.manifest)?;
     }
     let seen = Seen::new(&inputs.manifest, &outputs.manifest);
-    let others: Vec<Validations> = parts[1..].iter().map(|part| Validations::load(&part.store, catalogue)).collect();
-    let validations = Validations::take_over(lock.store(), catalogue, &others, &seen)?;
+    let others: Vec<Validations> = parts[1..].iter().map(|part| part.validations.under(catalogue.digest())).collect();
+    let validations = parts[0].validations.take_over(
+        lock.store(),
+        catalogue.digest(),
+        Others { validations: &others, seen: &seen },
+    )?;
     let taken = (1..parts.len()).map(|part| Taken {
         phase3_months: inputs.months_of(part),
         phase4_months: outputs.months_of(part),
@@ -111,9 +114,9 @@ fn take(lock: &WriteLock, parts: &[Part], catalogue: &Catalogue, observer: &dyn 
     Ok(MergeReport { taken: taken.collect(), other_versions: inputs.other_versions.clone() })
 }
 
-fn refuse_repeated(own: &Store, stores: &[Store]) -> Result<()> {
+fn refuse_repeated(parts: &[Part]) -> Result<()> {
     let mut known = BTreeSet::new();
-    for store in std::iter::once(own).chain(stores) {
+    for Part { store, .. } in parts {
         // What cannot be found is reported as no store.
         let Ok(path) = std::fs::canonicalize(store.root()) else { continue };
         if !known.insert(path) {

@@ -1,33 +1,44 @@
 //! A store that takes part in a merge, as it was when it was looked at.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors;
-use crate::store::{Layer, Phase3Manifest, Phase4Manifest, Store, WriteLock};
+use crate::snapshot::Validations;
+use crate::store::{Layer, Manifest, Phase3Manifest, Phase4Manifest, Store, WriteLock};
 
 /// A store with its manifests. Its files stay as long as this is held.
-pub(super) struct Part {
-    pub store: Store,
+pub struct Part {
+    pub(super) store: Store,
     /// The directory, as it was named.
-    pub name: String,
-    pub phase3: Phase3Manifest,
-    pub phase4: Phase4Manifest,
+    pub(super) name: String,
+    pub(super) phase3: Arc<Phase3Manifest>,
+    pub(super) phase4: Arc<Phase4Manifest>,
+    pub(super) validations: Validations,
     /// The manifests as bytes.
     records: [Option<Vec<u8>>; 2],
 }
 
 impl Part {
     /// The store that takes the others in.
-    pub fn own(store: &Store) -> Result<Self> {
-        let records = records(store)?;
-        let (phase3, phase4) = (store.phase3()?, store.phase4()?);
-        Ok(Self { name: store.root().display().to_string(), store: store.clone(), phase3, phase4, records })
+    pub(super) fn own(lock: &WriteLock) -> Result<Self> {
+        let records = records(lock.store())?;
+        let (store, name) = (lock.store().clone(), lock.store().root().display().to_string());
+        let validations = Validations::load(&store);
+        Ok(Self { store, name, phase3: lock.phase3(), phase4: lock.phase4(), validations, records })
     }
 
     /// A store that is taken in.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Upstream`] for a directory that is no store, [`ErrorKind::Locked`] for a store that is written,
+    /// [`ErrorKind::Store`] for a store or processors of another version.
     pub fn open(store: &Store) -> Result<Self> {
-        let part = Self::own(store)?;
+        let records = records(store)?;
+        let (phase3, phase4) = (Arc::new(store.phase3()?), Arc::new(store.phase4()?));
+        let (name, validations) = (store.root().display().to_string(), Validations::load(store));
+        let part = Self { store: store.clone(), name, phase3, phase4, validations, records };
         if part.records[0].is_none() {
             return Err(Error::new(
                 ErrorKind::Upstream,
@@ -46,9 +57,14 @@ impl Part {
         Ok(part)
     }
 
+    /// What is known of the store's validations.
+    pub fn validations(&self) -> &Validations {
+        &self.validations
+    }
+
     fn refuse_another_version(&self) -> Result<()> {
         let refused = |what: String| Error::new(ErrorKind::Store, format!("{}: {what}; nothing was merged", self.name));
-        if !self.store.is_of_this_format()? {
+        if self.phase3.is_old() || self.phase4.is_old() {
             return Err(refused("an older version of putback wrote it".to_owned())
                 .hint(format!("run `putback sync --store {}` with this version first", self.name)));
         }
@@ -67,7 +83,7 @@ impl Part {
 
     /// # Errors
     /// [`ErrorKind::StalePlan`] when the store is not what it was.
-    pub fn refuse_changed(&self) -> Result<()> {
+    pub(super) fn refuse_changed(&self) -> Result<()> {
         if records(&self.store)? == self.records {
             return Ok(());
         }

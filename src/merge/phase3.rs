@@ -11,7 +11,7 @@ use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::parallel::try_map;
 use crate::processors;
-use crate::store::{InputTable, Partition, Phase3Manifest, Publication, SourceVersion};
+use crate::store::{InputTable, Partition, Phase3Manifest, Publication, SourceVersion, StoredMonth};
 
 /// Phase 3 of all parts, and what of it comes from which.
 pub(super) struct Merged {
@@ -24,17 +24,19 @@ impl Merged {
     /// # Errors
     /// A conflict, naming the first day of which two stores have different rows.
     pub fn of(parts: &[Part]) -> Result<Self> {
-        let mut merged = Self { manifest: parts[0].phase3.clone(), other_versions: Vec::new(), taken: Vec::new() };
+        let mut merged =
+            Self { manifest: Phase3Manifest::clone(&parts[0].phase3), other_versions: Vec::new(), taken: Vec::new() };
         for table in Table::inputs() {
-            for (index, part) in parts.iter().enumerate().skip(1) {
-                merged.take_table(table, parts, (index, part))?;
+            for index in 1..parts.len() {
+                merged.take_table(table, parts, index)?;
             }
         }
         merged.taken.sort_unstable();
         Ok(merged)
     }
 
-    fn take_table(&mut self, table: Table, parts: &[Part], (index, part): (usize, &Part)) -> Result<()> {
+    fn take_table(&mut self, table: Table, parts: &[Part], index: usize) -> Result<()> {
+        let part = &parts[index];
         let holder = |has: bool| {
             parts[..index]
                 .iter()
@@ -77,7 +79,8 @@ impl Merged {
     pub fn copy(&mut self, parts: &[Part], publication: &Publication<'_>) -> Result<()> {
         try_map(&self.taken, COPY_THREADS, |&(table, month, index)| {
             let part = &parts[index];
-            publication.import(&part.store, (table, month), &part.phase3.tables[&table].files[&month])
+            let entry = &part.phase3.tables[&table].files[&month];
+            publication.import(&StoredMonth { store: &part.store, table, month, entry })
         })?;
         let changed: BTreeSet<Table> = self.taken.iter().map(|(table, ..)| *table).collect();
         for table in changed {

@@ -12,7 +12,9 @@ use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::parallel::try_map;
 use crate::processors::ProcessorId;
-use crate::store::{DateRecord, FileEntry, Phase4Manifest, Publication, date_slices, partition_hash, read_month_file};
+use crate::store::{
+    DateRecord, FileEntry, Phase4Manifest, Publication, StoredMonth, date_slices, partition_hash, read_month_file,
+};
 
 /// Phase 4 of all parts, and what of it comes from which.
 pub(super) struct Merged {
@@ -34,7 +36,11 @@ impl Merged {
     /// # Errors
     /// A conflict, naming the first date of which two stores made different things.
     pub fn of(parts: &[Part]) -> Result<Self> {
-        let mut merged = Self { manifest: parts[0].phase4.clone(), providers: providers(parts)?, months: Vec::new() };
+        let mut merged = Self {
+            manifest: Phase4Manifest::clone(&parts[0].phase4),
+            providers: providers(parts)?,
+            months: Vec::new(),
+        };
         for (&date, &index) in &merged.providers {
             for (id, record) in records_of(&parts[index].phase4, date) {
                 merged.manifest.processors.entry(id).or_default().insert(date, record.clone());
@@ -140,7 +146,7 @@ impl MonthParts {
         if let Some((&index, dates)) = self.dates.first_key_value().filter(|_| self.dates.len() == 1) {
             let (part, entry) = (&parts[index], self.entry(&parts[index])?);
             if self.dates_with_rows(part) == *dates {
-                publication.import(&part.store, (self.table, self.month), entry)?;
+                publication.import(&StoredMonth { store: &part.store, table: self.table, month: self.month, entry })?;
                 return Ok(entry.clone());
             }
         }

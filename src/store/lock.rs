@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::commit::staged::open_regular;
 use super::commit::{Loaded, Record};
+use super::manifest::Manifests;
 use super::{FileEntry, Layer, Manifest, Phase3Manifest, Phase4Manifest, Store};
 use crate::calendar::Month;
 use crate::catalog::Table;
@@ -30,6 +31,8 @@ pub struct WriteLock {
     store: Store,
     /// The months that are recorded: what lies under their plain names is ours.
     recorded: Mutex<BTreeSet<(Table, Month)>>,
+    /// As they lie on disk.
+    manifests: Manifests,
     _file: File,
 }
 
@@ -51,7 +54,7 @@ impl WriteLock {
         }
         write_owner(&mut file, owner).map_err(|error| Error::io("write", &path, error))?;
         let store = Store { is_own: true, ..store.clone() };
-        let lock = Self { store, recorded: Mutex::default(), _file: file };
+        let lock = Self { store, recorded: Mutex::default(), manifests: Manifests::default(), _file: file };
         lock.recover::<Phase3Manifest>()?;
         lock.recover::<Phase4Manifest>()?;
         super::spill::sweep(&lock.store.spill_place())?;
@@ -64,11 +67,32 @@ impl WriteLock {
             return place.recover(&M::default());
         };
         self.remember(&record);
+        let record = self.keep(record);
         if format < place.format {
-            super::migrate::from_plain_files(&place, &record)?;
-            return self.commit(&record);
+            super::migrate::from_plain_files(&place, &*record)?;
+            return self.commit(&*record);
         }
-        place.recover(&record)
+        place.recover(&*record)
+    }
+
+    fn keep<M: Manifest>(&self, manifest: M) -> Arc<M> {
+        let manifest = Arc::new(manifest);
+        M::slot(&self.manifests).lock().expect("no thread panicked").clone_from(&manifest);
+        manifest
+    }
+
+    /// What `sync` pulled, as it was last committed; empty for a new store. Nothing is read.
+    pub fn phase3(&self) -> Arc<Phase3Manifest> {
+        self.manifest()
+    }
+
+    /// What `compute` wrote. Otherwise as [`WriteLock::phase3`].
+    pub fn phase4(&self) -> Arc<Phase4Manifest> {
+        self.manifest()
+    }
+
+    fn manifest<M: Manifest>(&self) -> Arc<M> {
+        Arc::clone(&M::slot(&self.manifests).lock().expect("no thread panicked"))
     }
 
     fn remember(&self, manifest: &impl Record) {
@@ -82,6 +106,7 @@ impl WriteLock {
         let is_recorded = |table, month, _: &FileEntry| recorded.contains(&(table, month));
         self.store.place(M::LAYER).commit_over(&is_recorded, manifest)?;
         self.remember(manifest);
+        self.keep(manifest.clone());
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! What the store holds and in what state: the only thing a reader has to trust.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,9 +10,8 @@ use super::Layer;
 use super::commit::{Pin, Record};
 use super::files::FileEntry;
 use crate::calendar::{DateRanges, Month};
-use crate::catalog::Table;
+use crate::catalog::{ProcessorId, Table};
 use crate::daily_cache::DailyCache;
-use crate::processors::ProcessorId;
 use crate::windows::WindowEnd;
 
 /// The version of the store's layout that this build writes. Version 1 had no objects and no checksums.
@@ -28,6 +27,8 @@ pub struct Phase3Manifest {
     pub tables: BTreeMap<Table, InputTable>,
     #[serde(skip)]
     pin: Option<Arc<Pin>>,
+    #[serde(skip)]
+    is_old: bool,
 }
 
 /// One pulled table.
@@ -100,6 +101,8 @@ pub struct Phase4Manifest {
     pub files: BTreeMap<Table, TableFiles>,
     #[serde(skip)]
     pin: Option<Arc<Pin>>,
+    #[serde(skip)]
+    is_old: bool,
 }
 
 /// The outcome of one processor on one date.
@@ -271,9 +274,24 @@ fn month_files<'a>(tables: impl Iterator<Item = (Table, &'a TableFiles)>) -> Vec
     tables.flat_map(|(table, files)| files.iter().map(move |(&month, entry)| (table, month, entry))).collect()
 }
 
+/// The manifests as they lie on disk, for whoever holds the lock: nobody else replaces them.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    phase3: Mutex<Arc<Phase3Manifest>>,
+    phase4: Mutex<Arc<Phase4Manifest>>,
+}
+
 /// The record of a layer.
-pub trait Manifest: Record {
+pub trait Manifest: Record + Clone {
     const LAYER: Layer;
+
+    /// Where the holder of the lock keeps it.
+    fn slot(manifests: &Manifests) -> &Mutex<Arc<Self>>;
+
+    /// Whether an older version of putback wrote it.
+    fn is_old(&self) -> bool;
+
+    fn set_old(&mut self, is_old: bool);
 
     /// Keeps the files of the manifest as long as it is held.
     fn hold(&mut self, pin: Pin);
@@ -282,6 +300,18 @@ pub trait Manifest: Record {
 impl Manifest for Phase3Manifest {
     const LAYER: Layer = Layer::Phase3;
 
+    fn slot(manifests: &Manifests) -> &Mutex<Arc<Self>> {
+        &manifests.phase3
+    }
+
+    fn is_old(&self) -> bool {
+        self.is_old
+    }
+
+    fn set_old(&mut self, is_old: bool) {
+        self.is_old = is_old;
+    }
+
     fn hold(&mut self, pin: Pin) {
         self.pin = Some(Arc::new(pin));
     }
@@ -289,6 +319,18 @@ impl Manifest for Phase3Manifest {
 
 impl Manifest for Phase4Manifest {
     const LAYER: Layer = Layer::Phase4;
+
+    fn slot(manifests: &Manifests) -> &Mutex<Arc<Self>> {
+        &manifests.phase4
+    }
+
+    fn is_old(&self) -> bool {
+        self.is_old
+    }
+
+    fn set_old(&mut self, is_old: bool) {
+        self.is_old = is_old;
+    }
 
     fn hold(&mut self, pin: Pin) {
         self.pin = Some(Arc::new(pin));

@@ -15,6 +15,7 @@ pub mod commit;
 mod content;
 mod damage;
 mod files;
+pub(crate) mod loads;
 pub(crate) mod lock;
 mod manifest;
 mod migrate;
@@ -22,7 +23,10 @@ mod precision;
 pub(crate) mod publish;
 mod spill;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
 
 use self::commit::{Loaded, Ownership, Place};
 pub use content::{date_slices, hash_of_no_rows, partition_hash, sort_by_key};
@@ -33,12 +37,15 @@ pub use manifest::{
     DateRecord, DateState, FailureKind, FileStamp, InputTable, Manifest, Partition, Phase3Manifest, Phase4Manifest,
     SourceFiles, SourceVersion, TableFiles,
 };
-pub use publish::{MonthFile, Publication};
+pub use publish::{MonthFile, Publication, StoredMonth};
 pub use spill::SpillDir;
 
 use crate::calendar::Month;
 use crate::catalog::{Role, Table};
 use crate::error::{Error, ErrorKind, Result};
+
+/// Rows by output table and date.
+pub type RowsByDate = BTreeMap<Table, BTreeMap<NaiveDate, u64>>;
 
 /// A layer of the store: what was pulled, or what was computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +148,10 @@ impl Store {
         let place = self.place(M::LAYER);
         // Before the manifest is read: what it names must not go in between.
         let pin = if self.is_own { None } else { Some(place.pin()?) };
-        let mut manifest = self.load::<M>()?.map(|loaded| loaded.record).unwrap_or_default();
+        let loaded = self.load::<M>()?;
+        let is_old = loaded.as_ref().is_some_and(|loaded| loaded.format != manifest::FORMAT);
+        let mut manifest = loaded.map(|loaded| loaded.record).unwrap_or_default();
+        manifest.set_old(is_old);
         pin.into_iter().for_each(|pin| manifest.hold(pin));
         Ok(manifest)
     }
@@ -163,17 +173,7 @@ impl Store {
         }
     }
 
-    /// Whether both manifests are of the version that this build writes; a layer without one is.
-    ///
-    /// # Errors
-    /// As [`Store::phase3`].
-    pub fn is_of_this_format(&self) -> Result<bool> {
-        let phase3 = self.load::<Phase3Manifest>()?.map(|loaded| loaded.format);
-        let phase4 = self.load::<Phase4Manifest>()?.map(|loaded| loaded.format);
-        Ok(phase3.into_iter().chain(phase4).all(|format| format == manifest::FORMAT))
-    }
-
-    /// Keeps the files of both layers as they are named now, for whoever reads more than one manifest.
+    /// Keeps the files of both layers as they are named now, for whoever copies them.
     ///
     /// # Errors
     /// When the readers' lock cannot be taken.

@@ -24,6 +24,15 @@ pub struct Publication<'a> {
     is_open: AtomicBool,
 }
 
+/// A month as a store records it.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredMonth<'a> {
+    pub store: &'a Store,
+    pub table: Table,
+    pub month: Month,
+    pub entry: &'a FileEntry,
+}
+
 impl<'a> Publication<'a> {
     pub fn new(lock: &'a WriteLock, layer: Layer) -> Self {
         Self { lock, layer, place: lock.store().place(layer), is_open: AtomicBool::new(false) }
@@ -49,7 +58,8 @@ impl<'a> Publication<'a> {
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`](crate::error::ErrorKind::Corrupt) naming the file when it is not.
-    pub fn import(&self, from: &Store, (table, month): (Table, Month), entry: &FileEntry) -> Result<()> {
+    pub fn import(&self, of: &StoredMonth<'_>) -> Result<()> {
+        let &StoredMonth { store: from, table, month, entry } = of;
         self.is_open.store(true, Ordering::Relaxed);
         let theirs = from.place(self.layer);
         for path in [theirs.object_path(&entry.sha256), theirs.plain_path(table, month)] {

@@ -130,8 +130,13 @@ pub struct TablePlan {
 }
 
 /// What [`sync`] would pull, from metadata alone.
-pub fn plan_sync(source: &dyn Source, store: &Store, ranges: &DateRanges) -> Result<Vec<TablePlan>> {
-    let plans = plan(source, store, &store.phase3()?, ranges)?;
+pub fn plan_sync(
+    source: &dyn Source,
+    store: &Store,
+    phase3: &Phase3Manifest,
+    ranges: &DateRanges,
+) -> Result<Vec<TablePlan>> {
+    let plans = plan(source, store, phase3, ranges)?;
     Ok(plans.iter().map(Plan::summary).collect())
 }
 
@@ -153,8 +158,8 @@ pub fn sync(
     request: &SyncRequest,
     observer: &dyn Observer,
 ) -> Result<SyncReport> {
-    let mut manifest = lock.store().phase3()?;
-    let before = manifest.clone();
+    let before = lock.phase3();
+    let mut manifest = Phase3Manifest::clone(&before);
     let plans = plan(source, lock.store(), &manifest, &request.ranges)?;
     let needed: BTreeMap<Table, DateRange> = plans.iter().map(|plan| (plan.table, plan.needed)).collect();
     let publication = Publication::new(lock, Layer::Phase3);
@@ -176,7 +181,7 @@ pub fn sync(
         });
         report.tables.push(table);
     }
-    report.accepted = refuse_shorter((&before, &manifest), &needed, request, &source.name())?;
+    report.accepted = refuse_shorter((&*before, &manifest), &needed, request, &source.name())?;
     report.tables.iter_mut().for_each(|table| table.count_only_here(&manifest));
     if report.tables.iter().any(|table| !table.unchanged || table.files_touched) {
         publication.commit(&manifest)?;

@@ -54,7 +54,7 @@ pub struct Reviewed {
 impl Plan {
     /// Without any date yet.
     pub(crate) fn of(set: &PublishSet<'_>, target: String, parent: String) -> Self {
-        let (conditions, held_back) = (set.conditions.clone(), set.held_back_causes.clone());
+        let (conditions, held_back) = (set.terms.conditions.clone(), set.terms.held_back_causes.clone());
         Self { target, parent, tables: BTreeMap::new(), conditions, held_back, bytes: 0 }
     }
 

@@ -7,22 +7,20 @@ use arrow::datatypes::{DataType, TimeUnit};
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use crate::calendar::{BOOTSTRAP_DAYS, DateRange, Month, Season, SeasonCalendar};
+use crate::calendar::{BOOTSTRAP_DAYS, DateRange, Month, Season};
 use crate::catalog::{TEAMS, Table, is_nba_team};
 use crate::compute::{DailyCache, computed_with};
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::{LookBack, ProcessorId};
-use crate::schedule::Schedule;
-use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest, Store};
+use crate::snapshot::Snapshot;
+use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest};
 use crate::windows::WindowEnd;
 
 /// What is asked.
 #[derive(Debug, Clone)]
 pub struct Question<'a> {
-    pub store: &'a Store,
-    pub calendar: &'a SeasonCalendar,
-    pub schedule: &'a Schedule,
+    pub snapshot: &'a Snapshot,
     pub processor: ProcessorId,
     /// Player lookup, or team abbreviation for TDZA.
     pub key: &'a str,
@@ -64,10 +62,10 @@ pub struct Section {
 /// # Errors
 /// [`ErrorKind::Upstream`] when nothing was synced for the date.
 pub fn why(question: &Question<'_>) -> Result<Explanation> {
-    let (phase3, phase4) = (question.store.phase3()?, question.store.phase4()?);
+    let Snapshot { phase3, phase4, .. } = question.snapshot;
     let record = phase4.record(question.processor, question.date).filter(|record| !record.inputs.is_empty());
-    let way = record.map(|_| computed_with(&phase3, &phase4, question.processor, question.date));
-    let session = open(question, &phase3, &phase4, way.flatten().unwrap_or_default())?;
+    let way = record.map(|_| computed_with(phase3, phase4, question.processor, question.date));
+    let session = open(question, phase3, phase4, way.flatten().unwrap_or_default())?;
     let sections = parts(question.processor)
         .iter()
         .map(|(heading, sql)| section(&session, &said(heading, question), &with_variables(sql)))
@@ -85,7 +83,7 @@ pub fn why(question: &Question<'_>) -> Result<Explanation> {
         }
         _ => "",
     };
-    let verdict = verdict(question, &session, &phase4, has_row)? + note;
+    let verdict = verdict(question, &session, phase4, has_row)? + note;
     // A section without rows says nothing, and none says anything of a key that nobody has.
     let is_known = has_row || is_known(question, &session)?;
     let sections = sections.into_iter().filter(|section| is_known && !section.rows.is_empty()).collect();
@@ -100,9 +98,8 @@ pub fn why(question: &Question<'_>) -> Result<Explanation> {
 }
 
 /// Where the windows of a date ended when a processor computed it; as in the reference where it did not.
-pub fn recorded_windows(store: &Store, processor: ProcessorId, date: NaiveDate) -> Result<WindowEnd> {
-    let phase4 = store.phase4()?;
-    Ok(phase4.record(processor, date).map(|record| record.windows).unwrap_or_default())
+pub fn recorded_windows(phase4: &Phase4Manifest, processor: ProcessorId, date: NaiveDate) -> WindowEnd {
+    phase4.record(processor, date).map(|record| record.windows).unwrap_or_default()
 }
 
 fn parts(processor: ProcessorId) -> Vec<(&'static str, &'static str)> {
@@ -168,7 +165,7 @@ fn open(
         };
         let in_range = |month: Month| month.last_day() >= range.from && month.first_day() <= range.to;
         let files = match files {
-            Some(files) => question.store.recorded_files(table, files, in_range)?,
+            Some(files) => question.snapshot.store.recorded_files(table, files, in_range)?,
             None => Vec::new(),
         };
         session.view_whole(table, &files, range)?;
@@ -238,7 +235,7 @@ fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, 
     if let Some(failure) = failure {
         return because(failure);
     }
-    if question.calendar.is_bootstrap(date)? {
+    if question.snapshot.calendar.is_bootstrap(date)? {
         return because(format!("bootstrap: the season's first {BOOTSTRAP_DAYS} days are skipped"));
     }
     if id != ProcessorId::Tdza
@@ -247,7 +244,7 @@ fn verdict(question: &Question<'_>, session: &Session, phase4: &Phase4Manifest, 
         return because(unknown);
     }
     match phase4.record(id, date).map(|record| record.state.clone()) {
-        None if !question.schedule.has_games_on(date) => {
+        None if !question.snapshot.schedule.has_games_on(date) => {
             because("the schedule has no finished game between two of the 30 teams on the date".to_owned())
         }
         None => because("the date was not computed; run `putback compute` for it".to_owned()),

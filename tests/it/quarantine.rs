@@ -10,8 +10,9 @@ use putback::calendar::{DateRange, DateRanges};
 use putback::catalog::Table;
 use putback::checks::Quarantine;
 use putback::processors::ProcessorId;
+use putback::snapshot::Snapshot;
 use putback::store::{Store, read_month_file};
-use putback::upload::{MonthPart, PublishSet};
+use putback::upload::{DateSet, MonthPart};
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::Rng;
 
@@ -426,7 +427,7 @@ fn a_run_leaves_out_values_that_do_not_fit_as_well() {
 }
 
 /// Random players and teams, of each date some but not all that have a row.
-fn random_quarantine(whole: &PublishSet<'_>, random: &mut Pcg64) -> Quarantine {
+fn random_quarantine(whole: &DateSet<'_>, random: &mut Pcg64) -> Quarantine {
     let mut quarantine = Quarantine::default();
     let checks = ["I31", "I8m", "P12"].map(str::to_owned);
     for part in &whole.parts {
@@ -514,10 +515,10 @@ fn assert_split(whole: (&MonthPart, &RecordBatch), rest: (&MonthPart, &RecordBat
 #[test]
 fn published_rows_and_those_in_quarantine_are_the_rows_of_the_store() {
     let desk = Desk::computed();
-    let store = Store::at(desk.path("putback-store"));
+    let snapshot = Snapshot::load(&Store::at(desk.path("putback-store"))).expect("a store");
     let date = |text: &str| text.parse().expect("a date");
     let ranges: DateRanges = [DateRange { from: date(RANGE[1]), to: date(RANGE[3]) }].into_iter().collect();
-    let collect = || PublishSet::collect(&store, &ranges, &BTreeMap::new()).expect("a set");
+    let collect = || DateSet::collect(&snapshot, &ranges, &BTreeMap::new()).expect("a set");
     let whole = collect();
     let stored: Vec<RecordBatch> = whole.parts.iter().map(|part| whole.rows(part).expect("rows")).collect();
     let mut random = Pcg64::new(11, 18);

@@ -13,9 +13,10 @@ use chrono::NaiveDate;
 use putback::calendar::{DateRange, DateRanges, Season};
 use putback::catalog::Table;
 use putback::compute::{ComputeRequest, DailyCache};
-use putback::judge::reach::{self, Content, tables};
 use putback::processors::ProcessorId;
 use putback::progress::Silent;
+use putback::reach::{self, Content, tables};
+use putback::snapshot::Snapshot;
 use putback::store::{DateRecord, Owner, Store, WriteLock};
 use putback::synth::{self, SeasonSpec};
 use putback::warehouse::dir::DirWarehouse;
@@ -91,6 +92,10 @@ impl World {
         world
     }
 
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::load(&self.store).expect("a store")
+    }
+
     /// What the bytes of a date are, by processor.
     fn content(&self) -> BTreeMap<(ProcessorId, NaiveDate), String> {
         let manifest = self.store.phase4().expect("a manifest");
@@ -105,7 +110,7 @@ impl World {
     fn reached(&self, rows: &BTreeSet<NamedRow>) -> Reached {
         let dates: BTreeSet<NaiveDate> = self.content().keys().map(|(_, date)| *date).collect();
         let dates: Vec<NaiveDate> = dates.into_iter().collect();
-        let session = tables::session(&self.store, &dates, &engine_settings(self.dir.path())).expect("a session");
+        let session = tables::session(&self.snapshot(), &dates, &engine_settings(self.dir.path())).expect("a session");
         reach::prepare(&session).expect("a table");
         for row in rows {
             reach::start_from(&session, Content::Stored, &row.sql()).expect("a row");
@@ -124,7 +129,7 @@ impl World {
 
     /// The values of every row, without what is kept of the sources of all of its date.
     fn values(&self) -> BTreeMap<RowKey, String> {
-        let session = tables::session(&self.store, &[], &engine_settings(self.dir.path())).expect("a session");
+        let session = tables::session(&self.snapshot(), &[], &engine_settings(self.dir.path())).expect("a session");
         let mut values = BTreeMap::new();
         for id in ProcessorId::ALL {
             let table = id.output();

@@ -125,12 +125,20 @@ fn rows_out(id: ProcessorId, phase4: &Phase4Manifest, dates: &[NaiveDate]) -> u6
     rows_of(id, phase4, dates) + failures.sum::<u64>()
 }
 
+/// How often each subject is run.
+#[derive(Debug, Clone, Copy)]
+pub struct Rounds {
+    /// Unmeasured.
+    pub warm_up: u16,
+    /// Measured.
+    pub runs: u16,
+}
+
 /// Runs the subjects in turn, so that a machine that slows down slows all of them.
 pub fn measure_all(
     workspace: &Workspace,
     subjects: Vec<Subject>,
-    warm_up: u16,
-    runs: u16,
+    Rounds { warm_up, runs }: Rounds,
     printer: Printer,
 ) -> Result<Vec<Measured>> {
     let empty = |subject| Measured {

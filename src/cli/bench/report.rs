@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::super::environment;
 use super::super::output::{text_table, thousands};
 use super::super::settings::Settings;
-use super::measure::{Kind, Measured};
+use super::measure::{Kind, Measured, Rounds};
+use super::workspace::Filled;
 use crate::bench::Sample;
 
 /// What the reference's backfill takes for a date on BigQuery, service latency included.
@@ -67,14 +68,8 @@ struct Reference {
 }
 
 impl BenchReport {
-    pub fn new(
-        source: String,
-        dates: &[NaiveDate],
-        warm_up_runs: u16,
-        runs: u16,
-        settings: &Settings,
-        measured: Vec<Measured>,
-    ) -> Self {
+    pub fn new(subject: Filled, rounds: Rounds, settings: &Settings, measured: Vec<Measured>) -> Self {
+        let Filled { source, dates } = subject;
         let find = |kind: Kind| measured.iter().find(|one| one.subject.kind == kind).expect("every kind is measured");
         let (all, floor) = (find(Kind::All), find(Kind::Floor));
         let without_pdc = find(Kind::WithoutDailyCache);
@@ -85,8 +80,8 @@ impl BenchReport {
             first_date: dates[0],
             last_date: dates[dates.len() - 1],
             game_dates: dates.len(),
-            warm_up_runs,
-            runs,
+            warm_up_runs: rounds.warm_up,
+            runs: rounds.runs,
             machine: Machine {
                 os: std::env::consts::OS,
                 architecture: std::env::consts::ARCH,

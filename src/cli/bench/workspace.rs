@@ -12,7 +12,7 @@ use super::super::environment;
 use super::super::exit::ExitCode;
 use super::super::output::Printer;
 use super::super::settings::Settings;
-use super::BenchArgs;
+use super::args::BenchArgs;
 use crate::calendar::{DateRange, DateRanges, Season};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schedule::Schedule;
@@ -32,6 +32,19 @@ pub struct Usage {
     pub cpu: Duration,
     pub peak_memory_bytes: u64,
     pub stdout: String,
+}
+
+/// What the store was filled with, and the game dates to measure.
+pub struct Filled {
+    pub source: String,
+    pub dates: Vec<NaiveDate>,
+}
+
+/// A league that is generated.
+#[derive(Debug, Clone, Copy)]
+struct Generated {
+    scale: u16,
+    seed: u64,
 }
 
 impl Workspace {
@@ -55,15 +68,15 @@ impl Workspace {
     }
 
     /// Fills the store with Phase 3; returns where it is from and the game dates to measure.
-    pub fn fill(&self, args: &BenchArgs, settings: &Settings, printer: Printer) -> Result<(String, Vec<NaiveDate>)> {
+    pub fn fill(&self, args: &BenchArgs, settings: &Settings, printer: Printer) -> Result<Filled> {
         let asked = args.range.without_target()?.ranges()?;
         if let Some(scale) = args.scale {
-            return self.generate(args, scale, &asked, printer);
+            return self.generate(Generated { scale, seed: args.seed }, &asked, printer);
         }
         if let Some(warehouse) = &args.warehouse {
             let ranges = args.range.required(environment::yesterday())?.ranges;
             self.sync(&warehouse.to_string(), &ranges)?;
-            return Ok((warehouse.to_string(), self.game_dates(&ranges)?));
+            return Ok(Filled { source: warehouse.to_string(), dates: self.game_dates(&ranges)? });
         }
         let source = settings.store();
         link_phase3(&source, &self.store())?;
@@ -80,26 +93,23 @@ impl Workspace {
             }
             (false, ..) => asked,
         };
-        Ok((format!("the store {}", source.root().display()), self.game_dates(&ranges)?))
+        let dates = self.game_dates(&ranges)?;
+        Ok(Filled { source: format!("the store {}", source.root().display()), dates })
     }
 
-    fn generate(
-        &self,
-        args: &BenchArgs,
-        scale: u16,
-        asked: &DateRanges,
-        printer: Printer,
-    ) -> Result<(String, Vec<NaiveDate>)> {
+    fn generate(&self, what: Generated, asked: &DateRanges, printer: Printer) -> Result<Filled> {
+        let Generated { scale, seed } = what;
         let seasons: Vec<Season> = match asked.span() {
             None => vec![Season::starting_in(2023)],
             Some(span) => (Season::of(span.from).start_year()..=Season::of(span.to).start_year())
                 .map(Season::starting_in)
                 .collect(),
         };
-        printer.note(format!("generating {} season(s), {scale} league(s), seed {}", seasons.len(), args.seed));
+        printer.note(format!("generating {} season(s), {scale} league(s), seed {seed}", seasons.len()));
         let dir = self.path("warehouse");
-        let (seed, scale_text) = (args.seed.to_string(), scale.to_string());
-        let mut command = vec!["bench-generate", "--dir", path_text(&dir)?, "--seed", &seed, "--scale", &scale_text];
+        let (seed_text, scale_text) = (seed.to_string(), scale.to_string());
+        let mut command =
+            vec!["bench-generate", "--dir", path_text(&dir)?, "--seed", &seed_text, "--scale", &scale_text];
         let names: Vec<String> = seasons.iter().map(Season::to_string).collect();
         names.iter().for_each(|name| command.extend(["--season", name]));
         self.run(&command)?;
@@ -107,7 +117,8 @@ impl Workspace {
         let ranges = ranges.clipped_to(environment::yesterday());
         self.sync(&format!("dir:{}", dir.display()), &ranges)?;
         let wanted = if asked.is_empty() { ranges } else { asked.clone() };
-        Ok((format!("generated data, scale {scale}, seed {}", args.seed), self.game_dates(&wanted)?))
+        let dates = self.game_dates(&wanted)?;
+        Ok(Filled { source: format!("generated data, scale {scale}, seed {seed}"), dates })
     }
 
     fn sync(&self, warehouse: &str, ranges: &DateRanges) -> Result<()> {

@@ -8,7 +8,7 @@ use rustix::fs::statvfs;
 use super::super::environment;
 use super::super::recorder::records;
 use super::super::settings::Settings;
-use super::store::existing;
+use super::store::{Manifests, existing};
 use super::{ExitCode, Finding};
 use crate::calendar::years;
 use crate::price::size;
@@ -20,13 +20,13 @@ const LEAST_DISK_BYTES: u64 = 1 << 30;
 /// Available memory below which a run is likely to be killed; `--memory-limit` makes it spill earlier.
 const LEAST_MEMORY_BYTES: u64 = 512 << 20;
 
-pub fn findings(settings: &Settings) -> Vec<Finding> {
+pub fn findings(settings: &Settings, manifests: &Manifests) -> Vec<Finding> {
     let store = settings.store();
-    vec![disk(&store), memory(settings), clock(&store)]
+    vec![disk(&store, manifests), memory(settings), clock(&store)]
 }
 
 /// A run may write everything again before it removes what was there.
-fn disk(store: &Store) -> Finding {
+fn disk(store: &Store, manifests: &Manifests) -> Finding {
     const ABOUT: &str = "disk";
     let place = existing(store.root());
     let space = match statvfs(&place) {
@@ -36,7 +36,9 @@ fn disk(store: &Store) -> Finding {
         }
     };
     let free = space.f_bavail.saturating_mul(space.f_frsize);
-    let held = store.phase3().ok().zip(store.phase4().ok()).map_or(0, |(phase3, phase4)| bytes_of(&phase3, &phase4));
+    let Manifests { phase3, phase4 } = manifests;
+    let both = phase3.as_ref().ok().zip(phase4.as_ref().ok());
+    let held = both.map_or(0, |(phase3, phase4)| bytes_of(phase3, phase4));
     let wanted = held.max(LEAST_DISK_BYTES);
     let says = format!("{} free at {}; the store has {}", size(free), place.display(), size(held));
     // Some file systems count no files.

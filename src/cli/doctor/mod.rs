@@ -87,9 +87,10 @@ impl Finding {
 
 pub fn run(args: &DoctorArgs, global: &GlobalArgs, printer: Printer) -> Result<ExitCode> {
     let settings = Settings::resolve(global, args.warehouse.as_ref(), args.to.as_ref())?;
-    let mut findings = store::findings(&settings);
-    findings.extend(machine::findings(&settings));
-    findings.extend(warehouse::findings(&settings));
+    let manifests = store::Manifests::of(&settings.store());
+    let mut findings = store::findings(&settings, &manifests);
+    findings.extend(machine::findings(&settings, &manifests));
+    findings.extend(warehouse::findings(&settings, &manifests));
     let stopping: Vec<&Finding> = findings.iter().filter(|finding| finding.mark == Mark::Stops).collect();
     if printer.is_json() {
         printer.json(&findings);

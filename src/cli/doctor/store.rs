@@ -6,29 +6,45 @@ use rustix::fs::{Access, access};
 
 use super::super::output::{counted, thousands};
 use super::super::settings::Settings;
-use super::super::status;
 use super::{ExitCode, Finding};
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::judge;
 use crate::schedule::Schedule;
 use crate::store::{Closeness, Phase3Manifest, Phase4Manifest, Store, WriteLock};
 
-pub fn findings(settings: &Settings) -> Vec<Finding> {
+/// The manifests of the store, as far as they can be read.
+pub struct Manifests {
+    pub phase3: Result<Phase3Manifest>,
+    pub phase4: Result<Phase4Manifest>,
+}
+
+impl Manifests {
+    pub fn of(store: &Store) -> Self {
+        Self { phase3: store.phase3(), phase4: store.phase4() }
+    }
+
+    fn both(&self) -> std::result::Result<(&Phase3Manifest, &Phase4Manifest), &Error> {
+        Ok((self.phase3.as_ref()?, self.phase4.as_ref()?))
+    }
+}
+
+pub fn findings(settings: &Settings, manifests: &Manifests) -> Vec<Finding> {
     let store = settings.store();
     let mut findings = vec![place(&store)];
     if !store.root().is_dir() {
         return findings;
     }
     findings.push(lock(&store).unwrap_or_else(|error| Finding::of_error("lock", &error)));
-    match manifests(&store) {
+    match manifests.both() {
         Ok((phase3, phase4)) => {
             findings
-                .push(contents(&store, &phase3, &phase4).unwrap_or_else(|error| Finding::of_error("contents", &error)));
-            findings.extend(files(&store, &phase3, &phase4));
-            findings.push(only_here(&phase3));
+                .push(contents(&store, phase3, phase4).unwrap_or_else(|error| Finding::of_error("contents", &error)));
+            findings.extend(files(&store, phase3, phase4));
+            findings.push(only_here(phase3));
         }
-        Err(error) => findings.push(Finding::of_error("contents", &error)),
+        Err(error) => findings.push(Finding::of_error("contents", error)),
     }
     findings
 }
@@ -70,10 +86,6 @@ fn lock(store: &Store) -> Result<Finding> {
     })
 }
 
-fn manifests(store: &Store) -> Result<(Phase3Manifest, Phase4Manifest)> {
-    Ok((store.phase3()?, store.phase4()?))
-}
-
 fn contents(store: &Store, phase3: &Phase3Manifest, phase4: &Phase4Manifest) -> Result<Finding> {
     const ABOUT: &str = "contents";
     let schedule = Schedule::load(store, phase3)?;
@@ -88,7 +100,7 @@ fn contents(store: &Store, phase3: &Phase3Manifest, phase4: &Phase4Manifest) -> 
         counted(dates.len(), "game date"),
         thousands(computed.count() as u64)
     );
-    let contradictions = status::contradictions(&schedule, &everything);
+    let contradictions = judge::contradictions(&schedule, &everything);
     Ok(match contradictions.first_key_value() {
         None => Finding::fine(ABOUT, says),
         Some((date, _)) => Finding::stops(

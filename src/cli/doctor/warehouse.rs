@@ -8,7 +8,7 @@ use rustix::fs::{Access, access};
 use super::super::environment;
 use super::super::output::counted;
 use super::super::settings::Settings;
-use super::store::existing;
+use super::store::{Manifests, existing};
 use super::{ExitCode, Finding};
 use crate::catalog::{Role, Table};
 use crate::error::{ErrorKind, Result};
@@ -19,7 +19,7 @@ use crate::warehouse::{LOCATION_FORMS, Location, Source};
 const WAREHOUSE: &str = "warehouse";
 const TARGET: &str = "target";
 
-pub fn findings(settings: &Settings) -> Vec<Finding> {
+pub fn findings(settings: &Settings, manifests: &Manifests) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut named = [&settings.warehouse, &settings.to].into_iter().flatten();
     if named.any(|setting| needs_google(&setting.value)) {
@@ -40,9 +40,8 @@ pub fn findings(settings: &Settings) -> Vec<Finding> {
             findings.extend(target_bucket(settings).unwrap_or_else(|error| vec![Finding::of_error(TARGET, &error)]));
         }
         Some(Location::BigQuery { project }) => {
-            findings.extend(
-                target_project(settings, project).unwrap_or_else(|error| vec![Finding::of_error(TARGET, &error)]),
-            );
+            let of_target = target_project(settings, project, oldest_date(manifests));
+            findings.extend(of_target.unwrap_or_else(|error| vec![Finding::of_error(TARGET, &error)]));
         }
     }
     findings
@@ -160,7 +159,7 @@ fn unfit(source: &dyn Source) -> Vec<Finding> {
 }
 
 /// Datasets and location, then every output: schema, expiry of partitions, rows in a streaming buffer; and the ledger.
-fn target_project(settings: &Settings, project: &str) -> Result<Vec<Finding>> {
+fn target_project(settings: &Settings, project: &str, oldest: Option<NaiveDate>) -> Result<Vec<Finding>> {
     let bigquery = BigQuery::open_to_publish(settings.bigquery_to_publish(project)?)?;
     let mut findings = vec![Finding::fine(
         TARGET,
@@ -168,7 +167,6 @@ fn target_project(settings: &Settings, project: &str) -> Result<Vec<Finding>> {
     )];
     let mapped = settings.mapping().map(|mapping| format!("rehearsal: [datasets] maps {mapping}"));
     findings.extend(mapped.map(|says| Finding::fine(TARGET, says)));
-    let oldest = oldest_date(settings);
     let mut fitting = 0;
     for table in Table::outputs() {
         match bigquery.table_state(table) {
@@ -197,8 +195,8 @@ fn target_project(settings: &Settings, project: &str) -> Result<Vec<Finding>> {
 }
 
 /// The first date that was computed.
-fn oldest_date(settings: &Settings) -> Option<NaiveDate> {
-    let phase4 = settings.store().phase4().ok()?;
+fn oldest_date(manifests: &Manifests) -> Option<NaiveDate> {
+    let phase4 = manifests.phase4.as_ref().ok()?;
     phase4.processors.values().filter_map(|records| records.keys().next()).min().copied()
 }
 

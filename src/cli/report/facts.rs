@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::checks::overridden_thresholds;
 use super::super::config;
 use super::super::output::{counted, thousands};
 use super::super::recorder::{RunRecord, inputs_digest, records};
@@ -89,7 +88,7 @@ pub fn settings(settings: &Settings, store: &Store) -> Vec<Fact> {
     }
     facts.push(fact("catalogue of checks".to_owned(), settings.catalogue.digest().to_owned(), "digest"));
     facts.push(fact("synced inputs".to_owned(), inputs_digest(store), "digest of the manifest"));
-    let overridden = overridden_thresholds(&settings.catalogue);
+    let overridden = settings.catalogue.overridden();
     facts.extend(overridden.into_iter().map(|line| fact("overridden threshold".to_owned(), line, "settings file")));
     facts
 }

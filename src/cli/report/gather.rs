@@ -4,51 +4,51 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use super::super::checks::{self, Purpose};
+use super::super::checks;
+use super::super::context::Context;
 use super::super::environment;
-use super::super::output::Printer;
 use super::super::range::RangeArgs;
-use super::super::receipt;
 use super::super::settings::Settings;
-use super::super::status::{self, Asked};
-use super::super::upload::say_mapping;
-use super::super::{unreadable, vanished};
+use super::super::{receipt, rehearsal, unreadable};
 use super::facts;
 use crate::calendar::DateRanges;
 use crate::checks::{CheckReport, Phase};
 use crate::diff::{Closeness, Other, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
+use crate::judge::{self, Asked, DateSet, Purpose};
 use crate::processors::ProcessorId;
 use crate::report::page::{About, Checks, Circumstances, Features, Report, TargetState, days};
-use crate::schedule::Schedule;
-use crate::store::Store;
-use crate::upload::PublishSet;
+use crate::snapshot::{Findings, Snapshot};
 
 /// Everything that a report says of a range.
 ///
 /// # Errors
 /// [`ErrorKind::Upstream`] when the store has no game dates in the range.
-pub fn report(settings: &Settings, range: &RangeArgs, printer: Printer) -> Result<Report> {
+pub fn report(context: Context<'_>, range: &RangeArgs) -> Result<Report> {
+    let Context { settings, printer, .. } = context;
     let store = settings.store();
-    say_mapping(settings, printer);
+    rehearsal::say_mapping(settings, printer);
     let ranges = range.or_everything()?;
-    let schedule = Schedule::load(&store, &store.phase3()?)?;
-    let dates = schedule.game_dates(&ranges);
-    if dates.is_empty() && vanished::in_store(&store, &ranges)?.is_empty() {
-        return Err(status::no_game_dates(&store, &schedule, &ranges)?);
+    let snapshot = Snapshot::load(&store)?;
+    let dates = snapshot.game_dates(&ranges);
+    if dates.is_empty() && judge::vanished(&snapshot, &ranges).is_empty() {
+        return Err(judge::no_game_dates(&snapshot, &ranges));
     }
     printer.note("checking inputs and outputs");
-    let checks = checked(settings, &store, &ranges)?;
-    let asked = Asked { ranges: &ranges, dates: &dates };
-    let status = status::report_after(settings, &store, asked, checks.outputs.as_ref())?;
+    let checks = checked(settings, &snapshot, &ranges)?;
+    let status = judge::status(
+        &knowing(&snapshot, settings, checks.outputs.as_ref()),
+        &settings.catalogue,
+        Asked { ranges: &ranges, dates: &dates },
+    )?;
     let target = settings.to.is_some().then(|| {
         printer.note("comparing with the target");
-        target(settings, &store, &ranges, printer)
+        target(context, &snapshot, &ranges)
     });
     let held_back = checks.outputs.as_ref().map(CheckReport::held_back).unwrap_or_default();
     let published = target.as_ref().filter(|target| target.unreachable.is_none()).map(|target| &target.published);
     let circumstances = Circumstances { status: &status, held_back: &held_back, published };
-    let days = days(&store.phase4()?, &circumstances);
+    let days = days(&snapshot.phase4, &circumstances);
     let about = About {
         made_at: environment::timestamp()?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -56,7 +56,7 @@ pub fn report(settings: &Settings, range: &RangeArgs, printer: Printer) -> Resul
         range: if ranges == DateRanges::everything() { "every date".to_owned() } else { ranges.to_string() },
     };
     printer.note("reading the feature vectors");
-    let features = Features::read(&store, &dates, &settings.engine())?;
+    let features = Features::read(&snapshot, &dates, &settings.engine())?;
     let mut report = Report::new(about, status, days, checks);
     report.target = target;
     report.features = features;
@@ -67,11 +67,16 @@ pub fn report(settings: &Settings, range: &RangeArgs, printer: Printer) -> Resul
 }
 
 /// Both phases, as far as there is something to check.
-fn checked(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<Checks> {
+fn checked(settings: &Settings, snapshot: &Snapshot, ranges: &DateRanges) -> Result<Checks> {
     let mut not_run = None;
-    let mut of_phase = |phase| match checks::report(settings, store, ranges, &Purpose::inspection(phase)) {
+    let check = |phase| {
+        let report = judge::check(snapshot, ranges, &Purpose::inspection(phase), &settings.checks())?;
+        checks::remembered(settings, snapshot.clone(), &report)?;
+        Ok(report)
+    };
+    let mut of_phase = |phase| match check(phase) {
         // Nothing synced, or no games of the range: the rest of the report holds all the same.
-        Err(error) if error.kind() == ErrorKind::Upstream => {
+        Err(error) if Error::kind(&error) == ErrorKind::Upstream => {
             not_run = Some(error.to_string());
             Ok(None)
         }
@@ -81,8 +86,17 @@ fn checked(settings: &Settings, store: &Store, ranges: &DateRanges) -> Result<Ch
     Ok(Checks { inputs, outputs, not_run })
 }
 
+/// The state of the store with what checks of the outputs found, which may not have been remembered.
+fn knowing(snapshot: &Snapshot, settings: &Settings, outputs: Option<&CheckReport>) -> Snapshot {
+    let Some(outputs) = outputs else { return snapshot.clone() };
+    let mut validations = snapshot.validations.under(settings.catalogue.digest());
+    validations.take_in(Findings { found: outputs.found(&settings.catalogue), seen: &snapshot.seen() });
+    snapshot.validated(validations)
+}
+
 /// What the target holds. A report is worth having without it.
-fn target(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Printer) -> TargetState {
+fn target(context: Context<'_>, snapshot: &Snapshot, ranges: &DateRanges) -> TargetState {
+    let Context { settings, printer, .. } = context;
     let name = settings.to.as_ref().map_or_else(String::new, |to| to.value.to_string());
     let mut state = TargetState {
         name,
@@ -91,8 +105,8 @@ fn target(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Prin
         tables: Vec::new(),
         unreachable: None,
     };
-    let published = published(settings, store, ranges, printer);
-    match published.and_then(|published| Ok((published, compared(settings, store, ranges, printer)?))) {
+    let published = published(context, snapshot, ranges);
+    match published.and_then(|published| Ok((published, compared(context, snapshot, ranges)?))) {
         Ok((published, tables)) => {
             state.published = published;
             leave_out_differing(&mut state.published, &tables);
@@ -125,20 +139,18 @@ fn error_text(error: &Error) -> String {
 
 /// The dates of each processor that the target holds as they are in the store, by its record or our receipts.
 fn published(
-    settings: &Settings,
-    store: &Store,
+    context: Context<'_>,
+    snapshot: &Snapshot,
     ranges: &DateRanges,
-    printer: Printer,
 ) -> Result<BTreeMap<ProcessorId, BTreeSet<NaiveDate>>> {
-    let vanished = vanished::in_store(store, ranges)?;
-    let set = match PublishSet::collect(store, ranges, &vanished) {
+    let set = match DateSet::collect(snapshot, ranges, &judge::vanished(snapshot, ranges)) {
         // Nothing was computed, so nothing was published.
         Err(error) if error.kind() == ErrorKind::Upstream => return Ok(BTreeMap::new()),
         set => set?,
     };
-    let target = settings.open_target()?;
+    let target = context.settings.open_target()?;
     let open = target.unpublished(&set);
-    receipt::give(target.bill(), None, printer);
+    receipt::give(target.bill(), context);
     let open = open?;
     let mut published: BTreeMap<ProcessorId, BTreeSet<NaiveDate>> = BTreeMap::new();
     for id in ProcessorId::ALL {
@@ -151,11 +163,12 @@ fn published(
 }
 
 /// The comparison by rows; empty where nothing was published yet.
-fn compared(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Printer) -> Result<Vec<TableDiff>> {
+fn compared(context: Context<'_>, snapshot: &Snapshot, ranges: &DateRanges) -> Result<Vec<TableDiff>> {
+    let settings = context.settings;
     let tables = settings.open_published().and_then(|source| {
         let closeness = Closeness { full: false, cells: None };
-        let tables = diff(store, &Other::Warehouse(&*source), ranges, &settings.engine(), closeness);
-        receipt::give(source.bill(), None, printer);
+        let tables = diff(snapshot, &Other::Warehouse(&*source), ranges, &settings.engine(), closeness);
+        receipt::give(source.bill(), context);
         tables
     });
     match tables {

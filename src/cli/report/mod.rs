@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::context::Context;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::range::RangeArgs;
@@ -49,7 +50,7 @@ pub fn run(args: &ReportArgs, global: &GlobalArgs, printer: Printer) -> Result<E
             return Err(Error::new(ErrorKind::Usage, "a page needs a file")
                 .hint("add --out report.html, or --format markdown or --format json for standard output"));
         }
-        let report = gather::report(&settings, &args.range, printer)?;
+        let report = gather::report(Context::new(&settings, printer), &args.range)?;
         match form {
             Format::Json => printer.json(&report),
             Format::Markdown | Format::Text => printer.document(report.markdown().trim_end()),
@@ -58,7 +59,7 @@ pub fn run(args: &ReportArgs, global: &GlobalArgs, printer: Printer) -> Result<E
     };
     let destination = Destination::new(path, args.force || is_ours(path))?;
     let report = destination.write(|staged| {
-        let report = gather::report(&settings, &args.range, printer)?;
+        let report = gather::report(Context::new(&settings, printer), &args.range)?;
         std::fs::write(staged, text(&report, form)).map_err(|error| Error::io("write", staged, error))?;
         Ok(report)
     })?;

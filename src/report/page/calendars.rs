@@ -3,7 +3,7 @@
 use chrono::{Datelike, NaiveDate};
 
 use super::days::{Day, DayState, Days};
-use super::view::Detail;
+use super::detail::Detail;
 use crate::report::words::{counted, thousands};
 
 /// From one square to the next, in units of the drawing.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde::Serialize;
 
+use crate::judge::{Standing, StatusReport};
 use crate::processors::ProcessorId;
-use crate::report::{Standing, StatusReport};
 use crate::store::{DateRecord, DateState, Phase4Manifest};
 
 /// What became of a date, for whoever looks at it: the first of these that holds.

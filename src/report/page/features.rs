@@ -12,7 +12,7 @@ use crate::engine::{EngineSettings, Session};
 use crate::error::Result;
 use crate::processors::ProcessorId;
 use crate::processors::mlfs::{FEATURE_NAMES, defaults};
-use crate::store::Store;
+use crate::snapshot::Snapshot;
 use crate::windows::WindowEnd;
 
 /// Bins of a distribution; the outer two hold the tails beyond the 0.5 % and 99.5 % quantiles of all seasons.
@@ -120,8 +120,8 @@ const EVIDENCE: [(usize, Evidence); 24] = {
 
 impl Features {
     /// Reads the feature vectors of `dates`; nothing where none was computed.
-    pub fn read(store: &Store, dates: &[NaiveDate], engine: &EngineSettings) -> Result<Self> {
-        let phase4 = store.phase4()?;
+    pub fn read(snapshot: &Snapshot, dates: &[NaiveDate], engine: &EngineSettings) -> Result<Self> {
+        let Snapshot { store, phase4, .. } = snapshot;
         let table = ProcessorId::Mlfs.output();
         let (Some(files), Some(&from), Some(&to)) = (phase4.files_of(table), dates.first(), dates.last()) else {
             return Ok(Self::default());

@@ -7,9 +7,9 @@ use chrono::NaiveDate;
 
 use super::days::DayState;
 use super::{Report, checks};
+use crate::judge::{Remedy, Verdict, grouped, remedies};
 use crate::processors::ProcessorId;
 use crate::report::words::{counted, folded, percent, thousands};
-use crate::report::{Remedy, Verdict, grouped, remedies};
 
 /// Intervals of dates before "and N more".
 const INTERVALS: usize = 4;

@@ -5,6 +5,7 @@
 mod calendars;
 mod checks;
 mod days;
+mod detail;
 mod features;
 mod handoff;
 mod multiples;
@@ -19,9 +20,9 @@ use serde::Serialize;
 pub use days::{Circumstances, Day, DayState, Days, days};
 pub use features::Features;
 
-use super::StatusReport;
 use crate::checks::CheckReport;
 use crate::diff::TableDiff;
+use crate::judge::StatusReport;
 use crate::processors::ProcessorId;
 
 /// A page is not larger, unless even its short form is.
@@ -152,11 +153,11 @@ impl Report {
 
     /// The page. Where it would be larger than [`MOST_BYTES`], it lists fewer dates and says so.
     pub fn html(&self) -> String {
-        let whole = self.page(view::Detail::Full);
-        if whole.len() <= MOST_BYTES { whole } else { self.page(view::Detail::Short) }
+        let whole = self.page(detail::Detail::Full);
+        if whole.len() <= MOST_BYTES { whole } else { self.page(detail::Detail::Short) }
     }
 
-    fn page(&self, detail: view::Detail) -> String {
+    fn page(&self, detail: detail::Detail) -> String {
         let page = view::Page::of(self, detail);
         format!("{HTML_MARK}{}", page.render().expect("nothing in the template can fail"))
     }

@@ -8,34 +8,17 @@ use chrono::NaiveDate;
 use super::calendars::{self, Calendars};
 use super::checks::{self, CauseRow, FailedCheck};
 use super::days::{Day, DayState};
+use super::detail::Detail;
 use super::handoff::{self, Block};
 use super::multiples::{self, Panel, number};
 use super::{Fact, Report};
 use crate::checks::{Accounting, Outcomes};
+use crate::judge::{Remedy, Verdict, grouped};
 use crate::processors::ProcessorId;
 use crate::report::words::{counted, folded, percent, thousands};
-use crate::report::{Remedy, Verdict, grouped};
 
 /// Intervals of dates before "and N more".
 const INTERVALS: usize = 6;
-
-/// How much a page says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    Full,
-    /// Calendars say nothing of dates that are as they should be, and the list of dates is cut.
-    Short,
-}
-
-impl Detail {
-    /// Dates that are listed.
-    fn dates(self) -> usize {
-        match self {
-            Self::Full => 4000,
-            Self::Short => 500,
-        }
-    }
-}
 
 #[derive(Template)]
 #[template(path = "report/page.html")]

@@ -23,6 +23,7 @@
 //! and month files that have the content of an object; in a place of [`Ownership::Sole`] also whatever
 //! lies under a plain name that the record has. Anything else in the way is an error that names it.
 
+mod listing;
 mod objects;
 mod pin;
 mod plain;
@@ -35,6 +36,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::listing::{file_name, files_in};
 pub use self::objects::ObjectFile;
 pub(crate) use self::objects::link_or_copy;
 pub use self::pin::Pin;
@@ -216,28 +218,6 @@ impl Place {
         }
         Ok(())
     }
-}
-
-/// The regular files and links directly in a directory, in no order; none where there is no directory.
-pub(crate) fn files_in(dir: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io("list", dir, error)),
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|error| Error::io("list", dir, error))?;
-        if !entry.file_type().map_err(|error| Error::io("list", dir, error))?.is_dir() {
-            files.push(entry.path());
-        }
-    }
-    Ok(files)
-}
-
-/// Empty for a name that is not text.
-pub(crate) fn file_name(path: &Path) -> &str {
-    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
 /// Whether there is anything under this name, a link that leads nowhere included.

@@ -69,6 +69,7 @@ pub(super) fn load<R: Record>(place: &Place) -> Result<Option<Loaded<R>>> {
         )
         .hint("use that version, or another directory"));
     }
+    crate::store::loads::note(&path);
     let record = serde_json::from_slice(&bytes).map_err(|error| damaged("it cannot be read").because(error))?;
     Ok(Some(Loaded { record, format }))
 }

@@ -17,7 +17,7 @@ use crate::catalog::Table;
 use crate::error::Result;
 use crate::progress::Observer;
 use crate::publications::{Publication, UndoReport, UndoRequest};
-use crate::upload::{PublishSet, Rehearsal, Target, UploadReport};
+use crate::upload::{DateSet, PublishSet, Rehearsal, Target, UploadReport};
 
 /// Nothing is requested before something is asked.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl BucketTarget {
     }
 
     /// The record, and the months of a set.
-    fn look_at(&self, set: &PublishSet<'_>) -> Result<State> {
+    fn look_at(&self, set: &DateSet<'_>) -> Result<State> {
         let state = self.look()?;
         let months: BTreeSet<(Table, Month)> = set.parts.iter().map(|part| (part.table, part.month)).collect();
         state.bring(&|table, month| months.contains(&(table, month)), false)?;
@@ -72,7 +72,7 @@ impl Target for BucketTarget {
         Ok(rehearsal)
     }
 
-    fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
+    fn unpublished(&self, set: &DateSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
         let state = self.look()?;
         state.target.unpublished(set).map_err(|error| state.mirror.told(error))
     }
@@ -96,7 +96,7 @@ impl Target for BucketTarget {
         self.change(&state, || state.target.undo(request, observer))
     }
 
-    fn changed_since(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
+    fn changed_since(&self, set: &DateSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
         let state = self.look_at(set)?;
         state.target.changed_since(set).map_err(|error| state.mirror.told(error))
     }

@@ -62,7 +62,7 @@ impl DirTarget {
     ) -> Result<(Vec<MonthPart>, RowsByDate)> {
         let mut held = RowsByDate::new();
         let outputs = set.parts.iter().filter(|part| part.table != Table::PrecomputeFailures);
-        for part in outputs.filter(|_| !set.removes_vanished) {
+        for part in outputs.filter(|_| !set.terms().removes_vanished) {
             let empty = part.dates.iter().filter(|(_, token)| token.rows == 0).map(|(date, _)| *date);
             let empty: BTreeSet<NaiveDate> = empty.collect();
             if empty.is_empty() {
@@ -99,7 +99,7 @@ impl DirTarget {
         }
         let rows = match self.rows(part.table, part.month, lying) {
             // What a damaged file held is told by the record.
-            Err(error) if error.kind() == ErrorKind::Corrupt && set.repairs => {
+            Err(error) if error.kind() == ErrorKind::Corrupt && set.terms().repairs => {
                 let dates =
                     published.month(part.table, part.month).map(|month| month.dates.clone()).unwrap_or_default();
                 return Ok(dates
@@ -131,10 +131,10 @@ impl DirTarget {
             return Ok(None);
         }
         let (there, is_damaged) = match self.rows(table, month, lying) {
-            Err(error) if error.kind() == ErrorKind::Corrupt && set.repairs => {
+            Err(error) if error.kind() == ErrorKind::Corrupt && set.terms().repairs => {
                 (repair::rows(self, set, part, recorded).map_err(|unrepaired| unrepaired.because(error))?, true)
             }
-            Ok(_) if set.repairs && matches!(lying, Lying::Other { file: None }) => {
+            Ok(_) if set.terms().repairs && matches!(lying, Lying::Other { file: None }) => {
                 (repair::rows(self, set, part, recorded)?, true)
             }
             other => (other?, false),

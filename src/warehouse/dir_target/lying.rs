@@ -11,7 +11,7 @@ use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::parallel;
 use crate::store::{FileEntry, sha256_of_file};
-use crate::upload::{PublishSet, Target};
+use crate::upload::{MonthPart, Target};
 
 /// What lies under the plain name of a month.
 pub(super) enum Lying {
@@ -101,10 +101,10 @@ impl DirTarget {
         Ok(Lying::Other { file: if lies(&path) { Some(entry_of(&path, 0)?) } else { None } })
     }
 
-    /// [`DirTarget::look`] at the month of every part, once.
-    pub(super) fn look_all(&self, set: &PublishSet<'_>, published: &Published) -> Result<Looks> {
-        let looks = parallel::try_map(&set.parts, LOOK_THREADS, |part| {
-            let look = if set.repairs { Self::lying } else { Self::look };
+    /// [`DirTarget::look`] at the month of every part, once; closer where damaged months are written again.
+    pub(super) fn look_all(&self, parts: &[MonthPart], published: &Published, repairs: bool) -> Result<Looks> {
+        let looks = parallel::try_map(parts, LOOK_THREADS, |part| {
+            let look = if repairs { Self::lying } else { Self::look };
             Ok(((part.table, part.month), look(self, published, part.table, part.month)?))
         });
         Ok(looks?.into_iter().collect())

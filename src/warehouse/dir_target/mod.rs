@@ -39,7 +39,7 @@ use crate::store::commit::staged::{open_regular, remove_if_present};
 use crate::store::commit::{Ownership, Place, files_in, link_or_copy};
 use crate::store::lock::lock_patiently;
 use crate::store::{FileEntry, hash_of_no_rows};
-use crate::upload::{MonthPart, Plan, PlannedDate, PublishSet, Rehearsal, TableUpload, Target, UploadReport};
+use crate::upload::{DateSet, MonthPart, Plan, PlannedDate, PublishSet, Rehearsal, TableUpload, Target, UploadReport};
 
 /// A directory that is written as a warehouse.
 #[derive(Debug)]
@@ -241,7 +241,7 @@ impl Target for DirTarget {
         self.shown.clone().unwrap_or_else(|| format!("dir:{}", self.root.display()))
     }
 
-    fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
+    fn unpublished(&self, set: &DateSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
         let (published, _) = self.load()?;
         let mut dates: BTreeMap<Table, BTreeSet<NaiveDate>> = BTreeMap::new();
         for part in &set.parts {
@@ -257,7 +257,7 @@ impl Target for DirTarget {
         let (published, _) = self.load()?;
         let mut lines = Vec::new();
         let mut plan = self.empty_plan(set, &published);
-        let looks = self.look_all(set, &published)?;
+        let looks = self.look_all(&set.parts, &published, set.terms().repairs)?;
         let (parts, vanished) = self.judged(set, (&published, &looks))?;
         for part in &parts {
             let Some(change) = self.compare(set, part, (&published, &looks))? else { continue };
@@ -283,7 +283,7 @@ impl Target for DirTarget {
             self.refuse_foreign_layout(table)?;
         }
         let (known, is_written) = self.load()?;
-        if set.repairs {
+        if set.terms().repairs {
             self.repair_objects(&known)?;
         }
         if is_written {
@@ -292,7 +292,7 @@ impl Target for DirTarget {
         self.sweep_old_staged()?;
         self.sweep_kept(&known)?;
         let mut report = UploadReport::default();
-        let looks = self.look_all(set, &known)?;
+        let looks = self.look_all(&set.parts, &known, set.terms().repairs)?;
         let (parts, vanished) = self.judged(set, (&known, &looks))?;
         for (table, dates) in vanished {
             report.tables.entry(table).or_default().vanished = dates;
@@ -314,14 +314,19 @@ impl Target for DirTarget {
             observer.on(Event::MonthCompared { table: part.table, index: index + 1, total });
         }
         set.refuse_unless_reviewed(&plan)?;
-        let entered = Entered { conditions: &set.conditions, now: set.published_at, keep: set.keep, undoes: None };
+        let entered = Entered {
+            conditions: &set.terms().conditions,
+            now: set.terms().published_at,
+            keep: set.terms().keep,
+            undoes: None,
+        };
         report.publication = self.write(changes, (&known, is_written), &entered, observer)?;
         Ok(report)
     }
 
-    fn changed_since(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
+    fn changed_since(&self, set: &DateSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
         let (published, _) = self.load()?;
-        let looks = self.look_all(set, &published)?;
+        let looks = self.look_all(&set.parts, &published, false)?;
         let mut changed: BTreeMap<Table, BTreeSet<NaiveDate>> = BTreeMap::new();
         for part in &set.parts {
             let lying = &looks[&(part.table, part.month)];

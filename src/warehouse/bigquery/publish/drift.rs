@@ -9,7 +9,7 @@ use super::part::Part;
 use super::receipts::{TableReceipt, load_receipts};
 use crate::catalog::Table;
 use crate::error::Result;
-use crate::upload::PublishSet;
+use crate::upload::DateSet;
 use crate::warehouse::PartitionId;
 use crate::warehouse::bigquery::BigQuery;
 use crate::warehouse::bigquery::statements::dates_sql;
@@ -17,7 +17,7 @@ use crate::warehouse::bigquery::statements::dates_sql;
 impl BigQuery {
     /// Of the dates that this store published and still holds, those with other rows in the target: partitions that
     /// were not written since are not looked at, and of the others checksums are compared, in one query.
-    pub(super) fn drift(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
+    pub(super) fn drift(&self, set: &DateSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
         let receipts = load_receipts(&self.receipts_path(set))?;
         let mut moved: Vec<Part> = Vec::new();
         for table in Table::outputs() {

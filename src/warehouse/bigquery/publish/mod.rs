@@ -35,7 +35,7 @@ use crate::price::Bill;
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::publications::{UndoReport, UndoRequest};
 use crate::store::FileEntry;
-use crate::upload::{Plan, PlannedDate, PublishSet, Rehearsal, Target, UploadReport};
+use crate::upload::{DateSet, Plan, PlannedDate, PublishSet, Rehearsal, Target, UploadReport};
 use crate::warehouse::{DateContent, Source};
 
 /// How often a job is started by one command.
@@ -109,7 +109,7 @@ impl Target for BigQuery {
             return Ok(report);
         };
         self.refuse_if_unfit(&publication.parts)?;
-        if set.reviewed.is_some() || self.settings.budget.is_some() {
+        if set.terms().reviewed.is_some() || self.settings.budget.is_some() {
             let bill = self.estimate(&publication.parts, publication.keep_days > 0)?;
             set.refuse_unless_reviewed(&self.reviewable(set, Some(&publication), bill.query_bytes))?;
             self.refuse_if_over(bill.query_bytes, "the upload")?;
@@ -140,7 +140,7 @@ impl Target for BigQuery {
         self.take_back(request)
     }
 
-    fn unpublished(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
+    fn unpublished(&self, set: &DateSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
         let receipts = load_receipts(&self.receipts_path(set))?;
         let mut dates: BTreeMap<Table, BTreeSet<NaiveDate>> = BTreeMap::new();
         for part in &set.parts {
@@ -175,7 +175,7 @@ impl Target for BigQuery {
         Ok(Rehearsal { lines, vanished: report.vanished(), plan, estimate: Some(bill) })
     }
 
-    fn changed_since(&self, set: &PublishSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
+    fn changed_since(&self, set: &DateSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
         self.drift(set)
     }
 
@@ -185,7 +185,7 @@ impl Target for BigQuery {
 }
 
 impl BigQuery {
-    fn receipts_path(&self, set: &PublishSet<'_>) -> PathBuf {
+    fn receipts_path(&self, set: &DateSet<'_>) -> PathBuf {
         let BigQuerySettings { project, datasets, .. } = &self.settings;
         let plain = |unit: char| if unit.is_ascii_alphanumeric() || unit == '-' { unit } else { '_' };
         let mut name: String = format!("bigquery:{project}").chars().map(plain).collect();

@@ -37,7 +37,8 @@ impl BigQuery {
         let mut vanished = self.known_vanished(set, receipts)?;
         let compared = loop {
             let compared = self.compare(set, &keep_vanished(&set.parts, &vanished), receipts)?;
-            let found = if set.removes_vanished { RowsByDate::new() } else { found_vanished(set, &compared.parts) };
+            let found =
+                if set.terms().removes_vanished { RowsByDate::new() } else { found_vanished(set, &compared.parts) };
             if found.is_empty() {
                 break compared;
             }
@@ -61,13 +62,18 @@ impl BigQuery {
                 "somebody else wrote to the target since the last upload; every date was compared anew".to_owned(),
             );
         }
-        Ok(Some(Planned { ledger, parts, conditions: set.conditions.clone(), keep_days: set.keep.days }))
+        Ok(Some(Planned {
+            ledger,
+            parts,
+            conditions: set.terms().conditions.clone(),
+            keep_days: set.terms().keep.days,
+        }))
     }
 
     /// Rows that stayed in the target when this store last looked, if nobody wrote there since.
     fn known_vanished(&self, set: &PublishSet<'_>, receipts: &Receipts) -> Result<RowsByDate> {
         let mut vanished = RowsByDate::new();
-        for part in set.parts.iter().filter(|_| !set.removes_vanished) {
+        for part in set.parts.iter().filter(|_| !set.terms().removes_vanished) {
             let Some(receipt) = receipts.tables.get(part.table.full_name()) else { continue };
             let version = self.described(part.table)?.map(|live| live.version());
             let is_empty = |date: &NaiveDate| part.dates.get(date).is_some_and(|token| token.rows == 0);

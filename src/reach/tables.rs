@@ -7,16 +7,17 @@ use crate::daily_cache::DailyCache;
 use crate::engine::{EngineSettings, Session};
 use crate::error::Result;
 use crate::processors::ProcessorId;
-use crate::store::{Layer, Phase4Manifest, Store};
+use crate::snapshot::Snapshot;
+use crate::store::{Layer, Phase4Manifest};
 use crate::windows::WindowEnd;
 
 /// A session with the inputs and outputs of a store, and the dates that can be reached.
 ///
 /// # Errors
 /// [`crate::error::ErrorKind::Corrupt`] for a damaged file of the store.
-pub fn session(store: &Store, dates: &[NaiveDate], engine: &EngineSettings) -> Result<Session> {
+pub fn session(snapshot: &Snapshot, dates: &[NaiveDate], engine: &EngineSettings) -> Result<Session> {
     let session = Session::open(engine)?;
-    let (phase3, phase4) = (store.phase3()?, store.phase4()?);
+    let Snapshot { store, phase3, phase4, .. } = snapshot;
     for table in Table::ALL {
         let files = match Layer::of(table) {
             Layer::Phase3 => phase3.tables.get(&table).map(|input| &input.files),
@@ -32,8 +33,8 @@ pub fn session(store: &Store, dates: &[NaiveDate], engine: &EngineSettings) -> R
         }
     }
     session.set_plan(dates, WindowEnd::default())?;
-    set_window_ends(&session, dates, &phase4)?;
-    set_daily_cache(&session, dates, &phase4)?;
+    set_window_ends(&session, dates, phase4)?;
+    set_daily_cache(&session, dates, phase4)?;
     Ok(session)
 }
 

@@ -5,14 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Serialize;
 
-use super::{FailureShare, Seen, Standing, Validations, failure_shares};
+use super::{
+    AcceptedVanished, FailureShare, OpenDates, Standing, contradictions, failure_shares, unscheduled, vanished,
+};
 use crate::calendar::{DateRanges, Month, SeasonCalendar};
-use crate::checks::{Catalogue, Inputs};
+use crate::catalog::Table;
+use crate::checks::Catalogue;
 use crate::daily_cache::DailyCache;
-use crate::judge::{AcceptedVanished, RowsByDate};
+use crate::error::Result;
 use crate::processors::{self, ProcessorId};
 use crate::schedule::Schedule;
-use crate::store::{DateState, Phase4Manifest};
+use crate::snapshot::{Inputs, Seen, Snapshot, Validations};
+use crate::store::{Closeness, DateState, Phase4Manifest, RowsByDate};
 use crate::windows::WindowEnd;
 
 /// Why PDC has no record of a date that was computed before it could be.
@@ -129,14 +133,6 @@ impl Verdict {
     }
 }
 
-/// Something that stands against a year, on some dates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct OpenDates {
-    /// Like `MLFS failed` or `check I15 fails`.
-    pub what: Standing,
-    pub dates: BTreeSet<NaiveDate>,
-}
-
 /// One calendar year of one processor.
 #[derive(Debug, Clone, Serialize)]
 pub struct StatusRow {
@@ -178,6 +174,78 @@ pub struct NotDone {
     pub failed: Option<String>,
 }
 
+/// What is to be judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    pub ranges: &'a DateRanges,
+    /// Their game dates.
+    pub dates: &'a [NaiveDate],
+}
+
+/// How the dates of a store stand, and the verdicts of their years.
+///
+/// # Errors
+/// When the files of the store cannot be looked at, or the record of vanished dates is unusable.
+pub fn status(snapshot: &Snapshot, catalogue: &Catalogue, asked: Asked<'_>) -> Result<StatusReport> {
+    let altered = snapshot.store.altered_months(&snapshot.phase3, &snapshot.phase4, Closeness::Noticed)?;
+    status_knowing(&altered, snapshot, catalogue, asked)
+}
+
+/// [`status`] of every game date of the ranges; `None` where the schedule has none.
+///
+/// # Errors
+/// As [`status`].
+pub fn status_of_ranges(
+    snapshot: &Snapshot,
+    catalogue: &Catalogue,
+    ranges: &DateRanges,
+) -> Result<Option<StatusReport>> {
+    match snapshot.game_dates(ranges).as_slice() {
+        [] => Ok(None),
+        dates => status(snapshot, catalogue, Asked { ranges, dates }).map(Some),
+    }
+}
+
+/// [`status`], where the months with a missing or altered file are known.
+///
+/// # Errors
+/// When the record of vanished dates is unusable.
+pub fn status_knowing(
+    altered: &[(Table, Month)],
+    snapshot: &Snapshot,
+    catalogue: &Catalogue,
+    asked: Asked<'_>,
+) -> Result<StatusReport> {
+    let Snapshot { phase3, phase4, schedule, .. } = snapshot;
+    let evidence = Evidence {
+        stale: crate::compute::stale_dates(phase3, phase4, asked.dates),
+        other_daily_cache: crate::compute::other_daily_cache(phase3, phase4, asked.dates),
+        validations: &snapshot.validations.under(catalogue.digest()),
+        seen: &snapshot.seen(),
+        unscheduled: unscheduled(snapshot, asked.ranges),
+        contradictions: contradictions(schedule, asked.ranges),
+        vanished: vanished(snapshot, asked.ranges),
+        accepted: &AcceptedVanished::load(&snapshot.store)?,
+        ranges: asked.ranges,
+        damaged: damaged(altered),
+        calendar: &snapshot.calendar,
+        schedule,
+    };
+    let mut report = StatusReport::judged(phase4, asked.dates, evidence);
+    report.thresholds = catalogue.overridden();
+    Ok(report)
+}
+
+/// Months with a missing or altered file, by the processors whose dates rest on it.
+fn damaged(altered: &[(Table, Month)]) -> BTreeSet<(ProcessorId, Month)> {
+    let of_table = |&(table, month): &(Table, Month)| {
+        let rests_on =
+            move |id: &ProcessorId| id.output() == table || !ProcessorId::ALL.iter().any(|id| id.output() == table);
+        ProcessorId::ALL.into_iter().filter(rests_on).map(move |id| (id, month))
+    };
+    altered.iter().flat_map(of_table).collect()
+}
+
 impl StatusReport {
     /// [`StatusReport::new`], judged by what else is known.
     pub fn judged(manifest: &Phase4Manifest, dates: &[NaiveDate], evidence: Evidence<'_>) -> Self {
@@ -196,8 +264,7 @@ impl StatusReport {
         let others = evidence.unscheduled.iter().chain(report.vanished.values().flat_map(BTreeMap::keys));
         let others = others.chain(evidence.contradictions.keys());
         let others: BTreeSet<NaiveDate> = others.copied().collect();
-        report.verdicts =
-            years(dates, &others).map(|year| report.verdict(year, dates, &scheduled, &evidence)).collect();
+        report.verdicts = years(dates, &others).map(|year| report.verdict(year, &scheduled, &evidence)).collect();
         report.shares = failure_shares(manifest, dates, evidence.calendar);
         report.stale = evidence.stale;
         report.other_daily_cache = evidence.other_daily_cache;
@@ -288,12 +355,12 @@ impl StatusReport {
         self.rows.iter_mut().for_each(StatusRow::finish);
     }
 
-    fn verdict(&self, year: i32, dates: &[NaiveDate], schedule: &[NaiveDate], evidence: &Evidence<'_>) -> Verdict {
+    fn verdict(&self, year: i32, schedule: &[NaiveDate], evidence: &Evidence<'_>) -> Verdict {
         let is_of_year = |date: &&NaiveDate| date.year() == year;
         let open = self.open(year, evidence);
         Verdict {
             year,
-            dates: dates.iter().filter(is_of_year).count(),
+            dates: self.game_dates.iter().filter(is_of_year).count(),
             dates_of_year: schedule.iter().filter(is_of_year).count(),
             known_from: schedule.first().filter(is_of_year).copied(),
             known_until: schedule.last().filter(is_of_year).copied(),

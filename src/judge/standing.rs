@@ -6,7 +6,6 @@ use std::fmt;
 use chrono::NaiveDate;
 use serde::{Serialize, Serializer};
 
-use super::OpenDates;
 use crate::processors::ProcessorId;
 
 /// What is said of a day of the schedule.
@@ -27,6 +26,14 @@ pub enum Standing {
     Unscheduled,
     Vanished,
     Contradiction,
+}
+
+/// Something that stands against a year, on some dates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OpenDates {
+    /// Like `MLFS failed` or `check I15 fails`.
+    pub what: Standing,
+    pub dates: BTreeSet<NaiveDate>,
 }
 
 /// A command that helps, and what it does.

@@ -7,31 +7,20 @@ use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
-use super::{MonthPart, PublishSet};
+use super::date_set::{DateSet, Rest};
+use super::parts::MonthPart;
 use crate::calendar::date_of_day;
 use crate::catalog::Table;
 use crate::checks::Quarantine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::judge::reach::entity_column;
 use crate::processors::{Failure, ProcessorId, failures};
+use crate::reach::entity_column;
 use crate::store::{date_slices, partition_hash, sort_by_key};
 
 /// The category of the failure of an entity in quarantine.
 pub const QUARANTINED: &str = "QUARANTINED";
 
-/// What is published of a processor's date without the entities in quarantine.
-#[derive(Debug)]
-pub(super) struct Rest {
-    /// Content and rows that are left; `None`: all of them.
-    left: Option<(String, u64)>,
-    /// Sorted by entity.
-    failures: Vec<Failure>,
-}
-
-/// By processor and date.
-pub(super) type Rests = BTreeMap<(ProcessorId, NaiveDate), Rest>;
-
-impl PublishSet<'_> {
+impl DateSet<'_> {
     /// Leaves out the rows of the entities, on those dates that are still in the set, and publishes a failure for each; it
     /// takes the place of one that the entity has instead of a row.
     ///
@@ -59,7 +48,7 @@ impl PublishSet<'_> {
                 .hint("run the same command again; nothing was published"));
         }
         let rest = |key: (ProcessorId, NaiveDate)| {
-            let failures = failures_of(&quarantine, key);
+            let failures = failures_of(&quarantine, key.0, key.1);
             (key, Rest { left: left.remove(&key), failures })
         };
         let rests = quarantine.keys().into_iter().map(rest).collect();
@@ -139,7 +128,7 @@ impl PublishSet<'_> {
         // A failure of before of the same entity makes way: the table has one row for each.
         let mut batches = vec![filter_record_batch(&rows, &self.other_failures(&rows))?];
         for ((id, date), rest) in self.rests.iter().filter(|(key, _)| is_reached(key)) {
-            let computed_at = self.manifest.record(*id, *date).expect("it is published").computed_at;
+            let computed_at = self.snapshot.phase4.record(*id, *date).expect("it is published").computed_at;
             batches.push(failures::rows(*id, &[(date, &rest.failures)], computed_at)?);
         }
         Ok(sort_by_key(part.table, &concat_batches(part.table.schema().arrow(), &batches)?)?.0)
@@ -163,7 +152,7 @@ impl PublishSet<'_> {
 }
 
 /// A failure for each entity in quarantine, sorted by entity.
-fn failures_of(quarantine: &Quarantine, (id, date): (ProcessorId, NaiveDate)) -> Vec<Failure> {
+fn failures_of(quarantine: &Quarantine, id: ProcessorId, date: NaiveDate) -> Vec<Failure> {
     let failure = |(entity_id, checks): (String, _)| Failure {
         entity_id,
         category: QUARANTINED,

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::calendar::{DateRanges, Season};
-use crate::checks::{AcceptedBy, Accounting, Catalogue, CheckReport, Inputs};
 use crate::error::{Error, Result};
 use crate::numerics::hash::data_hash;
 use crate::processors::ProcessorId;
@@ -17,7 +16,7 @@ use crate::store::commit::staged::{open_regular, replace_file};
 use crate::store::{Phase3Manifest, Phase4Manifest, Store};
 
 /// The dates that were validated.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Validations {
     /// Digest of the catalogue of checks; another catalogue has said nothing yet.
     catalogue: String,
@@ -28,6 +27,64 @@ pub struct Validations {
     /// Entities in quarantine in the last publication of a date, by target.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     quarantined: BTreeMap<String, BTreeMap<NaiveDate, u64>>,
+    /// Digest of the file that this is the content of; `None`: there is no file.
+    #[serde(skip)]
+    file: Option<u64>,
+    /// Whether the file cannot be read.
+    #[serde(skip)]
+    unreadable: Option<PathBuf>,
+}
+
+/// The real completeness of inputs, where the reference writes a constant 100: of TDZA and PSZA the games of the
+/// last 15 and 20 of every team by the schedule, of PCF the contexts of the players, of PDC the last 10 games of every
+/// team, of MLFS the earlier games of the season of the teams of the date.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inputs {
+    pub expected: u64,
+    /// That Phase 3 has.
+    pub found: u64,
+    /// That are clean as well: every column that is read is filled, and no row is there twice.
+    pub clean: u64,
+}
+
+impl Inputs {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.expected += other.expected;
+        self.found += other.found;
+        self.clean += other.clean;
+    }
+}
+
+/// What a validation found of a date.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Ids of the checks of severity error on whose faulty rows the date rests.
+    pub failed: BTreeSet<String>,
+    /// Those of them that a waiver accepts, with the waiver in words.
+    pub waived: BTreeMap<String, String>,
+    /// What the rows rest on, by processor.
+    pub inputs: BTreeMap<ProcessorId, Inputs>,
+}
+
+/// What a validation found, and what it saw.
+#[derive(Debug)]
+pub struct Findings<'a> {
+    pub found: BTreeMap<NaiveDate, Found>,
+    pub seen: &'a Seen<'a>,
+}
+
+/// Validations of other stores, and what one would see here.
+#[derive(Debug, Clone, Copy)]
+pub struct Others<'a> {
+    pub validations: &'a [Validations],
+    pub seen: &'a Seen<'a>,
+}
+
+/// What a publication of some ranges left out, with the reasons.
+#[derive(Debug, Clone, Copy)]
+pub struct Excluded<'a> {
+    pub ranges: &'a DateRanges,
+    pub dates: &'a BTreeMap<NaiveDate, String>,
 }
 
 /// What a target holds of some dates.
@@ -56,74 +113,86 @@ struct Validated {
 
 impl Validations {
     /// What a store knows; nothing where the record is missing or cannot be read ([`Validations::unreadable`]).
-    pub fn load(store: &Store, catalogue: &Catalogue) -> Self {
-        let known = read(store).unwrap_or_default();
-        let nothing = Self {
-            catalogue: catalogue.digest().to_owned(),
-            dates: BTreeMap::new(),
-            excluded: BTreeMap::new(),
-            quarantined: BTreeMap::new(),
+    pub fn load(store: &Store) -> Self {
+        Self::default().reloaded(store)
+    }
+
+    /// What the store knows by now. The file is parsed only when it is not the one that this is the content of.
+    fn reloaded(&self, store: &Store) -> Self {
+        let path = path(store);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Self::default(),
+            Err(_) => return Self { unreadable: Some(path), ..Self::default() },
         };
-        match known {
-            Some(known) if known.catalogue == catalogue.digest() => known,
-            // What was left out is not for the catalogue to say.
-            Some(Self { excluded, quarantined, .. }) => Self { excluded, quarantined, ..nothing },
-            None => nothing,
+        let file = Some(xxh3_64(&bytes));
+        if self.file == file {
+            return self.clone();
         }
+        crate::store::loads::note(&path);
+        match serde_json::from_slice(&bytes) {
+            Ok(known) => Self { file, ..known },
+            Err(_) => Self { file, unreadable: Some(path), ..Self::default() },
+        }
+    }
+
+    /// What counts under a catalogue of checks, by its digest.
+    pub fn under(&self, catalogue: &str) -> Self {
+        let mut known = self.clone();
+        if known.catalogue != catalogue {
+            // What was left out is not for the catalogue to say.
+            known.dates.clear();
+            catalogue.clone_into(&mut known.catalogue);
+        }
+        known
     }
 
     /// The record, if there is one that cannot be read.
-    pub fn unreadable(store: &Store) -> Option<PathBuf> {
-        read(store).is_err().then(|| path(store))
+    pub fn unreadable(&self) -> Option<&Path> {
+        self.unreadable.as_deref()
     }
 
-    /// Takes in what a validation of `dates` found.
-    pub fn take_in(&mut self, report: &CheckReport, catalogue: &Catalogue, dates: &[NaiveDate], seen: &Seen<'_>) {
-        for &date in dates {
-            let of_date = |(id, of): (&ProcessorId, &Accounting)| Some((*id, of.by_date.get(&date)?.inputs));
-            let inputs = report.accounting.iter().filter_map(of_date).filter(|(_, inputs)| inputs.expected > 0);
-            let validated = Validated {
-                content: seen.content(date),
-                failed: BTreeSet::new(),
-                waived: BTreeMap::new(),
-                inputs: inputs.collect(),
-            };
-            self.dates.insert(date, validated);
+    /// Takes in what a validation found, by date, under the catalogue of these validations.
+    pub fn take_in(&mut self, Findings { found, seen }: Findings<'_>) {
+        for (date, Found { failed, waived, inputs }) in found {
+            self.dates.insert(date, Validated { content: seen.content(date), failed, waived, inputs });
         }
-        for cause in &report.causes {
-            let waiver = match cause.accepted {
-                Some(AcceptedBy::Waiver(number)) => catalogue.waivers().get(number),
-                _ => None,
-            };
-            for date in cause.reach.keys() {
-                let Some(validated) = self.dates.get_mut(date) else { continue };
-                match waiver {
-                    Some(waiver) => validated.waived.insert(cause.check.clone(), waiver.text()).is_none(),
-                    None => validated.failed.insert(cause.check.clone()),
-                };
-            }
-        }
+    }
+
+    /// Remembers what a validation found, beside what others find at the same time.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn remember(&self, store: &Store, catalogue: &str, findings: Findings<'_>) -> Result<Self> {
+        self.change(store, catalogue, |known| {
+            known.take_in(findings);
+            true
+        })
     }
 
     /// Remembers which dates of a publication's ranges were left out, and why.
     ///
     /// # Errors
     /// When the record cannot be written.
-    pub fn remember_excluded(
-        store: &Store,
-        catalogue: &Catalogue,
-        ranges: &DateRanges,
-        excluded: &BTreeMap<NaiveDate, String>,
-    ) -> Result<()> {
+    pub fn remember_excluded(&self, store: &Store, catalogue: &str, excluded: Excluded<'_>) -> Result<Self> {
+        self.change(store, catalogue, |known| {
+            let before = known.excluded.clone();
+            known.excluded.retain(|date, _| !excluded.ranges.contains(*date));
+            known.excluded.extend(excluded.dates.iter().map(|(date, reason)| (*date, reason.clone())));
+            known.excluded != before
+        })
+    }
+
+    /// Changes the record as it is by now, under its lock; it is written where `change` says so.
+    fn change(&self, store: &Store, catalogue: &str, change: impl FnOnce(&mut Self) -> bool) -> Result<Self> {
         let _lock = Self::locked(store)?;
-        let mut known = Self::load(store, catalogue);
-        let before = known.excluded.clone();
-        known.excluded.retain(|date, _| !ranges.contains(*date));
-        known.excluded.extend(excluded.iter().map(|(date, reason)| (*date, reason.clone())));
-        match known.excluded == before {
-            true => Ok(()),
-            false => replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes")),
+        let mut known = self.reloaded(store).under(catalogue);
+        if change(&mut known) {
+            let bytes = serde_json::to_vec(&known).expect("serializes");
+            replace_file(&path(store), &bytes)?;
+            (known.file, known.unreadable) = (Some(xxh3_64(&bytes)), None);
         }
+        Ok(known)
     }
 
     /// Dates that were left out of the last publication, with the reason.
@@ -135,15 +204,13 @@ impl Validations {
     ///
     /// # Errors
     /// When the record cannot be written.
-    pub fn remember_quarantined(store: &Store, catalogue: &Catalogue, now: InQuarantine<'_>) -> Result<()> {
+    pub fn remember_quarantined(&self, store: &Store, catalogue: &str, now: InQuarantine<'_>) -> Result<Self> {
+        let current = self.reloaded(store);
         // Nothing is written where nothing changes: there need not be a store.
-        if !Self::load(store, catalogue).take_in_quarantine(now) {
-            return Ok(());
+        if !current.clone().take_in_quarantine(now) {
+            return Ok(current);
         }
-        let _lock = Self::locked(store)?;
-        let mut known = Self::load(store, catalogue);
-        known.take_in_quarantine(now);
-        replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes"))
+        current.change(store, catalogue, |known| known.take_in_quarantine(now))
     }
 
     /// Returns whether something changed.
@@ -176,55 +243,52 @@ impl Validations {
         self.dates.get(&date).into_iter().flat_map(|validated| &validated.waived)
     }
 
-    /// Remembers what a validation of `dates` found, beside what others find at the same time.
-    ///
-    /// # Errors
-    /// When the record cannot be written.
-    pub fn remember(
-        store: &Store,
-        catalogue: &Catalogue,
-        report: &CheckReport,
-        seen: (&[NaiveDate], Seen<'_>),
-    ) -> Result<()> {
-        let _lock = Self::locked(store)?;
-        let mut known = Self::load(store, catalogue);
-        known.take_in(report, catalogue, seen.0, &seen.1);
-        replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes"))
-    }
-
     /// Takes what other stores' validations say of dates as they are here, and what their last publication
     /// left out or has in quarantine. Returns how many dates came from each.
     ///
     /// # Errors
     /// When the record cannot be written.
-    pub fn take_over(store: &Store, catalogue: &Catalogue, others: &[Self], seen: &Seen<'_>) -> Result<Vec<usize>> {
-        let _lock = Self::locked(store)?;
-        let mut known = Self::load(store, catalogue);
-        let (mut taken, mut left_out) = (Vec::with_capacity(others.len()), 0);
-        for other in others {
-            let counts = |date: NaiveDate, validated: &Validated| validated.content == seen.content(date);
-            let new = other.dates.iter().filter(|(date, validated)| {
-                counts(**date, validated) && !known.dates.get(date).is_some_and(|ours| counts(**date, ours))
-            });
-            let new: Vec<_> = new.map(|(date, validated)| (*date, validated.clone())).collect();
-            taken.push(new.len());
-            known.dates.extend(new);
-            for (date, reason) in &other.excluded {
-                left_out += usize::from(!known.excluded.contains_key(date));
-                known.excluded.entry(*date).or_insert_with(|| reason.clone());
+    pub fn take_over(&self, store: &Store, catalogue: &str, others: Others<'_>) -> Result<Vec<usize>> {
+        let Others { validations: others, seen } = others;
+        let mut taken = Vec::with_capacity(others.len());
+        self.change(store, catalogue, |known| {
+            let mut left_out = 0;
+            for other in others {
+                taken.push(known.take_dates(other, seen));
+                left_out += known.take_left_out(other);
             }
-            for (target, dates) in &other.quarantined {
-                let ours = known.quarantined.entry(target.clone()).or_default();
-                for (date, entities) in dates {
-                    left_out += usize::from(!ours.contains_key(date));
-                    ours.entry(*date).or_insert(*entities);
-                }
-            }
-        }
-        if taken.iter().sum::<usize>() + left_out > 0 {
-            replace_file(&path(store), &serde_json::to_vec(&known).expect("serializes"))?;
-        }
+            taken.iter().sum::<usize>() + left_out > 0
+        })?;
         Ok(taken)
+    }
+
+    /// Takes validations of dates as they are here; returns how many.
+    fn take_dates(&mut self, other: &Self, seen: &Seen<'_>) -> usize {
+        let counts = |date: NaiveDate, validated: &Validated| validated.content == seen.content(date);
+        let new = other.dates.iter().filter(|(date, validated)| {
+            counts(**date, validated) && !self.dates.get(date).is_some_and(|ours| counts(**date, ours))
+        });
+        let new: Vec<_> = new.map(|(date, validated)| (*date, validated.clone())).collect();
+        let count = new.len();
+        self.dates.extend(new);
+        count
+    }
+
+    /// Takes what was left out of a publication or is in quarantine; returns how much of it is new.
+    fn take_left_out(&mut self, other: &Self) -> usize {
+        let mut new = 0;
+        for (date, reason) in &other.excluded {
+            new += usize::from(!self.excluded.contains_key(date));
+            self.excluded.entry(*date).or_insert_with(|| reason.clone());
+        }
+        for (target, dates) in &other.quarantined {
+            let ours = self.quarantined.entry(target.clone()).or_default();
+            for (date, entities) in dates {
+                new += usize::from(!ours.contains_key(date));
+                ours.entry(*date).or_insert(*entities);
+            }
+        }
+        new
     }
 
     /// Held from reading the record to replacing it.
@@ -251,15 +315,6 @@ impl Validations {
 
     fn present(&self, seen: &Seen<'_>, date: NaiveDate) -> Option<&Validated> {
         self.dates.get(&date).filter(|validated| validated.content == seen.content(date))
-    }
-}
-
-/// The record, if there is one.
-fn read(store: &Store) -> std::io::Result<Option<Validations>> {
-    match std::fs::read(path(store)) {
-        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

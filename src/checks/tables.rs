@@ -11,7 +11,7 @@ use super::{CheckRequest, Phase, values};
 use crate::calendar::{DateRange, Month, Season};
 use crate::catalog::{Role, TEAMS, Table};
 use crate::compute::stale_dates;
-use crate::engine::Session;
+use crate::engine::{NamedFiles, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::reach::tables;
 use crate::processors::{LookBack, ProcessorId};
@@ -81,12 +81,8 @@ fn view_tables(
         }
     };
     let view = |table: Table, range: DateRange| {
-        session.view_whole_as(
-            tables::unfiltered(table),
-            table,
-            &files_of(table, range)?,
-            (range, &phase4.vanished_dates(table)),
-        )
+        let named = NamedFiles { name: tables::unfiltered(table), table, files: &files_of(table, range)? };
+        session.view_whole_as(named, range, &phase4.vanished_dates(table))
     };
     // Rows on days without games belong to the range as well.
     let last = request.ranges.span().map_or(last, |span| last.max(span.to));
@@ -103,7 +99,8 @@ fn view_tables(
         };
         view(table, DateRange { from, to: last })?;
         if table.role() != Role::Output {
-            session.view_raw(&raw(tables::unfiltered(table)), table, &files_of(table, older)?, older)?;
+            let name = raw(tables::unfiltered(table));
+            session.view_raw(NamedFiles { name: &name, table, files: &files_of(table, older)? }, older)?;
         }
     }
     let games = phase3.tables.get(&Table::PlayerGameSummary).into_iter().flat_map(|input| input.files.values());

@@ -20,7 +20,7 @@ use super::vanished;
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::destination::Destination;
-use crate::diff::{Closeness, Other, TableDiff, diff};
+use crate::diff::{Closeness, Other, Sides, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
 use crate::price::Bill;
 use crate::store::Store;
@@ -136,11 +136,12 @@ fn compare(
     match &args.other {
         Some(OtherSide::Store(path)) => {
             check_store(path)?;
-            diff(&store, &Other::Store(&Store::at(path)), ranges, &engine, closeness)
+            diff(Sides { here: &store, there: &Other::Store(&Store::at(path)) }, ranges, &engine, closeness)
         }
         _ => {
             let source = settings.open_published()?;
-            let compared = diff(&store, &Other::Warehouse(&*source), ranges, &engine, closeness);
+            let sides = Sides { here: &store, there: &Other::Warehouse(&*source) };
+            let compared = diff(sides, ranges, &engine, closeness);
             receipt::give(source.bill(), recorder, printer);
             quarantined::note(settings, &source.name(), ranges, printer);
             compared

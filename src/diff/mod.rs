@@ -39,6 +39,20 @@ pub enum Other<'a> {
     Warehouse(&'a dyn Source),
 }
 
+/// The two versions.
+#[derive(Clone, Copy)]
+pub struct Sides<'a> {
+    pub here: &'a Store,
+    pub there: &'a Other<'a>,
+}
+
+/// The rows of a table on both sides.
+struct TableRows<'a> {
+    table: Table,
+    here: &'a RecordBatch,
+    there: &'a RecordBatch,
+}
+
 /// How a table differs.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct TableDiff {
@@ -87,8 +101,7 @@ impl TableDiff {
 /// # Errors
 /// [`ErrorKind::Upstream`] when the other side has none of the tables.
 pub fn diff(
-    store: &Store,
-    other: &Other<'_>,
+    Sides { here: store, there: other }: Sides<'_>,
     ranges: &DateRanges,
     engine: &EngineSettings,
     closeness: Closeness<'_>,
@@ -139,7 +152,8 @@ pub fn diff(
         }
         is_there |= there.is_some();
         let nothing = RecordBatch::new_empty(here.schema());
-        let mut differing = diff_table(&session, table, &here, there.as_ref().unwrap_or(&nothing), scratch.path())?;
+        let rows = TableRows { table, here: &here, there: there.as_ref().unwrap_or(&nothing) };
+        let mut differing = diff_table(&session, &rows, scratch.path())?;
         differing.is_absent_there = there.is_none();
         differing.equal_dates += trusted_dates;
         differing.trusted_dates = trusted_dates;
@@ -234,13 +248,8 @@ fn hashes(table: Table, rows: &RecordBatch) -> BTreeMap<NaiveDate, String> {
     slices.map(|(date, range)| (date, partition_hash(table, rows, range))).collect()
 }
 
-fn diff_table(
-    session: &Session,
-    table: Table,
-    here: &RecordBatch,
-    there: &RecordBatch,
-    scratch: &Path,
-) -> Result<TableDiff> {
+fn diff_table(session: &Session, rows: &TableRows<'_>, scratch: &Path) -> Result<TableDiff> {
+    let &TableRows { table, here, there } = rows;
     let (ours, theirs) = (hashes(table, here), hashes(table, there));
     let differing: Vec<NaiveDate> =
         ours.keys().chain(theirs.keys()).filter(|date| ours.get(date) != theirs.get(date)).copied().collect();

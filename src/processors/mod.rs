@@ -193,6 +193,15 @@ pub struct RunContext {
     pub quarantine: bool,
 }
 
+/// A session that holds the input tables, the upstream tables, and the table `plan` of the dates and the last days of
+/// their windows.
+#[derive(Clone, Copy)]
+pub struct PlannedSession<'a> {
+    pub session: &'a Session,
+    /// The dates of `plan`: ascending, none of them bootstrap.
+    pub dates: &'a [NaiveDate],
+}
+
 /// Facts in, rows out, for a set of dates at once.
 pub trait Processor: Sync {
     fn id(&self) -> ProcessorId;
@@ -232,13 +241,9 @@ pub trait Processor: Sync {
         &[]
     }
 
-    /// Gathers the facts of `dates` (ascending, none of them bootstrap), by sets of dates, in the order of
-    /// dates, and emits each month's as soon as they are complete, with the formulas to apply to them.
-    /// Every month of `dates` is emitted once.
-    ///
-    /// The session holds the input tables, the upstream tables, and the table `plan` of the dates and the last days
-    /// of their windows.
-    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()>;
+    /// Gathers the facts of the planned dates, by sets of dates, in the order of dates, and emits each month's as soon
+    /// as they are complete, with the formulas to apply to them. Every month of the dates is emitted once.
+    fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()>;
 }
 
 /// Takes the work of a month.

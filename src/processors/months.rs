@@ -109,24 +109,34 @@ pub fn by_month(dates: &[NaiveDate]) -> impl Iterator<Item = (Month, &[NaiveDate
     dates.chunk_by(|a, b| Month::of(*a) == Month::of(*b)).map(|dates| (Month::of(dates[0]), dates))
 }
 
-/// Scores `dates` from facts in the order of `date`, in runs of whole dates.
-pub fn score_in_runs(
-    dates: &[NaiveDate],
-    facts: &RecordBatch,
-    date: &str,
-    sink: &mut Sink<'_>,
-    mut score: impl FnMut(&RecordBatch, &[NaiveDate]) -> Result<ProcessorOutput>,
-) -> Result<()> {
-    let days: &Date32Array = facts.column_by_name(date).expect("the query's date column").as_primitive();
-    let (mut first_row, mut first_date) = (0, 0);
-    for (index, next) in dates.iter().enumerate().skip(1) {
-        let before_next = days.values().partition_point(|&day| day < Date32Type::from_naive_date(*next));
-        if before_next - first_row >= RUN_ROWS {
-            sink(score(&facts.slice(first_row, before_next - first_row), &dates[first_date..index])?)?;
-            (first_row, first_date) = (before_next, index);
+/// The facts of a month's dates.
+pub struct MonthFacts {
+    pub dates: Vec<NaiveDate>,
+    /// In the order of `date`.
+    pub rows: RecordBatch,
+    /// The name of the date column.
+    pub date: &'static str,
+}
+
+impl MonthFacts {
+    /// Scores the dates in runs of whole dates.
+    pub fn score_in_runs(
+        &self,
+        sink: &mut Sink<'_>,
+        mut score: impl FnMut(&RecordBatch, &[NaiveDate]) -> Result<ProcessorOutput>,
+    ) -> Result<()> {
+        let Self { dates, rows, date } = self;
+        let days: &Date32Array = rows.column_by_name(date).expect("the query's date column").as_primitive();
+        let (mut first_row, mut first_date) = (0, 0);
+        for (index, next) in dates.iter().enumerate().skip(1) {
+            let before_next = days.values().partition_point(|&day| day < Date32Type::from_naive_date(*next));
+            if before_next - first_row >= RUN_ROWS {
+                sink(score(&rows.slice(first_row, before_next - first_row), &dates[first_date..index])?)?;
+                (first_row, first_date) = (before_next, index);
+            }
         }
+        sink(score(&rows.slice(first_row, rows.num_rows() - first_row), &dates[first_date..])?)
     }
-    sink(score(&facts.slice(first_row, facts.num_rows() - first_row), &dates[first_date..])?)
 }
 
 /// The rows of each date and entity in facts that are sorted by both.

@@ -16,7 +16,7 @@ use super::super::{unreadable, vanished};
 use super::facts;
 use crate::calendar::DateRanges;
 use crate::checks::{CheckReport, Phase};
-use crate::diff::{Closeness, Other, TableDiff, diff};
+use crate::diff::{Closeness, Other, Sides, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::report::page::{About, Checks, Circumstances, Features, Report, TargetState, days};
@@ -154,7 +154,8 @@ fn published(
 fn compared(settings: &Settings, store: &Store, ranges: &DateRanges, printer: Printer) -> Result<Vec<TableDiff>> {
     let tables = settings.open_published().and_then(|source| {
         let closeness = Closeness { full: false, cells: None };
-        let tables = diff(store, &Other::Warehouse(&*source), ranges, &settings.engine(), closeness);
+        let sides = Sides { here: store, there: &Other::Warehouse(&*source) };
+        let tables = diff(sides, ranges, &settings.engine(), closeness);
         receipt::give(source.bill(), None, printer);
         tables
     });

@@ -98,19 +98,14 @@ impl League {
             let date = crate::calendar::date_of_day(days[start]);
             let is_wanted = dates.binary_search(&date).is_ok();
             for group in groups_in(columns.player_lookup, start..end) {
-                self.play_date(&columns, date, group, is_wanted.then_some(&mut each));
+                self.play_date(&columns, group, is_wanted.then_some(&mut each));
             }
             start = end;
         }
     }
 
-    fn play_date(
-        &mut self,
-        columns: &GameColumns<'_>,
-        date: NaiveDate,
-        group: Range<usize>,
-        each: Option<&mut impl FnMut(History)>,
-    ) {
+    /// Plays the games of a player on a date.
+    fn play_date(&mut self, columns: &GameColumns<'_>, group: Range<usize>, each: Option<&mut impl FnMut(History)>) {
         let player = columns.player_lookup.value(group.start);
         if !self.players.contains_key(player) {
             self.players.insert(player.to_owned(), PlayerHistory::default());
@@ -118,6 +113,7 @@ impl League {
         let known = self.players.get_mut(player).expect("entered above");
         let rows = if group.len() == 1 { vec![group.start] } else { columns.in_order(group) };
         if let Some(each) = each {
+            let date = columns.game_date.at(rows[0]).expect("games have dates");
             let opponent = columns.opponent(rows[0]);
             // §2.2: a self-join multiplies the roster rows of a player who has several on the date, and
             // each of them counts the games against its opponent again.
@@ -221,12 +217,13 @@ impl PlayerHistory {
         if self.recent.len() == RECENT_GAMES {
             self.recent.pop_front();
         }
-        self.recent.push_back((day, RecentGame { points, minutes_10, ft_makes: columns.ft_makes.at(row) }));
+        let game = RecentGame { points, minutes_10, ft_makes: columns.ft_makes.at(row) };
+        self.recent.push_back((day, game));
         if let Some(minutes_10) = minutes_10.filter(|&minutes| minutes > 0) {
             self.month.push_back(MonthGame { day, minutes_10, ppm_nano: columns.ppm_nano.at(row) });
         }
         if let Some(season_year) = columns.season_year.at(row) {
-            self.add_to_season(season_year, day, points, minutes_10);
+            self.add_to_season(season_year, day, &game);
         }
         let Some(opponent) = columns.opponent(row) else { return };
         match self.opponents.iter_mut().find(|(of, _)| of == opponent) {
@@ -236,7 +233,7 @@ impl PlayerHistory {
     }
 
     /// Read G goes by the season column and from its October 1.
-    fn add_to_season(&mut self, season_year: i64, day: i32, points: Option<i64>, minutes_10: Option<i64>) {
+    fn add_to_season(&mut self, season_year: i64, day: i32, game: &RecentGame) {
         let start = i32::try_from(season_year).ok().and_then(|year| NaiveDate::from_ymd_opt(year, 10, 1));
         if start.is_none_or(|start| day < Date32Type::from_naive_date(start)) {
             return;
@@ -247,9 +244,9 @@ impl PlayerHistory {
             self.seasons.len() - 1
         });
         let sums = &mut self.seasons[known];
-        sums.points += points.unwrap_or(0);
-        sums.points_games += i64::from(points.is_some());
-        sums.minutes_10 += minutes_10.unwrap_or(0);
-        sums.minutes_games += i64::from(minutes_10.is_some());
+        sums.points += game.points.unwrap_or(0);
+        sums.points_games += i64::from(game.points.is_some());
+        sums.minutes_10 += game.minutes_10.unwrap_or(0);
+        sums.minutes_games += i64::from(game.minutes_10.is_some());
     }
 }

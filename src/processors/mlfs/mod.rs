@@ -23,15 +23,15 @@ use self::score::{
     OpponentDefense, ZoneRates,
 };
 use super::columns::{ColumnSet, set_bookkeeping};
-use super::dated::{CircuitBreakers, Lineage, by_date};
+use super::dated::{CircuitBreakers, Provenance, by_date};
 use super::facts::{Decimal, Facts, Nullable, columns};
-use super::months::{Gathered, MonthReader, by_month, groups_in, nulls_last, score_in_runs};
+use super::months::{Gathered, MonthFacts, MonthReader, by_month, groups_in, nulls_last};
 use super::reads::{Read, Window};
 use super::{
-    DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext,
+    DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId, ProcessorOutput,
+    RunContext,
 };
 use crate::catalog::Table;
-use crate::engine::Session;
 use crate::error::Result;
 use crate::numerics::hash::HashText;
 use crate::numerics::sum::exact_sum;
@@ -146,9 +146,9 @@ impl Processor for Mlfs {
         &[ProcessorId::Pdc]
     }
 
-    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
-        let lineage = session.query(include_str!("lineage.sql"))?;
-        let lineage = Arc::new(Lineage::new(&Facts(&lineage), SOURCE_HASHES));
+    fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
+        let PlannedSession { session, dates } = planned;
+        let provenance = Provenance::new(&session.query(include_str!("lineage.sql"))?, SOURCE_HASHES, context);
         let beside = session.try_clone()?;
         beside.set_plan(dates, context.windows)?;
         let mut games = MonthReader::new(beside.stream(include_str!("games.sql"))?, "game_date");
@@ -164,13 +164,12 @@ impl Processor for Mlfs {
                 let wanted = if of == month { dates } else { &[] };
                 league.play(&games, wanted, |history| histories.push(history));
             }
-            let (facts, dates) = (gathered.next(&months, at_a_time / rows.max(1))?, dates.to_vec());
-            let (lineage, context) = (Arc::clone(&lineage), *context);
+            let rows = gathered.next(&months, at_a_time / rows.max(1))?;
+            let facts = MonthFacts { dates: dates.to_vec(), rows, date: "game_date" };
+            let provenance = provenance.clone();
             emit(MonthWork::new(month, move |sink| {
                 let mut histories = histories.into_iter();
-                let score =
-                    |facts: &RecordBatch, dates: &[NaiveDate]| score(facts, dates, &mut histories, &lineage, &context);
-                score_in_runs(&dates, &facts, "game_date", sink, score)?;
+                facts.score_in_runs(sink, |facts, dates| score(facts, dates, &mut histories, &provenance))?;
                 assert!(histories.next().is_none(), "a history without facts");
                 Ok(())
             }))?;
@@ -185,15 +184,15 @@ fn score(
     facts: &RecordBatch,
     dates: &[NaiveDate],
     histories: &mut impl Iterator<Item = History>,
-    lineage: &Lineage<4>,
-    context: &RunContext,
+    provenance: &Provenance<4>,
 ) -> Result<ProcessorOutput> {
-    let breakers = CircuitBreakers::new(&Facts(facts), context.timestamp);
+    let breakers = CircuitBreakers::new(&Facts(facts), provenance.context.timestamp);
     let facts = FactColumns::new(&Facts(facts));
-    let mut rows = Vec::with_capacity(facts.game_date.len());
-    let score = |date, range| facts.score_date(date, range, histories, &breakers, &mut rows);
-    let outputs = by_date(dates, facts.game_date, score);
-    Ok(ProcessorOutput { rows: to_batch(&rows, lineage, context)?, dates: outputs })
+    let days = facts.game_date;
+    let mut scorer = Scorer { facts, histories, breakers, text: HashText::default() };
+    let mut rows = Vec::with_capacity(days.len());
+    let outputs = by_date(dates, days, |date, range| scorer.score_date(date, range, &mut rows));
+    Ok(ProcessorOutput { rows: to_batch(&rows, provenance)?, dates: outputs })
 }
 
 /// Columns of `lineage.sql`, in the order of [`SOURCE_COLUMNS`].
@@ -289,24 +288,27 @@ columns! {
     }
 }
 
-impl<'a> FactColumns<'a> {
+/// Scores the players of the facts.
+struct Scorer<'a, H> {
+    facts: FactColumns<'a>,
+    /// One for each player of each date, in the order of the facts.
+    histories: &'a mut H,
+    breakers: CircuitBreakers<'a>,
+    /// What is hashed, one row after the other.
+    text: HashText,
+}
+
+impl<'a, H: Iterator<Item = History>> Scorer<'a, H> {
     /// Scores the players of a date in ascending order and says how the date ended (§1.5).
-    fn score_date(
-        &self,
-        date: NaiveDate,
-        facts: Range<usize>,
-        histories: &mut impl Iterator<Item = History>,
-        breakers: &CircuitBreakers<'_>,
-        rows: &mut Vec<Row<'a>>,
-    ) -> DateOutput {
+    fn score_date(&mut self, date: NaiveDate, facts: Range<usize>, rows: &mut Vec<Row<'a>>) -> DateOutput {
         let first = rows.len();
         let had_roster = !facts.is_empty();
         let mut failures = Vec::new();
-        let mut text = HashText::default();
-        for row in self.one_per_player(facts) {
-            let history = histories.next().expect("one for each player of the date");
-            assert_eq!((history.date, Some(history.player.as_str())), (date, self.player_lookup.at(row)));
-            match self.score_row(date, row, history, breakers, &mut text) {
+        for group in groups_in(self.facts.player_lookup, facts) {
+            let row = self.facts.of_player(group);
+            let history = self.histories.next().expect("one for each player of the date");
+            assert_eq!((history.date, Some(history.player.as_str())), (date, self.facts.player_lookup.at(row)));
+            match self.score_row(date, row, history) {
                 Ok(scored) => rows.push(scored),
                 Err(failure) => failures.push(failure),
             }
@@ -321,19 +323,13 @@ impl<'a> FactColumns<'a> {
         DateOutput { date, state, rows: first..rows.len(), failures }
     }
 
-    fn score_row(
-        &self,
-        date: NaiveDate,
-        row: usize,
-        history: History,
-        breakers: &CircuitBreakers<'_>,
-        text: &mut HashText,
-    ) -> Result<Row<'a>, Failure> {
-        let player = self.player_lookup.at(row).expect("the key is not NULL");
+    fn score_row(&mut self, date: NaiveDate, row: usize, history: History) -> Result<Row<'a>, Failure> {
+        let Self { facts, breakers, text, .. } = self;
+        let player = facts.player_lookup.at(row).expect("the key is not NULL");
         if let Some(failure) = breakers.failure(row, player) {
             return Err(failure);
         }
-        let inputs = self.inputs(row, history);
+        let inputs = facts.inputs(row, history);
         let vector = FeatureVector::of(&inputs).map_err(|NoFallbackLine| Failure {
             entity_id: player.to_owned(),
             category: "calculation_error",
@@ -342,32 +338,32 @@ impl<'a> FactColumns<'a> {
         })?;
         let hashed = HashedRow {
             date,
-            game_id: self.game_id.at(row).expect("the game id is not NULL"),
+            game_id: facts.game_id.at(row).expect("the game id is not NULL"),
             player,
-            universal_id: self.universal_player_id.at(row),
-            opponent: self.opponent_team_abbr.at(row),
-            is_home: (self.is_home.at(row) == Some(true)),
-            days_rest: self.days_rest.at(row),
+            universal_id: facts.universal_player_id.at(row),
+            opponent: facts.opponent_team_abbr.at(row),
+            is_home: (facts.is_home.at(row) == Some(true)),
+            days_rest: facts.days_rest.at(row),
         };
         let data_hash = hashed.data_hash(&vector, text);
         Ok(Row {
             hashed,
             vector,
             games: inputs.recent.len() as i64,
-            ready: [self.cache_ready, self.factors_ready, self.zones_ready, self.defense_ready]
+            ready: [facts.cache_ready, facts.factors_ready, facts.zones_ready, facts.defense_ready]
                 .map(|ready| ready.at(row) == Some(true)),
             attempts: breakers.attempts(row),
             data_hash,
         })
     }
+}
 
+impl<'a> FactColumns<'a> {
     /// §8.3: of several roster rows the one with the greatest game_id; of several rows of UPCG or PDC
     /// one in a fixed order.
-    fn one_per_player(&self, facts: Range<usize>) -> impl Iterator<Item = usize> {
-        groups_in(self.player_lookup, facts).map(|group| {
-            let key = |&row: &usize| (self.roster_order(row), self.context_order(row), self.cache_order(row));
-            if group.len() == 1 { group.start } else { group.min_by_key(key).expect("a group has a row") }
-        })
+    fn of_player(&self, group: Range<usize>) -> usize {
+        let key = |&row: &usize| (self.roster_order(row), self.context_order(row), self.cache_order(row));
+        if group.len() == 1 { group.start } else { group.min_by_key(key).expect("a group has a row") }
     }
 
     fn roster_order(&self, row: usize) -> impl Ord {
@@ -479,7 +475,7 @@ impl<'a> FactColumns<'a> {
 }
 
 /// §5, column by column.
-fn to_batch(rows: &[Row<'_>], lineage: &Lineage<4>, context: &RunContext) -> Result<RecordBatch> {
+fn to_batch(rows: &[Row<'_>], provenance: &Provenance<4>) -> Result<RecordBatch> {
     let table = Table::MlFeatureStore;
     let mut set = ColumnSet::new(table, rows.len());
     // §8.2: strings are sanitised after they were hashed.
@@ -503,7 +499,7 @@ fn to_batch(rows: &[Row<'_>], lineage: &Lineage<4>, context: &RunContext) -> Res
     set.int("days_rest", rows.iter().map(|row| row.hashed.days_rest));
     set.const_str("data_source", DATA_SOURCE);
     for (index, name) in SOURCE_COLUMNS.into_iter().enumerate() {
-        set.str(name, rows.iter().map(|row| lineage.hash(row.hashed.date, index)));
+        set.str(name, rows.iter().map(|row| provenance.lineage.hash(row.hashed.date, index)));
     }
     for name in ["expected_games_count", "actual_games_count"] {
         set.int(name, rows.iter().map(|row| Some(row.games)));
@@ -520,7 +516,7 @@ fn to_batch(rows: &[Row<'_>], lineage: &Lineage<4>, context: &RunContext) -> Res
     );
     set.int("reprocess_attempt_count", rows.iter().map(|row| Some(row.attempts)));
     set.str("data_hash", rows.iter().map(|row| Some(&row.data_hash)));
-    set.timestamps(&["created_at"], context.timestamp);
+    set.timestamps(&["created_at"], provenance.context.timestamp);
     set.finish()
 }
 

@@ -30,12 +30,12 @@ use self::teams::{TeamForm, TeamSchedule};
 use super::columns::ColumnSet;
 use super::dated::by_date;
 use super::facts::{Decimal, Facts, Nullable, columns};
-use super::months::{Gathered, by_month, groups, groups_in, nulls_last, score_in_runs};
+use super::months::{Gathered, MonthFacts, by_month, groups, groups_in, nulls_last};
 use super::overflow::{EVERY_PLAYER_FAILED, NumericColumn, Overflow, overflowed_date};
 use super::reads::{self, Contexts, Read};
 use super::{
-    CARRIED_DAYS, DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput,
-    RunContext,
+    CARRIED_DAYS, DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId,
+    ProcessorOutput, RunContext,
 };
 use crate::catalog::Table;
 use crate::engine::Session;
@@ -147,7 +147,8 @@ impl Processor for Pdc {
         &[ProcessorId::Psza]
     }
 
-    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
+    fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
+        let PlannedSession { session, dates } = planned;
         let beside = || -> Result<Session> {
             let beside = session.try_clone()?;
             beside.set_plan(dates, context.windows)?;
@@ -159,12 +160,13 @@ impl Processor for Pdc {
         let at_a_time = GATHERED_ROWS * months.len() / candidates(session)?.max(1);
         let mut gathered = Gathered::new(session, include_str!("query.sql"), context.windows);
         for &(month, dates) in &months {
-            let (facts, dates, context) = (gathered.next(&months, at_a_time)?, dates.to_vec(), *context);
-            let standings = league.standings(&facts, &dates, &context)?;
+            let rows = gathered.next(&months, at_a_time)?;
+            let facts = MonthFacts { dates: dates.to_vec(), rows, date: "game_date" };
+            let standings = league.standings(&facts.rows, dates, context)?;
+            let context = *context;
             emit(MonthWork::new(month, move |sink| {
                 let mut standings = standings.iter();
-                let score = |facts: &RecordBatch, dates: &[NaiveDate]| score(facts, dates, &mut standings, &context);
-                score_in_runs(&dates, &facts, "game_date", sink, score)
+                facts.score_in_runs(sink, |facts, dates| score(facts, dates, &mut standings, &context))
             }))?;
         }
         Ok(())
@@ -262,10 +264,12 @@ fn score<'s>(
     context: &RunContext,
 ) -> Result<ProcessorOutput> {
     let facts = FactColumns::new(&Facts(facts));
-    let mut rows = Vec::with_capacity(facts.game_date.len());
-    let outputs = by_date(dates, facts.game_date, |date, range| {
+    let days = facts.game_date;
+    let mut scorer = Scorer { facts, standings, text: String::new() };
+    let mut rows = Vec::with_capacity(days.len());
+    let outputs = by_date(dates, days, |date, range| {
         let first = rows.len();
-        let mut of_date = facts.score_date(date, range, standings, &mut rows);
+        let mut of_date = scorer.score_date(date, range, &mut rows);
         if context.quarantine {
             of_date.quarantine();
         }
@@ -312,29 +316,31 @@ struct Row<'a> {
     data_hash: String,
 }
 
-impl<'a> FactColumns<'a> {
+/// Scores the candidates of the facts.
+struct Scorer<'a, S> {
+    facts: FactColumns<'a>,
+    /// One for each candidate of each date, in the order of the facts.
+    standings: &'a mut S,
+    /// What is hashed, one row after the other.
+    text: String,
+}
+
+impl<'a, 's, S: Iterator<Item = &'s Standing>> Scorer<'a, S> {
     /// Scores the candidates of a date in ascending order.
-    fn score_date<'s>(
-        &self,
-        date: NaiveDate,
-        facts: Range<usize>,
-        standings: &mut impl Iterator<Item = &'s Standing>,
-        rows: &mut Vec<Row<'a>>,
-    ) -> Scored<'a> {
+    fn score_date(&mut self, date: NaiveDate, facts: Range<usize>, rows: &mut Vec<Row<'a>>) -> Scored<'a> {
         let mut of_date = Scored::default();
-        let mut text = String::new();
-        for group in groups_in(self.player_lookup, facts) {
-            let row = self.of_player(group);
-            let standing = standings.next().expect("one for each candidate of the date");
+        for group in groups_in(self.facts.player_lookup, facts) {
+            let row = self.facts.of_player(group);
+            let standing = self.standings.next().expect("one for each candidate of the date");
             of_date.most_games = of_date.most_games.max(Some(standing.games.games));
-            let player = self.player_lookup.value(row);
-            match Cache::of(&self.inputs(row, standing)) {
+            let player = self.facts.player_lookup.value(row);
+            match Cache::of(&self.facts.inputs(row, standing)) {
                 Err(no_row) => of_date.failures.push(failure(player, no_row)),
                 Ok(cache) => match stored(&cache) {
                     Err(overflow) => of_date.overflows.push((player, overflow)),
                     Ok(stored) => {
-                        let key = HashedKey { date, player, universal_id: self.universal_player_id.at(row) };
-                        let data_hash = cache.data_hash(&key, &mut text);
+                        let key = HashedKey { date, player, universal_id: self.facts.universal_player_id.at(row) };
+                        let data_hash = cache.data_hash(&key, &mut self.text);
                         rows.push(Row { key, cache, stored, data_hash });
                     }
                 },
@@ -342,7 +348,9 @@ impl<'a> FactColumns<'a> {
         }
         of_date
     }
+}
 
+impl<'a> FactColumns<'a> {
     /// §2.2: of several rows of a player the first in a fixed order.
     fn of_player(&self, group: Range<usize>) -> usize {
         let key = |&row: &usize| {

@@ -15,18 +15,17 @@ use chrono::{NaiveDate, NaiveTime};
 use self::rolling::{GameWindow, League};
 use self::score::ZoneScore;
 use super::columns::{ColumnSet, set_bookkeeping};
-use super::dated::Lineage;
-use super::facts::Facts;
+use super::dated::Provenance;
 use super::failures;
 use super::months::{MonthReader, RUN_ROWS, by_month};
 use super::overflow::{EVERY_PLAYER_FAILED, NumericColumn, Overflow, overflowed_date};
 use super::reads::{self, Read};
 use super::{
-    DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext, Sink,
+    DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId, ProcessorOutput,
+    RunContext, Sink,
 };
 use crate::calendar::Season;
 use crate::catalog::Table;
-use crate::engine::Session;
 use crate::error::Result;
 use crate::numerics::rounding::f64_to_decimal;
 use crate::store::DateState;
@@ -109,9 +108,9 @@ impl Processor for Psza {
         &[]
     }
 
-    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
-        let lineage = session.query(include_str!("lineage.sql"))?;
-        let lineage = Arc::new(Lineage::new(&Facts(&lineage), ["source_hash"]));
+    fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
+        let PlannedSession { session, dates } = planned;
+        let provenance = Provenance::new(&session.query(include_str!("lineage.sql"))?, ["source_hash"], context);
         let mut games = MonthReader::new(session.stream(include_str!("query.sql"))?, "game_date");
         let mut league = League::default();
         for (month, dates) in by_month(dates) {
@@ -123,8 +122,8 @@ impl Processor for Psza {
             if let Some((_, games)) = games.up_to(month)? {
                 league.play(season, &games, |window| windows.push(window));
             }
-            let (dates, lineage, context) = (dates.to_vec(), Arc::clone(&lineage), *context);
-            emit(MonthWork::new(month, move |sink| score(&dates, windows, &lineage, &context, sink)))?;
+            let (dates, provenance) = (dates.to_vec(), provenance.clone());
+            emit(MonthWork::new(month, move |sink| score(&dates, windows, &provenance, sink)))?;
         }
         Ok(())
     }
@@ -132,13 +131,8 @@ impl Processor for Psza {
 
 /// Scores dates of one month. A window stands for a player from its game up to the next one: it is
 /// scored once, however many dates it serves.
-fn score(
-    dates: &[NaiveDate],
-    windows: Vec<GameWindow>,
-    lineage: &Lineage<1>,
-    context: &RunContext,
-    sink: &mut Sink<'_>,
-) -> Result<()> {
+fn score(dates: &[NaiveDate], windows: Vec<GameWindow>, provenance: &Provenance<1>, sink: &mut Sink<'_>) -> Result<()> {
+    let context = &provenance.context;
     let mut run = Run::default();
     let mut windows = windows.into_iter().peekable();
     for (index, &date) in dates.iter().enumerate() {
@@ -148,7 +142,7 @@ fn score(
         run.end_date(date, context.quarantine);
         let is_full = run.rows.len() >= RUN_ROWS && run.dates.len() >= RUN_DATES;
         if is_full || index + 1 == dates.len() {
-            let rows = run.to_batch(lineage, context)?;
+            let rows = run.to_batch(provenance)?;
             sink(ProcessorOutput { rows, dates: run.start_again() })?;
         }
     }
@@ -254,7 +248,7 @@ impl Run {
     }
 
     /// §4, column by column: what depends on the window alone is built once per window.
-    fn to_batch(&self, lineage: &Lineage<1>, context: &RunContext) -> Result<RecordBatch> {
+    fn to_batch(&self, provenance: &Provenance<1>) -> Result<RecordBatch> {
         let mut of_window: Vec<Option<u32>> = vec![None; self.windows.len()];
         let scored: Vec<(&Window, &ScoredWindow)> = self
             .windows
@@ -279,13 +273,13 @@ impl Run {
         let midnights = self.rows.iter().map(midnight);
         let midnights = TimestampMicrosecondArray::from_iter_values(midnights).with_timezone("UTC");
         set.set("source_player_game_last_updated", Arc::new(midnights));
-        set.str("source_player_game_hash", self.rows.iter().map(|row| lineage.hash(row.date, 0)));
+        set.str("source_player_game_hash", self.rows.iter().map(|row| provenance.lineage.hash(row.date, 0)));
         set.str("data_hash", self.data_hashes().map(Some));
         set_bookkeeping(&mut set);
         set.const_bools(&["early_season_flag"], false);
         set.const_bools(&["is_production_ready"], true);
         set.const_int("reprocess_attempt_count", 0);
-        set.timestamps(&["created_at", "processed_at"], context.timestamp);
+        set.timestamps(&["created_at", "processed_at"], provenance.context.timestamp);
         set.finish()
     }
 

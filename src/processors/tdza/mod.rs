@@ -12,13 +12,13 @@ use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::by_date;
 use super::facts::{Facts, Nullable};
 use super::failures;
-use super::months::{MonthReader, by_month, score_in_runs};
+use super::months::{MonthFacts, MonthReader, by_month};
 use super::reads::{self, Read, Window};
 use super::{
-    DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext,
+    DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId, ProcessorOutput,
+    RunContext,
 };
 use crate::catalog::Table;
-use crate::engine::Session;
 use crate::error::Result;
 use crate::store::DateState;
 
@@ -96,12 +96,14 @@ impl Processor for Tdza {
         &[]
     }
 
-    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
+    fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
+        let PlannedSession { session, dates } = planned;
         let mut reader = MonthReader::new(session.stream(include_str!("query.sql"))?, "analysis_date");
         for (month, dates) in by_month(dates) {
-            let (facts, dates, context) = (reader.month(month)?, dates.to_vec(), *context);
+            let facts = MonthFacts { dates: dates.to_vec(), rows: reader.month(month)?, date: "analysis_date" };
+            let context = *context;
             emit(MonthWork::new(month, move |sink| {
-                score_in_runs(&dates, &facts, "analysis_date", sink, |facts, dates| score(facts, dates, &context))
+                facts.score_in_runs(sink, |facts, dates| score(facts, dates, &context))
             }))?;
         }
         Ok(())

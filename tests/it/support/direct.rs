@@ -4,7 +4,7 @@ use chrono::{Days, NaiveDate};
 use putback::calendar::{DateRange, DateRanges};
 use putback::catalog::Table;
 use putback::engine::{Session, quote};
-use putback::processors::{self, Failure, Processor, ProcessorId};
+use putback::processors::{self, Failure, PlannedSession, Processor, ProcessorId};
 use putback::store::DateState;
 use tempfile::TempDir;
 
@@ -88,7 +88,8 @@ impl<'a> Desk<'a> {
             outputs.push(output);
             Ok(())
         };
-        let gathered = self.processor.gather(&self.session, &[date], &run_context(), &mut |work| work.score(&mut take));
+        let planned = PlannedSession { session: &self.session, dates: &[date] };
+        let gathered = self.processor.gather(planned, &run_context(), &mut |work| work.score(&mut take));
         gathered.expect("facts of a date");
         let [output] = <[_; 1]>::try_from(outputs).expect("one month");
         let [day] = <[_; 1]>::try_from(output.dates).expect("one date");

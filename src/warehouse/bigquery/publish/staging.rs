@@ -128,8 +128,8 @@ impl BigQuery {
                 }
                 Standing::Free => {}
             }
-            let load = Load { file, rows, chunk_bytes: self.settings.chunk_bytes };
-            let loaded = load_file(&self.rest, &site, &resource, &load, observer);
+            let load = Load { resource: &resource, file, rows, chunk_bytes: self.settings.chunk_bytes };
+            let loaded = load_file(&self.rest, &site, &load, observer);
             let Some(job) = self.runtime.block_on(loaded)? else { continue };
             match job.failure() {
                 None if self.holds(&name, rows)? => return self.keep_staging(&name),

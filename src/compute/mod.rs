@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 
-use self::fingerprint::{Fingerprints, optional_upstream};
+use self::fingerprint::Fingerprints;
+pub(crate) use self::fingerprint::optional_upstream;
 use self::plan::{ProcessorPlan, plan_processor};
 use self::scoring::Scoring;
 use self::writer::{MonthJob, OutputWriter, ProcessorDone};

@@ -10,7 +10,9 @@ pub mod psza;
 pub mod tdza;
 
 mod columns;
+mod constants;
 mod dated;
+mod explained;
 mod facts;
 pub(crate) mod failures;
 mod months;
@@ -26,6 +28,8 @@ use std::str::FromStr;
 use chrono::{DateTime, Days, Months, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use constants::bound;
+pub use explained::Explained;
 pub use output::{DateOutput, Failure, ProcessorOutput};
 use reads::{Entity, Read};
 
@@ -244,6 +248,13 @@ pub trait Processor: Sync {
     /// Gathers the facts of the planned dates, by sets of dates, in the order of dates, and emits each month's as soon
     /// as they are complete, with the formulas to apply to them. Every month of the dates is emitted once.
     fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()>;
+
+    /// The constants of its rules, by the names under which SQL and texts have them: see [`bound`].
+    fn constants(&self) -> Vec<(&'static str, String)>;
+
+    /// Scores a date, and tells of one key what its rules came to. The plan has that date only, which may be one of
+    /// bootstrap.
+    fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained>;
 }
 
 /// Takes the work of a month.

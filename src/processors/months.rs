@@ -76,7 +76,7 @@ impl<'s> MonthReader<'s> {
 pub struct Gathered<'s> {
     session: &'s Session,
     windows: WindowEnd,
-    sql: &'static str,
+    sql: String,
     reader: Option<MonthReader<'s>>,
     /// How many of the months were handed out, and how many the running query has.
     next: usize,
@@ -85,7 +85,7 @@ pub struct Gathered<'s> {
 
 impl<'s> Gathered<'s> {
     /// The query reads the session's table `plan` and returns `game_date` in ascending order.
-    pub fn new(session: &'s Session, sql: &'static str, windows: WindowEnd) -> Self {
+    pub fn new(session: &'s Session, sql: String, windows: WindowEnd) -> Self {
         Self { session, windows, sql, reader: None, next: 0, until: 0 }
     }
 
@@ -96,7 +96,7 @@ impl<'s> Gathered<'s> {
             let dates: Vec<_> = months[self.next..self.until].iter().flat_map(|(_, dates)| *dates).copied().collect();
             drop(self.reader.take());
             self.session.set_plan(&dates, self.windows)?;
-            self.reader = Some(MonthReader::new(self.session.stream(self.sql)?, "game_date"));
+            self.reader = Some(MonthReader::new(self.session.stream(&self.sql)?, "game_date"));
         }
         let (month, _) = months[self.next];
         self.next += 1;

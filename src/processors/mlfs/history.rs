@@ -78,6 +78,22 @@ pub struct History {
     pub month: Option<MonthMeans>,
     /// Read I; `None` when the player's row on the date names no opponent (§3.5).
     pub against: Option<AgainstOpponent>,
+    /// What the means were made from.
+    pub sums: ReadSums,
+}
+
+/// The sums behind reads G, I and J.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReadSums {
+    pub season: SeasonSums,
+    /// Games against the opponent, each once, and how often each counts (§2.2).
+    pub against_games: i64,
+    pub repeats: i64,
+    pub against_points: i64,
+    pub against_with_points: i64,
+    pub month_games: i64,
+    pub month_minutes_10: i64,
+    pub month_with_points: i64,
 }
 
 /// All players so far.
@@ -148,24 +164,23 @@ struct MonthGame {
     ppm_nano: Option<i64>,
 }
 
-#[derive(Default)]
-struct SeasonSums {
+/// A player's games of a season, by the column.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SeasonSums {
     season_year: i64,
-    points: i64,
-    points_games: i64,
-    minutes_10: i64,
-    minutes_games: i64,
+    pub points: i64,
+    pub points_games: i64,
+    pub minutes_10: i64,
+    pub minutes_games: i64,
 }
 
 impl PlayerHistory {
     fn before(&mut self, date: NaiveDate, player: &str, Against { opponent, repeats }: Against<'_>) -> History {
         let day = Date32Type::from_naive_date(date);
-        let against = opponent.map(|opponent| {
-            let against = self.against(opponent, date);
-            AgainstOpponent { games: against.games * repeats, ..against }
-        });
-        let (recent, season, month) = (self.recent(day), self.season(date), self.month(day));
-        History { date, player: player.to_owned(), recent, season, month, against }
+        let mut sums = ReadSums { repeats, ..ReadSums::default() };
+        let against = opponent.map(|opponent| self.against(opponent, date, &mut sums));
+        let (recent, season, month) = (self.recent(day), self.season(date, &mut sums), self.month(day, &mut sums));
+        History { date, player: player.to_owned(), recent, season, month, against, sums }
     }
 
     fn recent(&self, day: i32) -> Vec<RecentGame> {
@@ -173,9 +188,10 @@ impl PlayerHistory {
         self.recent.iter().rev().take_while(is_recent).map(|(_, game)| *game).collect()
     }
 
-    fn season(&self, date: NaiveDate) -> Option<SeasonMeans> {
+    fn season(&self, date: NaiveDate, of_reads: &mut ReadSums) -> Option<SeasonMeans> {
         let season_year = i64::from(Season::of(date).start_year());
         let sums = self.seasons.iter().find(|sums| sums.season_year == season_year)?;
+        of_reads.season = *sums;
         let has_points = sums.points_games > 0;
         Some(SeasonMeans {
             points: if has_points { sums.points as f64 / sums.points_games as f64 } else { f64::NAN },
@@ -183,21 +199,23 @@ impl PlayerHistory {
         })
     }
 
-    fn month(&mut self, day: i32) -> Option<MonthMeans> {
+    fn month(&mut self, day: i32, sums: &mut ReadSums) -> Option<MonthMeans> {
         while self.month.front().is_some_and(|game| game.day < day - MONTH_DAYS) {
             self.month.pop_front();
         }
         let games = i64::try_from(self.month.len()).expect("a month of games");
         let quotients = || self.month.iter().filter_map(|game| game.ppm_nano);
         let quotient_count = quotients().count() as i64;
+        let minutes_10 = self.month.iter().map(|game| game.minutes_10).sum();
+        (sums.month_games, sums.month_minutes_10, sums.month_with_points) = (games, minutes_10, quotient_count);
         (games > 0).then(|| MonthMeans {
-            minutes: numeric_mean(self.month.iter().map(|game| game.minutes_10).sum(), 1, games),
+            minutes: numeric_mean(minutes_10, 1, games),
             points_per_minute: (quotient_count > 0).then(|| numeric_mean(quotients().sum(), 9, quotient_count)),
         })
     }
 
-    /// Games against an opponent, and their mean points where any is known.
-    fn against(&mut self, opponent: &str, date: NaiveDate) -> AgainstOpponent {
+    /// Games against an opponent as they count, and their mean points where any is known.
+    fn against(&mut self, opponent: &str, date: NaiveDate, sums: &mut ReadSums) -> AgainstOpponent {
         let Some((_, games)) = self.opponents.iter_mut().find(|(of, _)| of == opponent) else {
             return AgainstOpponent::default();
         };
@@ -206,9 +224,11 @@ impl PlayerHistory {
             games.pop_front();
         }
         let points = || games.iter().filter_map(|(_, points)| *points);
-        let count = points().count();
-        let mean = (count > 0).then(|| points().sum::<i64>() as f64 / count as f64);
-        AgainstOpponent { games: games.len() as i64, points: mean }
+        let (count, total) = (points().count(), points().sum::<i64>());
+        let mean = (count > 0).then(|| total as f64 / count as f64);
+        sums.against_games = games.len() as i64;
+        (sums.against_points, sums.against_with_points) = (total, count as i64);
+        AgainstOpponent { games: sums.against_games * sums.repeats, points: mean }
     }
 
     fn add(&mut self, columns: &GameColumns<'_>, row: usize) {

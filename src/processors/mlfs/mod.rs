@@ -2,6 +2,7 @@
 //!
 //! Source: `ml_feature_store.md`.
 
+mod explain;
 mod history;
 mod score;
 
@@ -24,12 +25,13 @@ use self::score::{
 };
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::{CircuitBreakers, Provenance, by_date};
+use super::explained::Explained;
 use super::facts::{Decimal, Facts, Nullable, columns};
 use super::months::{Gathered, MonthFacts, MonthReader, by_month, groups_in, nulls_last};
 use super::reads::{Read, Window};
 use super::{
     DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId, ProcessorOutput,
-    RunContext,
+    RunContext, bound,
 };
 use crate::catalog::Table;
 use crate::error::Result;
@@ -81,8 +83,13 @@ const CONTEXT_COLUMNS: [&str; 12] = [
     "opponent_days_rest",
 ];
 
+/// Betting lines that count (read H).
+const LINE_COUNTS: &str = "bet_side = 'over' AND points_line IS NOT NULL AND is_active";
+
 /// Read H.
 const LINE_COLUMNS: [&str; 5] = ["player_lookup", "bet_side", "points_line", "opening_line", "is_active"];
+
+const QUERY: &str = include_str!("query.sql");
 
 #[derive(Debug)]
 pub struct Mlfs;
@@ -146,15 +153,61 @@ impl Processor for Mlfs {
         &[ProcessorId::Pdc]
     }
 
+    fn constants(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("recent_games", history::RECENT_GAMES.to_string()),
+            ("recent_days", history::RECENT_DAYS.to_string()),
+            ("month_days", history::MONTH_DAYS.to_string()),
+            ("opponent_months", history::OPPONENT_MONTHS.to_string()),
+            ("opponent_years", (history::OPPONENT_MONTHS / 12).to_string()),
+            ("line_counts", LINE_COUNTS.to_owned()),
+            ("enough_games", score::ENOUGH_GAMES.to_string()),
+            ("paint_share", (score::DEFAULTS[18] / 100.0).to_string()),
+            ("mid_range_share", (score::DEFAULTS[19] / 100.0).to_string()),
+            ("three_pt_share", (score::DEFAULTS[20] / 100.0).to_string()),
+        ]
+    }
+
+    fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {
+        let PlannedSession { session, dates } = planned;
+        let provenance = Provenance::new(&session.query(include_str!("lineage.sql"))?, SOURCE_HASHES, context);
+        let mut histories = Vec::new();
+        let games = session.query(&bound(include_str!("games.sql")))?;
+        League::default().play(&games, dates, |history| histories.push(history));
+        let facts = session.query(&bound(QUERY))?;
+        let mut in_order = histories.iter().cloned();
+        let mut scorer = Scorer::new(&facts, &mut in_order, context);
+        let all = 0..facts.num_rows();
+        let mut rows = Vec::new();
+        for &date in dates {
+            scorer.score_date(date, all.clone(), &mut rows);
+        }
+        rows.retain(|row| row.hashed.player == key);
+        let mut explained = Explained::default();
+        explained.take_row(to_batch(&rows, &provenance)?);
+        let facts = &scorer.facts;
+        let players = groups_in(facts.player_lookup, all).map(|group| facts.of_player(group)).zip(&histories);
+        for (row, history) in players.filter(|(row, _)| facts.player_lookup.value(*row) == key) {
+            let sums = history.sums;
+            let inputs = facts.inputs(row, history.clone());
+            let [lines, openings] = facts.line_counts(row);
+            let behind = explain::Behind { inputs: &inputs, sums: &sums, lines, openings };
+            for row in &rows {
+                explained.tell("features", explain::features(&row.vector, &behind));
+            }
+        }
+        Ok(explained)
+    }
+
     fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
         let PlannedSession { session, dates } = planned;
         let provenance = Provenance::new(&session.query(include_str!("lineage.sql"))?, SOURCE_HASHES, context);
         let beside = session.try_clone()?;
         beside.set_plan(dates, context.windows)?;
-        let mut games = MonthReader::new(beside.stream(include_str!("games.sql"))?, "game_date");
+        let mut games = MonthReader::new(beside.stream(&bound(include_str!("games.sql")))?, "game_date");
         let mut league = League::default();
         let months: Vec<_> = by_month(dates).collect();
-        let mut gathered = Gathered::new(session, include_str!("query.sql"), context.windows);
+        let mut gathered = Gathered::new(session, bound(QUERY), context.windows);
         let at_a_time = if session.has_memory_limit() { GATHERED_ROWS_LIMITED } else { GATHERED_ROWS };
         for &(month, dates) in &months {
             let mut histories = Vec::new();
@@ -186,10 +239,8 @@ fn score(
     histories: &mut impl Iterator<Item = History>,
     provenance: &Provenance<4>,
 ) -> Result<ProcessorOutput> {
-    let breakers = CircuitBreakers::new(&Facts(facts), provenance.context.timestamp);
-    let facts = FactColumns::new(&Facts(facts));
-    let days = facts.game_date;
-    let mut scorer = Scorer { facts, histories, breakers, text: HashText::default() };
+    let mut scorer = Scorer::new(facts, histories, &provenance.context);
+    let days = scorer.facts.game_date;
     let mut rows = Vec::with_capacity(days.len());
     let outputs = by_date(dates, days, |date, range| scorer.score_date(date, range, &mut rows));
     Ok(ProcessorOutput { rows: to_batch(&rows, provenance)?, dates: outputs })
@@ -299,6 +350,11 @@ struct Scorer<'a, H> {
 }
 
 impl<'a, H: Iterator<Item = History>> Scorer<'a, H> {
+    fn new(facts: &'a RecordBatch, histories: &'a mut H, context: &RunContext) -> Self {
+        let breakers = CircuitBreakers::new(&Facts(facts), context.timestamp);
+        Self { facts: FactColumns::new(&Facts(facts)), histories, breakers, text: HashText::default() }
+    }
+
     /// Scores the players of a date in ascending order and says how the date ended (§1.5).
     fn score_date(&mut self, date: NaiveDate, facts: Range<usize>, rows: &mut Vec<Row<'a>>) -> DateOutput {
         let first = rows.len();
@@ -461,6 +517,12 @@ impl<'a> FactColumns<'a> {
             days_rest: self.days_rest.at(row),
             opponent_days_rest: self.opponent_days_rest.at(row),
         }
+    }
+
+    /// Betting lines, and those with an opening line.
+    fn line_counts(&self, row: usize) -> [usize; 2] {
+        let count = |list: &ListArray| if list.is_valid(row) { list.value(row).len() } else { 0 };
+        [count(self.points_lines), count(self.opening_lines)]
     }
 
     fn line(&self, row: usize) -> Option<BettingLine> {

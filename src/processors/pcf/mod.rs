@@ -2,6 +2,7 @@
 //!
 //! Source: `player_composite_factors.md`.
 
+mod explain;
 mod score;
 
 use std::ops::Range;
@@ -12,11 +13,13 @@ use chrono::NaiveDate;
 use self::score::{HashedRow, Inputs, PlayerContext, RecentGames, RoundedScores, Scores, ShotZones, TeamDefense};
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::{CircuitBreakers, Provenance, by_date};
+use super::explained::Explained;
 use super::facts::{Decimal, Facts, Nullable, columns};
 use super::months::{MonthFacts, MonthReader, by_month, groups_in, nulls_last};
 use super::reads::{Contexts, Read, Window};
 use super::{
     DateOutput, Emit, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId, ProcessorOutput, RunContext,
+    bound,
 };
 use crate::catalog::Table;
 use crate::error::Result;
@@ -27,6 +30,18 @@ const CALCULATION_VERSION: &str = "v1_4factors";
 
 /// Days of games that a synthetic context looks back on (§2.3).
 const LOOK_BACK_DAYS: u32 = 7;
+
+/// Contexts of so many of a date's players make them the date's (§2.2).
+const CONTEXT_SHARE: f64 = 0.9;
+
+/// Whether a date with `row_count` contexts and `player_count` players takes the synthetic context (§2.2), as a double
+/// product.
+fn is_synthetic() -> String {
+    format!(
+        "(coalesce(row_count, 0) = 0 OR (coalesce(player_count, 0) > 0 \
+         AND row_count::DOUBLE < player_count::DOUBLE * {CONTEXT_SHARE}::DOUBLE))"
+    )
+}
 
 /// What makes the population of a date with the synthetic context (§2.3).
 const POPULATION_COLUMNS: [&str; 5] =
@@ -93,10 +108,55 @@ impl Processor for Pcf {
         &[ProcessorId::Tdza, ProcessorId::Psza]
     }
 
+    fn constants(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("days", LOOK_BACK_DAYS.to_string()),
+            ("context_share", (CONTEXT_SHARE * 100.0).to_string()),
+            ("is_synthetic", is_synthetic()),
+            ("rested", score::RESTED.to_string()),
+            ("fatigue_share", score::FATIGUE_SHARE.to_string()),
+            ("full_rate", score::FULL_RATE.to_string()),
+            ("great_mismatch", score::GREAT_MISMATCH.to_string()),
+            ("mismatch_boost", score::MISMATCH_BOOST.to_string()),
+            ("mismatch_limit", score::MISMATCH_LIMIT.to_string()),
+            ("pace_divisor", score::PACE_DIVISOR.to_string()),
+            ("pace_limit", score::PACE_LIMIT.to_string()),
+            ("usage_share", score::USAGE_SHARE.to_string()),
+            ("one_star_boost", score::ONE_STAR_BOOST.to_string()),
+            ("stars_boost", score::STARS_BOOST.to_string()),
+            ("usage_limit", score::USAGE_LIMIT.to_string()),
+            ("check_pct", (100 / score::CHECKS).to_string()),
+            ("low_fatigue", score::LOW_FATIGUE.to_string()),
+            ("extreme_mismatch", score::EXTREME_MISMATCH.to_string()),
+            ("extreme_total", score::EXTREME_TOTAL.to_string()),
+        ]
+    }
+
+    fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {
+        let PlannedSession { session, dates } = planned;
+        let provenance = Provenance::new(&session.query(include_str!("lineage.sql"))?, SOURCE_HASHES, context);
+        let facts = session.query(&bound(include_str!("query.sql")))?;
+        let mut scorer = Scorer::new(&facts, context);
+        let all = 0..facts.num_rows();
+        let mut rows = Vec::new();
+        for &date in dates {
+            scorer.score_date(date, all.clone(), &mut rows);
+        }
+        rows.retain(|row| row.player == key);
+        let mut explained = Explained::default();
+        explained.take_row(to_batch(&rows, &provenance)?);
+        let facts = &scorer.facts;
+        let mut players = groups_in(facts.player_lookup, all).map(|group| facts.of_player(group));
+        if let Some(row) = players.find(|&row| facts.player_lookup.value(row) == key) {
+            explain::tell(&mut explained, &facts.inputs(row), facts.is_synthetic.at(row) == Some(true));
+        }
+        Ok(explained)
+    }
+
     fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
         let PlannedSession { session, dates } = planned;
         let provenance = Provenance::new(&session.query(include_str!("lineage.sql"))?, SOURCE_HASHES, context);
-        let mut reader = MonthReader::new(session.stream(include_str!("query.sql"))?, "game_date");
+        let mut reader = MonthReader::new(session.stream(&bound(include_str!("query.sql")))?, "game_date");
         for (month, dates) in by_month(dates) {
             let facts = MonthFacts { dates: dates.to_vec(), rows: reader.month(month)?, date: "game_date" };
             let provenance = provenance.clone();
@@ -109,10 +169,8 @@ impl Processor for Pcf {
 }
 
 fn score(facts: &RecordBatch, dates: &[NaiveDate], provenance: &Provenance<4>) -> Result<ProcessorOutput> {
-    let breakers = CircuitBreakers::new(&Facts(facts), provenance.context.timestamp);
-    let facts = FactColumns::new(&Facts(facts));
-    let days = facts.game_date;
-    let mut scorer = Scorer { facts, breakers, text: HashText::default() };
+    let mut scorer = Scorer::new(facts, &provenance.context);
+    let days = scorer.facts.game_date;
     let mut rows = Vec::with_capacity(days.len());
     let outputs = by_date(dates, days, |date, range| scorer.score_date(date, range, &mut rows));
     Ok(ProcessorOutput { rows: to_batch(&rows, provenance)?, dates: outputs })
@@ -190,6 +248,11 @@ struct Scorer<'a> {
 }
 
 impl<'a> Scorer<'a> {
+    fn new(facts: &'a RecordBatch, context: &RunContext) -> Self {
+        let breakers = CircuitBreakers::new(&Facts(facts), context.timestamp);
+        Self { facts: FactColumns::new(&Facts(facts)), breakers, text: HashText::default() }
+    }
+
     /// Scores the players of a date in ascending order and says how the date ended (§1.6).
     fn score_date(&mut self, date: NaiveDate, facts: Range<usize>, rows: &mut Vec<Row<'a>>) -> DateOutput {
         let first = rows.len();

@@ -29,13 +29,14 @@ use self::score::{
 use self::teams::{TeamForm, TeamSchedule};
 use super::columns::ColumnSet;
 use super::dated::by_date;
+use super::explained::{Explained, Steps};
 use super::facts::{Decimal, Facts, Nullable, columns};
 use super::months::{Gathered, MonthFacts, by_month, groups, groups_in, nulls_last};
 use super::overflow::{EVERY_PLAYER_FAILED, NumericColumn, Overflow, overflowed_date};
 use super::reads::{self, Contexts, Read};
 use super::{
     CARRIED_DAYS, DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId,
-    ProcessorOutput, RunContext,
+    ProcessorOutput, RunContext, bound,
 };
 use crate::catalog::Table;
 use crate::engine::Session;
@@ -44,9 +45,11 @@ use crate::numerics::rounding::store_half_away;
 use crate::store::DateState;
 
 /// The first day of which the queries read every player game.
-const FIRST_DAY: &str = "least(make_date(min(season_year), 10, 1), min(game_date) - 14)";
+fn first_day() -> String {
+    format!("least(make_date(min(season_year), 10, 1), min(game_date) - {CARRIED_DAYS})")
+}
 
-/// Games that count, as in `games.sql` (§2.4).
+/// Games that count (§2.4).
 const QUALIFIES: &str = "is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(points, 0) > 0)";
 
 /// What is copied from the context row (§3.4).
@@ -113,8 +116,7 @@ impl Processor for Pdc {
 
     fn reads(&self) -> &'static [Read] {
         const GAMES: Table = Table::PlayerGameSummary;
-        const LAST_10: reads::Window =
-            reads::Window::LastRows { rows: score::GAMES_WANTED as usize, counted: QUALIFIES };
+        const LAST_10: reads::Window = reads::Window::LastRows { rows: score::RECENT_GAMES, counted: QUALIFIES };
         const READS: &[Read] = &[
             Read::new(Table::UpcomingPlayerGameContext, reads::Window::Population, &CONTEXT_COLUMNS),
             Read::new(GAMES, reads::Window::Population, &["universal_player_id", "team_abbr"]).with(Contexts::Absent),
@@ -147,18 +149,57 @@ impl Processor for Pdc {
         &[ProcessorId::Psza]
     }
 
+    fn constants(&self) -> Vec<(&'static str, String)> {
+        let [week, fortnight] = score::WINDOWS_OF_DAYS;
+        vec![
+            ("games", GAMES_NEEDED.to_string()),
+            ("games_long", score::RECENT_GAMES.to_string()),
+            ("games_season", players::SEASON_GAMES.to_string()),
+            ("team_games", teams::TEAM_GAMES.to_string()),
+            ("week", week.to_string()),
+            ("fortnight", fortnight.to_string()),
+            ("box_score_days", box_scores::DAYS.to_string()),
+            ("complete_pct", completeness::COMPLETE_PCT.to_string()),
+            ("counted", QUALIFIES.to_owned()),
+            ("first_day", first_day()),
+        ]
+    }
+
+    fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {
+        let PlannedSession { session, dates } = planned;
+        let sessions = beside(planned, context)?;
+        let mut league = League::open(&sessions)?;
+        let facts = session.query(include_str!("query.sql"))?;
+        let standings = league.standings(&facts, dates, context)?;
+        let mut in_order = standings.iter();
+        let mut scorer =
+            Scorer { facts: FactColumns::new(&Facts(&facts)), standings: &mut in_order, text: String::new() };
+        let all = 0..facts.num_rows();
+        let mut rows = Vec::new();
+        for &date in dates {
+            scorer.score_date(date, all.clone(), &mut rows);
+        }
+        rows.retain(|row| row.key.player == key);
+        let mut explained = Explained::default();
+        explained.take_row(to_batch(&rows, context)?);
+        let facts = &scorer.facts;
+        let candidates = groups_in(facts.player_lookup, all).map(|group| facts.of_player(group)).zip(&standings);
+        for (row, standing) in candidates.filter(|(row, _)| facts.player_lookup.value(*row) == key) {
+            let inputs = facts.inputs(row, standing);
+            let date = facts.game_date.at(row).expect("the key is not NULL");
+            explained.tell("context", context_steps(&inputs.context));
+            explained.tell("completeness", inputs.completeness.steps(league.players.standing(key, date).team));
+        }
+        Ok(explained)
+    }
+
     fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
         let PlannedSession { session, dates } = planned;
-        let beside = || -> Result<Session> {
-            let beside = session.try_clone()?;
-            beside.set_plan(dates, context.windows)?;
-            Ok(beside)
-        };
-        let sessions = [beside()?, beside()?, beside()?, beside()?];
+        let sessions = beside(planned, context)?;
         let mut league = League::open(&sessions)?;
         let months: Vec<_> = by_month(dates).collect();
         let at_a_time = GATHERED_ROWS * months.len() / candidates(session)?.max(1);
-        let mut gathered = Gathered::new(session, include_str!("query.sql"), context.windows);
+        let mut gathered = Gathered::new(session, include_str!("query.sql").to_owned(), context.windows);
         for &(month, dates) in &months {
             let rows = gathered.next(&months, at_a_time)?;
             let facts = MonthFacts { dates: dates.to_vec(), rows, date: "game_date" };
@@ -171,6 +212,16 @@ impl Processor for Pdc {
         }
         Ok(())
     }
+}
+
+/// Further connections with the same plan, one for each query that is read beside the others.
+fn beside(planned: PlannedSession<'_>, context: &RunContext) -> Result<[Session; 4]> {
+    let beside = || -> Result<Session> {
+        let beside = planned.session.try_clone()?;
+        beside.set_plan(planned.dates, context.windows)?;
+        Ok(beside)
+    };
+    Ok([beside()?, beside()?, beside()?, beside()?])
 }
 
 /// About how many candidates the dates of the plan have.
@@ -201,12 +252,12 @@ struct League<'s> {
 
 impl<'s> League<'s> {
     fn open([games, team_games, schedule, scores]: &'s [Session; 4]) -> Result<Self> {
-        let last_teams = games.query(&include_str!("last_teams.sql").replace("{first_day}", FIRST_DAY))?;
+        let last_teams = games.query(&bound(include_str!("last_teams.sql")))?;
         Ok(Self {
-            games: Feed::new(games, &include_str!("games.sql").replace("{first_day}", FIRST_DAY))?,
+            games: Feed::new(games, &bound(include_str!("games.sql")))?,
             team_games: Feed::new(team_games, include_str!("team_games.sql"))?,
             schedule: Feed::new(schedule, include_str!("schedule.sql"))?,
-            scores: Feed::new(scores, include_str!("box_scores.sql"))?,
+            scores: Feed::new(scores, &bound(include_str!("box_scores.sql")))?,
             players: Players::with_last_teams(&last_teams),
             form: TeamForm::default(),
             dates: TeamSchedule::default(),
@@ -400,6 +451,17 @@ impl<'a> FactColumns<'a> {
             player_age: self.player_age.at(row),
         }
     }
+}
+
+/// What the row copies from its context.
+fn context_steps(context: &PlayerContext) -> Steps {
+    Steps::default()
+        .int("games_7", [context.games_7])
+        .int("games_14", [context.games_14])
+        .int("minutes_7", [context.minutes_7])
+        .int("minutes_14", [context.minutes_14])
+        .int("b2b_14", [context.back_to_backs_14])
+        .f64("avg_minutes_7", [context.avg_minutes_7])
 }
 
 fn failure(player: &str, no_row: NoRow) -> Failure {

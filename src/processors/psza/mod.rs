@@ -16,13 +16,14 @@ use self::rolling::{GameWindow, League};
 use self::score::ZoneScore;
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::Provenance;
+use super::explained::{Explained, rows_of};
 use super::failures;
 use super::months::{MonthReader, RUN_ROWS, by_month};
 use super::overflow::{EVERY_PLAYER_FAILED, NumericColumn, Overflow, overflowed_date};
 use super::reads::{self, Read};
 use super::{
     DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId, ProcessorOutput,
-    RunContext, Sink,
+    RunContext, Sink, bound,
 };
 use crate::calendar::Season;
 use crate::catalog::Table;
@@ -37,7 +38,7 @@ const GAMES_NEEDED: i64 = 10;
 /// the windows that stand on all of them.
 const RUN_DATES: usize = 8;
 
-/// Games that count, as in `query.sql` (§2.2).
+/// Games that count (§2.2).
 const COUNTED: &str = "is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(fg_attempts, 0) > 0)";
 
 const LAST_10: reads::Window = reads::Window::LastRows { rows: GAMES_NEEDED as usize, counted: COUNTED };
@@ -108,10 +109,29 @@ impl Processor for Psza {
         &[]
     }
 
+    fn constants(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("games", GAMES_NEEDED.to_string()),
+            ("games_long", rolling::GAMES_KEPT.to_string()),
+            ("trend_games", score::TREND_GAMES.to_string()),
+            ("counted", COUNTED.to_owned()),
+        ]
+    }
+
+    fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {
+        let mut explained = Explained::default();
+        let take = &mut |output: ProcessorOutput| {
+            explained.take_row(rows_of(&output.rows, "player_lookup", key)?);
+            Ok(())
+        };
+        self.gather(planned, context, &mut |work| work.score(take))?;
+        Ok(explained)
+    }
+
     fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
         let PlannedSession { session, dates } = planned;
         let provenance = Provenance::new(&session.query(include_str!("lineage.sql"))?, ["source_hash"], context);
-        let mut games = MonthReader::new(session.stream(include_str!("query.sql"))?, "game_date");
+        let mut games = MonthReader::new(session.stream(&bound(include_str!("query.sql")))?, "game_date");
         let mut league = League::default();
         for (month, dates) in by_month(dates) {
             while let Some((before, games)) = games.up_to(month.previous())? {

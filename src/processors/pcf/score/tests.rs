@@ -368,7 +368,7 @@ fn the_rest_bonus_offsets_penalties_but_never_exceeds_100_3_1() {
 
 /// The unrounded zone score of a label and rates against differences.
 fn zone_score(label: &str, rates: &str, vs_league: &str) -> f64 {
-    shot_zone_score(&psza(label, rates), &tdza(vs_league, "-"))
+    zone_mismatch(&psza(label, rates), &tdza(vs_league, "-")).score
 }
 
 #[test]

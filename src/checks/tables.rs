@@ -14,7 +14,7 @@ use crate::compute::stale_dates;
 use crate::engine::{NamedFiles, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::reach::tables;
-use crate::processors::{LookBack, ProcessorId};
+use crate::processors::{LookBack, ProcessorId, bound};
 use crate::schedule::sql_macros;
 use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest};
 use crate::windows::WindowEnd;
@@ -39,7 +39,7 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     session.execute(&tables::of_read_dates(&raw(cache.view_name()), &raw(tables::unfiltered(cache))))?;
     session.execute(include_str!("daily_cache.sql"))?;
     values::prepare(session)?;
-    session.execute(include_str!("dates.sql"))?;
+    session.execute(&bound(include_str!("dates.sql")))?;
     session.execute(include_str!("names.sql"))?;
     set_computed_days(session, &phase4)?;
     session.execute(include_str!("evidence.sql"))?;
@@ -48,7 +48,7 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     set_state(session, request, &phase3, &phase4)?;
     match request.phase {
         Phase::Inputs => Ok(()),
-        Phase::Outputs => session.execute(include_str!("accounting.sql")),
+        Phase::Outputs => session.execute(&bound(include_str!("accounting.sql"))),
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) mod failures;
 mod months;
 mod output;
 pub mod overflow;
+mod quality;
 pub mod reads;
 
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Days, Months, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use constants::bound;
+pub use constants::{Constants, bound};
 pub use explained::Explained;
 pub use output::{DateOutput, Failure, ProcessorOutput};
 use reads::{Entity, Read};
@@ -250,7 +251,7 @@ pub trait Processor: Sync {
     fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()>;
 
     /// The constants of its rules, by the names under which SQL and texts have them: see [`bound`].
-    fn constants(&self) -> Vec<(&'static str, String)>;
+    fn constants(&self) -> Constants;
 
     /// Scores a date, and tells of one key what its rules came to. The plan has that date only, which may be one of
     /// bootstrap.

@@ -20,18 +20,19 @@ use chrono::NaiveDate;
 use self::history::{History, League};
 pub use self::score::FEATURE_NAMES;
 use self::score::{
-    BettingLine, DailyCache, FEATURE_VERSION, Factors, FeatureVector, GameContext, HashedRow, Inputs, NoFallbackLine,
-    OpponentDefense, ZoneRates,
+    BettingLine, DailyCache, FEATURE_VERSION, Factors, FeatureVector, GameContext, HashedRow, Inputs, Label,
+    NoFallbackLine, OpponentDefense, ZoneRates,
 };
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::{CircuitBreakers, Provenance, by_date};
 use super::explained::Explained;
 use super::facts::{Decimal, Facts, Nullable, columns};
 use super::months::{Gathered, MonthFacts, MonthReader, by_month, groups_in, nulls_last};
+use super::quality::TIERS;
 use super::reads::{Read, Window};
 use super::{
-    DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId, ProcessorOutput,
-    RunContext, bound,
+    Constants, DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId,
+    ProcessorOutput, RunContext, bound,
 };
 use crate::catalog::Table;
 use crate::error::Result;
@@ -153,19 +154,26 @@ impl Processor for Mlfs {
         &[ProcessorId::Pdc]
     }
 
-    fn constants(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("recent_games", history::RECENT_GAMES.to_string()),
-            ("recent_days", history::RECENT_DAYS.to_string()),
-            ("month_days", history::MONTH_DAYS.to_string()),
-            ("opponent_months", history::OPPONENT_MONTHS.to_string()),
-            ("opponent_years", (history::OPPONENT_MONTHS / 12).to_string()),
-            ("line_counts", LINE_COUNTS.to_owned()),
-            ("enough_games", score::ENOUGH_GAMES.to_string()),
-            ("paint_share", (score::DEFAULTS[18] / 100.0).to_string()),
-            ("mid_range_share", (score::DEFAULTS[19] / 100.0).to_string()),
-            ("three_pt_share", (score::DEFAULTS[20] / 100.0).to_string()),
-        ]
+    fn constants(&self) -> Constants {
+        let constants = Constants::default()
+            .with("recent_games", history::RECENT_GAMES)
+            .with("recent_days", history::RECENT_DAYS)
+            .with("month_days", history::MONTH_DAYS)
+            .with("opponent_months", history::OPPONENT_MONTHS)
+            .with("opponent_years", history::OPPONENT_MONTHS / 12)
+            .with("line_counts", LINE_COUNTS)
+            .with("enough_games", score::ENOUGH_GAMES)
+            .with("weight_phase4", Label::Phase4.weight())
+            .with("weight_phase3", Label::Phase3.weight())
+            .with("weight_default", Label::Default.weight())
+            .with("fixed_weight", score::fixed_weight())
+            .with("features_with_choice", score::features_with_choice());
+        let constants = TIERS.into_iter().fold(constants, |constants, (tier, least)| constants.with(tier, least));
+        // The defaults as they are stored, by the names of the features.
+        FEATURE_NAMES
+            .into_iter()
+            .zip(defaults())
+            .fold(constants, |constants, (name, value)| constants.with(name, value))
     }
 
     fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {

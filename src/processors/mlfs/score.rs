@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use crate::numerics::hash::HashText;
 use crate::numerics::rounding::{round_correct_half_even, round_scaled_half_even};
+use crate::processors::quality;
 
 /// Names of the features, in order (§3).
 pub const FEATURE_NAMES: [&str; 33] = [
@@ -185,6 +186,28 @@ impl Label {
     }
 }
 
+impl Label {
+    /// Whether the feature has Phase 4, Phase 3 or a default to take.
+    fn is_choice(self) -> bool {
+        matches!(self, Self::Phase4 | Self::Phase3 | Self::Default)
+    }
+}
+
+/// The labels of a row of which nothing is known.
+fn default_labels() -> [Label; 33] {
+    FeatureVector::of(&Inputs::default()).expect("without a row of PDC, the fallback line is a number").labels
+}
+
+/// What the features without a choice have in the quality score (§4.2).
+pub fn fixed_weight() -> u32 {
+    default_labels().iter().filter(|label| !label.is_choice()).map(|label| label.weight()).sum()
+}
+
+/// How many features have a choice.
+pub fn features_with_choice() -> usize {
+    default_labels().iter().filter(|label| label.is_choice()).count()
+}
+
 /// What features have of which nothing is known (§3.2 to §3.6), in percent for the shares of the zones; 0 where there is no default.
 pub const DEFAULTS: [f64; 33] = [
     10.0, 10.0, 10.0, 5.0, 3.0, 50.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 112.0, 100.0, 0.0, 0.0, 0.0, 30.0, 20.0, 35.0,
@@ -263,13 +286,7 @@ impl FeatureVector {
 
     /// §4.3.
     pub fn quality_tier(&self) -> &'static str {
-        match self.quality_score {
-            95.0.. => "gold",
-            75.0..95.0 => "silver",
-            50.0..75.0 => "bronze",
-            25.0..50.0 => "poor",
-            _ => "unusable",
-        }
+        quality::tier(self.quality_score)
     }
 }
 

@@ -18,8 +18,8 @@ use super::facts::{Decimal, Facts, Nullable, columns};
 use super::months::{MonthFacts, MonthReader, by_month, groups_in, nulls_last};
 use super::reads::{Contexts, Read, Window};
 use super::{
-    DateOutput, Emit, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId, ProcessorOutput, RunContext,
-    bound,
+    Constants, DateOutput, Emit, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId, ProcessorOutput,
+    RunContext, bound,
 };
 use crate::catalog::Table;
 use crate::error::Result;
@@ -108,28 +108,27 @@ impl Processor for Pcf {
         &[ProcessorId::Tdza, ProcessorId::Psza]
     }
 
-    fn constants(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("days", LOOK_BACK_DAYS.to_string()),
-            ("context_share", (CONTEXT_SHARE * 100.0).to_string()),
-            ("is_synthetic", is_synthetic()),
-            ("rested", score::RESTED.to_string()),
-            ("fatigue_share", score::FATIGUE_SHARE.to_string()),
-            ("full_rate", score::FULL_RATE.to_string()),
-            ("great_mismatch", score::GREAT_MISMATCH.to_string()),
-            ("mismatch_boost", score::MISMATCH_BOOST.to_string()),
-            ("mismatch_limit", score::MISMATCH_LIMIT.to_string()),
-            ("pace_divisor", score::PACE_DIVISOR.to_string()),
-            ("pace_limit", score::PACE_LIMIT.to_string()),
-            ("usage_share", score::USAGE_SHARE.to_string()),
-            ("one_star_boost", score::ONE_STAR_BOOST.to_string()),
-            ("stars_boost", score::STARS_BOOST.to_string()),
-            ("usage_limit", score::USAGE_LIMIT.to_string()),
-            ("check_pct", (100 / score::CHECKS).to_string()),
-            ("low_fatigue", score::LOW_FATIGUE.to_string()),
-            ("extreme_mismatch", score::EXTREME_MISMATCH.to_string()),
-            ("extreme_total", score::EXTREME_TOTAL.to_string()),
-        ]
+    fn constants(&self) -> Constants {
+        Constants::default()
+            .with("days", LOOK_BACK_DAYS)
+            .with("context_share", CONTEXT_SHARE * 100.0)
+            .with("is_synthetic", is_synthetic())
+            .with("rested", score::RESTED)
+            .with("fatigue_share", score::FATIGUE_SHARE)
+            .with("full_rate", score::FULL_RATE)
+            .with("great_mismatch", score::GREAT_MISMATCH)
+            .with("mismatch_boost", score::MISMATCH_BOOST)
+            .with("mismatch_limit", score::MISMATCH_LIMIT)
+            .with("pace_divisor", score::PACE_DIVISOR)
+            .with("pace_limit", score::PACE_LIMIT)
+            .with("usage_share", score::USAGE_SHARE)
+            .with("one_star_boost", score::ONE_STAR_BOOST)
+            .with("stars_boost", score::STARS_BOOST)
+            .with("usage_limit", score::USAGE_LIMIT)
+            .with("check_pct", 100 / score::CHECKS)
+            .with("low_fatigue", score::LOW_FATIGUE)
+            .with("extreme_mismatch", score::EXTREME_MISMATCH)
+            .with("extreme_total", score::EXTREME_TOTAL)
     }
 
     fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {

@@ -3,6 +3,7 @@
 use super::score::{WINDOWS_OF_DAYS, WINDOWS_OF_GAMES};
 use crate::numerics::rounding::round_correct_half_even;
 use crate::processors::explained::Steps;
+use crate::processors::quality;
 
 /// §3.6: from this unrounded percentage on a window is complete.
 pub const COMPLETE_PCT: f64 = 70.0;
@@ -84,13 +85,7 @@ impl Completeness {
     }
 
     pub fn quality_tier(&self) -> &'static str {
-        match self.quality_score() {
-            95.0.. => "gold",
-            75.0.. => "silver",
-            50.0.. => "bronze",
-            25.0.. => "poor",
-            _ => "unusable",
-        }
+        quality::tier(self.quality_score())
     }
 
     pub fn all_complete(&self) -> bool {

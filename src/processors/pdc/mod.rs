@@ -35,8 +35,8 @@ use super::months::{Gathered, MonthFacts, by_month, groups, groups_in, nulls_las
 use super::overflow::{EVERY_PLAYER_FAILED, NumericColumn, Overflow, overflowed_date};
 use super::reads::{self, Contexts, Read};
 use super::{
-    CARRIED_DAYS, DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId,
-    ProcessorOutput, RunContext, bound,
+    CARRIED_DAYS, Constants, DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor,
+    ProcessorId, ProcessorOutput, RunContext, bound,
 };
 use crate::catalog::Table;
 use crate::engine::Session;
@@ -149,20 +149,19 @@ impl Processor for Pdc {
         &[ProcessorId::Psza]
     }
 
-    fn constants(&self) -> Vec<(&'static str, String)> {
+    fn constants(&self) -> Constants {
         let [week, fortnight] = score::WINDOWS_OF_DAYS;
-        vec![
-            ("games", GAMES_NEEDED.to_string()),
-            ("games_long", score::RECENT_GAMES.to_string()),
-            ("games_season", players::SEASON_GAMES.to_string()),
-            ("team_games", teams::TEAM_GAMES.to_string()),
-            ("week", week.to_string()),
-            ("fortnight", fortnight.to_string()),
-            ("box_score_days", box_scores::DAYS.to_string()),
-            ("complete_pct", completeness::COMPLETE_PCT.to_string()),
-            ("counted", QUALIFIES.to_owned()),
-            ("first_day", first_day()),
-        ]
+        Constants::default()
+            .with("games", GAMES_NEEDED)
+            .with("games_long", score::RECENT_GAMES)
+            .with("games_season", players::SEASON_GAMES)
+            .with("team_games", teams::TEAM_GAMES)
+            .with("week", week)
+            .with("fortnight", fortnight)
+            .with("box_score_days", box_scores::DAYS)
+            .with("complete_pct", completeness::COMPLETE_PCT)
+            .with("counted", QUALIFIES)
+            .with("first_day", first_day())
     }
 
     fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {

@@ -22,8 +22,8 @@ use super::months::{MonthReader, RUN_ROWS, by_month};
 use super::overflow::{EVERY_PLAYER_FAILED, NumericColumn, Overflow, overflowed_date};
 use super::reads::{self, Read};
 use super::{
-    DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId, ProcessorOutput,
-    RunContext, Sink, bound,
+    Constants, DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId,
+    ProcessorOutput, RunContext, Sink, bound,
 };
 use crate::calendar::Season;
 use crate::catalog::Table;
@@ -109,13 +109,12 @@ impl Processor for Psza {
         &[]
     }
 
-    fn constants(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("games", GAMES_NEEDED.to_string()),
-            ("games_long", rolling::GAMES_KEPT.to_string()),
-            ("trend_games", score::TREND_GAMES.to_string()),
-            ("counted", COUNTED.to_owned()),
-        ]
+    fn constants(&self) -> Constants {
+        Constants::default()
+            .with("games", GAMES_NEEDED)
+            .with("games_long", rolling::GAMES_KEPT)
+            .with("trend_games", score::TREND_GAMES)
+            .with("counted", COUNTED)
     }
 
     fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {

@@ -16,8 +16,8 @@ use super::failures;
 use super::months::{MonthFacts, MonthReader, by_month};
 use super::reads::{self, Read, Window};
 use super::{
-    DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId, ProcessorOutput,
-    RunContext, bound,
+    Constants, DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId,
+    ProcessorOutput, RunContext, bound,
 };
 use crate::catalog::Table;
 use crate::error::Result;
@@ -100,13 +100,12 @@ impl Processor for Tdza {
         &[]
     }
 
-    fn constants(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("games", GAMES_NEEDED.to_string()),
-            ("league_days", LEAGUE_DAYS.to_string()),
-            ("league_games", LEAGUE_GAMES.to_string()),
-            ("league_teams", score::LEAGUE_TEAMS.to_string()),
-        ]
+    fn constants(&self) -> Constants {
+        Constants::default()
+            .with("games", GAMES_NEEDED)
+            .with("league_days", LEAGUE_DAYS)
+            .with("league_games", LEAGUE_GAMES)
+            .with("league_teams", score::LEAGUE_TEAMS)
     }
 
     fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {

@@ -71,6 +71,7 @@ pub mod merge;
 pub mod numerics;
 pub mod parallel;
 pub mod price;
+pub mod processor_id;
 pub mod processors;
 pub mod progress;
 pub mod publications;

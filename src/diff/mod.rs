@@ -14,6 +14,7 @@ use crate::destination::Destination;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
+use crate::processors::failures::rows_of;
 use crate::store::{
     Phase4Manifest, SpillDir, Store, date_slices, partition_hash, read_month_file, sort_by_key, write_parquet,
 };
@@ -225,22 +226,6 @@ fn rows_of_warehouse(source: &dyn Source, table: Table, ranges: &DateRanges) -> 
 
 fn is_empty(rows: &RecordBatch) -> bool {
     rows.num_rows() == 0
-}
-
-/// The failures table is shared: rows of other processors are nobody's difference.
-pub(crate) fn ours_only(table: Table, rows: RecordBatch) -> Result<RecordBatch> {
-    rows_of(table, rows, &ProcessorId::ALL)
-}
-
-/// The failures of some processors; the rows of any other table as they are.
-fn rows_of(table: Table, rows: RecordBatch, ours: &[ProcessorId]) -> Result<RecordBatch> {
-    if table != Table::PrecomputeFailures {
-        return Ok(rows);
-    }
-    let names = rows.column_by_name("processor_name").expect("a column of the table").as_string::<i32>();
-    let is_ours = |name: Option<&str>| name.is_some_and(|name| ours.iter().any(|id| id.class_name() == name));
-    let keep: arrow::array::BooleanArray = names.iter().map(|name| Some(is_ours(name))).collect();
-    Ok(arrow::compute::filter_record_batch(&rows, &keep)?)
 }
 
 fn hashes(table: Table, rows: &RecordBatch) -> BTreeMap<NaiveDate, String> {

@@ -2,6 +2,7 @@
 //! to the dates that rest on them.
 
 use crate::catalog::Table;
+pub use crate::processor_id::Entity;
 
 /// Stands among the columns that are read for the order of several rows of an entity on a date.
 pub const ORDER: &str = "order of the date";
@@ -75,13 +76,6 @@ pub enum Contexts {
     Synthetic,
     /// PDC: from the games, because no player has a context (PDC §2.3).
     Absent,
-}
-
-/// Whose rows a table has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entity {
-    Player,
-    Team,
 }
 
 impl Read {

@@ -12,7 +12,7 @@ use super::files::FileEntry;
 use crate::calendar::{DateRanges, Month};
 use crate::catalog::Table;
 use crate::daily_cache::DailyCache;
-use crate::processors::ProcessorId;
+use crate::processor_id::ProcessorId;
 use crate::windows::WindowEnd;
 
 /// The version of the store's layout that this build writes. Version 1 had no objects and no checksums.

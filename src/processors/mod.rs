@@ -166,25 +166,26 @@ pub trait Processor: Sync {
 /// Takes the work of a month.
 pub type Emit<'a> = dyn FnMut(MonthWork) -> Result<()> + 'a;
 
-/// Takes scored dates.
-pub type Sink<'a> = dyn FnMut(ProcessorOutput) -> Result<()> + 'a;
-
-type Score = dyn FnOnce(&mut Sink<'_>) -> Result<()> + Send;
+/// Scored dates in ascending order, some thousand rows at a time.
+pub type Outputs = Box<dyn Iterator<Item = Result<ProcessorOutput>>>;
 
 /// The facts of a month's dates with the formulas: work for any thread.
 pub struct MonthWork {
     pub month: Month,
-    score: Box<Score>,
+    score: Box<dyn FnOnce() -> Outputs + Send>,
 }
 
 impl MonthWork {
-    fn new(month: Month, score: impl FnOnce(&mut Sink<'_>) -> Result<()> + Send + 'static) -> Self {
-        Self { month, score: Box::new(score) }
+    fn new<I>(month: Month, score: impl FnOnce() -> I + Send + 'static) -> Self
+    where
+        I: Iterator<Item = Result<ProcessorOutput>> + 'static,
+    {
+        Self { month, score: Box::new(|| Box::new(score())) }
     }
 
-    /// Scores the dates and hands them on in ascending order, some thousand rows at a time.
-    pub fn score(self, sink: &mut Sink<'_>) -> Result<()> {
-        (self.score)(sink)
+    /// The dates, scored as they are asked for.
+    pub fn outputs(self) -> Outputs {
+        (self.score)()
     }
 }
 

@@ -7,7 +7,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
-use super::{ProcessorOutput, Sink, WindowEnd};
+use super::WindowEnd;
 use crate::calendar::Month;
 use crate::engine::{Rows, Session};
 use crate::error::Result;
@@ -119,23 +119,27 @@ pub struct MonthFacts {
 }
 
 impl MonthFacts {
-    /// Scores the dates in runs of whole dates.
-    pub fn score_in_runs(
-        &self,
-        sink: &mut Sink<'_>,
-        mut score: impl FnMut(&RecordBatch, &[NaiveDate]) -> Result<ProcessorOutput>,
-    ) -> Result<()> {
-        let Self { dates, rows, date } = self;
-        let days: &Date32Array = rows.column_by_name(date).expect("the query's date column").as_primitive();
-        let (mut first_row, mut first_date) = (0, 0);
-        for (index, next) in dates.iter().enumerate().skip(1) {
-            let before_next = days.values().partition_point(|&day| day < Date32Type::from_naive_date(*next));
-            if before_next - first_row >= RUN_ROWS {
-                sink(score(&rows.slice(first_row, before_next - first_row), &dates[first_date..index])?)?;
-                (first_row, first_date) = (before_next, index);
+    /// The facts in runs of whole dates.
+    pub fn into_runs(self) -> impl Iterator<Item = (RecordBatch, Vec<NaiveDate>)> {
+        let (mut next_row, mut next_date) = (0, 0);
+        std::iter::from_fn(move || {
+            let (first_row, first_date) = (next_row, next_date);
+            let last_date = self.dates.len();
+            if first_date == last_date {
+                return None;
             }
-        }
-        sink(score(&rows.slice(first_row, rows.num_rows() - first_row), &dates[first_date..])?)
+            let starts = (first_date + 1..last_date).map(|date| (self.row_before(self.dates[date]), date));
+            let mut full = starts.skip_while(|(row, _)| row - first_row < RUN_ROWS);
+            (next_row, next_date) = full.next().unwrap_or((self.rows.num_rows(), last_date));
+            let rows = self.rows.slice(first_row, next_row - first_row);
+            Some((rows, self.dates[first_date..next_date].to_vec()))
+        })
+    }
+
+    /// The number of rows before a date.
+    fn row_before(&self, date: NaiveDate) -> usize {
+        let days: &Date32Array = self.rows.column_by_name(self.date).expect("the query's date column").as_primitive();
+        days.values().partition_point(|&day| day < Date32Type::from_naive_date(date))
     }
 }
 

@@ -228,11 +228,14 @@ impl Processor for Mlfs {
             let rows = gathered.next(&months, at_a_time / rows.max(1))?;
             let facts = MonthFacts { dates: dates.to_vec(), rows, date: "game_date" };
             let provenance = provenance.clone();
-            emit(MonthWork::new(month, move |sink| {
-                let mut histories = histories.into_iter();
-                facts.score_in_runs(sink, |facts, dates| score(facts, dates, &mut histories, &provenance))?;
-                assert!(histories.next().is_none(), "a history without facts");
-                Ok(())
+            emit(MonthWork::new(month, move || {
+                let (mut histories, mut runs) = (histories.into_iter(), facts.into_runs().peekable());
+                std::iter::from_fn(move || {
+                    let (facts, dates) = runs.next()?;
+                    let output = score(&facts, &dates, &mut histories, &provenance);
+                    assert!(runs.peek().is_some() || histories.next().is_none(), "a history without facts");
+                    Some(output)
+                })
             }))?;
         }
         Ok(())

@@ -159,8 +159,8 @@ impl Processor for Pcf {
         for (month, dates) in by_month(dates) {
             let facts = MonthFacts { dates: dates.to_vec(), rows: reader.month(month)?, date: "game_date" };
             let provenance = provenance.clone();
-            emit(MonthWork::new(month, move |sink| {
-                facts.score_in_runs(sink, |facts, dates| score(facts, dates, &provenance))
+            emit(MonthWork::new(month, move || {
+                facts.into_runs().map(move |(facts, dates)| score(&facts, &dates, &provenance))
             }))?;
         }
         Ok(())

@@ -10,6 +10,7 @@ mod players;
 mod score;
 mod teams;
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -204,9 +205,14 @@ impl Processor for Pdc {
             let facts = MonthFacts { dates: dates.to_vec(), rows, date: "game_date" };
             let standings = league.standings(&facts.rows, dates, context)?;
             let context = *context;
-            emit(MonthWork::new(month, move |sink| {
-                let mut standings = standings.iter();
-                facts.score_in_runs(sink, |facts, dates| score(facts, dates, &mut standings, &context))
+            emit(MonthWork::new(month, move || {
+                let (mut standings, mut runs) = (standings.into_iter(), facts.into_runs().peekable());
+                std::iter::from_fn(move || {
+                    let (facts, dates) = runs.next()?;
+                    let output = score(&facts, &dates, &mut standings, &context);
+                    assert!(runs.peek().is_some() || standings.next().is_none(), "a candidate without facts");
+                    Some(output)
+                })
             }))?;
         }
         Ok(())
@@ -307,10 +313,10 @@ impl<'s> League<'s> {
     }
 }
 
-fn score<'s>(
+fn score(
     facts: &RecordBatch,
     dates: &[NaiveDate],
-    standings: &mut impl Iterator<Item = &'s Standing>,
+    standings: &mut impl Iterator<Item = Standing>,
     context: &RunContext,
 ) -> Result<ProcessorOutput> {
     let facts = FactColumns::new(&Facts(facts));
@@ -375,13 +381,14 @@ struct Scorer<'a, S> {
     text: String,
 }
 
-impl<'a, 's, S: Iterator<Item = &'s Standing>> Scorer<'a, S> {
+impl<'a, S: Iterator<Item: Borrow<Standing>>> Scorer<'a, S> {
     /// Scores the candidates of a date in ascending order.
     fn score_date(&mut self, date: NaiveDate, facts: Range<usize>, rows: &mut Vec<Row<'a>>) -> Scored<'a> {
         let mut of_date = Scored::default();
         for group in groups_in(self.facts.player_lookup, facts) {
             let row = self.facts.of_player(group);
             let standing = self.standings.next().expect("one for each candidate of the date");
+            let standing = standing.borrow();
             of_date.most_games = of_date.most_games.max(Some(standing.games.games));
             let player = self.facts.player_lookup.value(row);
             match Cache::of(&self.facts.inputs(row, standing)) {
@@ -503,9 +510,9 @@ impl Scored<'_> {
                 "No upcoming player context data extracted: neither upcoming_player_game_context nor player_game_summary \
                  has a row",
             ),
-            Some(most) if rows == 0 && most < GAMES_NEEDED => DateState::Empty {
-                rule: format!("no player in context has {GAMES_NEEDED} games this season (most: {most})"),
-            },
+            Some(most) if rows == 0 && most < GAMES_NEEDED => {
+                DateState::too_few_games(&format!("no player in context has {GAMES_NEEDED} games this season"), most)
+            }
             Some(_) if rows == 0 => DateState::Empty { rule: EVERY_PLAYER_FAILED.to_owned() },
             Some(_) => DateState::Done,
         };

@@ -6,6 +6,7 @@ mod rolling;
 mod score;
 
 use std::collections::BTreeMap;
+use std::iter::Peekable;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
@@ -23,7 +24,7 @@ use super::overflow::{EVERY_PLAYER_FAILED, NumericColumn, Overflow, overflowed_d
 use super::reads::{self, Read};
 use super::{
     Constants, DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId,
-    ProcessorOutput, RunContext, Sink, bound,
+    ProcessorOutput, RunContext, bound,
 };
 use crate::calendar::Season;
 use crate::catalog::Table;
@@ -119,11 +120,12 @@ impl Processor for Psza {
 
     fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {
         let mut explained = Explained::default();
-        let take = &mut |output: ProcessorOutput| {
-            explained.take_row(rows_of(&output.rows, "player_lookup", key)?);
-            Ok(())
-        };
-        self.gather(planned, context, &mut |work| work.score(take))?;
+        self.gather(planned, context, &mut |work| {
+            work.outputs().try_for_each(|output| {
+                explained.take_row(rows_of(&output?.rows, "player_lookup", key)?);
+                Ok(())
+            })
+        })?;
         Ok(explained)
     }
 
@@ -142,30 +144,42 @@ impl Processor for Psza {
                 league.play(season, &games, |window| windows.push(window));
             }
             let (dates, provenance) = (dates.to_vec(), provenance.clone());
-            emit(MonthWork::new(month, move |sink| score(&dates, windows, &provenance, sink)))?;
+            let (dates, windows) = (dates.into_iter(), windows.into_iter().peekable());
+            emit(MonthWork::new(month, move || MonthDates { dates, windows, provenance, run: Run::default() }))?;
         }
         Ok(())
     }
 }
 
-/// Scores dates of one month. A window stands for a player from its game up to the next one: it is
+/// Dates of one month while they are scored. A window stands for a player from its game up to the next one: it is
 /// scored once, however many dates it serves.
-fn score(dates: &[NaiveDate], windows: Vec<GameWindow>, provenance: &Provenance<1>, sink: &mut Sink<'_>) -> Result<()> {
-    let context = &provenance.context;
-    let mut run = Run::default();
-    let mut windows = windows.into_iter().peekable();
-    for (index, &date) in dates.iter().enumerate() {
-        while let Some(window) = windows.next_if(|window| window.from <= context.windows.last_day(date)) {
-            run.stand(window.into());
+struct MonthDates {
+    dates: std::vec::IntoIter<NaiveDate>,
+    /// In the order of the dates from which they stand.
+    windows: Peekable<std::vec::IntoIter<GameWindow>>,
+    provenance: Provenance<1>,
+    run: Run,
+}
+
+impl Iterator for MonthDates {
+    type Item = Result<ProcessorOutput>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self { dates, windows, provenance, run } = self;
+        let context = &provenance.context;
+        while let Some(date) = dates.next() {
+            while let Some(window) = windows.next_if(|window| window.from <= context.windows.last_day(date)) {
+                run.stand(window.into());
+            }
+            run.end_date(date, context.quarantine);
+            let is_full = run.rows.len() >= RUN_ROWS && run.dates.len() >= RUN_DATES;
+            if is_full || dates.as_slice().is_empty() {
+                let rows = run.to_batch(provenance);
+                return Some(rows.map(|rows| ProcessorOutput { rows, dates: run.start_again() }));
+            }
         }
-        run.end_date(date, context.quarantine);
-        let is_full = run.rows.len() >= RUN_ROWS && run.dates.len() >= RUN_DATES;
-        if is_full || index + 1 == dates.len() {
-            let rows = run.to_batch(provenance)?;
-            sink(ProcessorOutput { rows, dates: run.start_again() })?;
-        }
+        None
     }
-    Ok(())
 }
 
 /// The newest game of a player so far, with the sums of the games up to it.

@@ -131,8 +131,8 @@ impl Processor for Tdza {
         for (month, dates) in by_month(dates) {
             let facts = MonthFacts { dates: dates.to_vec(), rows: reader.month(month)?, date: "analysis_date" };
             let context = *context;
-            emit(MonthWork::new(month, move |sink| {
-                facts.score_in_runs(sink, |facts, dates| score(facts, dates, &context))
+            emit(MonthWork::new(month, move || {
+                facts.into_runs().map(move |(facts, dates)| score(&facts, &dates, &context))
             }))?;
         }
         Ok(())

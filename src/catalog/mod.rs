@@ -7,7 +7,7 @@ mod processor_id;
 mod schema;
 mod teams;
 
-pub use processor_id::ProcessorId;
+pub use processor_id::{Entity, ProcessorId};
 pub use schema::{Bounds, Column, ColumnType, TableSchema};
 pub use teams::{TEAMS, is_nba_team};
 

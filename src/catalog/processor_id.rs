@@ -1,4 +1,4 @@
-//! The names of the processors.
+//! The names of the processors: what the store, the processors and everything above know them by.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,6 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Table;
 use crate::error::{Error, ErrorKind, Result};
+
+/// Whose rows a table has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entity {
+    Player,
+    Team,
+}
 
 /// The five Phase 4 processors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,6 +60,14 @@ impl ProcessorId {
     /// Those that are not published unless asked for.
     pub fn unasked() -> Vec<Self> {
         Self::ALL.into_iter().filter(|id| !id.is_published_unasked()).collect()
+    }
+
+    /// Whose rows its output has.
+    pub fn entity(self) -> Entity {
+        match self {
+            Self::Tdza => Entity::Team,
+            Self::Psza | Self::Pcf | Self::Pdc | Self::Mlfs => Entity::Player,
+        }
     }
 
     /// How the reason of a failed date begins where this processor, upstream, failed.

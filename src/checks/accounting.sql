@@ -1,14 +1,14 @@
 -- Which of contexts and roster makes the population of PCF: rows of contexts against distinct players (PCF §2.2).
 CREATE TABLE context_of_date AS
 WITH sides AS (SELECT '' AS team_abbr UNION SELECT team_abbr FROM teams)
-SELECT game_date, coalesce(contexts, 0) = 0 OR (coalesce(players, 0) > 0 AND contexts < 0.9 * players) AS is_synthetic
+SELECT game_date, {pcf.is_synthetic} AS is_synthetic
 FROM (SELECT DISTINCT game_date FROM plan)
 LEFT JOIN (
-    SELECT game_date, count(*) AS contexts FROM upcoming_player_game_context
+    SELECT game_date, count(*) AS row_count FROM upcoming_player_game_context
     WHERE coalesce(team_abbr, '') IN (FROM sides) AND coalesce(opponent_team_abbr, '') IN (FROM sides)
     GROUP BY game_date) USING (game_date)
 LEFT JOIN (
-    SELECT game_date, count(DISTINCT player_lookup) AS players FROM player_game_summary
+    SELECT game_date, count(DISTINCT player_lookup) AS player_count FROM player_game_summary
     WHERE coalesce(team_abbr, '') IN (FROM sides) AND coalesce(opponent_team_abbr, '') IN (FROM sides)
     GROUP BY game_date) USING (game_date);
 
@@ -105,12 +105,11 @@ CREATE TABLE accounting AS
 SELECT processor, game_date, coalesce(sum(entities) FILTER (outcome <> 'unexpected'), 0)::BIGINT AS expected, coalesce(sum(entities) FILTER (outcome = 'written'), 0)::BIGINT AS written
 FROM outcomes SEMI JOIN (SELECT processor, game_date FROM state WHERE state = 'done') AS done USING (processor, game_date) GROUP BY ALL;
 
--- `window_games`: the games of every team by the schedule, with the day on which each leaves the windows of TDZA (the last
--- 15) and PSZA (the last 20). `input_shares`: the real completeness, whatever the columns of that name say (`orchestration.md` §5): of what a done date rests on,
+-- `window_games`: the games of every team by the schedule, with the day on which each leaves the windows of TDZA and PSZA. `input_shares`: the real completeness, whatever the columns of that name say (`orchestration.md` §5): of what a done date rests on,
 -- how much Phase 3 has, and how much of that is clean: all columns that are read are filled, and no row is there
 -- twice; for players: of most of them, and five are there. What is not clean is contaminated where less than half of
--- its date is clean. TDZA: the last 15 games of every team by the schedule. PSZA: the last 20. PCF: the contexts of the
--- players. PDC: the last 10 games of every team, in the player and in the team games. MLFS: the games of the season of
+-- its date is clean. TDZA and PSZA: the last games of every team by the schedule. PCF: the contexts of the
+-- players. PDC: the last games of every team, in the player and in the team games. MLFS: the games of the season of
 -- the teams of the date.
 CREATE TABLE players AS
 SELECT game_date, team_abbr,
@@ -134,17 +133,17 @@ offense AS (
     SELECT game_date, team_abbr, count(*) = 1 AND bool_and(pace IS NOT NULL AND offensive_rating IS NOT NULL) AS is_clean
     FROM team_offense_game_summary GROUP BY ALL
 )
-SELECT 'TDZA' AS processor, season_year, team_abbr, game_date, lead(game_date, 15) OVER season AS until, defense.team_abbr IS NOT NULL AS is_found, is_clean,
+SELECT 'TDZA' AS processor, season_year, team_abbr, game_date, lead(game_date, {tdza.games}) OVER season AS until, defense.team_abbr IS NOT NULL AS is_found, is_clean,
     avg(is_clean::BIGINT) OVER (PARTITION BY game_date) < 0.5 AS is_contaminated
 FROM team_games LEFT JOIN defense USING (game_date, team_abbr)
 WINDOW season AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
 UNION ALL
-SELECT 'PSZA', season_year, team_abbr, game_date, lead(game_date, 20) OVER of_team, players.team_abbr IS NOT NULL, is_clean,
+SELECT 'PSZA', season_year, team_abbr, game_date, lead(game_date, {psza.games_long}) OVER of_team, players.team_abbr IS NOT NULL, is_clean,
     avg(is_clean::BIGINT) OVER (PARTITION BY game_date) < 0.5
 FROM team_games LEFT JOIN players USING (game_date, team_abbr)
 WINDOW of_team AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
 UNION ALL
-SELECT 'PDC', season_year, team_abbr, game_date, lead(game_date, 10) OVER of_ten, appearances.team_abbr IS NOT NULL AND offense.team_abbr IS NOT NULL,
+SELECT 'PDC', season_year, team_abbr, game_date, lead(game_date, {pdc.team_games}) OVER of_ten, appearances.team_abbr IS NOT NULL AND offense.team_abbr IS NOT NULL,
     coalesce(appearances.is_clean AND offense.is_clean, false),
     avg(coalesce(appearances.is_clean AND offense.is_clean, false)::BIGINT) OVER (PARTITION BY game_date) < 0.5
 FROM team_games LEFT JOIN appearances USING (game_date, team_abbr) LEFT JOIN offense USING (game_date, team_abbr)
@@ -188,32 +187,32 @@ SELECT game_date, CASE WHEN month(game_date) >= 10 THEN year(game_date) ELSE yea
     unnest(defaults) AS defaults
 FROM (
     SELECT store.game_date, count(*)::BIGINT AS rows, [
-        count(*) FILTER (features[1] = 10 AND cache.points_avg_last_5 IS NULL AND store.expected_games_count < 5),
-        count(*) FILTER (features[2] = 10 AND cache.points_avg_last_10 IS NULL AND store.expected_games_count = 0),
-        count(*) FILTER (features[3] = 10 AND cache.points_avg_season IS NULL AND store.expected_games_count = 0),
-        count(*) FILTER (features[4] = 5 AND cache.points_std_last_10 IS NULL),
-        count(*) FILTER (features[5] = 3 AND cache.games_in_last_7_days IS NULL),
-        count(*) FILTER (features[6] = 50 AND factors.fatigue_score IS NULL),
-        count(*) FILTER (features[7] = 0 AND factors.shot_zone_mismatch_score IS NULL),
-        count(*) FILTER (features[8] = 0 AND factors.pace_score IS NULL),
-        count(*) FILTER (features[9] = 0 AND factors.usage_spike_score IS NULL),
-        count(*) FILTER (features[10] = 0 AND (context.days_rest IS NULL OR context.opponent_days_rest IS NULL)),
-        count(*) FILTER (features[11] = 0 AND context.player_lookup IS NULL),
-        count(*) FILTER (features[14] = 112 AND defense.defensive_rating_last_15 IS NULL),
-        count(*) FILTER (features[15] = 100 AND defense.opponent_pace IS NULL),
-        count(*) FILTER (features[16] = 0 AND context.home_game IS NULL),
-        count(*) FILTER (features[17] = 0 AND context.back_to_back IS NULL),
-        count(*) FILTER (features[18] = 0 AND context.season_phase IS NULL),
-        count(*) FILTER (features[19] = 0.3 AND zones.paint_rate_last_10 IS NULL),
-        count(*) FILTER (features[20] = 0.2 AND zones.mid_range_rate_last_10 IS NULL),
-        count(*) FILTER (features[21] = 0.35 AND zones.three_pt_rate_last_10 IS NULL),
-        count(*) FILTER (features[22] = 0.15 AND (store.expected_games_count < 5 OR features[2] = 0)),
-        count(*) FILTER (features[23] = 100 AND cache.team_pace_last_10 IS NULL),
-        count(*) FILTER (features[24] = 112 AND cache.team_off_rating_last_10 IS NULL),
+        count(*) FILTER (features[1] = {mlfs.points_avg_last_5} AND cache.points_avg_last_5 IS NULL AND store.expected_games_count < {mlfs.enough_games}),
+        count(*) FILTER (features[2] = {mlfs.points_avg_last_10} AND cache.points_avg_last_10 IS NULL AND store.expected_games_count = 0),
+        count(*) FILTER (features[3] = {mlfs.points_avg_season} AND cache.points_avg_season IS NULL AND store.expected_games_count = 0),
+        count(*) FILTER (features[4] = {mlfs.points_std_last_10} AND cache.points_std_last_10 IS NULL),
+        count(*) FILTER (features[5] = {mlfs.games_in_last_7_days} AND cache.games_in_last_7_days IS NULL),
+        count(*) FILTER (features[6] = {mlfs.fatigue_score} AND factors.fatigue_score IS NULL),
+        count(*) FILTER (features[7] = {mlfs.shot_zone_mismatch_score} AND factors.shot_zone_mismatch_score IS NULL),
+        count(*) FILTER (features[8] = {mlfs.pace_score} AND factors.pace_score IS NULL),
+        count(*) FILTER (features[9] = {mlfs.usage_spike_score} AND factors.usage_spike_score IS NULL),
+        count(*) FILTER (features[10] = {mlfs.rest_advantage} AND (context.days_rest IS NULL OR context.opponent_days_rest IS NULL)),
+        count(*) FILTER (features[11] = {mlfs.injury_risk} AND context.player_lookup IS NULL),
+        count(*) FILTER (features[14] = {mlfs.opponent_def_rating} AND defense.defensive_rating_last_15 IS NULL),
+        count(*) FILTER (features[15] = {mlfs.opponent_pace} AND defense.opponent_pace IS NULL),
+        count(*) FILTER (features[16] = {mlfs.home_away} AND context.home_game IS NULL),
+        count(*) FILTER (features[17] = {mlfs.back_to_back} AND context.back_to_back IS NULL),
+        count(*) FILTER (features[18] = {mlfs.playoff_game} AND context.season_phase IS NULL),
+        count(*) FILTER (features[19] = {mlfs.pct_paint} AND zones.paint_rate_last_10 IS NULL),
+        count(*) FILTER (features[20] = {mlfs.pct_mid_range} AND zones.mid_range_rate_last_10 IS NULL),
+        count(*) FILTER (features[21] = {mlfs.pct_three} AND zones.three_pt_rate_last_10 IS NULL),
+        count(*) FILTER (features[22] = {mlfs.pct_free_throw} AND (store.expected_games_count < {mlfs.enough_games} OR features[2] = 0)),
+        count(*) FILTER (features[23] = {mlfs.team_pace} AND cache.team_pace_last_10 IS NULL),
+        count(*) FILTER (features[24] = {mlfs.team_off_rating} AND cache.team_off_rating_last_10 IS NULL),
         count(*) FILTER (features[29] = 0),
         count(*) FILTER (features[29] = 0 OR features[27] = 0),
-        count(*) FILTER (features[32] = 28 AND features[33] = 0.4),
-        count(*) FILTER (features[33] = 0.4 AND features[32] = 28)] AS defaults
+        count(*) FILTER (features[32] = {mlfs.minutes_avg_last_10} AND features[33] = {mlfs.ppm_avg_last_10}),
+        count(*) FILTER (features[33] = {mlfs.ppm_avg_last_10} AND features[32] = {mlfs.minutes_avg_last_10})] AS defaults
     FROM ml_feature_store_v2 AS store
     LEFT JOIN daily_cache_read AS cache ON cache.cache_date = store.game_date AND cache.player_lookup = store.player_lookup
     LEFT JOIN player_composite_factors AS factors ON factors.game_date = store.game_date AND factors.player_lookup = store.player_lookup

@@ -42,5 +42,5 @@ SELECT game_date, max(games) AS games FROM (
 GROUP BY game_date;
 CREATE TABLE older_gaps AS
 SELECT game_date FROM scheduled
-WHERE game_date >= (SELECT min(game_date) FROM plan) - INTERVAL 3 YEARS AND game_date < (SELECT min(game_date) FROM scope)
+WHERE game_date >= (SELECT min(game_date) FROM plan) - INTERVAL {mlfs.opponent_years} YEARS AND game_date < (SELECT min(game_date) FROM scope)
     AND game_date NOT IN (FROM older_dates);

@@ -11,9 +11,9 @@ use super::{CheckRequest, Phase, values};
 use crate::calendar::{DateRange, Month, Season};
 use crate::catalog::{Role, TEAMS, Table};
 use crate::compute::stale_dates;
-use crate::engine::Session;
+use crate::engine::{NamedFiles, Session};
 use crate::error::{Error, ErrorKind, Result};
-use crate::processors::{LookBack, ProcessorId};
+use crate::processors::{LookBack, ProcessorId, bound};
 use crate::reach::tables;
 use crate::schedule::sql_macros;
 use crate::snapshot::Snapshot;
@@ -41,7 +41,7 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
         .execute(&tables::of_read_dates(&values::raw(cache.view_name()), &values::raw(tables::unfiltered(cache))))?;
     session.execute(include_str!("daily_cache.sql"))?;
     values::prepare(session)?;
-    session.execute(include_str!("dates.sql"))?;
+    session.execute(&bound(include_str!("dates.sql")))?;
     session.execute(include_str!("names.sql"))?;
     set_computed_days(session, phase4)?;
     session.execute(include_str!("evidence.sql"))?;
@@ -50,7 +50,7 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     set_state(session, request)?;
     match request.phase {
         Phase::Inputs => Ok(()),
-        Phase::Outputs => session.execute(include_str!("accounting.sql")),
+        Phase::Outputs => session.execute(&bound(include_str!("accounting.sql"))),
     }
 }
 
@@ -74,12 +74,8 @@ fn view_tables(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
         }
     };
     let view = |table: Table, range: DateRange| {
-        session.view_whole_as(
-            tables::unfiltered(table),
-            table,
-            &files_of(table, range)?,
-            (range, &phase4.vanished_dates(table)),
-        )
+        let named = NamedFiles { name: tables::unfiltered(table), table, files: &files_of(table, range)? };
+        session.view_whole_as(named, range, &phase4.vanished_dates(table))
     };
     // Rows on days without games belong to the range as well.
     let last = request.ranges.span().map_or(last, |span| last.max(span.to));
@@ -96,7 +92,8 @@ fn view_tables(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
         };
         view(table, DateRange { from, to: last })?;
         if table.role() != Role::Output {
-            session.view_raw(&values::raw(tables::unfiltered(table)), table, &files_of(table, older)?, older)?;
+            let name = values::raw(tables::unfiltered(table));
+            session.view_raw(NamedFiles { name: &name, table, files: &files_of(table, older)? }, older)?;
         }
     }
     let games = phase3.tables.get(&Table::PlayerGameSummary).into_iter().flat_map(|input| input.files.values());

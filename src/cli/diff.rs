@@ -18,7 +18,7 @@ use super::{receipt, rehearsal, vanished};
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::destination::Destination;
-use crate::diff::{Closeness, Other, TableDiff, diff};
+use crate::diff::{Closeness, Other, Sides, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge;
 use crate::price::Bill;
@@ -135,10 +135,12 @@ impl Comparison<'_> {
         let closeness = Closeness { full: self.full, cells: self.cells };
         if let Some(OtherSide::Store(path)) = self.other {
             check_store(path)?;
-            return diff(snapshot, &Other::Store(&Store::at(path)), ranges, &engine, closeness);
+            let there = Other::Store(&Store::at(path));
+            return diff(Sides { here: snapshot, there: &there }, ranges, &engine, closeness);
         }
         let source = settings.open_published()?;
-        let compared = diff(snapshot, &Other::Warehouse(&*source), ranges, &engine, closeness);
+        let sides = Sides { here: snapshot, there: &Other::Warehouse(&*source) };
+        let compared = diff(sides, ranges, &engine, closeness);
         receipt::give(source.bill(), context);
         quarantined::note(&snapshot.validations, &source.name(), ranges, printer);
         compared

@@ -23,7 +23,7 @@ pub(super) fn is_read(table: Table, daily_cache: DailyCache) -> bool {
 }
 
 /// The optional upstreams that a processor reads. PDC is the only one of any.
-pub(super) fn optional_upstream(processor: &dyn Processor, daily_cache: DailyCache) -> &'static [ProcessorId] {
+pub(crate) fn optional_upstream(processor: &dyn Processor, daily_cache: DailyCache) -> &'static [ProcessorId] {
     if daily_cache == DailyCache::Computed { processor.optional_upstream() } else { &[] }
 }
 

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use self::fingerprint::{Fingerprints, optional_upstream};
+use self::fingerprint::Fingerprints;
+pub(crate) use self::fingerprint::optional_upstream;
 use self::plan::{Planning, ProcessorPlan};
 use self::request::is_computed;
 pub use self::request::{ComputeReport, ComputeRequest, ProcessorReport};

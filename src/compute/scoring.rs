@@ -10,7 +10,7 @@ use crate::calendar::Month;
 use crate::engine::Session;
 use crate::error::Result;
 use crate::parallel::try_pipeline;
-use crate::processors::{self, MonthWork, RunContext};
+use crate::processors::{self, MonthWork, PlannedSession, RunContext};
 use crate::progress::{Event, Observer, check_cancelled};
 
 /// A step's work; its processors do not depend on each other.
@@ -89,7 +89,8 @@ impl<'p> Producer<'p> {
         self.observer.on(Event::ProcessorStarted { processor: plan.id, dates: plan.to_run.len() });
         session.set_plan(&plan.to_run, self.context.windows)?;
         let mut jobs = with_facts.into_iter();
-        processors::get(plan.id).gather(&session, &plan.to_run, &self.context, &mut |work| {
+        let planned = PlannedSession { session: &session, dates: &plan.to_run };
+        processors::get(plan.id).gather(planned, &self.context, &mut |work| {
             let job = jobs.next().expect("a job for each month");
             assert_eq!(job.month, work.month);
             emit(Item { job, work: Some(work) })

@@ -112,13 +112,12 @@ impl<'a> OutputWriter<'a> {
         let mut file = self.publication.month_file();
         let mut kept = self.kept(job)?;
         let mut dates = Vec::with_capacity(job.to_run.len());
-        let mut take = |output: ProcessorOutput| {
+        for output in work.into_iter().flat_map(MonthWork::outputs) {
+            let output = output?;
             kept.extend(self.vanished(job, &output)?);
             write_in_between(&mut file, &mut kept, &output)?;
             dates.extend(output.dates.into_iter().map(|date| self.done(job, &output.rows, date)));
-            Ok(())
-        };
-        work.map_or(Ok(()), |work| work.score(&mut take))?;
+        }
         kept.values().try_for_each(|rows| file.write(rows))?;
         assert!(dates.iter().map(|date| date.date).eq(job.to_run.iter().copied()));
         Ok(MonthDone { file: file.finish()?, dates })

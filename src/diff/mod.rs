@@ -14,6 +14,7 @@ use crate::destination::Destination;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
+use crate::processors::failures::rows_of;
 use crate::snapshot::Snapshot;
 use crate::store::{
     Phase4Manifest, SpillDir, Store, date_slices, partition_hash, read_month_file, sort_by_key, write_parquet,
@@ -38,6 +39,20 @@ pub struct Closeness<'a> {
 pub enum Other<'a> {
     Store(&'a Store),
     Warehouse(&'a dyn Source),
+}
+
+/// The two versions.
+#[derive(Clone, Copy)]
+pub struct Sides<'a> {
+    pub here: &'a Snapshot,
+    pub there: &'a Other<'a>,
+}
+
+/// The rows of a table on both sides.
+struct TableRows<'a> {
+    table: Table,
+    here: &'a RecordBatch,
+    there: &'a RecordBatch,
 }
 
 /// How a table differs.
@@ -88,8 +103,7 @@ impl TableDiff {
 /// # Errors
 /// [`ErrorKind::Upstream`] when the other side has none of the tables.
 pub fn diff(
-    snapshot: &Snapshot,
-    other: &Other<'_>,
+    Sides { here: snapshot, there: other }: Sides<'_>,
     ranges: &DateRanges,
     engine: &EngineSettings,
     closeness: Closeness<'_>,
@@ -140,7 +154,8 @@ pub fn diff(
         }
         is_there |= there.is_some();
         let nothing = RecordBatch::new_empty(here.schema());
-        let mut differing = diff_table(&session, table, &here, there.as_ref().unwrap_or(&nothing), scratch.path())?;
+        let rows = TableRows { table, here: &here, there: there.as_ref().unwrap_or(&nothing) };
+        let mut differing = diff_table(&session, &rows, scratch.path())?;
         differing.is_absent_there = there.is_none();
         differing.equal_dates += trusted_dates;
         differing.trusted_dates = trusted_dates;
@@ -214,34 +229,13 @@ fn is_empty(rows: &RecordBatch) -> bool {
     rows.num_rows() == 0
 }
 
-/// The failures table is shared: rows of other processors are nobody's difference.
-pub(crate) fn ours_only(table: Table, rows: RecordBatch) -> Result<RecordBatch> {
-    rows_of(table, rows, &ProcessorId::ALL)
-}
-
-/// The failures of some processors; the rows of any other table as they are.
-fn rows_of(table: Table, rows: RecordBatch, ours: &[ProcessorId]) -> Result<RecordBatch> {
-    if table != Table::PrecomputeFailures {
-        return Ok(rows);
-    }
-    let names = rows.column_by_name("processor_name").expect("a column of the table").as_string::<i32>();
-    let is_ours = |name: Option<&str>| name.is_some_and(|name| ours.iter().any(|id| id.class_name() == name));
-    let keep: arrow::array::BooleanArray = names.iter().map(|name| Some(is_ours(name))).collect();
-    Ok(arrow::compute::filter_record_batch(&rows, &keep)?)
-}
-
 fn hashes(table: Table, rows: &RecordBatch) -> BTreeMap<NaiveDate, String> {
     let slices = date_slices(table, rows).into_iter();
     slices.map(|(date, range)| (date, partition_hash(table, rows, range))).collect()
 }
 
-fn diff_table(
-    session: &Session,
-    table: Table,
-    here: &RecordBatch,
-    there: &RecordBatch,
-    scratch: &Path,
-) -> Result<TableDiff> {
+fn diff_table(session: &Session, rows: &TableRows<'_>, scratch: &Path) -> Result<TableDiff> {
+    let &TableRows { table, here, there } = rows;
     let (ours, theirs) = (hashes(table, here), hashes(table, there));
     let differing: Vec<NaiveDate> =
         ours.keys().chain(theirs.keys()).filter(|date| ours.get(date) != theirs.get(date)).copied().collect();

@@ -40,6 +40,21 @@ fn threads_within(limit: &str) -> usize {
     ((bytes / THREAD_BYTES) as usize).max(1)
 }
 
+/// Month files of a table, and the name under which SQL reads their rows.
+#[derive(Debug, Clone, Copy)]
+pub struct NamedFiles<'a> {
+    pub name: &'a str,
+    pub table: Table,
+    pub files: &'a [PathBuf],
+}
+
+impl<'a> NamedFiles<'a> {
+    /// Under the table's own name.
+    pub fn of(table: Table, files: &'a [PathBuf]) -> Self {
+        Self { name: table.name(), table, files }
+    }
+}
+
 /// A connection to the session's database.
 pub struct Session {
     connection: Connection,
@@ -95,42 +110,37 @@ impl Session {
         if let Some(of_known_teams) = of_known_teams(table) {
             let _ = write!(condition, " AND {of_known_teams}");
         }
-        self.view(table, files, &condition)
+        self.view_columns(NamedFiles::of(table, files), &condition, &needed_columns(table))
     }
 
-    /// [`Session::view_input`] under another name.
+    /// [`Session::view_input`] of every date, under another name.
     pub fn view_input_as(&self, name: &str, table: Table, files: &[PathBuf]) -> Result<()> {
         let condition = of_known_teams(table).unwrap_or_else(|| "true".to_owned());
-        self.view_columns((name, table), files, &condition, needed_columns(table))
+        self.view_columns(NamedFiles { name, table, files }, &condition, &needed_columns(table))
     }
 
     /// Makes the files of an output readable under the table's name, with the columns that processors
     /// read, but for the rows of some dates.
     pub fn view_output(&self, table: Table, files: &[PathBuf], left_out: &[NaiveDate]) -> Result<()> {
-        self.view(table, files, &not_on(table, left_out))
+        self.view_columns(NamedFiles::of(table, files), &not_on(table, left_out), &needed_columns(table))
     }
 
     /// Makes every column and row of a table in `range` readable under its name.
     pub fn view_whole(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
-        self.view_whole_as(table.name(), table, files, (range, &[]))
+        self.view_whole_as(NamedFiles::of(table, files), range, &[])
     }
 
     /// [`Session::view_whole`] under another name, and without the rows of some dates.
-    pub fn view_whole_as(
-        &self,
-        name: &str,
-        table: Table,
-        files: &[PathBuf],
-        (range, left_out): (DateRange, &[NaiveDate]),
-    ) -> Result<()> {
-        let date = table.schema().partition_column();
-        let others = not_on(table, left_out);
+    pub fn view_whole_as(&self, named: NamedFiles<'_>, range: DateRange, left_out: &[NaiveDate]) -> Result<()> {
+        let schema = named.table.schema();
+        let date = schema.partition_column();
+        let others = not_on(named.table, left_out);
         let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}' AND {others}", range.from, range.to);
-        self.view_columns((name, table), files, &condition, table.schema().columns().iter().collect())
+        self.view_columns(named, &condition, &schema.columns().iter().collect::<Vec<_>>())
     }
 
     /// [`Session::view_whole`] under another name, and with every value as the file has it.
-    pub fn view_raw(&self, name: &str, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
+    pub fn view_raw(&self, NamedFiles { name, table, files }: NamedFiles<'_>, range: DateRange) -> Result<()> {
         let date = table.schema().partition_column();
         let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}'", range.from, range.to);
         let columns: Vec<&Column> = table.schema().columns().iter().collect();
@@ -138,20 +148,11 @@ impl Session {
         Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW {name} AS SELECT {rows}"))?)
     }
 
-    fn view(&self, table: Table, files: &[PathBuf], condition: &str) -> Result<()> {
-        self.view_columns((table.name(), table), files, condition, needed_columns(table))
-    }
-
-    fn view_columns(
-        &self,
-        (name, table): (&str, Table),
-        files: &[PathBuf],
-        condition: &str,
-        columns: Vec<&Column>,
-    ) -> Result<()> {
+    fn view_columns(&self, named: NamedFiles<'_>, condition: &str, columns: &[&Column]) -> Result<()> {
+        let NamedFiles { name, table, files } = named;
         let is_input = table.role() != Role::Output;
         let value = |column: &Column| if is_input { guarded(table, column) } else { column.name.clone() };
-        let rows = rows_of(files, condition, &columns, value);
+        let rows = rows_of(files, condition, columns, value);
         Ok(self.connection.execute_batch(&format!("CREATE OR REPLACE VIEW {name} AS SELECT {rows}"))?)
     }
 

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
-use arrow::array::{BooleanArray, Date32Array, Int64Array};
+use arrow::array::{BooleanArray, Date32Array, Int64Array, RecordBatch};
 use arrow::datatypes::Date32Type;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::facts::{Facts, Nullable};
-use super::{DateOutput, Failure};
+use super::{DateOutput, Failure, RunContext};
 
 /// Hands each date, ascending, the range of its facts; facts are sorted by date.
 pub fn by_date(
@@ -46,6 +47,20 @@ impl<const N: usize> Lineage<N> {
 
     pub fn hash(&self, date: NaiveDate, column: usize) -> Option<&str> {
         self.by_date.get(&date).and_then(|hashes| hashes[column].as_deref())
+    }
+}
+
+/// What rows say of how they were made, besides their facts.
+#[derive(Debug, Clone)]
+pub struct Provenance<const N: usize> {
+    pub lineage: Arc<Lineage<N>>,
+    pub context: RunContext,
+}
+
+impl<const N: usize> Provenance<N> {
+    /// Of the facts of lineage: see [`Lineage::new`].
+    pub fn new(lineage: &RecordBatch, columns: [&str; N], context: &RunContext) -> Self {
+        Self { lineage: Arc::new(Lineage::new(&Facts(lineage), columns)), context: *context }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::Date32Type;
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -74,4 +74,20 @@ pub(crate) fn rows(
     let null = |field: &Arc<arrow::datatypes::Field>| arrow::array::new_null_array(field.data_type(), rows.len());
     let columns = schema.fields().iter().map(|field| column(field.name()).unwrap_or_else(|| null(field))).collect();
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+/// The failures table is shared: rows of other processors are nobody's difference.
+pub fn ours_only(table: Table, rows: RecordBatch) -> Result<RecordBatch> {
+    rows_of(table, rows, &ProcessorId::ALL)
+}
+
+/// The failures of some processors; the rows of any other table as they are.
+pub fn rows_of(table: Table, rows: RecordBatch, ours: &[ProcessorId]) -> Result<RecordBatch> {
+    if table != Table::PrecomputeFailures {
+        return Ok(rows);
+    }
+    let names = rows.column_by_name("processor_name").expect("a column of the table").as_string::<i32>();
+    let is_ours = |name: Option<&str>| name.is_some_and(|name| ours.iter().any(|id| id.class_name() == name));
+    let keep: arrow::array::BooleanArray = names.iter().map(|name| Some(is_ours(name))).collect();
+    Ok(arrow::compute::filter_record_batch(&rows, &keep)?)
 }

@@ -10,12 +10,15 @@ pub mod psza;
 pub mod tdza;
 
 mod columns;
+mod constants;
 mod dated;
+mod explained;
 mod facts;
 pub(crate) mod failures;
 mod months;
 mod output;
 pub mod overflow;
+mod quality;
 pub mod reads;
 
 use std::collections::BTreeMap;
@@ -23,8 +26,10 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Days, Months, NaiveDate, Utc};
 
+pub use constants::{Constants, bound};
+pub use explained::Explained;
 pub use output::{DateOutput, Failure, ProcessorOutput};
-use reads::{Entity, Read};
+use reads::Read;
 
 use crate::calendar::{Month, Season};
 pub use crate::catalog::ProcessorId;
@@ -32,16 +37,6 @@ use crate::catalog::Table;
 use crate::engine::Session;
 use crate::error::Result;
 use crate::windows::WindowEnd;
-
-impl ProcessorId {
-    /// Whose rows its output has.
-    pub fn entity(self) -> Entity {
-        match self {
-            Self::Tdza => Entity::Team,
-            Self::Psza | Self::Pcf | Self::Pdc | Self::Mlfs => Entity::Player,
-        }
-    }
-}
 
 /// How far back a processor reads an input for a date. The date itself always belongs to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +103,15 @@ pub struct RunContext {
     pub quarantine: bool,
 }
 
+/// A session that holds the input tables, the upstream tables, and the table `plan` of the dates and the last days of
+/// their windows.
+#[derive(Clone, Copy)]
+pub struct PlannedSession<'a> {
+    pub session: &'a Session,
+    /// The dates of `plan`: ascending, none of them bootstrap.
+    pub dates: &'a [NaiveDate],
+}
+
 /// Facts in, rows out, for a set of dates at once.
 pub trait Processor: Sync {
     fn id(&self) -> ProcessorId;
@@ -147,37 +151,41 @@ pub trait Processor: Sync {
         &[]
     }
 
-    /// Gathers the facts of `dates` (ascending, none of them bootstrap), by sets of dates, in the order of
-    /// dates, and emits each month's as soon as they are complete, with the formulas to apply to them.
-    /// Every month of `dates` is emitted once.
-    ///
-    /// The session holds the input tables, the upstream tables, and the table `plan` of the dates and the last days
-    /// of their windows.
-    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()>;
+    /// Gathers the facts of the planned dates, by sets of dates, in the order of dates, and emits each month's as soon
+    /// as they are complete, with the formulas to apply to them. Every month of the dates is emitted once.
+    fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()>;
+
+    /// The constants of its rules, by the names under which SQL and texts have them: see [`bound`].
+    fn constants(&self) -> Constants;
+
+    /// Scores a date, and tells of one key what its rules came to. The plan has that date only, which may be one of
+    /// bootstrap.
+    fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained>;
 }
 
 /// Takes the work of a month.
 pub type Emit<'a> = dyn FnMut(MonthWork) -> Result<()> + 'a;
 
-/// Takes scored dates.
-pub type Sink<'a> = dyn FnMut(ProcessorOutput) -> Result<()> + 'a;
-
-type Score = dyn FnOnce(&mut Sink<'_>) -> Result<()> + Send;
+/// Scored dates in ascending order, some thousand rows at a time.
+pub type Outputs = Box<dyn Iterator<Item = Result<ProcessorOutput>>>;
 
 /// The facts of a month's dates with the formulas: work for any thread.
 pub struct MonthWork {
     pub month: Month,
-    score: Box<Score>,
+    score: Box<dyn FnOnce() -> Outputs + Send>,
 }
 
 impl MonthWork {
-    fn new(month: Month, score: impl FnOnce(&mut Sink<'_>) -> Result<()> + Send + 'static) -> Self {
-        Self { month, score: Box::new(score) }
+    fn new<I>(month: Month, score: impl FnOnce() -> I + Send + 'static) -> Self
+    where
+        I: Iterator<Item = Result<ProcessorOutput>> + 'static,
+    {
+        Self { month, score: Box::new(|| Box::new(score())) }
     }
 
-    /// Scores the dates and hands them on in ascending order, some thousand rows at a time.
-    pub fn score(self, sink: &mut Sink<'_>) -> Result<()> {
-        (self.score)(sink)
+    /// The dates, scored as they are asked for.
+    pub fn outputs(self) -> Outputs {
+        (self.score)()
     }
 }
 

@@ -7,7 +7,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
-use super::{ProcessorOutput, Sink, WindowEnd};
+use super::WindowEnd;
 use crate::calendar::Month;
 use crate::engine::{Rows, Session};
 use crate::error::Result;
@@ -76,7 +76,7 @@ impl<'s> MonthReader<'s> {
 pub struct Gathered<'s> {
     session: &'s Session,
     windows: WindowEnd,
-    sql: &'static str,
+    sql: String,
     reader: Option<MonthReader<'s>>,
     /// How many of the months were handed out, and how many the running query has.
     next: usize,
@@ -85,7 +85,7 @@ pub struct Gathered<'s> {
 
 impl<'s> Gathered<'s> {
     /// The query reads the session's table `plan` and returns `game_date` in ascending order.
-    pub fn new(session: &'s Session, sql: &'static str, windows: WindowEnd) -> Self {
+    pub fn new(session: &'s Session, sql: String, windows: WindowEnd) -> Self {
         Self { session, windows, sql, reader: None, next: 0, until: 0 }
     }
 
@@ -96,7 +96,7 @@ impl<'s> Gathered<'s> {
             let dates: Vec<_> = months[self.next..self.until].iter().flat_map(|(_, dates)| *dates).copied().collect();
             drop(self.reader.take());
             self.session.set_plan(&dates, self.windows)?;
-            self.reader = Some(MonthReader::new(self.session.stream(self.sql)?, "game_date"));
+            self.reader = Some(MonthReader::new(self.session.stream(&self.sql)?, "game_date"));
         }
         let (month, _) = months[self.next];
         self.next += 1;
@@ -109,24 +109,38 @@ pub fn by_month(dates: &[NaiveDate]) -> impl Iterator<Item = (Month, &[NaiveDate
     dates.chunk_by(|a, b| Month::of(*a) == Month::of(*b)).map(|dates| (Month::of(dates[0]), dates))
 }
 
-/// Scores `dates` from facts in the order of `date`, in runs of whole dates.
-pub fn score_in_runs(
-    dates: &[NaiveDate],
-    facts: &RecordBatch,
-    date: &str,
-    sink: &mut Sink<'_>,
-    mut score: impl FnMut(&RecordBatch, &[NaiveDate]) -> Result<ProcessorOutput>,
-) -> Result<()> {
-    let days: &Date32Array = facts.column_by_name(date).expect("the query's date column").as_primitive();
-    let (mut first_row, mut first_date) = (0, 0);
-    for (index, next) in dates.iter().enumerate().skip(1) {
-        let before_next = days.values().partition_point(|&day| day < Date32Type::from_naive_date(*next));
-        if before_next - first_row >= RUN_ROWS {
-            sink(score(&facts.slice(first_row, before_next - first_row), &dates[first_date..index])?)?;
-            (first_row, first_date) = (before_next, index);
-        }
+/// The facts of a month's dates.
+pub struct MonthFacts {
+    pub dates: Vec<NaiveDate>,
+    /// In the order of `date`.
+    pub rows: RecordBatch,
+    /// The name of the date column.
+    pub date: &'static str,
+}
+
+impl MonthFacts {
+    /// The facts in runs of whole dates.
+    pub fn into_runs(self) -> impl Iterator<Item = (RecordBatch, Vec<NaiveDate>)> {
+        let (mut next_row, mut next_date) = (0, 0);
+        std::iter::from_fn(move || {
+            let (first_row, first_date) = (next_row, next_date);
+            let last_date = self.dates.len();
+            if first_date == last_date {
+                return None;
+            }
+            let starts = (first_date + 1..last_date).map(|date| (self.row_before(self.dates[date]), date));
+            let mut full = starts.skip_while(|(row, _)| row - first_row < RUN_ROWS);
+            (next_row, next_date) = full.next().unwrap_or((self.rows.num_rows(), last_date));
+            let rows = self.rows.slice(first_row, next_row - first_row);
+            Some((rows, self.dates[first_date..next_date].to_vec()))
+        })
     }
-    sink(score(&facts.slice(first_row, facts.num_rows() - first_row), &dates[first_date..])?)
+
+    /// The number of rows before a date.
+    fn row_before(&self, date: NaiveDate) -> usize {
+        let days: &Date32Array = self.rows.column_by_name(self.date).expect("the query's date column").as_primitive();
+        days.values().partition_point(|&day| day < Date32Type::from_naive_date(date))
+    }
 }
 
 /// The rows of each date and entity in facts that are sorted by both.

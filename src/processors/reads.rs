@@ -1,6 +1,7 @@
-//! What a stored value rests on: the windows of the processors over their inputs. `judge::reach` follows them from rows
+//! What a stored value rests on: the windows of the processors over their inputs. `crate::reach` follows them from rows
 //! to the dates that rest on them.
 
+pub use crate::catalog::Entity;
 use crate::catalog::Table;
 
 /// Stands among the columns that are read for the order of several rows of an entity on a date.
@@ -75,13 +76,6 @@ pub enum Contexts {
     Synthetic,
     /// PDC: from the games, because no player has a context (PDC §2.3).
     Absent,
-}
-
-/// Whose rows a table has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entity {
-    Player,
-    Team,
 }
 
 impl Read {

@@ -5,8 +5,8 @@ use crate::catalog::Table;
 use crate::engine::Session;
 use crate::error::Result;
 use crate::processors::Processor;
-use crate::processors::ProcessorId;
 use crate::processors::reads::{Contexts, Entity, ORDER, Read, Rests, Window};
+use crate::processors::{ProcessorId, bound};
 
 /// The column that says whose a row of the table is.
 pub(crate) fn entity_column(table: Table) -> Option<&'static str> {
@@ -52,10 +52,10 @@ pub(super) fn prepare(session: &Session) -> Result<()> {
     let (games, contexts) = (Table::PlayerGameSummary, Table::UpcomingPlayerGameContext);
     session.execute(&format!(
         "CREATE OR REPLACE TABLE reach_contexts AS \
-         SELECT game_date, coalesce(contexts, 0) = 0 AS is_absent, coalesce(contexts, 0) = 0 OR (coalesce(players, 0) > 0 AND contexts::DOUBLE < players::DOUBLE * 0.9::DOUBLE) AS is_synthetic \
+         SELECT game_date, coalesce(row_count, 0) = 0 AS is_absent, {is_synthetic} AS is_synthetic \
          FROM (SELECT DISTINCT game_date FROM plan) \
-         LEFT JOIN (SELECT game_date, count(*) AS contexts FROM {contexts} WHERE {seen_contexts} GROUP BY game_date) USING (game_date) \
-         LEFT JOIN (SELECT game_date, count(DISTINCT player_lookup) AS players FROM {games} WHERE {seen_games} GROUP BY game_date) USING (game_date); \
+         LEFT JOIN (SELECT game_date, count(*) AS row_count FROM {contexts} WHERE {seen_contexts} GROUP BY game_date) USING (game_date) \
+         LEFT JOIN (SELECT game_date, count(DISTINCT player_lookup) AS player_count FROM {games} WHERE {seen_games} GROUP BY game_date) USING (game_date); \
          CREATE OR REPLACE TABLE reach_population AS \
          WITH roster AS (SELECT DISTINCT game_date, player_lookup AS entity, opponent_team_abbr AS opponent, team_abbr AS team FROM {games} SEMI JOIN plan USING (game_date) WHERE {seen_games}), \
          contexts AS (SELECT DISTINCT game_date, player_lookup AS entity, opponent_team_abbr AS opponent, team_abbr AS team FROM {contexts} SEMI JOIN plan USING (game_date) WHERE {seen_contexts}), \
@@ -67,6 +67,7 @@ pub(super) fn prepare(session: &Session) -> Result<()> {
              UNION ALL SELECT '{pcf}', roster.* FROM roster SEMI JOIN (FROM reach_contexts WHERE is_synthetic) AS synthetic USING (game_date)) \
          SELECT *, {season} AS season FROM rows; \
          CREATE OR REPLACE TABLE reach_faults (cause VARCHAR, in_table VARCHAR, entity VARCHAR, game_date DATE, season BIGINT, in_column VARCHAR, is_missing BOOLEAN, content VARCHAR)",
+        is_synthetic = bound("{pcf.is_synthetic}"),
         games = games.name(),
         contexts = contexts.name(),
         seen_games = is_seen(games),

@@ -80,55 +80,62 @@ pub(super) fn plan(
     let Some(span) = ranges.span() else {
         return Err(Error::new(ErrorKind::Usage, "the range to sync is empty"));
     };
-    Table::inputs().map(|table| plan_table(table, source, store, manifest, span)).collect()
+    let planning = Planning { source, store, manifest, span };
+    Table::inputs().map(|table| planning.table(table)).collect()
 }
 
-fn plan_table(
-    table: Table,
-    source: &dyn Source,
-    store: &Store,
-    manifest: &Phase3Manifest,
+/// What the plan of a table is made from.
+struct Planning<'a> {
+    source: &'a dyn Source,
+    store: &'a Store,
+    manifest: &'a Phase3Manifest,
+    /// From the first date to sync to the last.
     span: DateRange,
-) -> Result<Plan> {
-    let Some(description) = source.describe(table)? else {
-        if table.role() == Role::Input {
-            return Err(missing_table(table, source));
+}
+
+impl Planning<'_> {
+    fn table(&self, table: Table) -> Result<Plan> {
+        let &Self { source, store, manifest, span } = self;
+        let Some(description) = source.describe(table)? else {
+            if table.role() == Role::Input {
+                return Err(missing_table(table, source));
+            }
+            return Ok(Plan::absent(table, manifest));
+        };
+        let mut report = TableReport::new(table);
+        report.notes = description.schema.notes;
+        let wanted = wanted_range(table, span);
+        let known = manifest.tables.get(&table);
+        let warehouse = source.name();
+        let of_same_warehouse = known.filter(|known| known.source.warehouse == warehouse);
+        let source_files = of_same_warehouse.map(|known| known.source_files.clone()).unwrap_or_default();
+        let ContentVersion { token, files: source_files } = source.version(table, &source_files)?;
+        let version = SourceVersion { warehouse, version: token };
+        let synced = known.map(|known| known.synced.clone()).unwrap_or_default();
+        let synced = synced.union(&[wanted].into_iter().collect());
+        // What was pulled before is looked at again, so that the store is one version of the warehouse.
+        let range = if table == Table::Schedule { None } else { synced.span() };
+        let usable = known.filter(|known| known.source == version && files_are_present(store, table, known));
+        let (pull, source_partitions) = match &description.partitions {
+            None => (Wanted::Whole(range.map_or(Selection::Everything, Selection::range)), BTreeMap::new()),
+            Some(partitions) => {
+                report.placeholders = without_a_date(table, partitions, source)?;
+                let recorded = usable.map(|known| &known.source_partitions).cloned().unwrap_or_default();
+                let pull = changed_partitions(partitions, &recorded, range);
+                (pull, tokens(partitions, range))
+            }
+        };
+        let nothing_changed = match &pull {
+            Wanted::Whole(_) => true,
+            Wanted::Partitions { ranges, .. } => ranges.is_empty(),
+        };
+        if let Some(known) = usable.filter(|known| nothing_changed && known.synced.covers(wanted)) {
+            report.unchanged = true;
+            report.rows = known.partitions.values().map(|partition| partition.rows).sum();
         }
-        return Ok(Plan::absent(table, manifest));
-    };
-    let mut report = TableReport::new(table);
-    report.notes = description.schema.notes;
-    let wanted = wanted_range(table, span);
-    let known = manifest.tables.get(&table);
-    let warehouse = source.name();
-    let of_same_warehouse = known.filter(|known| known.source.warehouse == warehouse);
-    let source_files = of_same_warehouse.map(|known| known.source_files.clone()).unwrap_or_default();
-    let ContentVersion { token, files: source_files } = source.version(table, &source_files)?;
-    let version = SourceVersion { warehouse, version: token };
-    let synced = known.map(|known| known.synced.clone()).unwrap_or_default();
-    let synced = synced.union(&[wanted].into_iter().collect());
-    // What was pulled before is looked at again, so that the store is one version of the warehouse.
-    let range = if table == Table::Schedule { None } else { synced.span() };
-    let usable = known.filter(|known| known.source == version && files_are_present(store, table, known));
-    let (pull, source_partitions) = match &description.partitions {
-        None => (Wanted::Whole(range.map_or(Selection::Everything, Selection::range)), BTreeMap::new()),
-        Some(partitions) => {
-            report.placeholders = without_a_date(table, partitions, source)?;
-            let recorded = usable.map(|known| &known.source_partitions).cloned().unwrap_or_default();
-            let pull = changed_partitions(partitions, &recorded, range);
-            (pull, tokens(partitions, range))
-        }
-    };
-    let nothing_changed = match &pull {
-        Wanted::Whole(_) => true,
-        Wanted::Partitions { ranges, .. } => ranges.is_empty(),
-    };
-    if let Some(known) = usable.filter(|known| nothing_changed && known.synced.covers(wanted)) {
-        report.unchanged = true;
-        report.rows = known.partitions.values().map(|partition| partition.rows).sum();
+        let (needed, is_usable) = (needed_range(table, span), usable.is_some());
+        Ok(Plan { table, pull, synced, version, source_files, source_partitions, needed, is_usable, report })
     }
-    let (needed, is_usable) = (needed_range(table, span), usable.is_some());
-    Ok(Plan { table, pull, synced, version, source_files, source_partitions, needed, is_usable, report })
 }
 
 /// Partitions whose date is outside the years that are taken. In the schedule such games are placeholders.

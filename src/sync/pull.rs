@@ -46,35 +46,34 @@ impl Pull<'_, '_> {
         }
         let table = plan.table;
         let known = manifest.tables.get(&table).cloned().unwrap_or_default();
-        let mut input = known.clone();
-        let mut keeping = Keeping::new(&plan, self.today, &known);
+        let keeping = Keeping::new(&plan, self.today, &known);
+        let mut renewal = Renewal { table, keeping, input: known.clone(), report: plan.report };
         match &plan.pull {
-            Wanted::Whole(selection) => {
-                self.replace_whole((table, selection), &mut keeping, &mut input, &mut plan.report)?;
-            }
+            Wanted::Whole(selection) => self.replace_whole(&mut renewal, selection)?,
             Wanted::Partitions { ranges, rows, bytes, .. } => {
                 let expected = Expected { rows: *rows, bytes: *bytes };
                 if !plan.is_usable {
                     // Of another warehouse or version, or damaged: nothing of it may stay.
-                    input.files.clear();
-                    input.partitions.clear();
+                    renewal.input.files.clear();
+                    renewal.input.partitions.clear();
                 }
-                self.replace_partitions((table, ranges), &expected, &mut keeping, &mut input, &mut plan.report)?;
+                self.replace_partitions(&mut renewal, ranges, &expected)?;
             }
         }
+        let Renewal { keeping, mut input, mut report, .. } = renewal;
         input.only_here = keeping.only_here(&input);
         if input.files.is_empty() && NEVER_EMPTY.contains(&table) {
-            return Err(self.empty_table(&plan));
+            return Err(self.empty_table(table, &plan.pull, &plan.synced));
         }
         input.synced = plan.synced;
         input.source = plan.version;
         input.source_files = plan.source_files;
         input.source_partitions = plan.source_partitions;
         input.carried = self.carried(table, &input)?;
-        compare(&known.partitions, &input.partitions, &mut plan.report);
-        plan.report.rows = input.partitions.values().map(|partition| partition.rows).sum();
+        compare(&known.partitions, &input.partitions, &mut report);
+        report.rows = input.partitions.values().map(|partition| partition.rows).sum();
         manifest.tables.insert(table, input);
-        Ok(plan.report)
+        Ok(report)
     }
 
     /// An optional table that the warehouse no longer has leaves the store.
@@ -85,37 +84,24 @@ impl Pull<'_, '_> {
         Ok(())
     }
 
-    fn replace_whole(
-        &mut self,
-        (table, selection): (Table, &Selection),
-        keeping: &mut Keeping<'_>,
-        input: &mut InputTable,
-        report: &mut TableReport,
-    ) -> Result<()> {
-        let (mut rows, _) = self.read(table, selection, report)?;
+    fn replace_whole(&mut self, renewal: &mut Renewal<'_>, selection: &Selection) -> Result<()> {
+        let (mut rows, _) = self.read(renewal, selection)?;
         let mut months = rows.months();
-        months.extend(keeping.months());
-        input.files.retain(|month, _| months.contains(month));
-        input.partitions.retain(|date, _| months.contains(&Month::of(*date)));
+        months.extend(renewal.keeping.months());
+        renewal.input.files.retain(|month, _| months.contains(month));
+        renewal.input.partitions.retain(|date, _| months.contains(&Month::of(*date)));
         for month in months {
             let mut batches = rows.take(month)?;
-            batches.extend(self.kept((month, None), &batches, keeping)?);
-            let batch = self.sorted(table, &batches, report)?;
-            report.arrived.bytes += self.store_month(table, month, batch, input)?;
+            let kept = renewal.keeping.dates_of(month, None, &batches);
+            batches.extend(self.kept(&mut renewal.keeping, month, kept)?);
+            self.store_month(renewal, month, &batches)?;
         }
         Ok(())
     }
 
-    /// The stored rows of a month that stay although the warehouse does not have their dates; of these ranges only, if
-    /// any are given.
-    fn kept(
-        &self,
-        (month, within): (Month, Option<&DateRanges>),
-        pulled: &[RecordBatch],
-        keeping: &mut Keeping<'_>,
-    ) -> Result<Option<RecordBatch>> {
+    /// The stored rows of dates of a month that stay although the warehouse does not have them.
+    fn kept(&self, keeping: &mut Keeping<'_>, month: Month, dates: BTreeSet<NaiveDate>) -> Result<Option<RecordBatch>> {
         let table = keeping.table;
-        let dates = keeping.dates_of(month, within, pulled);
         let Some(entry) = keeping.known.files.get(&month).filter(|_| !dates.is_empty()) else { return Ok(None) };
         let Some(path) = self.store.intact_file(table, month, entry) else { return Ok(None) };
         let stored = read_month_file(table, &path)?;
@@ -127,39 +113,38 @@ impl Pull<'_, '_> {
     /// A calendar year at a time.
     fn replace_partitions(
         &mut self,
-        (table, ranges): (Table, &DateRanges),
+        renewal: &mut Renewal<'_>,
+        ranges: &DateRanges,
         expected: &Expected,
-        keeping: &mut Keeping<'_>,
-        input: &mut InputTable,
-        report: &mut TableReport,
     ) -> Result<()> {
+        let table = renewal.table;
         let mut pulled = 0;
-        let is_replaced = input.files.is_empty();
-        let mut left = if is_replaced { keeping.months() } else { BTreeSet::new() };
+        let is_replaced = renewal.input.files.is_empty();
+        let mut left = if is_replaced { renewal.keeping.months() } else { BTreeSet::new() };
         for year in by_year(ranges) {
             check_cancelled(self.observer)?;
             let selection = Selection::Ranges(year.clone());
-            let (mut rows, left_out) = self.read(table, &selection, report)?;
+            let (mut rows, left_out) = self.read(renewal, &selection)?;
             pulled += rows.num_rows() + left_out;
             for month in months_of(&year) {
                 let mut batches = rows.take(month)?;
                 left.remove(&month);
                 // Rows outside the ranges are there as they were, unless everything is replaced.
-                batches.extend(self.kept((month, Some(&year).filter(|_| !is_replaced)), &batches, keeping)?);
-                if let Some(entry) = input.files.get(&month) {
+                let kept = renewal.keeping.dates_of(month, Some(&year).filter(|_| !is_replaced), &batches);
+                batches.extend(self.kept(&mut renewal.keeping, month, kept)?);
+                if let Some(entry) = renewal.input.files.get(&month) {
                     let stored = read_month_file(table, &self.store.stored_file(table, month, entry))?;
                     batches.push(filter_record_batch(&stored, &outside(table, &stored, &year))?);
                 }
-                let batch = self.sorted(table, &batches, report)?;
-                report.arrived.bytes += self.store_month(table, month, batch, input)?;
+                self.store_month(renewal, month, &batches)?;
             }
             let (rows, total_rows, total_bytes) = (pulled, expected.rows, expected.bytes);
             self.observer.on(Event::RowsPulled { table, rows, total_rows, total_bytes });
         }
         for month in left {
-            let kept = self.kept((month, None), &[], keeping)?;
-            let batch = self.sorted(table, kept.as_slice(), report)?;
-            report.arrived.bytes += self.store_month(table, month, batch, input)?;
+            let dates = renewal.keeping.dates_of(month, None, &[]);
+            let kept = self.kept(&mut renewal.keeping, month, dates)?;
+            self.store_month(renewal, month, kept.as_slice())?;
         }
         if pulled != expected.rows {
             return Err(Error::new(
@@ -182,7 +167,8 @@ impl Pull<'_, '_> {
     }
 
     /// Rows by month, and how many rows are left out.
-    fn read(&self, table: Table, selection: &Selection, report: &mut TableReport) -> Result<(MonthRows, u64)> {
+    fn read(&self, renewal: &mut Renewal<'_>, selection: &Selection) -> Result<(MonthRows, u64)> {
+        let (table, report) = (renewal.table, &mut renewal.report);
         let mut months = MonthRows::new(&self.store.spill_place());
         let (foreign, arrived) = (&mut report.foreign_teams, &mut report.arrived);
         let left_out = self.source.read(table, selection, &mut |batch| {
@@ -196,21 +182,18 @@ impl Pull<'_, '_> {
         Ok((months, left_out))
     }
 
-    fn sorted(&self, table: Table, batches: &[RecordBatch], report: &mut TableReport) -> Result<RecordBatch> {
+    /// Stages the rows of a month unless the store has the same; a month without rows leaves the store.
+    fn store_month(&mut self, renewal: &mut Renewal<'_>, month: Month, batches: &[RecordBatch]) -> Result<()> {
+        let Renewal { table, input, report, .. } = renewal;
+        let table = *table;
         let (batch, duplicates) = sort_by_key(table, &concat_batches(table.schema().arrow(), batches)?)?;
         report.duplicate_keys += duplicates;
-        Ok(batch)
-    }
-
-    /// Stages a month unless the store has the same rows; a month without rows leaves the store. Returns the bytes that
-    /// were written.
-    fn store_month(&mut self, table: Table, month: Month, batch: RecordBatch, input: &mut InputTable) -> Result<u64> {
         let days = hash_days(table, &batch);
         let is_same = input.files.get(&month).is_some_and(|entry| {
             month_of(&input.partitions, month).eq(days.iter()) && self.store.intact_file(table, month, entry).is_some()
         });
         if is_same {
-            return Ok(0);
+            return Ok(());
         }
         let before: Vec<NaiveDate> = month_of(&input.partitions, month).map(|(&date, _)| date).collect();
         before.iter().for_each(|date| {
@@ -218,23 +201,32 @@ impl Pull<'_, '_> {
         });
         input.partitions.extend(days);
         let written = self.publication.write(&batch)?;
-        let bytes = written.as_ref().map_or(0, |entry| entry.size_bytes);
+        report.arrived.bytes += written.as_ref().map_or(0, |entry| entry.size_bytes);
         match written {
             Some(entry) => input.files.insert(month, entry),
             None => input.files.remove(&month),
         };
-        Ok(bytes)
+        Ok(())
     }
 
-    fn empty_table(&self, plan: &Plan) -> Error {
-        let range = match &plan.pull {
+    fn empty_table(&self, table: Table, pull: &Wanted, synced: &DateRanges) -> Error {
+        let range = match pull {
             Wanted::Whole(Selection::Everything) => "at all".to_owned(),
             Wanted::Whole(Selection::Ranges(range)) => format!("in {range}"),
-            Wanted::Partitions { .. } => format!("in {}", plan.synced),
+            Wanted::Partitions { .. } => format!("in {synced}"),
         };
-        Error::new(ErrorKind::Upstream, format!("table {} has no rows {range} in {}", plan.table, self.source.name()))
+        Error::new(ErrorKind::Upstream, format!("table {table} has no rows {range} in {}", self.source.name()))
             .hint("check the range and the export; nothing was pulled")
     }
+}
+
+/// A table of the store while its rows are replaced.
+struct Renewal<'k> {
+    table: Table,
+    keeping: Keeping<'k>,
+    /// What the store will have.
+    input: InputTable,
+    report: TableReport,
 }
 
 /// What stays of a table although the warehouse does not have it.

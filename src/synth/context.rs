@@ -66,10 +66,14 @@ pub(super) struct Preview<'a> {
     pub history: &'a History,
     /// Place of the date among the game days of the season.
     pub game_day: usize,
+    pub game: &'a Game,
+    /// Its place in the list of games.
+    pub index: usize,
 }
 
 impl Preview<'_> {
-    pub fn players(&self, index: usize, game: &Game, flaws: &GameFlaws) -> Vec<PlayerContext> {
+    pub fn players(&self, flaws: &GameFlaws) -> Vec<PlayerContext> {
+        let game = self.game;
         if MISSING_DAYS.contains(&self.game_day) {
             return Vec::new();
         }
@@ -78,12 +82,13 @@ impl Preview<'_> {
         appearances
             .filter_map(|(appearance, _)| {
                 let mut draws = Draws::of(self.seed, "context", &[game.fixture.key(), appearance.player as u64]);
-                draws.per_mille(kept).then(|| self.player(&mut draws, index, game, appearance))
+                draws.per_mille(kept).then(|| self.player(&mut draws, appearance))
             })
             .collect()
     }
 
-    fn player(&self, draws: &mut Draws, index: usize, game: &Game, appearance: &Appearance) -> PlayerContext {
+    fn player(&self, draws: &mut Draws, appearance: &Appearance) -> PlayerContext {
+        let &Self { game, index, .. } = self;
         let date = game.fixture.date;
         let outings = self.history.player(appearance.player);
         let date_of = |outing: &Outing| outing.date;
@@ -118,7 +123,8 @@ impl Preview<'_> {
         }
     }
 
-    pub fn teams(&self, index: usize, game: &Game) -> [TeamContext; 2] {
+    pub fn teams(&self) -> [TeamContext; 2] {
+        let &Self { game, index, .. } = self;
         let mut draws = Draws::of(self.seed, "team context", &[game.fixture.key()]);
         let spread = draws.between(-24, 20);
         let total_2 = 2 * draws.between(210, 240) + draws.between(0, 1);

@@ -1,5 +1,7 @@
 //! Games: who plays, for how long, and a box score whose parts add up.
 
+use chrono::NaiveDate;
+
 use super::draws::Draws;
 use super::league::{League, Player, PlayerNo};
 use super::schedule::Fixture;
@@ -60,11 +62,12 @@ impl Game {
         let mut totals = Vec::with_capacity(league.copies());
         for copy in 0..league.copies() {
             let mut draws = Draws::of(seed, "game", &[fixture.key(), copy as u64]);
-            let mut sides = [fixture.home, fixture.away].map(|team| line_up(&mut draws, league, copy, team, &fixture));
+            let mut sides = [fixture.home, fixture.away]
+                .map(|team| line_up(&mut draws, league, league.roster(copy, team), fixture.date));
             play_copy(&mut draws, league, &mut sides, &tempo);
             totals.push(sides.each_ref().map(|side| Stats::total(side.iter().map(|player| &player.stats))));
             for (side, players) in sides.into_iter().enumerate() {
-                appearances.extend(players.into_iter().map(|player| Appearance { side, ..player }));
+                appearances.extend(players.into_iter().map(|player| Appearance { copy, side, ..player }));
             }
         }
         let id = game_id(&fixture);
@@ -125,10 +128,9 @@ impl Tempo {
     }
 }
 
-/// The roster with everybody's part and minutes.
-fn line_up(draws: &mut Draws, league: &League, copy: usize, team: Team, fixture: &Fixture) -> Vec<Appearance> {
-    let roster = league.roster(copy, team);
-    let is_out = |player: &PlayerNo| league.is_out(*player, fixture.date);
+/// A roster with everybody's part and minutes; copy and side are not known here.
+fn line_up(draws: &mut Draws, league: &League, roster: &[PlayerNo], date: NaiveDate) -> Vec<Appearance> {
+    let is_out = |player: &PlayerNo| league.is_out(*player, date);
     let healthy = roster.iter().filter(|player| !is_out(player)).count();
     let mut men = if healthy < FEWEST_PLAYERS { 0 } else { draws.between(9, ROTATION_MINUTES.len() as i64) as usize };
     men = men.clamp(FEWEST_PLAYERS, healthy.max(FEWEST_PLAYERS));
@@ -148,7 +150,7 @@ fn line_up(draws: &mut Draws, league: &League, copy: usize, team: Team, fixture:
             stats.minutes = ROTATION_MINUTES[place] * draws.between(82, 118);
             place += 1;
         }
-        appearances.push(Appearance { player, copy, side: 0, rank, part, stats });
+        appearances.push(Appearance { player, copy: 0, side: 0, rank, part, stats });
     }
     share_minutes(&mut appearances);
     appearances

@@ -1,8 +1,8 @@
 //! Betting lines on points for the players whom bookmakers follow.
 
+use super::context::Preview;
 use super::draws::Draws;
-use super::games::Game;
-use super::history::{History, last, mean};
+use super::history::{last, mean};
 use super::league::PlayerNo;
 
 /// Bookmakers and their numbers.
@@ -31,7 +31,8 @@ pub(super) struct Line {
 }
 
 /// Lines around the average of a player's last ten games.
-pub(super) fn of_game(seed: u64, history: &History, game_day: usize, index: usize, game: &Game) -> Vec<Line> {
+pub(super) fn of_game(preview: &Preview<'_>) -> Vec<Line> {
+    let &Preview { seed, history, game_day, game, index, .. } = preview;
     let mut lines = Vec::new();
     if game_day < DAYS_WITHOUT_LINES {
         return lines;

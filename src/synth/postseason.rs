@@ -27,6 +27,19 @@ pub(super) fn play(
     postseason.playoffs(brackets)
 }
 
+/// A game of the postseason.
+struct Matchup {
+    number: u64,
+    home: Team,
+    away: Team,
+}
+
+impl Matchup {
+    fn of(number: u64, (home, away): (Team, Team)) -> Self {
+        Self { number, home, away }
+    }
+}
+
 struct Postseason<'a> {
     season: Season,
     regular_end: NaiveDate,
@@ -41,16 +54,14 @@ impl Postseason<'_> {
         let mut deciders = Vec::new();
         for (conference, places) in seeds.iter().enumerate() {
             let pairs = [(places[6], places[7]), (places[8], places[9])];
-            let winners = self.day(
-                2 + conference as u64,
-                Kind::PlayIn,
-                &[2 * conference as u64 + 1, 2 * conference as u64 + 2],
-                &pairs,
-            )?;
+            let first = 2 * conference as u64 + 1;
+            let matchups = [Matchup::of(first, pairs[0]), Matchup::of(first + 1, pairs[1])];
+            let winners = self.day(2 + conference as u64, Kind::PlayIn, &matchups)?;
             seventh.push(winners[0]);
             deciders.push((pairs[0].0 + pairs[0].1 - winners[0], winners[1]));
         }
-        let eighth = self.day(5, Kind::PlayIn, &[5, 6], &deciders)?;
+        let deciders: Vec<Matchup> = (5..).zip(deciders).map(|(number, pair)| Matchup::of(number, pair)).collect();
+        let eighth = self.day(5, Kind::PlayIn, &deciders)?;
         let bracket = |conference: usize| {
             let places = &seeds[conference];
             let (first, eighth) = (&places[..6], eighth[conference]);
@@ -77,17 +88,14 @@ impl Postseason<'_> {
             for (side, bracket) in brackets.iter().enumerate() {
                 let is_open = |pair: &usize| wins[side][2 * pair].max(wins[side][2 * pair + 1]) < SERIES_WINS;
                 let open: Vec<usize> = (0..bracket.len() / 2).filter(is_open).collect();
-                let pairs: Vec<(Team, Team)> = open
-                    .iter()
-                    .map(|pair| (bracket[2 * pair], bracket[2 * pair + 1]))
-                    .map(|(better, worse)| if game == 2 { (worse, better) } else { (better, worse) })
-                    .collect();
-                let numbers: Vec<u64> = open
-                    .iter()
-                    .map(|&pair| round * 100 + (pair + side * bracket.len() / 2) as u64 * 10 + game)
-                    .collect();
+                let matchup = |&pair: &usize| {
+                    let (better, worse) = (bracket[2 * pair], bracket[2 * pair + 1]);
+                    let number = round * 100 + (pair + side * bracket.len() / 2) as u64 * 10 + game;
+                    Matchup::of(number, if game == 2 { (worse, better) } else { (better, worse) })
+                };
+                let matchups: Vec<Matchup> = open.iter().map(matchup).collect();
                 let day = first_day + 2 * (game - 1) + side as u64;
-                for (pair, winner) in open.iter().zip(self.day(day, Kind::Playoffs(round), &numbers, &pairs)?) {
+                for (pair, winner) in open.iter().zip(self.day(day, Kind::Playoffs(round), &matchups)?) {
                     wins[side][2 * pair + usize::from(winner != bracket[2 * pair])] += 1;
                 }
             }
@@ -98,17 +106,10 @@ impl Postseason<'_> {
         }))
     }
 
-    /// One day's games, home team first; days are counted from the end of the regular season.
-    fn day(&mut self, day: u64, kind: Kind, numbers: &[u64], pairs: &[(Team, Team)]) -> Option<Vec<Team>> {
-        let date = self.regular_end + Days::new(day);
-        let fixture = |(&number, &(home, away)): (&u64, &(Team, Team))| Fixture {
-            season: self.season,
-            kind,
-            number,
-            date,
-            home,
-            away,
-        };
-        (self.play)(numbers.iter().zip(pairs).map(fixture).collect())
+    /// One day's games; days are counted from the end of the regular season.
+    fn day(&mut self, day: u64, kind: Kind, matchups: &[Matchup]) -> Option<Vec<Team>> {
+        let (season, date) = (self.season, self.regular_end + Days::new(day));
+        let fixture = |&Matchup { number, home, away }: &Matchup| Fixture { season, kind, number, date, home, away };
+        (self.play)(matchups.iter().map(fixture).collect())
     }
 }

@@ -86,6 +86,13 @@ impl Record {
     }
 }
 
+/// What lies before a day of a season.
+#[derive(Default)]
+struct SeasonSoFar {
+    history: History,
+    game_days: usize,
+}
+
 struct Play<'a> {
     spec: &'a SeasonSpec,
     record: Record,
@@ -99,50 +106,41 @@ impl Play<'_> {
             days.entry(fixture.date).or_default().push(fixture);
         }
         self.other_entries(season, opening_night, &days);
-        let mut history = History::default();
-        let mut game_day = 0;
+        let mut past = SeasonSoFar::default();
         let mut traded = false;
         for (date, fixtures) in days {
             if !traded && date >= trade_day(season) {
                 league.trade(season);
                 traded = true;
             }
-            self.day(league, &mut history, game_day, fixtures)?;
-            game_day += 1;
+            self.day(league, &mut past, fixtures)?;
         }
-        let wins = history.wins();
-        postseason::play(season, opening_night, &wins, &mut |fixtures| {
-            game_day += 1;
-            self.day(league, &mut history, game_day - 1, fixtures)
-        })
+        let wins = past.history.wins();
+        postseason::play(season, opening_night, &wins, &mut |fixtures| self.day(league, &mut past, fixtures))
     }
 
     /// The winners; `None` after the last day.
-    fn day(
-        &mut self,
-        league: &League,
-        history: &mut History,
-        game_day: usize,
-        fixtures: Vec<Fixture>,
-    ) -> Option<Vec<Team>> {
+    fn day(&mut self, league: &League, past: &mut SeasonSoFar, fixtures: Vec<Fixture>) -> Option<Vec<Team>> {
         if fixtures.iter().any(|fixture| self.is_cut(fixture.date)) {
             return None;
         }
         let seed = self.spec.seed;
         let record = &mut self.record;
+        let SeasonSoFar { history, game_days } = past;
         let first = record.games.len();
         for fixture in fixtures {
             let index = record.games.len();
             let game = Game::play(seed, league, fixture);
             let flaws = GameFlaws::of(seed, &game);
-            let preview = Preview { seed, league, history, game_day };
-            record.player_contexts.extend(preview.players(index, &game, &flaws));
-            record.team_contexts.extend(preview.teams(index, &game));
-            record.lines.extend(lines::of_game(seed, history, game_day, index, &game));
+            let preview = Preview { seed, league, history, game_day: *game_days, game: &game, index };
+            record.player_contexts.extend(preview.players(&flaws));
+            record.team_contexts.extend(preview.teams());
+            record.lines.extend(lines::of_game(&preview));
             record.games.push(game);
             record.flaws.push(flaws);
         }
         record.games[first..].iter().for_each(|game| history.record(game));
+        *game_days += 1;
         Some(record.games[first..].iter().map(Game::winner).collect())
     }
 

@@ -61,6 +61,13 @@ pub(super) struct Conformer<'a> {
     nulls: Nulls,
 }
 
+/// Where a value lies.
+struct Cell<'a> {
+    batch: &'a RecordBatch,
+    field: &'a Field,
+    row: usize,
+}
+
 /// Rows that were not taken, and the first of them.
 #[derive(Debug, Default)]
 struct LeftOut {
@@ -193,13 +200,13 @@ impl<'a> Conformer<'a> {
             false => convert(array, field.data_type())?,
         };
         if let Some(row) = converted.misfit {
-            return Err(self.misfit(batch, field, array, row));
+            return Err(self.misfit(array, &Cell { batch, field, row }));
         }
         if let Some(folder) = folder
             && let Some(row) = folder.conflict(&converted.array)?
         {
             let contradiction = folder.contradiction(&converted.array, row);
-            let (table, row) = (self.table, self.row(batch, field, row));
+            let (table, row) = (self.table, self.row(&Cell { batch, field, row }));
             return Err(Error::new(ErrorKind::Schema, format!("{table}: {contradiction} in {row}"))
                 .hint("take the column out of the file, or move the file; nothing was pulled"));
         }
@@ -209,10 +216,11 @@ impl<'a> Conformer<'a> {
         Ok(converted.array)
     }
 
-    fn misfit(&self, batch: &RecordBatch, field: &Field, array: &ArrayRef, row: usize) -> Error {
-        let (table, column) = (self.table, field.name());
+    /// `array` is the column as it was found.
+    fn misfit(&self, array: &ArrayRef, cell: &Cell<'_>) -> Error {
+        let (table, column) = (self.table, cell.field.name());
         let needed = table.schema().column(column).expect("a column of the table").ty;
-        let (value, found, row) = (shown(array, row), array.data_type(), self.row(batch, field, row));
+        let (value, found, row) = (shown(array, cell.row), array.data_type(), self.row(cell));
         Error::new(
             ErrorKind::Schema,
             format!("{table}: {column} is {value} in {row}; the column is {found}, and {needed} cannot hold this value exactly"),
@@ -240,10 +248,11 @@ impl<'a> Conformer<'a> {
         let without_teams: Vec<usize> = all.filter(|&row| is_dated(row) && is_open(row) && !has_teams(row)).collect();
         let field = rows.schema_ref().field_with_name("game_date").expect("a column of the table");
         if let Some(&first) = undated.first().filter(|_| self.undated.rows == 0) {
-            self.undated.first = format!("{} in {}", shown(days, first), self.row(rows, field, first));
+            self.undated.first =
+                format!("{} in {}", shown(days, first), self.row(&Cell { batch: rows, field, row: first }));
         }
         if let Some(&first) = without_teams.first().filter(|_| self.without_teams.rows == 0) {
-            self.without_teams.first = self.row(rows, field, first);
+            self.without_teams.first = self.row(&Cell { batch: rows, field, row: first });
         }
         self.undated.rows += undated.len() as u64;
         self.without_teams.rows += without_teams.len() as u64;
@@ -260,7 +269,7 @@ impl<'a> Conformer<'a> {
         if !field.is_nullable() && array.null_count() > 0 {
             let nulls: Vec<usize> = (0..array.len()).filter(|&row| array.is_null(row)).filter(counts).collect();
             if let Some(&first) = nulls.first() {
-                let first = self.row(rows, field, first);
+                let first = self.row(&Cell { batch: rows, field, row: first });
                 self.nulls.add(column, nulls.len(), || first);
             }
         }
@@ -268,7 +277,7 @@ impl<'a> Conformer<'a> {
         match outside.into_iter().find(counts) {
             None => Ok(()),
             Some(row) => {
-                let (value, row) = (shown(array, row), self.row(rows, field, row));
+                let (value, row) = (shown(array, row), self.row(&Cell { batch: rows, field, row }));
                 Err(Error::new(
                     ErrorKind::Schema,
                     format!("{table}: {column} is {value} in {row}; only the years {} are taken", years()),
@@ -279,7 +288,7 @@ impl<'a> Conformer<'a> {
     }
 
     /// A row by its number, where rows have one, and by its key without the column that is spoken of.
-    fn row(&self, batch: &RecordBatch, field: &Field, row: usize) -> String {
+    fn row(&self, &Cell { batch, field, row }: &Cell<'_>) -> String {
         let names = || batch.schema_ref().fields().iter().map(|live| live.name().as_str());
         let key = self.table.schema().key_columns().iter().filter(|key| *key != field.name());
         let value = |key: &String| match find(names(), key) {

@@ -4,15 +4,15 @@
 use arrow::array::{Array, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveTime};
 use serde::Serialize;
 
 use crate::calendar::{BOOTSTRAP_DAYS, DateRange, Month, Season};
 use crate::catalog::{TEAMS, Table, is_nba_team};
-use crate::compute::{DailyCache, computed_with};
+use crate::compute::{DailyCache, InputsRead, computed_with, open_session, optional_upstream};
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
-use crate::processors::{LookBack, ProcessorId};
+use crate::processors::{self, Explained, LookBack, PlannedSession, ProcessorId, RunContext, bound};
 use crate::snapshot::Snapshot;
 use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest};
 use crate::windows::WindowEnd;
@@ -65,10 +65,15 @@ pub fn why(question: &Question<'_>) -> Result<Explanation> {
     let Snapshot { phase3, phase4, .. } = question.snapshot;
     let record = phase4.record(question.processor, question.date).filter(|record| !record.inputs.is_empty());
     let way = record.map(|_| computed_with(phase3, phase4, question.processor, question.date));
-    let session = open(question, phase3, phase4, way.flatten().unwrap_or_default())?;
+    let daily_cache = way.flatten().unwrap_or_default();
+    refuse_unless_synced(question, phase3)?;
+    let explained = explained(question, daily_cache)?;
+    let session = open(question, phase3, phase4, daily_cache)?;
+    set_told(&session, &explained)?;
+    session.execute(&with_variables(include_str!("common.sql")))?;
     let sections = parts(question.processor)
         .iter()
-        .map(|(heading, sql)| section(&session, &said(heading, question), &with_variables(sql)))
+        .map(|part| part.section(&said(part.heading, question), &session, &explained))
         .collect::<Result<Vec<_>>>()?;
     let has_row = sections.last().is_some_and(|stored| !stored.rows.is_empty());
     let note = match way {
@@ -102,7 +107,77 @@ pub fn recorded_windows(phase4: &Phase4Manifest, processor: ProcessorId, date: N
     phase4.record(processor, date).map(|record| record.windows).unwrap_or_default()
 }
 
-fn parts(processor: ProcessorId) -> Vec<(&'static str, &'static str)> {
+/// Scores the date again as it was scored, and tells what the rules of the key's row came to.
+///
+/// # Errors
+/// When rows of the store cannot be read.
+fn explained(question: &Question<'_>, daily_cache: DailyCache) -> Result<Explained> {
+    let Snapshot { store, phase3, phase4, .. } = question.snapshot;
+    let date = question.date;
+    let processor = processors::get(question.processor);
+    let daily_cache = if question.processor == ProcessorId::Pdc { DailyCache::Computed } else { daily_cache };
+    let read = InputsRead { first: date, last: date, daily_cache };
+    let session = open_session(store, phase3, read, &question.engine)?;
+    let optional = optional_upstream(processor, daily_cache);
+    for table in processor.upstream().iter().chain(optional).map(|id| id.output()) {
+        let files = match phase4.files_of(table) {
+            Some(files) => store.recorded_files(table, files, |month| month == Month::of(date))?,
+            None => Vec::new(),
+        };
+        session.view_output(table, &files, &phase4.vanished_dates(table))?;
+    }
+    session.set_plan(&[date], question.windows)?;
+    let computed_at = phase4.record(question.processor, date).map(|record| record.computed_at);
+    let timestamp = computed_at.unwrap_or_else(|| date.and_time(NaiveTime::MIN).and_utc());
+    // Another entity's value out of range says nothing of this one.
+    let context = RunContext { timestamp, windows: question.windows, quarantine: true };
+    processor.explain(PlannedSession { session: &session, dates: &[date] }, &context, question.key)
+}
+
+/// The row that the processor makes of its inputs now; `None`: the key gets none.
+///
+/// # Errors
+/// [`ErrorKind::Upstream`] when nothing was synced for the date.
+pub fn scored_row(question: &Question<'_>) -> Result<Option<RecordBatch>> {
+    let Snapshot { phase3, phase4, .. } = question.snapshot;
+    refuse_unless_synced(question, phase3)?;
+    let way = computed_with(phase3, phase4, question.processor, question.date);
+    Ok(explained(question, way.unwrap_or_default())?.row)
+}
+
+/// A part of an explanation: rows behind, or what a rule came to.
+struct Part {
+    heading: &'static str,
+    /// What fetches the rows behind, or [`TOLD`] and a name under which the processor tells.
+    source: &'static str,
+}
+
+/// Begins the name of what a processor tells.
+const TOLD: &str = "-- told: ";
+
+impl Part {
+    fn section(&self, heading: &str, session: &Session, explained: &Explained) -> Result<Section> {
+        let Some(name) = self.source.strip_prefix(TOLD) else {
+            return section(session, heading, &with_variables(self.source));
+        };
+        match explained.part(name.trim()) {
+            Some(rows) => section_of(heading, rows),
+            None => Ok(Section { heading: heading.trim().to_owned(), columns: Vec::new(), rows: Vec::new() }),
+        }
+    }
+}
+
+/// The values of the context as the processor tells them, as variables of the connection: text, or NULL.
+fn set_told(session: &Session, explained: &Explained) -> Result<()> {
+    let Some(told) = explained.part("context") else { return Ok(()) };
+    for (field, column) in told.schema().fields().iter().zip(told.columns()).filter(|(_, column)| column.is_valid(0)) {
+        let value = arrow::util::display::array_value_to_string(column, 0)?;
+        session.set_text(&format!("told_{}", field.name()), &value)?;
+    }
+    Ok(())
+}
+
+fn parts(processor: ProcessorId) -> Vec<Part> {
     let text = match processor {
         ProcessorId::Tdza => include_str!("tdza.sql"),
         ProcessorId::Psza => include_str!("psza.sql"),
@@ -111,12 +186,13 @@ fn parts(processor: ProcessorId) -> Vec<(&'static str, &'static str)> {
         ProcessorId::Mlfs => include_str!("mlfs.sql"),
     };
     // Each part begins with a line `-- ## heading`.
-    text.split("-- ## ").skip(1).filter_map(|part| part.split_once('\n')).collect()
+    let parts = text.split("-- ## ").skip(1).filter_map(|part| part.split_once('\n'));
+    parts.map(|(heading, source)| Part { heading, source }).collect()
 }
 
 /// A heading, with dates as people write them.
 fn said(heading: &str, question: &Question<'_>) -> String {
-    heading.replace("{window_end}", &question.last_day().to_string())
+    bound(heading).replace("{window_end}", &question.last_day().to_string())
 }
 
 /// The question as variables of the connection: its values are bound, and never part of the text of SQL.
@@ -131,11 +207,23 @@ fn set_variables(session: &Session, question: &Question<'_>) -> Result<()> {
 
 /// The SQL of this module, with the variables where it names them.
 fn with_variables(sql: &str) -> String {
-    let mut sql = sql.replace("'{key}'", "getvariable('key')");
+    let mut sql = bound(sql).replace("'{key}'", "getvariable('key')");
+    for name in ["games_7", "games_14", "minutes_7", "minutes_14", "b2b_14", "avg_minutes_7"] {
+        sql = sql.replace(&format!("{{told.{name}}}"), &format!("getvariable('told_{name}')"));
+    }
     for name in ["date", "window_end", "season_start", "season_year"] {
         sql = sql.replace(&format!("{{{name}}}"), &format!("getvariable('{name}')"));
     }
     sql
+}
+
+fn refuse_unless_synced(question: &Question<'_>, phase3: &Phase3Manifest) -> Result<()> {
+    let covers = phase3.tables.get(&Table::PlayerGameSummary).is_some_and(|table| table.synced.contains(question.date));
+    if covers {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Upstream, format!("{} is not synced", question.date))
+        .hint(format!("run `putback sync --date {0}` and `putback compute --date {0}` first", question.date)))
 }
 
 /// Every table over the longest look-back.
@@ -145,11 +233,6 @@ fn open(
     phase4: &Phase4Manifest,
     daily_cache: DailyCache,
 ) -> Result<Session> {
-    let covers = phase3.tables.get(&Table::PlayerGameSummary).is_some_and(|table| table.synced.contains(question.date));
-    if !covers {
-        return Err(Error::new(ErrorKind::Upstream, format!("{} is not synced", question.date))
-            .hint(format!("run `putback sync --date {0}` and `putback compute --date {0}` first", question.date)));
-    }
     let session = Session::open(&question.engine)?;
     let is_pdc = question.processor == ProcessorId::Pdc;
     let longest = if is_pdc { LookBack::SeasonAndCarried } else { LookBack::Years(3) };
@@ -173,7 +256,6 @@ fn open(
     let teams = TEAMS.map(|team| format!("('{team}')")).join(", ");
     session.execute(&format!("CREATE TEMP TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))?;
     set_variables(&session, question)?;
-    session.execute(&with_variables(include_str!("common.sql")))?;
     Ok(session)
 }
 
@@ -181,8 +263,12 @@ fn section(session: &Session, heading: &str, sql: &str) -> Result<Section> {
     let rows = session.query(sql).map_err(|error| {
         Error::new(ErrorKind::Unexpected, format!("the explanation {heading:?} cannot be made")).because(error)
     })?;
+    section_of(heading, &rows)
+}
+
+fn section_of(heading: &str, rows: &RecordBatch) -> Result<Section> {
     let columns = rows.schema().fields().iter().map(|field| field.name().clone()).collect();
-    Ok(Section { heading: heading.trim().to_owned(), columns, rows: texts(&rows)? })
+    Ok(Section { heading: heading.trim().to_owned(), columns, rows: texts(rows)? })
 }
 
 fn texts(rows: &RecordBatch) -> Result<Vec<Vec<String>>> {

@@ -4,18 +4,18 @@ SELECT CASE WHEN choice = 1 THEN 'taken' ELSE 'duplicate' END AS role, source, t
     back_to_backs_last_14_days AS b2b_14, avg_minutes_per_game_last_7::DOUBLE AS avg_minutes_7, fourth_quarter_minutes_last_7 AS fourth_7, player_age AS age
 FROM cache_context ORDER BY choice
 
--- ## Game list: the last 10 qualifying games of the season up to {window_end} (§2.4)
-SELECT game_number AS "#", CASE WHEN game_number <= 5 THEN 'last 5, 10 and season' ELSE 'last 10 and season' END AS role, game_date, game_id, team_abbr AS team,
+-- ## Game list: the last {pdc.games_long} qualifying games of the season up to {window_end} (§2.4)
+SELECT game_number AS "#", CASE WHEN game_number <= {pdc.games} THEN 'last {pdc.games}, {pdc.games_long} and season' ELSE 'last {pdc.games_long} and season' END AS role, game_date, game_id, team_abbr AS team,
     minutes_played AS minutes, points, usage_rate, ts_pct, fg_makes AS fg_made, assisted_fg_makes AS assisted
-FROM cache_games WHERE game_number <= 10 ORDER BY game_number
+FROM cache_games WHERE game_number <= {pdc.games_long} ORDER BY game_number
 
--- ## Sums: NULL is left out of sum and number; a row needs 5 games, and the season holds 82 at most (§2.4, §3.1, §3.2)
+-- ## Sums: NULL is left out of sum and number; a row needs {pdc.games} games, and the season holds {pdc.games_season} at most (§2.4, §3.1, §3.2)
 SELECT concat('last ', size) AS "window", count(*)::BIGINT AS games, sum(points)::BIGINT AS points, count(points)::BIGINT AS of_points,
     sum(minutes_played) AS minutes, count(minutes_played)::BIGINT AS of_minutes, sum(usage_rate) AS usage, count(usage_rate)::BIGINT AS of_usage,
     sum(ts_pct) AS ts, count(ts_pct)::BIGINT AS of_ts, sum(coalesce(fg_makes, 0))::BIGINT AS fg_made, sum(coalesce(assisted_fg_makes, 0))::BIGINT AS assisted
-FROM cache_games, (VALUES (5), (10), (82)) AS sizes(size) WHERE game_number <= size GROUP BY size ORDER BY size
+FROM cache_games, (VALUES ({pdc.games}), ({pdc.games_long}), ({pdc.games_season})) AS sizes(size) WHERE game_number <= size GROUP BY size ORDER BY size
 
--- ## Team list: the last 10 games up to {window_end} of the team in the context, of any season (§2.5)
+-- ## Team list: the last {pdc.team_games} games up to {window_end} of the team in the context, of any season (§2.5)
 SELECT game_number AS "#", (SELECT team_abbr FROM cache_context WHERE choice = 1) AS team, game_date, game_id, pace, offensive_rating AS rating
 FROM cache_team_games ORDER BY game_number
 
@@ -28,9 +28,7 @@ SELECT primary_scoring_zone AS primary_zone, paint_rate_last_10 AS paint_rate, t
 FROM player_shot_zone_analysis WHERE analysis_date = {date} AND player_lookup = '{key}'
 
 -- ## Completeness: actual / (expected - did not play) x 100; "actual" of l5 and l10 are all games of the season, so percentages run to thousands (§3.6, Q2)
-SELECT name AS "window", team AS team_of_last_game, expected, did_not_play, actual, round(pct, 1) AS pct, pct >= 70 AS is_complete,
-    CASE WHEN needed > 0 THEN round(least(100, pct), 1) END AS capped_pct
-FROM cache_windows WHERE EXISTS (FROM cache_context) ORDER BY place
+-- told: completeness
 
 -- ## Stored row: means are rounded to four places, then half away from zero to those of their column (§3.0)
 SELECT name, value FROM (SELECT COLUMNS(* EXCLUDE (data_quality_issues))::VARCHAR FROM player_daily_cache WHERE cache_date = {date} AND player_lookup = '{key}')

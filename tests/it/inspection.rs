@@ -9,7 +9,13 @@ use arrow::array::{Array, AsArray, Float64Array, ListArray, RecordBatch, StringA
 use arrow::datatypes::{DataType, Date32Type, Float64Type};
 use insta::assert_snapshot;
 use putback::catalog::Table;
+use putback::engine::EngineSettings;
+use putback::processors::ProcessorId;
+use putback::snapshot::Snapshot;
 use putback::store::{Owner, Store, WriteLock, read_month_file, write_parquet};
+use putback::why::{Question, recorded_windows, scored_row};
+use rand_pcg::Pcg64;
+use rand_pcg::rand_core::Rng;
 
 use crate::fixture::Desk;
 use crate::fixture::{RANGE, rows, with_column};
@@ -117,6 +123,39 @@ fn why_shows_the_steps_that_made_the_scores() {
             ] {
                 assert!((shown - stored(name)).abs() <= half + 1e-9, "{name}: {shown}: {}", outcome.stdout);
             }
+        }
+    }
+}
+
+/// The explanation scores again what it explains: the row that it comes to is the stored one, in every column.
+#[test]
+fn why_comes_to_the_stored_row() {
+    let desk = Desk::computed();
+    let snapshot = Snapshot::load(&Store::at(desk.path("putback-store"))).expect("a store");
+    let (store, phase4) = (&snapshot.store, &snapshot.phase4);
+    let engine = EngineSettings { threads: 2, memory_limit: None, temp_dir: desk.path("spill") };
+    let mut random = Pcg64::new(17, 18);
+    for processor in ProcessorId::ALL {
+        let table = processor.output();
+        let files = store.recorded_files(table, phase4.files_of(table).expect("months"), |_| true).expect("files");
+        let key = if processor == ProcessorId::Tdza { "team_abbr" } else { "player_lookup" };
+        for _ in 0..6 {
+            let rows = read_month_file(table, &files[random.next_u32() as usize % files.len()]).expect("a month");
+            let stored = rows.slice(random.next_u32() as usize % rows.num_rows(), 1);
+            let text =
+                |name: &str| stored.column_by_name(name).expect("a column").as_string::<i32>().value(0).to_owned();
+            let dates = stored.column_by_name(table.schema().partition_column()).expect("a date");
+            let date = dates.as_primitive::<Date32Type>().value_as_date(0).expect("a date");
+            let question = Question {
+                snapshot: &snapshot,
+                processor,
+                key: &text(key),
+                date,
+                windows: recorded_windows(phase4, processor, date),
+                engine: engine.clone(),
+            };
+            let scored = scored_row(&question).expect("scored").expect("a row");
+            assert_eq!(scored, stored, "{processor} of {} on {date}", question.key);
         }
     }
 }

@@ -13,7 +13,7 @@ use super::super::{receipt, rehearsal, unreadable};
 use super::facts;
 use crate::calendar::DateRanges;
 use crate::checks::{CheckReport, Phase};
-use crate::diff::{Closeness, Other, TableDiff, diff};
+use crate::diff::{Closeness, Other, Sides, TableDiff, diff};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{self, Asked, DateSet, Purpose};
 use crate::processors::ProcessorId;
@@ -167,7 +167,8 @@ fn compared(context: Context<'_>, snapshot: &Snapshot, ranges: &DateRanges) -> R
     let settings = context.settings;
     let tables = settings.open_published().and_then(|source| {
         let closeness = Closeness { full: false, cells: None };
-        let tables = diff(snapshot, &Other::Warehouse(&*source), ranges, &settings.engine(), closeness);
+        let sides = Sides { here: snapshot, there: &Other::Warehouse(&*source) };
+        let tables = diff(sides, ranges, &settings.engine(), closeness);
         receipt::give(source.bill(), context);
         tables
     });

@@ -9,6 +9,6 @@ SELECT
         * ((abs(points) * 20000000000 + (minutes_played * 10)::BIGINT) // (2 * (minutes_played * 10)::BIGINT))
     END::BIGINT AS ppm_nano
 FROM player_game_summary
-WHERE game_date >= (SELECT min(game_date) - INTERVAL 3 YEAR FROM plan)
+WHERE game_date >= (SELECT min(game_date) - INTERVAL {mlfs.opponent_months} MONTH FROM plan)
     AND game_date <= (SELECT max(game_date) FROM plan)
 ORDER BY game_date, player_lookup

@@ -78,6 +78,22 @@ pub struct History {
     pub month: Option<MonthMeans>,
     /// Read I; `None` when the player's row on the date names no opponent (§3.5).
     pub against: Option<AgainstOpponent>,
+    /// What the means were made from.
+    pub sums: ReadSums,
+}
+
+/// The sums behind reads G, I and J.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReadSums {
+    pub season: SeasonSums,
+    /// Games against the opponent, each once, and how often each counts (§2.2).
+    pub against_games: i64,
+    pub repeats: i64,
+    pub against_points: i64,
+    pub against_with_points: i64,
+    pub month_games: i64,
+    pub month_minutes_10: i64,
+    pub month_with_points: i64,
 }
 
 /// All players so far.
@@ -98,19 +114,14 @@ impl League {
             let date = crate::calendar::date_of_day(days[start]);
             let is_wanted = dates.binary_search(&date).is_ok();
             for group in groups_in(columns.player_lookup, start..end) {
-                self.play_date(&columns, date, group, is_wanted.then_some(&mut each));
+                self.play_date(&columns, group, is_wanted.then_some(&mut each));
             }
             start = end;
         }
     }
 
-    fn play_date(
-        &mut self,
-        columns: &GameColumns<'_>,
-        date: NaiveDate,
-        group: Range<usize>,
-        each: Option<&mut impl FnMut(History)>,
-    ) {
+    /// Plays the games of a player on a date.
+    fn play_date(&mut self, columns: &GameColumns<'_>, group: Range<usize>, each: Option<&mut impl FnMut(History)>) {
         let player = columns.player_lookup.value(group.start);
         if !self.players.contains_key(player) {
             self.players.insert(player.to_owned(), PlayerHistory::default());
@@ -118,6 +129,7 @@ impl League {
         let known = self.players.get_mut(player).expect("entered above");
         let rows = if group.len() == 1 { vec![group.start] } else { columns.in_order(group) };
         if let Some(each) = each {
+            let date = columns.game_date.at(rows[0]).expect("games have dates");
             let opponent = columns.opponent(rows[0]);
             // §2.2: a self-join multiplies the roster rows of a player who has several on the date, and
             // each of them counts the games against its opponent again.
@@ -152,24 +164,23 @@ struct MonthGame {
     ppm_nano: Option<i64>,
 }
 
-#[derive(Default)]
-struct SeasonSums {
+/// A player's games of a season, by the column.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SeasonSums {
     season_year: i64,
-    points: i64,
-    points_games: i64,
-    minutes_10: i64,
-    minutes_games: i64,
+    pub points: i64,
+    pub points_games: i64,
+    pub minutes_10: i64,
+    pub minutes_games: i64,
 }
 
 impl PlayerHistory {
     fn before(&mut self, date: NaiveDate, player: &str, Against { opponent, repeats }: Against<'_>) -> History {
         let day = Date32Type::from_naive_date(date);
-        let against = opponent.map(|opponent| {
-            let against = self.against(opponent, date);
-            AgainstOpponent { games: against.games * repeats, ..against }
-        });
-        let (recent, season, month) = (self.recent(day), self.season(date), self.month(day));
-        History { date, player: player.to_owned(), recent, season, month, against }
+        let mut sums = ReadSums { repeats, ..ReadSums::default() };
+        let against = opponent.map(|opponent| self.against(opponent, date, &mut sums));
+        let (recent, season, month) = (self.recent(day), self.season(date, &mut sums), self.month(day, &mut sums));
+        History { date, player: player.to_owned(), recent, season, month, against, sums }
     }
 
     fn recent(&self, day: i32) -> Vec<RecentGame> {
@@ -177,9 +188,10 @@ impl PlayerHistory {
         self.recent.iter().rev().take_while(is_recent).map(|(_, game)| *game).collect()
     }
 
-    fn season(&self, date: NaiveDate) -> Option<SeasonMeans> {
+    fn season(&self, date: NaiveDate, of_reads: &mut ReadSums) -> Option<SeasonMeans> {
         let season_year = i64::from(Season::of(date).start_year());
         let sums = self.seasons.iter().find(|sums| sums.season_year == season_year)?;
+        of_reads.season = *sums;
         let has_points = sums.points_games > 0;
         Some(SeasonMeans {
             points: if has_points { sums.points as f64 / sums.points_games as f64 } else { f64::NAN },
@@ -187,21 +199,23 @@ impl PlayerHistory {
         })
     }
 
-    fn month(&mut self, day: i32) -> Option<MonthMeans> {
+    fn month(&mut self, day: i32, sums: &mut ReadSums) -> Option<MonthMeans> {
         while self.month.front().is_some_and(|game| game.day < day - MONTH_DAYS) {
             self.month.pop_front();
         }
         let games = i64::try_from(self.month.len()).expect("a month of games");
         let quotients = || self.month.iter().filter_map(|game| game.ppm_nano);
         let quotient_count = quotients().count() as i64;
+        let minutes_10 = self.month.iter().map(|game| game.minutes_10).sum();
+        (sums.month_games, sums.month_minutes_10, sums.month_with_points) = (games, minutes_10, quotient_count);
         (games > 0).then(|| MonthMeans {
-            minutes: numeric_mean(self.month.iter().map(|game| game.minutes_10).sum(), 1, games),
+            minutes: numeric_mean(minutes_10, 1, games),
             points_per_minute: (quotient_count > 0).then(|| numeric_mean(quotients().sum(), 9, quotient_count)),
         })
     }
 
-    /// Games against an opponent, and their mean points where any is known.
-    fn against(&mut self, opponent: &str, date: NaiveDate) -> AgainstOpponent {
+    /// Games against an opponent as they count, and their mean points where any is known.
+    fn against(&mut self, opponent: &str, date: NaiveDate, sums: &mut ReadSums) -> AgainstOpponent {
         let Some((_, games)) = self.opponents.iter_mut().find(|(of, _)| of == opponent) else {
             return AgainstOpponent::default();
         };
@@ -210,9 +224,11 @@ impl PlayerHistory {
             games.pop_front();
         }
         let points = || games.iter().filter_map(|(_, points)| *points);
-        let count = points().count();
-        let mean = (count > 0).then(|| points().sum::<i64>() as f64 / count as f64);
-        AgainstOpponent { games: games.len() as i64, points: mean }
+        let (count, total) = (points().count(), points().sum::<i64>());
+        let mean = (count > 0).then(|| total as f64 / count as f64);
+        sums.against_games = games.len() as i64;
+        (sums.against_points, sums.against_with_points) = (total, count as i64);
+        AgainstOpponent { games: sums.against_games * sums.repeats, points: mean }
     }
 
     fn add(&mut self, columns: &GameColumns<'_>, row: usize) {
@@ -221,12 +237,13 @@ impl PlayerHistory {
         if self.recent.len() == RECENT_GAMES {
             self.recent.pop_front();
         }
-        self.recent.push_back((day, RecentGame { points, minutes_10, ft_makes: columns.ft_makes.at(row) }));
+        let game = RecentGame { points, minutes_10, ft_makes: columns.ft_makes.at(row) };
+        self.recent.push_back((day, game));
         if let Some(minutes_10) = minutes_10.filter(|&minutes| minutes > 0) {
             self.month.push_back(MonthGame { day, minutes_10, ppm_nano: columns.ppm_nano.at(row) });
         }
         if let Some(season_year) = columns.season_year.at(row) {
-            self.add_to_season(season_year, day, points, minutes_10);
+            self.add_to_season(season_year, day, &game);
         }
         let Some(opponent) = columns.opponent(row) else { return };
         match self.opponents.iter_mut().find(|(of, _)| of == opponent) {
@@ -236,7 +253,7 @@ impl PlayerHistory {
     }
 
     /// Read G goes by the season column and from its October 1.
-    fn add_to_season(&mut self, season_year: i64, day: i32, points: Option<i64>, minutes_10: Option<i64>) {
+    fn add_to_season(&mut self, season_year: i64, day: i32, game: &RecentGame) {
         let start = i32::try_from(season_year).ok().and_then(|year| NaiveDate::from_ymd_opt(year, 10, 1));
         if start.is_none_or(|start| day < Date32Type::from_naive_date(start)) {
             return;
@@ -247,9 +264,9 @@ impl PlayerHistory {
             self.seasons.len() - 1
         });
         let sums = &mut self.seasons[known];
-        sums.points += points.unwrap_or(0);
-        sums.points_games += i64::from(points.is_some());
-        sums.minutes_10 += minutes_10.unwrap_or(0);
-        sums.minutes_games += i64::from(minutes_10.is_some());
+        sums.points += game.points.unwrap_or(0);
+        sums.points_games += i64::from(game.points.is_some());
+        sums.minutes_10 += game.minutes_10.unwrap_or(0);
+        sums.minutes_games += i64::from(game.minutes_10.is_some());
     }
 }

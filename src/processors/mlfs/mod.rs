@@ -2,6 +2,7 @@
 //!
 //! Source: `ml_feature_store.md`.
 
+mod explain;
 mod history;
 mod score;
 
@@ -19,19 +20,21 @@ use chrono::NaiveDate;
 use self::history::{History, League};
 pub use self::score::FEATURE_NAMES;
 use self::score::{
-    BettingLine, DailyCache, FEATURE_VERSION, Factors, FeatureVector, GameContext, HashedRow, Inputs, NoFallbackLine,
-    OpponentDefense, ZoneRates,
+    BettingLine, DailyCache, FEATURE_VERSION, Factors, FeatureVector, GameContext, HashedRow, Inputs, Label,
+    NoFallbackLine, OpponentDefense, ZoneRates,
 };
 use super::columns::{ColumnSet, set_bookkeeping};
-use super::dated::{CircuitBreakers, Lineage, by_date};
+use super::dated::{CircuitBreakers, Provenance, by_date};
+use super::explained::Explained;
 use super::facts::{Decimal, Facts, Nullable, columns};
-use super::months::{Gathered, MonthReader, by_month, groups_in, nulls_last, score_in_runs};
+use super::months::{Gathered, MonthFacts, MonthReader, by_month, groups_in, nulls_last};
+use super::quality::TIERS;
 use super::reads::{Read, Window};
 use super::{
-    DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext,
+    Constants, DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId,
+    ProcessorOutput, RunContext, bound,
 };
 use crate::catalog::Table;
-use crate::engine::Session;
 use crate::error::Result;
 use crate::numerics::hash::HashText;
 use crate::numerics::sum::exact_sum;
@@ -81,8 +84,13 @@ const CONTEXT_COLUMNS: [&str; 12] = [
     "opponent_days_rest",
 ];
 
+/// Betting lines that count (read H).
+const LINE_COUNTS: &str = "bet_side = 'over' AND points_line IS NOT NULL AND is_active";
+
 /// Read H.
 const LINE_COLUMNS: [&str; 5] = ["player_lookup", "bet_side", "points_line", "opening_line", "is_active"];
+
+const QUERY: &str = include_str!("query.sql");
 
 #[derive(Debug)]
 pub struct Mlfs;
@@ -146,15 +154,68 @@ impl Processor for Mlfs {
         &[ProcessorId::Pdc]
     }
 
-    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
-        let lineage = session.query(include_str!("lineage.sql"))?;
-        let lineage = Arc::new(Lineage::new(&Facts(&lineage), SOURCE_HASHES));
+    fn constants(&self) -> Constants {
+        let constants = Constants::default()
+            .with("recent_games", history::RECENT_GAMES)
+            .with("recent_days", history::RECENT_DAYS)
+            .with("month_days", history::MONTH_DAYS)
+            .with("opponent_months", history::OPPONENT_MONTHS)
+            .with("opponent_years", history::OPPONENT_MONTHS / 12)
+            .with("line_counts", LINE_COUNTS)
+            .with("enough_games", score::ENOUGH_GAMES)
+            .with("weight_phase4", Label::Phase4.weight())
+            .with("weight_phase3", Label::Phase3.weight())
+            .with("weight_default", Label::Default.weight())
+            .with("fixed_weight", score::fixed_weight())
+            .with("features_with_choice", score::features_with_choice());
+        let constants = TIERS.into_iter().fold(constants, |constants, (tier, least)| constants.with(tier, least));
+        // The defaults as they are stored, by the names of the features.
+        FEATURE_NAMES
+            .into_iter()
+            .zip(defaults())
+            .fold(constants, |constants, (name, value)| constants.with(name, value))
+    }
+
+    fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {
+        let PlannedSession { session, dates } = planned;
+        let provenance = Provenance::new(&session.query(include_str!("lineage.sql"))?, SOURCE_HASHES, context);
+        let mut histories = Vec::new();
+        let games = session.query(&bound(include_str!("games.sql")))?;
+        League::default().play(&games, dates, |history| histories.push(history));
+        let facts = session.query(&bound(QUERY))?;
+        let mut in_order = histories.iter().cloned();
+        let mut scorer = Scorer::new(&facts, &mut in_order, context);
+        let all = 0..facts.num_rows();
+        let mut rows = Vec::new();
+        for &date in dates {
+            scorer.score_date(date, all.clone(), &mut rows);
+        }
+        rows.retain(|row| row.hashed.player == key);
+        let mut explained = Explained::default();
+        explained.take_row(to_batch(&rows, &provenance)?);
+        let facts = &scorer.facts;
+        let players = groups_in(facts.player_lookup, all).map(|group| facts.of_player(group)).zip(&histories);
+        for (row, history) in players.filter(|(row, _)| facts.player_lookup.value(*row) == key) {
+            let sums = history.sums;
+            let inputs = facts.inputs(row, history.clone());
+            let [lines, openings] = facts.line_counts(row);
+            let behind = explain::Behind { inputs: &inputs, sums: &sums, lines, openings };
+            for row in &rows {
+                explained.tell("features", explain::features(&row.vector, &behind));
+            }
+        }
+        Ok(explained)
+    }
+
+    fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
+        let PlannedSession { session, dates } = planned;
+        let provenance = Provenance::new(&session.query(include_str!("lineage.sql"))?, SOURCE_HASHES, context);
         let beside = session.try_clone()?;
         beside.set_plan(dates, context.windows)?;
-        let mut games = MonthReader::new(beside.stream(include_str!("games.sql"))?, "game_date");
+        let mut games = MonthReader::new(beside.stream(&bound(include_str!("games.sql")))?, "game_date");
         let mut league = League::default();
         let months: Vec<_> = by_month(dates).collect();
-        let mut gathered = Gathered::new(session, include_str!("query.sql"), context.windows);
+        let mut gathered = Gathered::new(session, bound(QUERY), context.windows);
         let at_a_time = if session.has_memory_limit() { GATHERED_ROWS_LIMITED } else { GATHERED_ROWS };
         for &(month, dates) in &months {
             let mut histories = Vec::new();
@@ -164,15 +225,17 @@ impl Processor for Mlfs {
                 let wanted = if of == month { dates } else { &[] };
                 league.play(&games, wanted, |history| histories.push(history));
             }
-            let (facts, dates) = (gathered.next(&months, at_a_time / rows.max(1))?, dates.to_vec());
-            let (lineage, context) = (Arc::clone(&lineage), *context);
-            emit(MonthWork::new(month, move |sink| {
-                let mut histories = histories.into_iter();
-                let score =
-                    |facts: &RecordBatch, dates: &[NaiveDate]| score(facts, dates, &mut histories, &lineage, &context);
-                score_in_runs(&dates, &facts, "game_date", sink, score)?;
-                assert!(histories.next().is_none(), "a history without facts");
-                Ok(())
+            let rows = gathered.next(&months, at_a_time / rows.max(1))?;
+            let facts = MonthFacts { dates: dates.to_vec(), rows, date: "game_date" };
+            let provenance = provenance.clone();
+            emit(MonthWork::new(month, move || {
+                let (mut histories, mut runs) = (histories.into_iter(), facts.into_runs().peekable());
+                std::iter::from_fn(move || {
+                    let (facts, dates) = runs.next()?;
+                    let output = score(&facts, &dates, &mut histories, &provenance);
+                    assert!(runs.peek().is_some() || histories.next().is_none(), "a history without facts");
+                    Some(output)
+                })
             }))?;
         }
         Ok(())
@@ -185,15 +248,13 @@ fn score(
     facts: &RecordBatch,
     dates: &[NaiveDate],
     histories: &mut impl Iterator<Item = History>,
-    lineage: &Lineage<4>,
-    context: &RunContext,
+    provenance: &Provenance<4>,
 ) -> Result<ProcessorOutput> {
-    let breakers = CircuitBreakers::new(&Facts(facts), context.timestamp);
-    let facts = FactColumns::new(&Facts(facts));
-    let mut rows = Vec::with_capacity(facts.game_date.len());
-    let score = |date, range| facts.score_date(date, range, histories, &breakers, &mut rows);
-    let outputs = by_date(dates, facts.game_date, score);
-    Ok(ProcessorOutput { rows: to_batch(&rows, lineage, context)?, dates: outputs })
+    let mut scorer = Scorer::new(facts, histories, &provenance.context);
+    let days = scorer.facts.game_date;
+    let mut rows = Vec::with_capacity(days.len());
+    let outputs = by_date(dates, days, |date, range| scorer.score_date(date, range, &mut rows));
+    Ok(ProcessorOutput { rows: to_batch(&rows, provenance)?, dates: outputs })
 }
 
 /// Columns of `lineage.sql`, in the order of [`SOURCE_COLUMNS`].
@@ -289,24 +350,32 @@ columns! {
     }
 }
 
-impl<'a> FactColumns<'a> {
+/// Scores the players of the facts.
+struct Scorer<'a, H> {
+    facts: FactColumns<'a>,
+    /// One for each player of each date, in the order of the facts.
+    histories: &'a mut H,
+    breakers: CircuitBreakers<'a>,
+    /// What is hashed, one row after the other.
+    text: HashText,
+}
+
+impl<'a, H: Iterator<Item = History>> Scorer<'a, H> {
+    fn new(facts: &'a RecordBatch, histories: &'a mut H, context: &RunContext) -> Self {
+        let breakers = CircuitBreakers::new(&Facts(facts), context.timestamp);
+        Self { facts: FactColumns::new(&Facts(facts)), histories, breakers, text: HashText::default() }
+    }
+
     /// Scores the players of a date in ascending order and says how the date ended (§1.5).
-    fn score_date(
-        &self,
-        date: NaiveDate,
-        facts: Range<usize>,
-        histories: &mut impl Iterator<Item = History>,
-        breakers: &CircuitBreakers<'_>,
-        rows: &mut Vec<Row<'a>>,
-    ) -> DateOutput {
+    fn score_date(&mut self, date: NaiveDate, facts: Range<usize>, rows: &mut Vec<Row<'a>>) -> DateOutput {
         let first = rows.len();
         let had_roster = !facts.is_empty();
         let mut failures = Vec::new();
-        let mut text = HashText::default();
-        for row in self.one_per_player(facts) {
-            let history = histories.next().expect("one for each player of the date");
-            assert_eq!((history.date, Some(history.player.as_str())), (date, self.player_lookup.at(row)));
-            match self.score_row(date, row, history, breakers, &mut text) {
+        for group in groups_in(self.facts.player_lookup, facts) {
+            let row = self.facts.of_player(group);
+            let history = self.histories.next().expect("one for each player of the date");
+            assert_eq!((history.date, Some(history.player.as_str())), (date, self.facts.player_lookup.at(row)));
+            match self.score_row(date, row, history) {
                 Ok(scored) => rows.push(scored),
                 Err(failure) => failures.push(failure),
             }
@@ -321,19 +390,13 @@ impl<'a> FactColumns<'a> {
         DateOutput { date, state, rows: first..rows.len(), failures }
     }
 
-    fn score_row(
-        &self,
-        date: NaiveDate,
-        row: usize,
-        history: History,
-        breakers: &CircuitBreakers<'_>,
-        text: &mut HashText,
-    ) -> Result<Row<'a>, Failure> {
-        let player = self.player_lookup.at(row).expect("the key is not NULL");
+    fn score_row(&mut self, date: NaiveDate, row: usize, history: History) -> Result<Row<'a>, Failure> {
+        let Self { facts, breakers, text, .. } = self;
+        let player = facts.player_lookup.at(row).expect("the key is not NULL");
         if let Some(failure) = breakers.failure(row, player) {
             return Err(failure);
         }
-        let inputs = self.inputs(row, history);
+        let inputs = facts.inputs(row, history);
         let vector = FeatureVector::of(&inputs).map_err(|NoFallbackLine| Failure {
             entity_id: player.to_owned(),
             category: "calculation_error",
@@ -342,32 +405,32 @@ impl<'a> FactColumns<'a> {
         })?;
         let hashed = HashedRow {
             date,
-            game_id: self.game_id.at(row).expect("the game id is not NULL"),
+            game_id: facts.game_id.at(row).expect("the game id is not NULL"),
             player,
-            universal_id: self.universal_player_id.at(row),
-            opponent: self.opponent_team_abbr.at(row),
-            is_home: (self.is_home.at(row) == Some(true)),
-            days_rest: self.days_rest.at(row),
+            universal_id: facts.universal_player_id.at(row),
+            opponent: facts.opponent_team_abbr.at(row),
+            is_home: (facts.is_home.at(row) == Some(true)),
+            days_rest: facts.days_rest.at(row),
         };
         let data_hash = hashed.data_hash(&vector, text);
         Ok(Row {
             hashed,
             vector,
             games: inputs.recent.len() as i64,
-            ready: [self.cache_ready, self.factors_ready, self.zones_ready, self.defense_ready]
+            ready: [facts.cache_ready, facts.factors_ready, facts.zones_ready, facts.defense_ready]
                 .map(|ready| ready.at(row) == Some(true)),
             attempts: breakers.attempts(row),
             data_hash,
         })
     }
+}
 
+impl<'a> FactColumns<'a> {
     /// §8.3: of several roster rows the one with the greatest game_id; of several rows of UPCG or PDC
     /// one in a fixed order.
-    fn one_per_player(&self, facts: Range<usize>) -> impl Iterator<Item = usize> {
-        groups_in(self.player_lookup, facts).map(|group| {
-            let key = |&row: &usize| (self.roster_order(row), self.context_order(row), self.cache_order(row));
-            if group.len() == 1 { group.start } else { group.min_by_key(key).expect("a group has a row") }
-        })
+    fn of_player(&self, group: Range<usize>) -> usize {
+        let key = |&row: &usize| (self.roster_order(row), self.context_order(row), self.cache_order(row));
+        if group.len() == 1 { group.start } else { group.min_by_key(key).expect("a group has a row") }
     }
 
     fn roster_order(&self, row: usize) -> impl Ord {
@@ -467,6 +530,12 @@ impl<'a> FactColumns<'a> {
         }
     }
 
+    /// Betting lines, and those with an opening line.
+    fn line_counts(&self, row: usize) -> [usize; 2] {
+        let count = |list: &ListArray| if list.is_valid(row) { list.value(row).len() } else { 0 };
+        [count(self.points_lines), count(self.opening_lines)]
+    }
+
     fn line(&self, row: usize) -> Option<BettingLine> {
         let values = |list: &ListArray| list.is_valid(row).then(|| list.value(row));
         let mean = |values: &ArrayRef| {
@@ -479,7 +548,7 @@ impl<'a> FactColumns<'a> {
 }
 
 /// §5, column by column.
-fn to_batch(rows: &[Row<'_>], lineage: &Lineage<4>, context: &RunContext) -> Result<RecordBatch> {
+fn to_batch(rows: &[Row<'_>], provenance: &Provenance<4>) -> Result<RecordBatch> {
     let table = Table::MlFeatureStore;
     let mut set = ColumnSet::new(table, rows.len());
     // §8.2: strings are sanitised after they were hashed.
@@ -503,7 +572,7 @@ fn to_batch(rows: &[Row<'_>], lineage: &Lineage<4>, context: &RunContext) -> Res
     set.int("days_rest", rows.iter().map(|row| row.hashed.days_rest));
     set.const_str("data_source", DATA_SOURCE);
     for (index, name) in SOURCE_COLUMNS.into_iter().enumerate() {
-        set.str(name, rows.iter().map(|row| lineage.hash(row.hashed.date, index)));
+        set.str(name, rows.iter().map(|row| provenance.lineage.hash(row.hashed.date, index)));
     }
     for name in ["expected_games_count", "actual_games_count"] {
         set.int(name, rows.iter().map(|row| Some(row.games)));
@@ -520,7 +589,7 @@ fn to_batch(rows: &[Row<'_>], lineage: &Lineage<4>, context: &RunContext) -> Res
     );
     set.int("reprocess_attempt_count", rows.iter().map(|row| Some(row.attempts)));
     set.str("data_hash", rows.iter().map(|row| Some(&row.data_hash)));
-    set.timestamps(&["created_at"], context.timestamp);
+    set.timestamps(&["created_at"], provenance.context.timestamp);
     set.finish()
 }
 

@@ -9,7 +9,7 @@ lines AS (
         list(points_line ORDER BY points_line) AS points_lines,
         list(opening_line ORDER BY opening_line) FILTER (opening_line IS NOT NULL) AS opening_lines
     FROM bettingpros_player_points_props SEMI JOIN plan USING (game_date)
-    WHERE bet_side = 'over' AND points_line IS NOT NULL AND is_active
+    WHERE {mlfs.line_counts}
     GROUP BY game_date, player_lookup
 ),
 attempts AS (

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use crate::numerics::hash::HashText;
 use crate::numerics::rounding::{round_correct_half_even, round_scaled_half_even};
+use crate::processors::quality;
 
 /// Names of the features, in order (§3).
 pub const FEATURE_NAMES: [&str; 33] = [
@@ -144,18 +145,83 @@ pub struct Inputs<'a> {
     pub month: Option<MonthMeans>,
 }
 
-/// Where the value of a feature with fallbacks came from (§3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where the value of a feature came from (§3.1, §4.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Label {
+    #[default]
+    Calculated,
     Phase4,
     Phase3,
     Default,
+    /// Of features 25 to 28, a betting line.
+    Vegas,
+    OpponentHistory,
+    /// Of features 31 and 32, games of 30 days.
+    MinutesPpm,
+    /// What stands in for a line, or for these games.
+    Fallback,
 }
+
+impl Label {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Calculated => "calculated",
+            Self::Phase4 => "phase4",
+            Self::Phase3 => "phase3",
+            Self::Default => "default",
+            Self::Vegas => "vegas",
+            Self::OpponentHistory => "opponent_history",
+            Self::MinutesPpm => "minutes_ppm",
+            Self::Fallback => "fallback",
+        }
+    }
+
+    /// In the quality score (§4.1).
+    pub fn weight(self) -> u32 {
+        match self {
+            Self::Calculated | Self::Phase4 => 100,
+            Self::Phase3 => 75,
+            Self::Default | Self::Vegas | Self::OpponentHistory | Self::MinutesPpm | Self::Fallback => 40,
+        }
+    }
+}
+
+impl Label {
+    /// Whether the feature has Phase 4, Phase 3 or a default to take.
+    fn is_choice(self) -> bool {
+        matches!(self, Self::Phase4 | Self::Phase3 | Self::Default)
+    }
+}
+
+/// The labels of a row of which nothing is known.
+fn default_labels() -> [Label; 33] {
+    FeatureVector::of(&Inputs::default()).expect("without a row of PDC, the fallback line is a number").labels
+}
+
+/// What the features without a choice have in the quality score (§4.2).
+pub fn fixed_weight() -> u32 {
+    default_labels().iter().filter(|label| !label.is_choice()).map(|label| label.weight()).sum()
+}
+
+/// How many features have a choice.
+pub fn features_with_choice() -> usize {
+    default_labels().iter().filter(|label| label.is_choice()).count()
+}
+
+/// What features have of which nothing is known (§3.2 to §3.6), in percent for the shares of the zones; 0 where there is no default.
+pub const DEFAULTS: [f64; 33] = [
+    10.0, 10.0, 10.0, 5.0, 3.0, 50.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 112.0, 100.0, 0.0, 0.0, 0.0, 30.0, 20.0, 35.0,
+    0.15, 100.0, 112.0, 0.5, 15.0, 15.0, 0.0, 0.0, 15.0, 0.0, 28.0, 0.4,
+];
+
+/// Recent games that a mean, a trend or a share needs.
+pub const ENOUGH_GAMES: usize = 5;
 
 /// A feature vector before NaN is replaced, and its quality.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeatureVector {
     pub values: [f64; 33],
+    pub labels: [Label; 33],
     pub quality_score: f64,
 }
 
@@ -168,37 +234,30 @@ impl NoFallbackLine {
     pub const REASON: &'static str = "float() argument must be a string or a real number, not 'NoneType'";
 }
 
-/// Counts labels of the 19 features that have a choice.
-#[derive(Default)]
-struct Labels {
-    phase4: u32,
-    phase3: u32,
-    default: u32,
+/// Features while they are computed.
+struct Features {
+    values: [f64; 33],
+    labels: [Label; 33],
 }
 
-impl Labels {
+impl Features {
+    fn set(&mut self, feature: usize, value: f64, label: Label) {
+        (self.values[feature], self.labels[feature]) = (value, label);
+    }
+
     /// Rule FB: Phase 4, else Phase 3, else the default. NaN is not missing.
-    fn fall_back(&mut self, phase4: Option<f64>, phase3: Option<f64>, default: f64) -> f64 {
+    fn fall_back(&mut self, feature: usize, phase4: Option<f64>, phase3: Option<f64>) {
         let (value, label) = match (phase4, phase3) {
             (Some(value), _) => (value, Label::Phase4),
             (None, Some(value)) => (value, Label::Phase3),
-            (None, None) => (default, Label::Default),
+            (None, None) => (DEFAULTS[feature], Label::Default),
         };
-        self.count(label);
-        value
+        self.set(feature, value, label);
     }
 
-    fn count(&mut self, label: Label) {
-        match label {
-            Label::Phase4 => self.phase4 += 1,
-            Label::Phase3 => self.phase3 += 1,
-            Label::Default => self.default += 1,
-        }
-    }
-
-    /// §4.2: six calculated features at 100 and eight at 40 make the constant 920.
+    /// §4.2: the mean of the weights.
     fn quality_score(&self) -> f64 {
-        let sum = 920 + 100 * self.phase4 + 75 * self.phase3 + 40 * self.default;
+        let sum: u32 = self.labels.iter().map(|label| label.weight()).sum();
         round_scaled_half_even(f64::from(sum) / 33.0, 2)
     }
 }
@@ -207,17 +266,17 @@ impl FeatureVector {
     /// # Errors
     /// [`NoFallbackLine`], which fails the player.
     pub fn of(inputs: &Inputs<'_>) -> Result<Self, NoFallbackLine> {
-        let mut values = [0.0; 33];
-        let mut labels = Labels::default();
-        performance(inputs, &mut labels, &mut values);
-        calculated(inputs, &mut values);
-        matchup(inputs, &mut labels, &mut values);
-        shot_zones(inputs, &mut labels, &mut values);
-        vegas(inputs, &mut values)?;
-        opponent_history(inputs, &mut values)?;
-        values[31] = inputs.month.map_or(28.0, |month| month.minutes);
-        values[32] = inputs.month.and_then(|month| month.points_per_minute).unwrap_or(0.4);
-        Ok(Self { values, quality_score: labels.quality_score() })
+        let mut features = Features { values: [0.0; 33], labels: [Label::Calculated; 33] };
+        performance(inputs, &mut features);
+        calculated(inputs, &mut features);
+        matchup(inputs, &mut features);
+        shot_zones(inputs, &mut features);
+        vegas(inputs, &mut features)?;
+        opponent_history(inputs, &mut features)?;
+        minutes(inputs, &mut features);
+        let quality_score = features.quality_score();
+        let Features { values, labels } = features;
+        Ok(Self { values, labels, quality_score })
     }
 
     /// §8.2: NaN becomes 0.0 in the stored array.
@@ -227,36 +286,30 @@ impl FeatureVector {
 
     /// §4.3.
     pub fn quality_tier(&self) -> &'static str {
-        match self.quality_score {
-            95.0.. => "gold",
-            75.0..95.0 => "silver",
-            50.0..75.0 => "bronze",
-            25.0..50.0 => "poor",
-            _ => "unusable",
-        }
+        quality::tier(self.quality_score)
     }
 }
 
 /// Features 0 to 8.
-fn performance(inputs: &Inputs<'_>, labels: &mut Labels, values: &mut [f64; 33]) {
+fn performance(inputs: &Inputs<'_>, features: &mut Features) {
     let cache = inputs.cache.unwrap_or_default();
     let factors = inputs.factors.unwrap_or_default();
     let games = inputs.recent.len();
-    let last_5 = (games >= 5).then(|| points(&inputs.recent[..5]) as f64 / 5.0);
+    let last_5 = (games >= ENOUGH_GAMES).then(|| points(&inputs.recent[..ENOUGH_GAMES]) as f64 / ENOUGH_GAMES as f64);
     let last_10 = (games >= 1).then(|| points(&inputs.recent) as f64 / games as f64);
-    values[0] = labels.fall_back(cache.points_avg_last_5, last_5, 10.0);
-    values[1] = labels.fall_back(cache.points_avg_last_10, last_10, 10.0);
-    values[2] = labels.fall_back(cache.points_avg_season, inputs.season.map(|season| season.points), 10.0);
-    values[3] = labels.fall_back(cache.points_std_last_10, None, 5.0);
-    values[4] = labels.fall_back(cache.games_in_last_7_days.map(|games| games as f64), None, 3.0);
-    values[5] = labels.fall_back(factors.fatigue, None, 50.0);
-    values[6] = labels.fall_back(factors.shot_zone_mismatch, None, 0.0);
-    values[7] = labels.fall_back(factors.pace, None, 0.0);
-    values[8] = labels.fall_back(factors.usage_spike, None, 0.0);
+    features.fall_back(0, cache.points_avg_last_5, last_5);
+    features.fall_back(1, cache.points_avg_last_10, last_10);
+    features.fall_back(2, cache.points_avg_season, inputs.season.map(|season| season.points));
+    features.fall_back(3, cache.points_std_last_10, None);
+    features.fall_back(4, cache.games_in_last_7_days.map(|games| games as f64), None);
+    features.fall_back(5, factors.fatigue, None);
+    features.fall_back(6, factors.shot_zone_mismatch, None);
+    features.fall_back(7, factors.pace, None);
+    features.fall_back(8, factors.usage_spike, None);
 }
 
 /// Features 9 to 12, 21 and 24 (§3.3).
-fn calculated(inputs: &Inputs<'_>, values: &mut [f64; 33]) {
+fn calculated(inputs: &Inputs<'_>, Features { values, .. }: &mut Features) {
     let context = inputs.context.unwrap_or_default();
     values[9] = rest_advantage(context.days_rest, context.opponent_days_rest);
     values[10] = injury_risk(context.player_status);
@@ -264,41 +317,40 @@ fn calculated(inputs: &Inputs<'_>, values: &mut [f64; 33]) {
     values[12] = minutes_change(inputs);
     values[21] = pct_free_throw(&inputs.recent);
     // The list of team games is never loaded: always the default.
-    values[24] = 0.5;
+    values[24] = DEFAULTS[24];
 }
 
 /// Features 13 to 17, 22 and 23.
-fn matchup(inputs: &Inputs<'_>, labels: &mut Labels, values: &mut [f64; 33]) {
+fn matchup(inputs: &Inputs<'_>, features: &mut Features) {
     let defense = inputs.defense.unwrap_or_default();
     let context = inputs.context.unwrap_or_default();
     let cache = inputs.cache.unwrap_or_default();
     let is_playoff = context.season_phase.is_some_and(|phase| phase.to_lowercase() == "playoffs");
-    values[13] = labels.fall_back(defense.rating, None, 112.0);
-    values[14] = labels.fall_back(defense.pace, None, 100.0);
-    values[15] = flag(context.home_game == Some(true));
-    values[16] = flag(context.back_to_back == Some(true));
-    values[17] = flag(is_playoff);
-    for _ in 15..=17 {
-        labels.count(Label::Phase3);
-    }
-    values[22] = labels.fall_back(cache.team_pace_last_10, None, 100.0);
-    values[23] = labels.fall_back(cache.team_off_rating_last_10, None, 112.0);
+    features.fall_back(13, defense.rating, None);
+    features.fall_back(14, defense.pace, None);
+    features.set(15, flag(context.home_game == Some(true)), Label::Phase3);
+    features.set(16, flag(context.back_to_back == Some(true)), Label::Phase3);
+    features.set(17, flag(is_playoff), Label::Phase3);
+    features.fall_back(22, cache.team_pace_last_10, None);
+    features.fall_back(23, cache.team_off_rating_last_10, None);
 }
 
 /// Features 18 to 20. A PSZA row hides PDC's rates even where its own are NULL (§2.5).
-fn shot_zones(inputs: &Inputs<'_>, labels: &mut Labels, values: &mut [f64; 33]) {
+fn shot_zones(inputs: &Inputs<'_>, features: &mut Features) {
     let cache = inputs.cache.unwrap_or_default();
     let [paint, mid_range, three_pt] = match inputs.zones {
         Some(ZoneRates(rates)) => rates,
         None => [cache.paint_rate_last_10, None, cache.three_pt_rate_last_10],
     };
-    values[18] = labels.fall_back(paint, None, 30.0) / 100.0;
-    values[19] = labels.fall_back(mid_range, None, 20.0) / 100.0;
-    values[20] = labels.fall_back(three_pt, None, 35.0) / 100.0;
+    features.fall_back(18, paint, None);
+    features.fall_back(19, mid_range, None);
+    features.fall_back(20, three_pt, None);
+    features.values[18..=20].iter_mut().for_each(|percent| *percent /= 100.0);
 }
 
 /// Features 25 to 28 (§3.4).
-fn vegas(inputs: &Inputs<'_>, values: &mut [f64; 33]) -> Result<(), NoFallbackLine> {
+fn vegas(inputs: &Inputs<'_>, Features { values, labels }: &mut Features) -> Result<(), NoFallbackLine> {
+    labels[25..=28].fill(if inputs.line.is_some() { Label::Vegas } else { Label::Fallback });
     if let Some(line) = inputs.line {
         values[25] = line.points;
         values[26] = line.opening;
@@ -313,7 +365,8 @@ fn vegas(inputs: &Inputs<'_>, values: &mut [f64; 33]) -> Result<(), NoFallbackLi
 }
 
 /// Features 29 and 30 (§3.5): without an opponent the fallback line and no games.
-fn opponent_history(inputs: &Inputs<'_>, values: &mut [f64; 33]) -> Result<(), NoFallbackLine> {
+fn opponent_history(inputs: &Inputs<'_>, Features { values, labels }: &mut Features) -> Result<(), NoFallbackLine> {
+    labels[29..=30].fill(Label::OpponentHistory);
     (values[29], values[30]) = match inputs.against {
         Some(AgainstOpponent { games, points }) => (points.unwrap_or(f64::NAN), games as f64),
         None => (fallback_line(inputs)?, 0.0),
@@ -321,12 +374,19 @@ fn opponent_history(inputs: &Inputs<'_>, values: &mut [f64; 33]) -> Result<(), N
     Ok(())
 }
 
+/// Features 31 and 32 (§3.6).
+fn minutes(inputs: &Inputs<'_>, Features { values, labels }: &mut Features) {
+    labels[31..=32].fill(if inputs.month.is_some() { Label::MinutesPpm } else { Label::Fallback });
+    values[31] = inputs.month.map_or(DEFAULTS[31], |month| month.minutes);
+    values[32] = inputs.month.and_then(|month| month.points_per_minute).unwrap_or(DEFAULTS[32]);
+}
+
 /// §3.4: L.
 fn fallback_line(inputs: &Inputs<'_>) -> Result<f64, NoFallbackLine> {
     match (&inputs.cache, &inputs.season) {
         (Some(cache), _) => cache.points_avg_season.ok_or(NoFallbackLine),
         (None, Some(season)) => Ok(season.points),
-        (None, None) => Ok(15.0),
+        (None, None) => Ok(DEFAULTS[25]),
     }
 }
 
@@ -335,7 +395,7 @@ fn flag(holds: bool) -> f64 {
 }
 
 /// NULL points count as 0.
-fn points(games: &[RecentGame]) -> i64 {
+pub fn points(games: &[RecentGame]) -> i64 {
     games.iter().map(|game| game.points.unwrap_or(0)).sum()
 }
 
@@ -357,7 +417,7 @@ fn injury_risk(status: Option<&str>) -> f64 {
 
 /// Older minus newer: an improving player gets a negative number, as in the reference.
 fn recent_trend(recent: &[RecentGame]) -> f64 {
-    if recent.len() < 5 {
+    if recent.len() < ENOUGH_GAMES {
         return 0.0;
     }
     let newer = points(&recent[..3]) as f64 / 3.0;
@@ -398,8 +458,8 @@ fn step(value: f64, small: f64, large: f64) -> f64 {
 
 fn pct_free_throw(recent: &[RecentGame]) -> f64 {
     let total = points(recent);
-    if recent.len() < 5 || total == 0 {
-        return 0.15;
+    if recent.len() < ENOUGH_GAMES || total == 0 {
+        return DEFAULTS[21];
     }
     let makes: i64 = recent.iter().map(|game| game.ft_makes.unwrap_or(0)).sum();
     // Adding 0.0 turns -0.0 into 0.0, as the reference's clamp does.

@@ -2,23 +2,26 @@
 //!
 //! Source: `player_composite_factors.md`.
 
+mod explain;
 mod score;
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
 use self::score::{HashedRow, Inputs, PlayerContext, RecentGames, RoundedScores, Scores, ShotZones, TeamDefense};
 use super::columns::{ColumnSet, set_bookkeeping};
-use super::dated::{CircuitBreakers, Lineage, by_date};
+use super::dated::{CircuitBreakers, Provenance, by_date};
+use super::explained::Explained;
 use super::facts::{Decimal, Facts, Nullable, columns};
-use super::months::{MonthReader, by_month, groups_in, nulls_last, score_in_runs};
+use super::months::{MonthFacts, MonthReader, by_month, groups_in, nulls_last};
 use super::reads::{Contexts, Read, Window};
-use super::{DateOutput, Emit, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext};
+use super::{
+    Constants, DateOutput, Emit, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId, ProcessorOutput,
+    RunContext, bound,
+};
 use crate::catalog::Table;
-use crate::engine::Session;
 use crate::error::Result;
 use crate::numerics::hash::HashText;
 use crate::store::DateState;
@@ -27,6 +30,18 @@ const CALCULATION_VERSION: &str = "v1_4factors";
 
 /// Days of games that a synthetic context looks back on (§2.3).
 const LOOK_BACK_DAYS: u32 = 7;
+
+/// Contexts of so many of a date's players make them the date's (§2.2).
+const CONTEXT_SHARE: f64 = 0.9;
+
+/// Whether a date with `row_count` contexts and `player_count` players takes the synthetic context (§2.2), as a double
+/// product.
+fn is_synthetic() -> String {
+    format!(
+        "(coalesce(row_count, 0) = 0 OR (coalesce(player_count, 0) > 0 \
+         AND row_count::DOUBLE < player_count::DOUBLE * {CONTEXT_SHARE}::DOUBLE))"
+    )
+}
 
 /// What makes the population of a date with the synthetic context (§2.3).
 const POPULATION_COLUMNS: [&str; 5] =
@@ -93,34 +108,71 @@ impl Processor for Pcf {
         &[ProcessorId::Tdza, ProcessorId::Psza]
     }
 
-    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
-        let lineage = session.query(include_str!("lineage.sql"))?;
-        let lineage = Arc::new(Lineage::new(&Facts(&lineage), SOURCE_HASHES));
-        let mut reader = MonthReader::new(session.stream(include_str!("query.sql"))?, "game_date");
+    fn constants(&self) -> Constants {
+        Constants::default()
+            .with("days", LOOK_BACK_DAYS)
+            .with("context_share", CONTEXT_SHARE * 100.0)
+            .with("is_synthetic", is_synthetic())
+            .with("rested", score::RESTED)
+            .with("fatigue_share", score::FATIGUE_SHARE)
+            .with("full_rate", score::FULL_RATE)
+            .with("great_mismatch", score::GREAT_MISMATCH)
+            .with("mismatch_boost", score::MISMATCH_BOOST)
+            .with("mismatch_limit", score::MISMATCH_LIMIT)
+            .with("pace_divisor", score::PACE_DIVISOR)
+            .with("pace_limit", score::PACE_LIMIT)
+            .with("usage_share", score::USAGE_SHARE)
+            .with("one_star_boost", score::ONE_STAR_BOOST)
+            .with("stars_boost", score::STARS_BOOST)
+            .with("usage_limit", score::USAGE_LIMIT)
+            .with("check_pct", 100 / score::CHECKS)
+            .with("low_fatigue", score::LOW_FATIGUE)
+            .with("extreme_mismatch", score::EXTREME_MISMATCH)
+            .with("extreme_total", score::EXTREME_TOTAL)
+    }
+
+    fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {
+        let PlannedSession { session, dates } = planned;
+        let provenance = Provenance::new(&session.query(include_str!("lineage.sql"))?, SOURCE_HASHES, context);
+        let facts = session.query(&bound(include_str!("query.sql")))?;
+        let mut scorer = Scorer::new(&facts, context);
+        let all = 0..facts.num_rows();
+        let mut rows = Vec::new();
+        for &date in dates {
+            scorer.score_date(date, all.clone(), &mut rows);
+        }
+        rows.retain(|row| row.player == key);
+        let mut explained = Explained::default();
+        explained.take_row(to_batch(&rows, &provenance)?);
+        let facts = &scorer.facts;
+        let mut players = groups_in(facts.player_lookup, all).map(|group| facts.of_player(group));
+        if let Some(row) = players.find(|&row| facts.player_lookup.value(row) == key) {
+            explain::tell(&mut explained, &facts.inputs(row), facts.is_synthetic.at(row) == Some(true));
+        }
+        Ok(explained)
+    }
+
+    fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
+        let PlannedSession { session, dates } = planned;
+        let provenance = Provenance::new(&session.query(include_str!("lineage.sql"))?, SOURCE_HASHES, context);
+        let mut reader = MonthReader::new(session.stream(&bound(include_str!("query.sql")))?, "game_date");
         for (month, dates) in by_month(dates) {
-            let (facts, dates) = (reader.month(month)?, dates.to_vec());
-            let (lineage, context) = (Arc::clone(&lineage), *context);
-            emit(MonthWork::new(month, move |sink| {
-                let score = |facts: &RecordBatch, dates: &[NaiveDate]| score(facts, dates, &lineage, &context);
-                score_in_runs(&dates, &facts, "game_date", sink, score)
+            let facts = MonthFacts { dates: dates.to_vec(), rows: reader.month(month)?, date: "game_date" };
+            let provenance = provenance.clone();
+            emit(MonthWork::new(month, move || {
+                facts.into_runs().map(move |(facts, dates)| score(&facts, &dates, &provenance))
             }))?;
         }
         Ok(())
     }
 }
 
-fn score(
-    facts: &RecordBatch,
-    dates: &[NaiveDate],
-    lineage: &Lineage<4>,
-    context: &RunContext,
-) -> Result<ProcessorOutput> {
-    let breakers = CircuitBreakers::new(&Facts(facts), context.timestamp);
-    let facts = FactColumns::new(&Facts(facts));
-    let mut rows = Vec::with_capacity(facts.game_date.len());
-    let score = |date, range| facts.score_date(date, range, &breakers, &mut rows);
-    let outputs = by_date(dates, facts.game_date, score);
-    Ok(ProcessorOutput { rows: to_batch(&rows, lineage, context)?, dates: outputs })
+fn score(facts: &RecordBatch, dates: &[NaiveDate], provenance: &Provenance<4>) -> Result<ProcessorOutput> {
+    let mut scorer = Scorer::new(facts, &provenance.context);
+    let days = scorer.facts.game_date;
+    let mut rows = Vec::with_capacity(days.len());
+    let outputs = by_date(dates, days, |date, range| scorer.score_date(date, range, &mut rows));
+    Ok(ProcessorOutput { rows: to_batch(&rows, provenance)?, dates: outputs })
 }
 
 /// Columns of `lineage.sql`, in the order of [`SOURCE_COLUMNS`].
@@ -186,23 +238,30 @@ columns! {
     }
 }
 
-impl<'a> FactColumns<'a> {
+/// Scores the players of the facts.
+struct Scorer<'a> {
+    facts: FactColumns<'a>,
+    breakers: CircuitBreakers<'a>,
+    /// What is hashed, one row after the other.
+    text: HashText,
+}
+
+impl<'a> Scorer<'a> {
+    fn new(facts: &'a RecordBatch, context: &RunContext) -> Self {
+        let breakers = CircuitBreakers::new(&Facts(facts), context.timestamp);
+        Self { facts: FactColumns::new(&Facts(facts)), breakers, text: HashText::default() }
+    }
+
     /// Scores the players of a date in ascending order and says how the date ended (§1.6).
-    fn score_date(
-        &self,
-        date: NaiveDate,
-        facts: Range<usize>,
-        breakers: &CircuitBreakers<'_>,
-        rows: &mut Vec<Row<'a>>,
-    ) -> DateOutput {
+    fn score_date(&mut self, date: NaiveDate, facts: Range<usize>, rows: &mut Vec<Row<'a>>) -> DateOutput {
         let first = rows.len();
         let had_context = !facts.is_empty();
         let mut failures = Vec::new();
-        let mut text = HashText::default();
-        for row in self.one_per_player(facts) {
-            match breakers.failure(row, self.player_lookup.value(row)) {
+        for group in groups_in(self.facts.player_lookup, facts) {
+            let row = self.facts.of_player(group);
+            match self.breakers.failure(row, self.facts.player_lookup.value(row)) {
                 Some(failure) => failures.push(failure),
-                None => rows.push(self.score_row(date, row, breakers.attempts(row), &mut text)),
+                None => rows.push(self.score_row(date, row)),
             }
         }
         let state = if rows.len() > first {
@@ -217,43 +276,17 @@ impl<'a> FactColumns<'a> {
         DateOutput { date, state, rows: first..rows.len(), failures }
     }
 
-    /// §2.4: one row per player; the further columns only fix the order of what is still equal.
-    fn one_per_player(&self, facts: Range<usize>) -> impl Iterator<Item = usize> {
-        groups_in(self.player_lookup, facts).map(|group| {
-            let key = |&row: &usize| {
-                let numbers = [
-                    self.processed_us,
-                    self.days_rest,
-                    self.games_in_last_7_days,
-                    self.minutes_in_last_7_days,
-                    self.avg_minutes_10,
-                    self.back_to_backs_last_14_days,
-                    self.player_age,
-                    self.projected_usage_100,
-                    self.avg_usage_100,
-                    self.star_teammates_out,
-                    self.pace_differential_10,
-                ]
-                .map(|number| nulls_last(number.at(row)));
-                let texts = [self.game_id, self.opponent_team_abbr, self.universal_player_id]
-                    .map(|text| nulls_last(text.at(row)));
-                let [time, days_rest, ..] = numbers;
-                (texts, time, days_rest, nulls_last(self.back_to_back.at(row)), numbers)
-            };
-            if group.len() == 1 { group.start } else { group.min_by_key(key).expect("a group has a row") }
-        })
-    }
-
-    fn score_row(&self, date: NaiveDate, row: usize, attempts: i64, text: &mut HashText) -> Row<'a> {
-        let inputs = self.inputs(row);
+    fn score_row(&mut self, date: NaiveDate, row: usize) -> Row<'a> {
+        let Self { facts, breakers, text } = self;
+        let inputs = facts.inputs(row);
         let scores = Scores::of(&inputs);
         let (completeness_pct, missing) = score::completeness(&inputs);
         let warnings = scores.warnings();
         let hashed = HashedRow {
             date,
-            game_id: self.game_id.value(row),
-            player: self.player_lookup.value(row),
-            universal_id: self.universal_player_id.at(row),
+            game_id: facts.game_id.value(row),
+            player: facts.player_lookup.value(row),
+            universal_id: facts.universal_player_id.at(row),
             fatigue: scores.fatigue,
             scores: scores.rounded(),
             completeness_pct,
@@ -263,18 +296,45 @@ impl<'a> FactColumns<'a> {
         let data_hash = hashed.data_hash(text);
         Row {
             date,
-            player: self.player_lookup.value(row),
-            universal_id: self.universal_player_id.at(row),
-            game_id: self.game_id.value(row),
+            player: facts.player_lookup.value(row),
+            universal_id: facts.universal_player_id.at(row),
+            game_id: facts.game_id.value(row),
             fatigue: scores.fatigue,
             scores: scores.rounded(),
             json: score::context_json(&inputs, &scores),
             completeness_pct,
             missing,
             warnings,
-            attempts,
+            attempts: breakers.attempts(row),
             data_hash,
         }
+    }
+}
+
+impl<'a> FactColumns<'a> {
+    /// §2.4: one row per player; the further columns only fix the order of what is still equal.
+    fn of_player(&self, group: Range<usize>) -> usize {
+        let key = |&row: &usize| {
+            let numbers = [
+                self.processed_us,
+                self.days_rest,
+                self.games_in_last_7_days,
+                self.minutes_in_last_7_days,
+                self.avg_minutes_10,
+                self.back_to_backs_last_14_days,
+                self.player_age,
+                self.projected_usage_100,
+                self.avg_usage_100,
+                self.star_teammates_out,
+                self.pace_differential_10,
+            ]
+            .map(|number| nulls_last(number.at(row)));
+            let texts =
+                [self.game_id, self.opponent_team_abbr, self.universal_player_id].map(|text| nulls_last(text.at(row)));
+            let [time, days_rest, ..] = numbers;
+            (texts, time, days_rest, nulls_last(self.back_to_back.at(row)), numbers)
+        };
+        if group.len() == 1 { group.start } else { group.min_by_key(key).expect("a group has a row") }
     }
 
     fn inputs(&self, row: usize) -> Inputs<'a> {
@@ -327,7 +387,7 @@ impl<'a> FactColumns<'a> {
 }
 
 /// §4, column by column.
-fn to_batch(rows: &[Row<'_>], lineage: &Lineage<4>, context: &RunContext) -> Result<RecordBatch> {
+fn to_batch(rows: &[Row<'_>], provenance: &Provenance<4>) -> Result<RecordBatch> {
     let mut set = ColumnSet::new(Table::PlayerCompositeFactors, rows.len());
     set.str("player_lookup", rows.iter().map(|row| Some(row.player)));
     set.str("universal_player_id", rows.iter().map(|row| row.universal_id));
@@ -356,7 +416,7 @@ fn to_batch(rows: &[Row<'_>], lineage: &Lineage<4>, context: &RunContext) -> Res
     set.bool("has_warnings", rows.iter().map(|row| Some(row.warnings.is_some())));
     set.str("warning_details", rows.iter().map(|row| row.warnings.as_deref()));
     for (index, name) in SOURCE_COLUMNS.into_iter().enumerate() {
-        set.str(name, rows.iter().map(|row| lineage.hash(row.date, index)));
+        set.str(name, rows.iter().map(|row| provenance.lineage.hash(row.date, index)));
     }
     set.str("data_hash", rows.iter().map(|row| Some(&row.data_hash)));
     set.const_bools(&["early_season_flag"], false);
@@ -376,6 +436,6 @@ fn to_batch(rows: &[Row<'_>], lineage: &Lineage<4>, context: &RunContext) -> Res
         true,
     );
     set.int("reprocess_attempt_count", rows.iter().map(|row| Some(row.attempts)));
-    set.timestamps(&["created_at", "processed_at"], context.timestamp);
+    set.timestamps(&["created_at", "processed_at"], provenance.context.timestamp);
     set.finish()
 }

@@ -7,12 +7,9 @@ WITH upcg_rows AS (
 pgs_players AS (
     SELECT game_date, count(DISTINCT player_lookup) AS player_count FROM player_game_summary GROUP BY game_date
 ),
--- §2.2: UPCG rows against distinct PGS players, as a double product.
+-- §2.2: UPCG rows against distinct PGS players.
 source_of_date AS (
-    SELECT
-        plan.game_date,
-        coalesce(row_count, 0) = 0
-            OR (coalesce(player_count, 0) > 0 AND row_count::DOUBLE < player_count::DOUBLE * 0.9::DOUBLE) AS is_synthetic
+    SELECT plan.game_date, {pcf.is_synthetic} AS is_synthetic
     FROM plan
     LEFT JOIN upcg_rows USING (game_date)
     LEFT JOIN pgs_players USING (game_date)
@@ -42,13 +39,13 @@ population AS (
 -- The days before a synthetic date: often none, and then no game is read for them.
 looked_back_on AS (
     SELECT DISTINCT game_date - days AS game_date
-    FROM (SELECT game_date, unnest([1, 2, 3, 4, 5, 6, 7]) AS days FROM source_of_date WHERE is_synthetic)
+    FROM (SELECT game_date, unnest(range(1, {pcf.days} + 1))::INTEGER AS days FROM source_of_date WHERE is_synthetic)
 ),
 -- A game lies in its own week and serves the next one: with that, the join looks at a few games only.
 games_by_week AS (
     SELECT
         player_lookup, game_date, minutes_played, usage_rate,
-        unnest([(game_date - DATE '1970-01-01') // 7, (game_date - DATE '1970-01-01') // 7 + 1]) AS week
+        unnest([(game_date - DATE '1970-01-01') // {pcf.days}, (game_date - DATE '1970-01-01') // {pcf.days} + 1]) AS week
     FROM player_game_summary
     SEMI JOIN looked_back_on USING (game_date)
 ),
@@ -64,8 +61,8 @@ recent AS (
     FROM (SELECT DISTINCT game_date, player_lookup FROM population) AS player
     JOIN games_by_week AS game
         ON game.player_lookup = player.player_lookup
-        AND game.week = (player.game_date - DATE '1970-01-01') // 7
-        AND game.game_date BETWEEN player.game_date - 7 AND player.game_date - 1
+        AND game.week = (player.game_date - DATE '1970-01-01') // {pcf.days}
+        AND game.game_date BETWEEN player.game_date - {pcf.days} AND player.game_date - 1
     GROUP BY player.game_date, player.player_lookup
 ),
 from_pgs AS (

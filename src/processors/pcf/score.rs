@@ -39,6 +39,29 @@ pub struct RecentGames {
 }
 
 impl PlayerContext {
+    /// The values as text, in the order of [`Filled::shown`].
+    pub fn shown(&self) -> [Option<String>; 11] {
+        let f64 = |value: Option<f64>| value.map(|value| format!("{value:?}"));
+        let int = |value: Option<i64>| value.map(|value| value.to_string());
+        [
+            int(self.days_rest),
+            self.back_to_back.map(|value| value.to_string()),
+            int(self.games_last_7),
+            f64(self.minutes_last_7),
+            f64(self.avg_minutes_last_7),
+            int(self.back_to_backs_last_14),
+            int(self.player_age),
+            f64(self.projected_usage),
+            f64(self.avg_usage_last_7),
+            int(self.star_teammates_out),
+            f64(self.pace_differential),
+        ]
+    }
+
+    pub fn filled(&self) -> Filled {
+        Filled::from(self)
+    }
+
     /// §2.3, field by field.
     pub fn synthetic(recent: &RecentGames) -> Self {
         let minutes_10 = recent.minutes_10.unwrap_or(0);
@@ -103,7 +126,7 @@ pub struct RoundedScores {
 }
 
 /// A context after the defaults of §3.0.
-struct Filled {
+pub struct Filled {
     days_rest: i64,
     back_to_back: bool,
     games_last_7: i64,
@@ -111,10 +134,29 @@ struct Filled {
     avg_minutes_last_7: f64,
     back_to_backs_last_14: i64,
     player_age: i64,
-    projected_usage: f64,
-    avg_usage_last_7: f64,
-    star_teammates_out: i64,
-    pace_differential: f64,
+    pub projected_usage: f64,
+    pub avg_usage_last_7: f64,
+    pub star_teammates_out: i64,
+    pub pace_differential: f64,
+}
+
+impl Filled {
+    /// The names of the columns, with the values as text.
+    pub fn shown(&self) -> [(&'static str, String); 11] {
+        [
+            ("days_rest", self.days_rest.to_string()),
+            ("back_to_back", self.back_to_back.to_string()),
+            ("games_in_last_7_days", self.games_last_7.to_string()),
+            ("minutes_in_last_7_days", self.minutes_last_7.to_string()),
+            ("avg_minutes_per_game_last_7", self.avg_minutes_last_7.to_string()),
+            ("back_to_backs_last_14_days", self.back_to_backs_last_14.to_string()),
+            ("player_age", self.player_age.to_string()),
+            ("projected_usage_rate", self.projected_usage.to_string()),
+            ("avg_usage_rate_last_7_games", self.avg_usage_last_7.to_string()),
+            ("star_teammates_out", self.star_teammates_out.to_string()),
+            ("pace_differential", self.pace_differential.to_string()),
+        ]
+    }
 }
 
 impl From<&PlayerContext> for Filled {
@@ -138,17 +180,21 @@ impl From<&PlayerContext> for Filled {
 impl Scores {
     pub fn of(inputs: &Inputs<'_>) -> Self {
         let context = Filled::from(&inputs.context);
-        let fatigue = fatigue_score(&context);
-        let shot_zone = match (&inputs.shot_zones, &inputs.defense) {
-            (Some(shot), Some(defense)) => shot_zone_score(shot, defense),
-            _ => 0.0,
-        };
-        let pace = clamp(context.pace_differential / 2.0, 3.0);
-        let usage_differential = usage_differential(&context);
-        let usage = usage_score(usage_differential, context.star_teammates_out);
+        let fatigue = (RESTED + fatigue_steps(&context).iter().sum::<i64>()).clamp(0, 100);
+        let shot_zone = mismatch(inputs).map_or(0.0, |steps| steps.score);
+        let pace = clamp(context.pace_differential / PACE_DIVISOR, PACE_LIMIT);
+        let spike = usage_spike(&context);
+        let usage = clamp(spike.spike * spike.boost, USAGE_LIMIT);
+        let usage_differential = spike.differential;
+        let mut scores = Self { fatigue, shot_zone, pace, usage, total: 0.0, usage_differential };
         // §3.6: left to right, then the four deferred factors, which turn -0.0 into 0.0.
-        let total = (fatigue - 100) as f64 / 20.0 + shot_zone + pace + usage + 0.0;
-        Self { fatigue, shot_zone, pace, usage, total, usage_differential }
+        scores.total = scores.fatigue_adjustment() + shot_zone + pace + usage + 0.0;
+        scores
+    }
+
+    /// §3.6: what fatigue takes from the total.
+    pub fn fatigue_adjustment(&self) -> f64 {
+        (self.fatigue - RESTED) as f64 / FATIGUE_SHARE
     }
 
     pub fn rounded(&self) -> RoundedScores {
@@ -162,76 +208,156 @@ impl Scores {
 
     /// §3.8, on unrounded values.
     pub fn warnings(&self) -> Option<String> {
-        let conditions = [
-            (self.fatigue < 50, "EXTREME_FATIGUE: Player showing severe fatigue"),
-            (self.shot_zone.abs() > 8.0, "EXTREME_MATCHUP: Unusual zone mismatch"),
-            (self.total.abs() > 12.0, "EXTREME_ADJUSTMENT: Very large composite adjustment"),
-        ];
-        let texts: Vec<&str> = conditions.into_iter().filter_map(|(holds, text)| holds.then_some(text)).collect();
+        let conditions = self.warning_conditions().into_iter();
+        let texts: Vec<&str> = conditions.filter_map(|(holds, text)| holds.then_some(text)).collect();
         (!texts.is_empty()).then(|| texts.join("; "))
+    }
+
+    /// Of fatigue, mismatch and total, whether it warns, and the warning.
+    pub fn warning_conditions(&self) -> [(bool, &'static str); 3] {
+        [
+            (self.fatigue < LOW_FATIGUE, "EXTREME_FATIGUE: Player showing severe fatigue"),
+            (self.shot_zone.abs() > EXTREME_MISMATCH, "EXTREME_MATCHUP: Unusual zone mismatch"),
+            (self.total.abs() > EXTREME_TOTAL, "EXTREME_ADJUSTMENT: Very large composite adjustment"),
+        ]
     }
 }
 
-/// §3.1: additive, clamped once at the end.
-fn fatigue_score(context: &Filled) -> i64 {
-    let mut score = 100;
-    if context.back_to_back {
-        score -= 15;
-    } else if context.days_rest >= 3 {
-        score += 5;
+/// Scores lie within these, of either sign.
+pub const MISMATCH_LIMIT: f64 = 10.0;
+pub const PACE_LIMIT: f64 = 3.0;
+pub const USAGE_LIMIT: f64 = 3.0;
+
+/// The fatigue score of a rested player, from which steps are taken.
+pub const RESTED: i64 = 100;
+
+/// §3.6: points of fatigue that take one from the total.
+pub const FATIGUE_SHARE: f64 = 20.0;
+
+/// §3.2: the rate that counts in full, the mismatch that is boosted when it is exceeded, and by how much.
+pub const FULL_RATE: f64 = 50.0;
+pub const GREAT_MISMATCH: f64 = 5.0;
+pub const MISMATCH_BOOST: f64 = 1.2;
+
+/// §3.3.
+pub const PACE_DIVISOR: f64 = 2.0;
+
+/// §3.4: the share of the difference, and what one star out, or more, makes of it.
+pub const USAGE_SHARE: f64 = 0.3;
+pub const ONE_STAR_BOOST: f64 = 1.15;
+pub const STARS_BOOST: f64 = 1.3;
+
+/// §3.7: percent for each of the checks.
+pub const CHECKS: usize = 5;
+
+/// §3.8: what is beyond these is warned of.
+pub const LOW_FATIGUE: i64 = 50;
+pub const EXTREME_MISMATCH: f64 = 8.0;
+pub const EXTREME_TOTAL: f64 = 12.0;
+
+const LONG_REST_DAYS: i64 = 3;
+const MANY_GAMES: i64 = 4;
+const MANY_MINUTES: f64 = 240.0;
+const LONG_GAME_MINUTES: f64 = 35.0;
+const MANY_BACK_TO_BACKS: i64 = 2;
+const OLD_AGE: i64 = 35;
+const OLDER_AGE: i64 = 30;
+
+/// §3.1: additive, clamped once at the end. In the order of [`fatigue_step_names`].
+pub fn fatigue_steps(context: &Filled) -> [i64; 7] {
+    let when = |holds: bool, points: i64| if holds { points } else { 0 };
+    [
+        when(context.back_to_back, -15),
+        when(!context.back_to_back && context.days_rest >= LONG_REST_DAYS, 5),
+        when(context.games_last_7 >= MANY_GAMES, -10),
+        when(context.minutes_last_7 > MANY_MINUTES, -10),
+        when(context.avg_minutes_last_7 > LONG_GAME_MINUTES, -8),
+        match context.back_to_backs_last_14 {
+            MANY_BACK_TO_BACKS.. => -12,
+            1 => -5,
+            _ => 0,
+        },
+        match context.player_age {
+            OLD_AGE.. => -10,
+            OLDER_AGE..OLD_AGE => -5,
+            _ => 0,
+        },
+    ]
+}
+
+/// What the steps of fatigue are taken for.
+pub fn fatigue_step_names() -> [String; 7] {
+    [
+        "back to back".to_owned(),
+        format!("{LONG_REST_DAYS} days of rest or more, not back to back"),
+        format!("{MANY_GAMES} games in 7 days or more"),
+        format!("more than {MANY_MINUTES} minutes in 7 days"),
+        format!("more than {LONG_GAME_MINUTES} minutes a game"),
+        format!("back to backs in 14 days: {MANY_BACK_TO_BACKS} or more, or 1"),
+        format!("age {OLD_AGE} or more, or {OLDER_AGE}"),
+    ]
+}
+
+/// The steps of §3.2.
+#[derive(Debug, Clone, Copy)]
+pub struct Mismatch {
+    /// Place in the order paint, mid-range, three-point.
+    zone: usize,
+    pub rate: f64,
+    pub weight: f64,
+    pub defense: f64,
+    pub weighted: f64,
+    pub boost: f64,
+    pub score: f64,
+}
+
+impl Mismatch {
+    pub fn zone_name(&self) -> &'static str {
+        ["paint", "mid_range", "three_pt"][self.zone]
     }
-    if context.games_last_7 >= 4 {
-        score -= 10;
-    }
-    if context.minutes_last_7 > 240.0 {
-        score -= 10;
-    }
-    if context.avg_minutes_last_7 > 35.0 {
-        score -= 8;
-    }
-    score -= match context.back_to_backs_last_14 {
-        2.. => 12,
-        1 => 5,
-        _ => 0,
-    };
-    score -= match context.player_age {
-        35.. => 10,
-        30..35 => 5,
-        _ => 0,
-    };
-    score.clamp(0, 100)
+}
+
+/// §3.2; `None` without a row of the player or of the opponent, which counts as 0.
+pub fn mismatch(inputs: &Inputs<'_>) -> Option<Mismatch> {
+    Some(zone_mismatch(inputs.shot_zones.as_ref()?, inputs.defense.as_ref()?))
 }
 
 /// §3.2: any label but `mid_range` and `perimeter` is scored as paint.
-fn shot_zone_score(shot: &ShotZones<'_>, defense: &TeamDefense<'_>) -> f64 {
+fn zone_mismatch(shot: &ShotZones<'_>, defense: &TeamDefense<'_>) -> Mismatch {
     let zone = match shot.primary_zone {
         Some("mid_range") => 1,
         Some("perimeter") => 2,
         _ => 0,
     };
-    let rate = shot.rates[zone].unwrap_or(50.0);
-    let value = defense.vs_league[zone].unwrap_or(0.0);
-    let share = rate / 50.0;
+    let rate = shot.rates[zone].unwrap_or(FULL_RATE);
+    let defense = defense.vs_league[zone].unwrap_or(0.0);
+    let share = rate / FULL_RATE;
     let weight = if share < 1.0 { share } else { 1.0 };
-    let weighted = value * weight;
-    let boosted = if weighted.abs() > 5.0 { weighted * 1.2 } else { weighted };
-    clamp(boosted, 10.0)
+    let weighted = defense * weight;
+    let boost = if weighted.abs() > GREAT_MISMATCH { MISMATCH_BOOST } else { 1.0 };
+    Mismatch { zone, rate, weight, defense, weighted, boost, score: clamp(weighted * boost, MISMATCH_LIMIT) }
 }
 
-/// §3.4: Δ, which is 0.0 when the baseline is exactly 0.
-fn usage_differential(context: &Filled) -> f64 {
-    if context.avg_usage_last_7 == 0.0 { 0.0 } else { context.projected_usage - context.avg_usage_last_7 }
+/// The steps of §3.4.
+#[derive(Debug, Clone, Copy)]
+pub struct UsageSpike {
+    /// Δ, which is 0.0 when the baseline is exactly 0.
+    pub differential: f64,
+    pub spike: f64,
+    /// Only positive spikes are amplified.
+    pub boost: f64,
 }
 
-/// §3.4: only positive spikes are amplified.
-fn usage_score(differential: f64, stars_out: i64) -> f64 {
-    let base = differential * 0.3;
-    let boosted = match stars_out {
-        2.. if base > 0.0 => base * 1.30,
-        1 if base > 0.0 => base * 1.15,
-        _ => base,
+pub fn usage_spike(context: &Filled) -> UsageSpike {
+    let has_baseline = context.avg_usage_last_7 != 0.0;
+    let differential = if has_baseline { context.projected_usage - context.avg_usage_last_7 } else { 0.0 };
+    let spike = differential * USAGE_SHARE;
+    let boost = match context.star_teammates_out {
+        2.. if spike > 0.0 => STARS_BOOST,
+        1 if spike > 0.0 => ONE_STAR_BOOST,
+        _ => 1.0,
     };
-    clamp(boosted, 3.0)
+    UsageSpike { differential, spike, boost }
 }
 
 /// Into [-limit, limit]; the sign of a zero is kept.
@@ -247,17 +373,22 @@ fn clamp(value: f64, limit: f64) -> f64 {
 
 /// §3.7: percent of the five checks passed, and the names of those that failed.
 pub fn completeness(inputs: &Inputs<'_>) -> (f64, Option<String>) {
+    let checks = completeness_checks(inputs);
+    let missing: Vec<&str> = checks.iter().filter_map(|&(present, name)| (!present).then_some(name)).collect();
+    let pct = (CHECKS - missing.len()) as f64 / CHECKS as f64 * 100.0;
+    (pct, (!missing.is_empty()).then(|| missing.join(", ")))
+}
+
+/// Whether what a check asks for is there, and its name.
+pub fn completeness_checks(inputs: &Inputs<'_>) -> [(bool, &'static str); CHECKS] {
     let context = &inputs.context;
-    let checks = [
+    [
         (context.days_rest.is_some(), "days_rest"),
         (context.projected_usage.is_some(), "projected_usage_rate"),
         (context.pace_differential.is_some(), "pace_differential"),
         (inputs.shot_zones.is_some(), "player_shot_zone"),
         (inputs.defense.is_some(), "team_defense_zone"),
-    ];
-    let missing: Vec<&str> = checks.iter().filter_map(|&(present, name)| (!present).then_some(name)).collect();
-    let pct = (5 - missing.len()) as f64 / 5.0 * 100.0;
-    (pct, (!missing.is_empty()).then(|| missing.join(", ")))
+    ]
 }
 
 /// The four JSON columns: fatigue, shot zone, pace, usage.

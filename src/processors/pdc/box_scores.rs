@@ -8,6 +8,7 @@ use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
 use super::players::changes;
+use super::score::{WINDOWS_OF_DAYS, WINDOWS_OF_GAMES};
 use crate::processors::facts::{Facts, Nullable, columns};
 
 /// No row is older.
@@ -52,7 +53,8 @@ impl BoxScores {
         let newest_first = || rows.iter().rev().filter(|(of, _)| (day - DAYS..day).contains(of));
         let of_games = |games: usize| distinct(newest_first().take(games));
         let of_days = |days: i32| distinct(newest_first().take_while(|(of, _)| *of >= day - days));
-        [of_games(5), of_games(10), of_days(7), of_days(14)]
+        let ([short, long], [week, fortnight]) = (WINDOWS_OF_GAMES, WINDOWS_OF_DAYS);
+        [of_games(short), of_games(long), of_days(week), of_days(fortnight)]
     }
 }
 

@@ -2,5 +2,5 @@
 -- NULL is the newest, then the smaller text.
 SELECT player_lookup, game_date, coalesce(minutes IN ('', '0', '00'), true) AS did_not_play
 FROM bdl_player_boxscores
-WHERE game_date >= (SELECT min(game_date) - 30 FROM plan) AND game_date < (SELECT max(game_date) FROM plan)
+WHERE game_date >= (SELECT min(game_date) - {pdc.box_score_days} FROM plan) AND game_date < (SELECT max(game_date) FROM plan)
 ORDER BY game_date, player_lookup, minutes DESC NULLS LAST

@@ -1,9 +1,12 @@
 //! How complete a player's windows are (`player_daily_cache` §3.6).
 
+use super::score::{WINDOWS_OF_DAYS, WINDOWS_OF_GAMES};
 use crate::numerics::rounding::round_correct_half_even;
+use crate::processors::explained::Steps;
+use crate::processors::quality;
 
 /// §3.6: from this unrounded percentage on a window is complete.
-const COMPLETE_PCT: f64 = 70.0;
+pub const COMPLETE_PCT: f64 = 70.0;
 
 /// Games of a window, by the schedule, by PGS, and those of which raw box scores say that the player did not play.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,6 +53,23 @@ impl Completeness {
         Self([0, 1, 2, 3].map(window))
     }
 
+    /// The windows one by one, with the team by whose schedule games are expected.
+    pub fn steps(&self, team: Option<&str>) -> Steps {
+        let all = || self.0.iter();
+        let ([short, long], [week, fortnight]) = (WINDOWS_OF_GAMES, WINDOWS_OF_DAYS);
+        let names = [format!("l{short}"), format!("l{long}"), format!("l{week}d"), format!("l{fortnight}d")];
+        let capped = |window: &Window| (window.needed() > 0).then(|| window.rounded_pct().min(100.0));
+        Steps::default()
+            .text("window", names.map(Some))
+            .text("team_of_last_game", [team; 4])
+            .int("expected", all().map(|window| Some(window.expected)))
+            .int("did_not_play", all().map(|window| Some(window.did_not_play)))
+            .int("actual", all().map(|window| Some(window.actual)))
+            .f64("pct", all().map(|window| Some(window.rounded_pct())))
+            .bool("is_complete", all().map(|window| Some(window.is_complete())))
+            .f64("capped_pct", all().map(capped))
+    }
+
     /// The window that the columns without a window's name tell.
     pub fn five_games(&self) -> Window {
         self.0[0]
@@ -65,13 +85,7 @@ impl Completeness {
     }
 
     pub fn quality_tier(&self) -> &'static str {
-        match self.quality_score() {
-            95.0.. => "gold",
-            75.0.. => "silver",
-            50.0.. => "bronze",
-            25.0.. => "poor",
-            _ => "unusable",
-        }
+        quality::tier(self.quality_score())
     }
 
     pub fn all_complete(&self) -> bool {

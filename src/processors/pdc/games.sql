@@ -3,10 +3,10 @@
 SELECT
     player_lookup, game_date, game_id, team_abbr, season_year,
     -- §2.4: conditions 3 and 4; NULL counts as "not greater".
-    is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(points, 0) > 0) AS qualifies,
+    {pdc.counted} AS qualifies,
     points, (minutes_played * 10)::BIGINT AS minutes_10, (usage_rate * 100)::BIGINT AS usage_100,
     (ts_pct * 1000)::BIGINT AS ts_1000, fg_makes, assisted_fg_makes, epoch_us(processed_at)::BIGINT AS processed_us
 FROM player_game_summary
-WHERE (game_date >= (SELECT {first_day} FROM plan) OR season_year >= (SELECT min(season_year) FROM plan))
+WHERE (game_date >= (SELECT {pdc.first_day} FROM plan) OR season_year >= (SELECT min(season_year) FROM plan))
     AND game_date <= (SELECT max(game_date) FROM plan)
 ORDER BY game_date, player_lookup

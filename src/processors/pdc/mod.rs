@@ -10,6 +10,7 @@ mod players;
 mod score;
 mod teams;
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -29,13 +30,14 @@ use self::score::{
 use self::teams::{TeamForm, TeamSchedule};
 use super::columns::ColumnSet;
 use super::dated::by_date;
+use super::explained::{Explained, Steps};
 use super::facts::{Decimal, Facts, Nullable, columns};
-use super::months::{Gathered, by_month, groups, groups_in, nulls_last, score_in_runs};
+use super::months::{Gathered, MonthFacts, by_month, groups, groups_in, nulls_last};
 use super::overflow::{EVERY_PLAYER_FAILED, NumericColumn, Overflow, overflowed_date};
 use super::reads::{self, Contexts, Read};
 use super::{
-    CARRIED_DAYS, DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput,
-    RunContext,
+    CARRIED_DAYS, Constants, DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor,
+    ProcessorId, ProcessorOutput, RunContext, bound,
 };
 use crate::catalog::Table;
 use crate::engine::Session;
@@ -44,9 +46,11 @@ use crate::numerics::rounding::store_half_away;
 use crate::store::DateState;
 
 /// The first day of which the queries read every player game.
-const FIRST_DAY: &str = "least(make_date(min(season_year), 10, 1), min(game_date) - 14)";
+fn first_day() -> String {
+    format!("least(make_date(min(season_year), 10, 1), min(game_date) - {CARRIED_DAYS})")
+}
 
-/// Games that count, as in `games.sql` (§2.4).
+/// Games that count (§2.4).
 const QUALIFIES: &str = "is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(points, 0) > 0)";
 
 /// What is copied from the context row (§3.4).
@@ -113,8 +117,7 @@ impl Processor for Pdc {
 
     fn reads(&self) -> &'static [Read] {
         const GAMES: Table = Table::PlayerGameSummary;
-        const LAST_10: reads::Window =
-            reads::Window::LastRows { rows: score::GAMES_WANTED as usize, counted: QUALIFIES };
+        const LAST_10: reads::Window = reads::Window::LastRows { rows: score::RECENT_GAMES, counted: QUALIFIES };
         const READS: &[Read] = &[
             Read::new(Table::UpcomingPlayerGameContext, reads::Window::Population, &CONTEXT_COLUMNS),
             Read::new(GAMES, reads::Window::Population, &["universal_player_id", "team_abbr"]).with(Contexts::Absent),
@@ -147,28 +150,83 @@ impl Processor for Pdc {
         &[ProcessorId::Psza]
     }
 
-    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
-        let beside = || -> Result<Session> {
-            let beside = session.try_clone()?;
-            beside.set_plan(dates, context.windows)?;
-            Ok(beside)
-        };
-        let sessions = [beside()?, beside()?, beside()?, beside()?];
+    fn constants(&self) -> Constants {
+        let [week, fortnight] = score::WINDOWS_OF_DAYS;
+        Constants::default()
+            .with("games", GAMES_NEEDED)
+            .with("games_long", score::RECENT_GAMES)
+            .with("games_season", players::SEASON_GAMES)
+            .with("team_games", teams::TEAM_GAMES)
+            .with("week", week)
+            .with("fortnight", fortnight)
+            .with("box_score_days", box_scores::DAYS)
+            .with("complete_pct", completeness::COMPLETE_PCT)
+            .with("counted", QUALIFIES)
+            .with("first_day", first_day())
+    }
+
+    fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {
+        let PlannedSession { session, dates } = planned;
+        let sessions = beside(planned, context)?;
+        let mut league = League::open(&sessions)?;
+        let facts = session.query(include_str!("query.sql"))?;
+        let standings = league.standings(&facts, dates, context)?;
+        let mut in_order = standings.iter();
+        let mut scorer =
+            Scorer { facts: FactColumns::new(&Facts(&facts)), standings: &mut in_order, text: String::new() };
+        let all = 0..facts.num_rows();
+        let mut rows = Vec::new();
+        for &date in dates {
+            scorer.score_date(date, all.clone(), &mut rows);
+        }
+        rows.retain(|row| row.key.player == key);
+        let mut explained = Explained::default();
+        explained.take_row(to_batch(&rows, context)?);
+        let facts = &scorer.facts;
+        let candidates = groups_in(facts.player_lookup, all).map(|group| facts.of_player(group)).zip(&standings);
+        for (row, standing) in candidates.filter(|(row, _)| facts.player_lookup.value(*row) == key) {
+            let inputs = facts.inputs(row, standing);
+            let date = facts.game_date.at(row).expect("the key is not NULL");
+            explained.tell("context", context_steps(&inputs.context));
+            explained.tell("completeness", inputs.completeness.steps(league.players.standing(key, date).team));
+        }
+        Ok(explained)
+    }
+
+    fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
+        let PlannedSession { session, dates } = planned;
+        let sessions = beside(planned, context)?;
         let mut league = League::open(&sessions)?;
         let months: Vec<_> = by_month(dates).collect();
         let at_a_time = GATHERED_ROWS * months.len() / candidates(session)?.max(1);
-        let mut gathered = Gathered::new(session, include_str!("query.sql"), context.windows);
+        let mut gathered = Gathered::new(session, include_str!("query.sql").to_owned(), context.windows);
         for &(month, dates) in &months {
-            let (facts, dates, context) = (gathered.next(&months, at_a_time)?, dates.to_vec(), *context);
-            let standings = league.standings(&facts, &dates, &context)?;
-            emit(MonthWork::new(month, move |sink| {
-                let mut standings = standings.iter();
-                let score = |facts: &RecordBatch, dates: &[NaiveDate]| score(facts, dates, &mut standings, &context);
-                score_in_runs(&dates, &facts, "game_date", sink, score)
+            let rows = gathered.next(&months, at_a_time)?;
+            let facts = MonthFacts { dates: dates.to_vec(), rows, date: "game_date" };
+            let standings = league.standings(&facts.rows, dates, context)?;
+            let context = *context;
+            emit(MonthWork::new(month, move || {
+                let (mut standings, mut runs) = (standings.into_iter(), facts.into_runs().peekable());
+                std::iter::from_fn(move || {
+                    let (facts, dates) = runs.next()?;
+                    let output = score(&facts, &dates, &mut standings, &context);
+                    assert!(runs.peek().is_some() || standings.next().is_none(), "a candidate without facts");
+                    Some(output)
+                })
             }))?;
         }
         Ok(())
     }
+}
+
+/// Further connections with the same plan, one for each query that is read beside the others.
+fn beside(planned: PlannedSession<'_>, context: &RunContext) -> Result<[Session; 4]> {
+    let beside = || -> Result<Session> {
+        let beside = planned.session.try_clone()?;
+        beside.set_plan(planned.dates, context.windows)?;
+        Ok(beside)
+    };
+    Ok([beside()?, beside()?, beside()?, beside()?])
 }
 
 /// About how many candidates the dates of the plan have.
@@ -199,12 +257,12 @@ struct League<'s> {
 
 impl<'s> League<'s> {
     fn open([games, team_games, schedule, scores]: &'s [Session; 4]) -> Result<Self> {
-        let last_teams = games.query(&include_str!("last_teams.sql").replace("{first_day}", FIRST_DAY))?;
+        let last_teams = games.query(&bound(include_str!("last_teams.sql")))?;
         Ok(Self {
-            games: Feed::new(games, &include_str!("games.sql").replace("{first_day}", FIRST_DAY))?,
+            games: Feed::new(games, &bound(include_str!("games.sql")))?,
             team_games: Feed::new(team_games, include_str!("team_games.sql"))?,
             schedule: Feed::new(schedule, include_str!("schedule.sql"))?,
-            scores: Feed::new(scores, include_str!("box_scores.sql"))?,
+            scores: Feed::new(scores, &bound(include_str!("box_scores.sql")))?,
             players: Players::with_last_teams(&last_teams),
             form: TeamForm::default(),
             dates: TeamSchedule::default(),
@@ -255,17 +313,19 @@ impl<'s> League<'s> {
     }
 }
 
-fn score<'s>(
+fn score(
     facts: &RecordBatch,
     dates: &[NaiveDate],
-    standings: &mut impl Iterator<Item = &'s Standing>,
+    standings: &mut impl Iterator<Item = Standing>,
     context: &RunContext,
 ) -> Result<ProcessorOutput> {
     let facts = FactColumns::new(&Facts(facts));
-    let mut rows = Vec::with_capacity(facts.game_date.len());
-    let outputs = by_date(dates, facts.game_date, |date, range| {
+    let days = facts.game_date;
+    let mut scorer = Scorer { facts, standings, text: String::new() };
+    let mut rows = Vec::with_capacity(days.len());
+    let outputs = by_date(dates, days, |date, range| {
         let first = rows.len();
-        let mut of_date = facts.score_date(date, range, standings, &mut rows);
+        let mut of_date = scorer.score_date(date, range, &mut rows);
         if context.quarantine {
             of_date.quarantine();
         }
@@ -312,29 +372,32 @@ struct Row<'a> {
     data_hash: String,
 }
 
-impl<'a> FactColumns<'a> {
+/// Scores the candidates of the facts.
+struct Scorer<'a, S> {
+    facts: FactColumns<'a>,
+    /// One for each candidate of each date, in the order of the facts.
+    standings: &'a mut S,
+    /// What is hashed, one row after the other.
+    text: String,
+}
+
+impl<'a, S: Iterator<Item: Borrow<Standing>>> Scorer<'a, S> {
     /// Scores the candidates of a date in ascending order.
-    fn score_date<'s>(
-        &self,
-        date: NaiveDate,
-        facts: Range<usize>,
-        standings: &mut impl Iterator<Item = &'s Standing>,
-        rows: &mut Vec<Row<'a>>,
-    ) -> Scored<'a> {
+    fn score_date(&mut self, date: NaiveDate, facts: Range<usize>, rows: &mut Vec<Row<'a>>) -> Scored<'a> {
         let mut of_date = Scored::default();
-        let mut text = String::new();
-        for group in groups_in(self.player_lookup, facts) {
-            let row = self.of_player(group);
-            let standing = standings.next().expect("one for each candidate of the date");
+        for group in groups_in(self.facts.player_lookup, facts) {
+            let row = self.facts.of_player(group);
+            let standing = self.standings.next().expect("one for each candidate of the date");
+            let standing = standing.borrow();
             of_date.most_games = of_date.most_games.max(Some(standing.games.games));
-            let player = self.player_lookup.value(row);
-            match Cache::of(&self.inputs(row, standing)) {
+            let player = self.facts.player_lookup.value(row);
+            match Cache::of(&self.facts.inputs(row, standing)) {
                 Err(no_row) => of_date.failures.push(failure(player, no_row)),
                 Ok(cache) => match stored(&cache) {
                     Err(overflow) => of_date.overflows.push((player, overflow)),
                     Ok(stored) => {
-                        let key = HashedKey { date, player, universal_id: self.universal_player_id.at(row) };
-                        let data_hash = cache.data_hash(&key, &mut text);
+                        let key = HashedKey { date, player, universal_id: self.facts.universal_player_id.at(row) };
+                        let data_hash = cache.data_hash(&key, &mut self.text);
                         rows.push(Row { key, cache, stored, data_hash });
                     }
                 },
@@ -342,7 +405,9 @@ impl<'a> FactColumns<'a> {
         }
         of_date
     }
+}
 
+impl<'a> FactColumns<'a> {
     /// §2.2: of several rows of a player the first in a fixed order.
     fn of_player(&self, group: Range<usize>) -> usize {
         let key = |&row: &usize| {
@@ -394,6 +459,17 @@ impl<'a> FactColumns<'a> {
     }
 }
 
+/// What the row copies from its context.
+fn context_steps(context: &PlayerContext) -> Steps {
+    Steps::default()
+        .int("games_7", [context.games_7])
+        .int("games_14", [context.games_14])
+        .int("minutes_7", [context.minutes_7])
+        .int("minutes_14", [context.minutes_14])
+        .int("b2b_14", [context.back_to_backs_14])
+        .f64("avg_minutes_7", [context.avg_minutes_7])
+}
+
 fn failure(player: &str, no_row: NoRow) -> Failure {
     Failure {
         entity_id: player.to_owned(),
@@ -434,9 +510,9 @@ impl Scored<'_> {
                 "No upcoming player context data extracted: neither upcoming_player_game_context nor player_game_summary \
                  has a row",
             ),
-            Some(most) if rows == 0 && most < GAMES_NEEDED => DateState::Empty {
-                rule: format!("no player in context has {GAMES_NEEDED} games this season (most: {most})"),
-            },
+            Some(most) if rows == 0 && most < GAMES_NEEDED => {
+                DateState::too_few_games(&format!("no player in context has {GAMES_NEEDED} games this season"), most)
+            }
             Some(_) if rows == 0 => DateState::Empty { rule: EVERY_PLAYER_FAILED.to_owned() },
             Some(_) => DateState::Done,
         };

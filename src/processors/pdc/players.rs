@@ -9,14 +9,15 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
-use super::score::{GameSums, RecentRows, Sum};
+use super::score::GAMES_NEEDED;
+use super::score::{GameSums, RECENT_GAMES, RecentRows, Sum, WINDOWS_OF_DAYS};
 use crate::calendar::{Season, date_of_day};
 use crate::processors::CARRIED_DAYS;
 use crate::processors::facts::{Facts, Nullable, columns};
 use crate::processors::months::{groups_in, nulls_last};
 
 /// §2.4: the newest games of the season.
-const SEASON_GAMES: usize = 82;
+pub const SEASON_GAMES: usize = 82;
 
 columns! {
     /// What `games.sql` returns.
@@ -226,19 +227,20 @@ impl Player {
             games: of_season.map(SeasonGames::sums).unwrap_or_default(),
             recent: self.recent_rows(day),
             season_days: if has_season { self.season_days } else { 0 },
-            week_days: days_since(7),
-            fortnight_days: days_since(14),
+            week_days: days_since(WINDOWS_OF_DAYS[0]),
+            fortnight_days: days_since(WINDOWS_OF_DAYS[1]),
             team: if self.newest < day { self.team.as_deref() } else { self.team_before.as_deref() },
         }
     }
 
     /// §2.3: rows of the 7 and 14 days before the date.
     fn recent_rows(&self, day: i32) -> RecentRows {
+        let [week, fortnight] = WINDOWS_OF_DAYS;
         let mut rows = RecentRows::default();
-        for &(of, minutes_10) in self.recent.iter().filter(|(of, _)| (day - 14..day).contains(of)) {
+        for &(of, minutes_10) in self.recent.iter().filter(|(of, _)| (day - fortnight..day).contains(of)) {
             rows.games_14 += 1;
             rows.minutes_14.add(minutes_10);
-            if of >= day - 7 {
+            if of >= day - week {
                 rows.games_7 += 1;
                 rows.minutes_7.add(minutes_10);
             }
@@ -269,7 +271,7 @@ struct SeasonGames {
 impl SeasonGames {
     fn add(&mut self, game: Game) {
         if self.games.len() == SEASON_GAMES {
-            let oldest = self.games.pop_front().expect("82 games");
+            let oldest = self.games.pop_front().expect("a full season");
             self.points.take_away(oldest.points);
             self.usage.take_away(oldest.usage_100);
         }
@@ -286,8 +288,8 @@ impl SeasonGames {
             usage_season: self.usage,
             ..GameSums::default()
         };
-        newest(5).for_each(|game| sums.points_5.add(game.points));
-        for game in newest(10) {
+        newest(GAMES_NEEDED as usize).for_each(|game| sums.points_5.add(game.points));
+        for game in newest(RECENT_GAMES) {
             sums.points_10.add(game.points);
             let points = i128::from(game.points.unwrap_or(0));
             sums.points_squared_10 = sums.points_squared_10.saturating_add(points * points);

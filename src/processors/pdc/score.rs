@@ -16,6 +16,15 @@ pub const GAMES_NEEDED: i64 = 5;
 /// Games from which on a row is not of the early season (§3.7).
 pub const GAMES_WANTED: i64 = 10;
 
+/// The longer window of games of §3.1.
+pub const RECENT_GAMES: usize = 10;
+
+/// The windows of games of §3.6.
+pub const WINDOWS_OF_GAMES: [usize; 2] = [GAMES_NEEDED as usize, RECENT_GAMES];
+
+/// The windows of days before a date, of §2.3 and §3.6.
+pub const WINDOWS_OF_DAYS: [i32; 2] = [7, crate::processors::CARRIED_DAYS as i32];
+
 pub const CACHE_VERSION: &str = "v1";
 
 /// Exact sum and number of the values that are not NULL; decimals are scaled.

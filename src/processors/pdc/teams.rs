@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
-use super::score::{Sum, TeamSums};
+use super::score::{Sum, TeamSums, WINDOWS_OF_DAYS, WINDOWS_OF_GAMES};
 use crate::processors::facts::{Facts, Nullable, columns};
 
 /// §2.5: games in the team list.
@@ -89,7 +89,7 @@ impl TeamSchedule {
             if team.recent.back() != Some(&day) {
                 team.recent.push_back(day);
             }
-            while team.recent.front().is_some_and(|of| *of < day - 14) {
+            while team.recent.front().is_some_and(|of| *of < day - WINDOWS_OF_DAYS[1]) {
                 team.recent.pop_front();
             }
         }
@@ -100,7 +100,8 @@ impl TeamSchedule {
         let Some(dates) = team.and_then(|team| self.teams.get(team)) else { return [0; 4] };
         let day = Date32Type::from_naive_date(date);
         let within = |days: i32| dates.recent.iter().filter(|of| (day - days..day).contains(of)).count() as i64;
-        [dates.games.min(5), dates.games.min(10), within(7), within(14)]
+        let ([short, long], [week, fortnight]) = (WINDOWS_OF_GAMES.map(|games| games as i64), WINDOWS_OF_DAYS);
+        [dates.games.min(short), dates.games.min(long), within(week), within(fortnight)]
     }
 }
 

@@ -6,6 +6,7 @@ mod rolling;
 mod score;
 
 use std::collections::BTreeMap;
+use std::iter::Peekable;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
@@ -15,18 +16,18 @@ use chrono::{NaiveDate, NaiveTime};
 use self::rolling::{GameWindow, League};
 use self::score::ZoneScore;
 use super::columns::{ColumnSet, set_bookkeeping};
-use super::dated::Lineage;
-use super::facts::Facts;
+use super::dated::Provenance;
+use super::explained::{Explained, rows_of};
 use super::failures;
 use super::months::{MonthReader, RUN_ROWS, by_month};
 use super::overflow::{EVERY_PLAYER_FAILED, NumericColumn, Overflow, overflowed_date};
 use super::reads::{self, Read};
 use super::{
-    DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext, Sink,
+    Constants, DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId,
+    ProcessorOutput, RunContext, bound,
 };
 use crate::calendar::Season;
 use crate::catalog::Table;
-use crate::engine::Session;
 use crate::error::Result;
 use crate::numerics::rounding::f64_to_decimal;
 use crate::store::DateState;
@@ -38,7 +39,7 @@ const GAMES_NEEDED: i64 = 10;
 /// the windows that stand on all of them.
 const RUN_DATES: usize = 8;
 
-/// Games that count, as in `query.sql` (§2.2).
+/// Games that count (§2.2).
 const COUNTED: &str = "is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(fg_attempts, 0) > 0)";
 
 const LAST_10: reads::Window = reads::Window::LastRows { rows: GAMES_NEEDED as usize, counted: COUNTED };
@@ -109,10 +110,29 @@ impl Processor for Psza {
         &[]
     }
 
-    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
-        let lineage = session.query(include_str!("lineage.sql"))?;
-        let lineage = Arc::new(Lineage::new(&Facts(&lineage), ["source_hash"]));
-        let mut games = MonthReader::new(session.stream(include_str!("query.sql"))?, "game_date");
+    fn constants(&self) -> Constants {
+        Constants::default()
+            .with("games", GAMES_NEEDED)
+            .with("games_long", rolling::GAMES_KEPT)
+            .with("trend_games", score::TREND_GAMES)
+            .with("counted", COUNTED)
+    }
+
+    fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {
+        let mut explained = Explained::default();
+        self.gather(planned, context, &mut |work| {
+            work.outputs().try_for_each(|output| {
+                explained.take_row(rows_of(&output?.rows, "player_lookup", key)?);
+                Ok(())
+            })
+        })?;
+        Ok(explained)
+    }
+
+    fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
+        let PlannedSession { session, dates } = planned;
+        let provenance = Provenance::new(&session.query(include_str!("lineage.sql"))?, ["source_hash"], context);
+        let mut games = MonthReader::new(session.stream(&bound(include_str!("query.sql")))?, "game_date");
         let mut league = League::default();
         for (month, dates) in by_month(dates) {
             while let Some((before, games)) = games.up_to(month.previous())? {
@@ -123,36 +143,43 @@ impl Processor for Psza {
             if let Some((_, games)) = games.up_to(month)? {
                 league.play(season, &games, |window| windows.push(window));
             }
-            let (dates, lineage, context) = (dates.to_vec(), Arc::clone(&lineage), *context);
-            emit(MonthWork::new(month, move |sink| score(&dates, windows, &lineage, &context, sink)))?;
+            let (dates, provenance) = (dates.to_vec(), provenance.clone());
+            let (dates, windows) = (dates.into_iter(), windows.into_iter().peekable());
+            emit(MonthWork::new(month, move || MonthDates { dates, windows, provenance, run: Run::default() }))?;
         }
         Ok(())
     }
 }
 
-/// Scores dates of one month. A window stands for a player from its game up to the next one: it is
+/// Dates of one month while they are scored. A window stands for a player from its game up to the next one: it is
 /// scored once, however many dates it serves.
-fn score(
-    dates: &[NaiveDate],
-    windows: Vec<GameWindow>,
-    lineage: &Lineage<1>,
-    context: &RunContext,
-    sink: &mut Sink<'_>,
-) -> Result<()> {
-    let mut run = Run::default();
-    let mut windows = windows.into_iter().peekable();
-    for (index, &date) in dates.iter().enumerate() {
-        while let Some(window) = windows.next_if(|window| window.from <= context.windows.last_day(date)) {
-            run.stand(window.into());
+struct MonthDates {
+    dates: std::vec::IntoIter<NaiveDate>,
+    /// In the order of the dates from which they stand.
+    windows: Peekable<std::vec::IntoIter<GameWindow>>,
+    provenance: Provenance<1>,
+    run: Run,
+}
+
+impl Iterator for MonthDates {
+    type Item = Result<ProcessorOutput>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self { dates, windows, provenance, run } = self;
+        let context = &provenance.context;
+        while let Some(date) = dates.next() {
+            while let Some(window) = windows.next_if(|window| window.from <= context.windows.last_day(date)) {
+                run.stand(window.into());
+            }
+            run.end_date(date, context.quarantine);
+            let is_full = run.rows.len() >= RUN_ROWS && run.dates.len() >= RUN_DATES;
+            if is_full || dates.as_slice().is_empty() {
+                let rows = run.to_batch(provenance);
+                return Some(rows.map(|rows| ProcessorOutput { rows, dates: run.start_again() }));
+            }
         }
-        run.end_date(date, context.quarantine);
-        let is_full = run.rows.len() >= RUN_ROWS && run.dates.len() >= RUN_DATES;
-        if is_full || index + 1 == dates.len() {
-            let rows = run.to_batch(lineage, context)?;
-            sink(ProcessorOutput { rows, dates: run.start_again() })?;
-        }
+        None
     }
-    Ok(())
 }
 
 /// The newest game of a player so far, with the sums of the games up to it.
@@ -254,7 +281,7 @@ impl Run {
     }
 
     /// §4, column by column: what depends on the window alone is built once per window.
-    fn to_batch(&self, lineage: &Lineage<1>, context: &RunContext) -> Result<RecordBatch> {
+    fn to_batch(&self, provenance: &Provenance<1>) -> Result<RecordBatch> {
         let mut of_window: Vec<Option<u32>> = vec![None; self.windows.len()];
         let scored: Vec<(&Window, &ScoredWindow)> = self
             .windows
@@ -279,13 +306,13 @@ impl Run {
         let midnights = self.rows.iter().map(midnight);
         let midnights = TimestampMicrosecondArray::from_iter_values(midnights).with_timezone("UTC");
         set.set("source_player_game_last_updated", Arc::new(midnights));
-        set.str("source_player_game_hash", self.rows.iter().map(|row| lineage.hash(row.date, 0)));
+        set.str("source_player_game_hash", self.rows.iter().map(|row| provenance.lineage.hash(row.date, 0)));
         set.str("data_hash", self.data_hashes().map(Some));
         set_bookkeeping(&mut set);
         set.const_bools(&["early_season_flag"], false);
         set.const_bools(&["is_production_ready"], true);
         set.const_int("reprocess_attempt_count", 0);
-        set.timestamps(&["created_at", "processed_at"], context.timestamp);
+        set.timestamps(&["created_at", "processed_at"], provenance.context.timestamp);
         set.finish()
     }
 

@@ -6,7 +6,7 @@ SELECT
     fg_makes, assisted_fg_makes, unassisted_fg_makes, epoch_us(processed_at)::BIGINT AS processed_us
 FROM player_game_summary
 -- §2.2: the filter comes before the ranking; NULL counts as "not greater".
-WHERE is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(fg_attempts, 0) > 0)
+WHERE {psza.counted}
     AND game_date >= (SELECT make_date(min(season_year), 10, 1) FROM plan)
     AND game_date <= (SELECT max(game_date) FROM plan)
 ORDER BY game_date, player_lookup

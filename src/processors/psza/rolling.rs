@@ -149,7 +149,7 @@ impl PlayerGames {
             sums
         };
         let ([paint, mid_range, three_pt, makes @ .., fg_makes, assisted_10, unassisted_10], last_20) =
-            (sum(10), sum(GAMES_KEPT));
+            (sum(super::GAMES_NEEDED as usize), sum(GAMES_KEPT));
         let sums = ShotWindow {
             attempts_10: [paint, mid_range, three_pt],
             makes_10: makes,

@@ -32,17 +32,22 @@ pub struct ZoneScore {
     pub games_20: i64,
 }
 
+/// Games that values of the longer window need (§3.3).
+pub const TREND_GAMES: i64 = 15;
+
 impl ZoneScore {
     pub fn of(window: &ShotWindow) -> Self {
         let shots: i64 = window.attempts_10.iter().sum();
         let shots_20: i64 = window.attempts_20.iter().sum();
         let fg_makes = if shots > 0 { window.fg_makes_10 } else { 0 };
-        let has_trend = window.games_20 >= 15;
+        let has_trend = window.games_20 >= TREND_GAMES;
         let zone = |zone: usize| pct(window.makes_10[zone], window.attempts_10[zone]);
         Self {
             rates_10: window.attempts_10.map(|attempts| rate(attempts, shots)),
             pcts_10: [zone(0), zone(1), zone(2)],
-            attempts_per_game: window.attempts_10.map(|attempts| round_scaled_half_even(attempts as f64 / 10.0, 1)),
+            attempts_per_game: window
+                .attempts_10
+                .map(|attempts| round_scaled_half_even(attempts as f64 / super::GAMES_NEEDED as f64, 1)),
             total_shots: (shots > 0).then_some(shots),
             assisted_rate: rate(window.assisted_10, fg_makes),
             unassisted_rate: rate(window.unassisted_10, fg_makes),

@@ -7,18 +7,19 @@ mod score;
 use arrow::array::{Date32Array, Int64Array, RecordBatch, StringArray};
 use chrono::NaiveDate;
 
-use self::score::{LeagueAverages, LeagueWindow, TeamScore, TeamWindow, Zone};
+use self::score::{LeagueAverages, LeagueRatios, LeagueWindow, TeamScore, TeamWindow, Zone};
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::by_date;
+use super::explained::{Explained, Steps};
 use super::facts::{Facts, Nullable};
 use super::failures;
-use super::months::{MonthReader, by_month, score_in_runs};
+use super::months::{MonthFacts, MonthReader, by_month};
 use super::reads::{self, Read, Window};
 use super::{
-    DateOutput, Emit, Failure, Input, LookBack, MonthWork, Processor, ProcessorId, ProcessorOutput, RunContext,
+    Constants, DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId,
+    ProcessorOutput, RunContext, bound,
 };
 use crate::catalog::Table;
-use crate::engine::Session;
 use crate::error::Result;
 use crate::store::DateState;
 
@@ -27,6 +28,9 @@ const GAMES_NEEDED: i64 = 15;
 
 /// Days of the league averages before a date (§2.3).
 const LEAGUE_DAYS: u32 = 30;
+
+/// Games of a team in these days, without which it does not count for the league averages (§2.3).
+const LEAGUE_GAMES: u32 = 10;
 
 /// What is read of a team's games (§2.2), with what orders those of one date.
 const WINDOW_COLUMNS: [&str; 17] = [
@@ -96,12 +100,39 @@ impl Processor for Tdza {
         &[]
     }
 
-    fn gather(&self, session: &Session, dates: &[NaiveDate], context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
-        let mut reader = MonthReader::new(session.stream(include_str!("query.sql"))?, "analysis_date");
+    fn constants(&self) -> Constants {
+        Constants::default()
+            .with("games", GAMES_NEEDED)
+            .with("league_days", LEAGUE_DAYS)
+            .with("league_games", LEAGUE_GAMES)
+            .with("league_teams", score::LEAGUE_TEAMS)
+    }
+
+    fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {
+        let facts = planned.session.query(&bound(include_str!("query.sql")))?;
+        let facts = FactColumns::new(&Facts(&facts));
+        let all = 0..facts.date.len();
+        let mut rows = Vec::new();
+        by_date(planned.dates, facts.date, |date, range| facts.score_date(date, range, &mut rows));
+        rows.retain(|row| row.team == key);
+        let mut explained = Explained::default();
+        explained.take_row(to_batch(&rows, context)?);
+        explained.tell("league", league_steps(&LeagueRatios::of(all.clone().map(|row| facts.league_window(row)))));
+        let has_games = |row: &usize| facts.team.value(*row) == key && facts.games.at(*row).is_some();
+        if let Some(row) = all.clone().find(has_games) {
+            explained.tell("sums", window_steps(&facts.team_window(row), facts.games.value(row)));
+        }
+        Ok(explained)
+    }
+
+    fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
+        let PlannedSession { session, dates } = planned;
+        let mut reader = MonthReader::new(session.stream(&bound(include_str!("query.sql")))?, "analysis_date");
         for (month, dates) in by_month(dates) {
-            let (facts, dates, context) = (reader.month(month)?, dates.to_vec(), *context);
-            emit(MonthWork::new(month, move |sink| {
-                score_in_runs(&dates, &facts, "analysis_date", sink, |facts, dates| score(facts, dates, &context))
+            let facts = MonthFacts { dates: dates.to_vec(), rows: reader.month(month)?, date: "analysis_date" };
+            let context = *context;
+            emit(MonthWork::new(month, move || {
+                facts.into_runs().map(move |(facts, dates)| score(&facts, &dates, &context))
             }))?;
         }
         Ok(())
@@ -214,6 +245,41 @@ impl<'a> FactColumns<'a> {
         let value = |index: usize| self.league[index].at(row);
         LeagueWindow { makes: [value(0), value(2), value(4)], attempts: [value(1), value(3), value(5)] }
     }
+}
+
+/// The sums over a team's window, of `games` so far.
+fn window_steps(window: &TeamWindow, games: i64) -> Steps {
+    let [paint_made, mid_made, three_made] = window.makes.map(|sum| [Some(sum)]);
+    let [paint_att, mid_att, three_att] = window.attempts.map(|sum| [Some(sum)]);
+    let [paint_blk, mid_blk, three_blk] = window.blocks.map(|sum| [Some(sum)]);
+    Steps::default()
+        .text("games", [Some(format!("{} of {GAMES_NEEDED} games", games.min(GAMES_NEEDED)))])
+        .int("paint_made", paint_made)
+        .int("paint_att", paint_att)
+        .int("mid_made", mid_made)
+        .int("mid_att", mid_att)
+        .int("three_made", three_made)
+        .int("three_att", three_att)
+        .int("paint_points", [Some(window.paint_points)])
+        .int("paint_blk", paint_blk)
+        .int("mid_blk", mid_blk)
+        .int("three_blk", three_blk)
+        .int("points", [Some(window.points)])
+        .f64("rating", [window.mean_rating()])
+        .int("rating_games", [Some(window.rating_games)])
+        .f64("pace", [window.mean_pace()])
+        .int("pace_games", [Some(window.pace_games)])
+}
+
+fn league_steps(ratios: &LeagueRatios) -> Steps {
+    let LeagueAverages([paint, mid_range, three_pt]) = ratios.averages();
+    let taken = if ratios.are_enough() { "averages of the teams" } else { "defaults" };
+    Steps::default()
+        .int("teams", [Some(ratios.teams() as i64)])
+        .text("taken", [Some(taken)])
+        .f64("paint", [Some(paint)])
+        .f64("mid_range", [Some(mid_range)])
+        .f64("three_pt", [Some(three_pt)])
 }
 
 fn too_few_games(team: &str, games: i64) -> Failure {

@@ -12,27 +12,27 @@ WITH games AS (
         data_hash, processed_at
     FROM team_defense_game_summary
 ),
--- §2.2: the last 15 rows up to and including each game. Ranking is by date descending, then game_id
+-- §2.2: the last rows up to and including each game. Ranking is by date descending, then game_id
 -- ascending; the further columns only make rows that share both take a fixed order.
 running AS (
     SELECT
         team_abbr, season, game_date,
         count(*) OVER so_far AS games_so_far,
-        sum(opp_paint_makes) OVER last_15 AS paint_makes,
-        sum(opp_paint_attempts) OVER last_15 AS paint_attempts,
-        sum(opp_mid_range_makes) OVER last_15 AS mid_range_makes,
-        sum(opp_mid_range_attempts) OVER last_15 AS mid_range_attempts,
-        sum(opp_three_pt_makes) OVER last_15 AS three_pt_makes,
-        sum(opp_three_pt_attempts) OVER last_15 AS three_pt_attempts,
-        sum(points_in_paint_allowed) OVER last_15 AS paint_points,
-        sum(blocks_paint) OVER last_15 AS paint_blocks,
-        sum(blocks_mid_range) OVER last_15 AS mid_range_blocks,
-        sum(blocks_three_pt) OVER last_15 AS three_pt_blocks,
-        sum(points_allowed) OVER last_15 AS points,
-        sum(defensive_rating_100) OVER last_15 AS rating_100,
-        count(defensive_rating_100) OVER last_15 AS rating_games,
-        sum(opponent_pace_10) OVER last_15 AS pace_10,
-        count(opponent_pace_10) OVER last_15 AS pace_games,
+        sum(opp_paint_makes) OVER newest_games AS paint_makes,
+        sum(opp_paint_attempts) OVER newest_games AS paint_attempts,
+        sum(opp_mid_range_makes) OVER newest_games AS mid_range_makes,
+        sum(opp_mid_range_attempts) OVER newest_games AS mid_range_attempts,
+        sum(opp_three_pt_makes) OVER newest_games AS three_pt_makes,
+        sum(opp_three_pt_attempts) OVER newest_games AS three_pt_attempts,
+        sum(points_in_paint_allowed) OVER newest_games AS paint_points,
+        sum(blocks_paint) OVER newest_games AS paint_blocks,
+        sum(blocks_mid_range) OVER newest_games AS mid_range_blocks,
+        sum(blocks_three_pt) OVER newest_games AS three_pt_blocks,
+        sum(points_allowed) OVER newest_games AS points,
+        sum(defensive_rating_100) OVER newest_games AS rating_100,
+        count(defensive_rating_100) OVER newest_games AS rating_games,
+        sum(opponent_pace_10) OVER newest_games AS pace_10,
+        count(opponent_pace_10) OVER newest_games AS pace_games,
         lead(game_date) OVER so_far AS next_game_date
     FROM games
     WINDOW
@@ -43,13 +43,13 @@ running AS (
                 points_in_paint_allowed, blocks_paint, blocks_mid_range, blocks_three_pt,
                 defensive_rating_100, opponent_pace_10
         ),
-        last_15 AS (
+        newest_games AS (
             PARTITION BY team_abbr, season
             ORDER BY game_date, game_id DESC, processed_at, points_allowed, opp_paint_makes, opp_paint_attempts,
                 opp_mid_range_makes, opp_mid_range_attempts, opp_three_pt_makes, opp_three_pt_attempts,
                 points_in_paint_allowed, blocks_paint, blocks_mid_range, blocks_three_pt,
                 defensive_rating_100, opponent_pace_10
-            ROWS BETWEEN 14 PRECEDING AND CURRENT ROW
+            ROWS BETWEEN {tdza.games} - 1 PRECEDING AND CURRENT ROW
         )
     -- The last row of a date speaks for the date.
     QUALIFY next_game_date IS DISTINCT FROM game_date
@@ -62,7 +62,7 @@ team_window AS (
         AND running.game_date <= plan.window_end
         AND (running.next_game_date IS NULL OR running.next_game_date > plan.window_end)
 ),
--- §2.3, §3.2: 31 days, no season bound; SUM is NULL where every value is.
+-- §2.3, §3.2: no season bound; SUM is NULL where every value is.
 league_window AS (
     SELECT
         plan.game_date AS analysis_date, games.team_abbr,
@@ -70,9 +70,9 @@ league_window AS (
         sum(opp_mid_range_makes) AS league_mid_range_makes, sum(opp_mid_range_attempts) AS league_mid_range_attempts,
         sum(opp_three_pt_makes) AS league_three_pt_makes, sum(opp_three_pt_attempts) AS league_three_pt_attempts
     FROM plan
-    JOIN games ON games.game_date BETWEEN plan.game_date - 30 AND plan.window_end
+    JOIN games ON games.game_date BETWEEN plan.game_date - {tdza.league_days} AND plan.window_end
     GROUP BY ALL
-    HAVING count(*) >= 10
+    HAVING count(*) >= {tdza.league_games}
 ),
 -- §2.4: the hash of the row processed last, season to date.
 newest AS (

@@ -42,6 +42,16 @@ pub struct TeamWindow {
     pub pace_games: i64,
 }
 
+impl TeamWindow {
+    pub fn mean_rating(&self) -> Option<f64> {
+        mean(self.rating_100, 100.0, self.rating_games)
+    }
+
+    pub fn mean_pace(&self) -> Option<f64> {
+        mean(self.pace_10, 10.0, self.pace_games)
+    }
+}
+
 /// Sums over a team's games of the last 31 days; `None` when every value is NULL, or fewer than
 /// ten rows lie in the window.
 #[derive(Debug, Clone, Copy)]
@@ -66,19 +76,42 @@ impl LeagueWindow {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LeagueAverages(pub [f64; 3]);
 
-/// All three apply together when fewer than ten teams qualify.
+/// So many teams have to qualify.
+pub const LEAGUE_TEAMS: usize = 10;
+
+/// All three apply together when fewer teams qualify.
 pub const DEFAULT_AVERAGES: LeagueAverages = LeagueAverages([0.580, 0.410, 0.355]);
 
 impl LeagueAverages {
     /// Plain mean of the team ratios. §3.2 leaves the order of the sum open; the reference's own
     /// results are those of the exact sum, which needs no order.
     pub fn of(teams: impl Iterator<Item = LeagueWindow>) -> Self {
-        let ratios: Vec<[f64; 3]> = teams.filter_map(|team| team.ratios()).collect();
-        if ratios.len() < 10 {
+        LeagueRatios::of(teams).averages()
+    }
+}
+
+/// The ratios of the teams that qualify (§3.2).
+pub struct LeagueRatios(Vec<[f64; 3]>);
+
+impl LeagueRatios {
+    pub fn of(teams: impl Iterator<Item = LeagueWindow>) -> Self {
+        Self(teams.filter_map(|team| team.ratios()).collect())
+    }
+
+    pub fn teams(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn are_enough(&self) -> bool {
+        self.teams() >= LEAGUE_TEAMS
+    }
+
+    pub fn averages(&self) -> LeagueAverages {
+        if !self.are_enough() {
             return DEFAULT_AVERAGES;
         }
-        let mean = |zone: usize| exact_sum(ratios.iter().map(|team| team[zone])) / ratios.len() as f64;
-        Self([mean(0), mean(1), mean(2)])
+        let mean = |zone: usize| exact_sum(self.0.iter().map(|team| team[zone])) / self.teams() as f64;
+        LeagueAverages([mean(0), mean(1), mean(2)])
     }
 }
 
@@ -118,8 +151,8 @@ impl TeamScore {
             vs_league,
             paint_points_per_game: per_game(window.paint_points),
             points_per_game: per_game(window.points),
-            defensive_rating: mean(window.rating_100, 100.0, window.rating_games),
-            opponent_pace: mean(window.pace_10, 10.0, window.pace_games),
+            defensive_rating: window.mean_rating(),
+            opponent_pace: window.mean_pace(),
             strongest: extreme(&vs_league, |candidate, best| candidate < best),
             weakest: extreme(&vs_league, |candidate, best| candidate > best),
             no_attempts: window.attempts.map(|sum| sum == 0),

@@ -12,9 +12,11 @@ use super::rest::{ApiError, Body, Call, Reply, Rest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Event, Observer, Staged, check_cancelled};
 
-/// A file to load.
+/// A load job with the file that it loads.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Load<'a> {
+    /// The job.
+    pub resource: &'a Value,
     pub file: &'a Path,
     pub rows: u64,
     /// Bytes that are sent at once.
@@ -39,7 +41,7 @@ enum Progress {
     Gone,
 }
 
-/// Starts the load job `resource` with the bytes of a file and waits for its end.
+/// Starts a load job with the bytes of its file and waits for its end.
 ///
 /// A chunk that breaks is sent again from where the service says it is; a session that is gone is
 /// opened anew under the same job id, so that the file is loaded once.
@@ -51,15 +53,15 @@ enum Progress {
 pub(super) async fn load_file(
     rest: &Rest,
     site: &JobSite,
-    resource: &Value,
     load: &Load<'_>,
     observer: &dyn Observer,
 ) -> Result<Option<Job>> {
+    let resource = load.resource;
     let id = resource["jobReference"]["jobId"].as_str().expect("jobs have ids of ours").to_owned();
     let what = format!("uploading {} for job {id}", load.file.display());
     let mut failures = 0;
     loop {
-        match send_file(rest, site, resource, load, observer).await? {
+        match send_file(rest, site, load, observer).await? {
             Ok(()) => break,
             Err(error) if error.is(409) => {
                 return match site.standing(rest, resource, observer).await? {
@@ -84,11 +86,10 @@ pub(super) async fn load_file(
 async fn send_file(
     rest: &Rest,
     site: &JobSite,
-    resource: &Value,
     load: &Load<'_>,
     observer: &dyn Observer,
 ) -> Result<Result<(), ApiError>> {
-    let path = load.file;
+    let &Load { resource, file: path, .. } = load;
     let read = |error| Error::io("read", path, error);
     let mut file = tokio::fs::File::open(path).await.map_err(read)?;
     let total = file.metadata().await.map_err(read)?.len();
@@ -103,14 +104,14 @@ async fn send_file(
         file.seek(std::io::SeekFrom::Start(offset)).await.map_err(read)?;
         let mut chunk = vec![0; load.chunk_bytes.min(total - offset) as usize];
         file.read_exact(&mut chunk).await.map_err(read)?;
-        let progress = match put(rest, &session, chunk, offset, total).await {
+        let progress = match put(rest, &session, Chunk { bytes: chunk, offset, total }).await {
             Ok(reply) => progress_of(&reply),
             // A token that ran out in the middle is asked for once more.
             Err(error) if (error.is_transient() || (error.is(401) && !reauthorized)) && failures < rest.attempts() => {
                 reauthorized |= error.is(401);
                 failures += 1;
                 rest.pause(failures).await;
-                match put(rest, &session, Vec::new(), total, total).await {
+                match put(rest, &session, Chunk { bytes: Vec::new(), offset: total, total }).await {
                     Ok(reply) => progress_of(&reply),
                     Err(error) if error.is_transient() => Progress::At(offset),
                     Err(error) => return Ok(Err(error)),
@@ -173,14 +174,23 @@ async fn open_session(rest: &Rest, site: &JobSite, resource: &Value, total: u64)
     })
 }
 
+/// A part of a file.
+struct Chunk {
+    bytes: Vec<u8>,
+    /// Where it begins in the file.
+    offset: u64,
+    /// The size of the file.
+    total: u64,
+}
+
 /// Sends bytes, or without any asks for the state of the upload. Not retried here: after a failure the state must be
 /// asked first.
-async fn put(rest: &Rest, session: &str, chunk: Vec<u8>, offset: u64, total: u64) -> Result<Reply, ApiError> {
-    let range = match chunk.len() as u64 {
+async fn put(rest: &Rest, session: &str, Chunk { bytes, offset, total }: Chunk) -> Result<Reply, ApiError> {
+    let range = match bytes.len() as u64 {
         0 => format!("bytes */{total}"),
         length => format!("bytes {offset}-{}/{total}", offset + length - 1),
     };
-    let body = if chunk.is_empty() { Body::Empty } else { Body::Bytes(chunk) };
+    let body = if bytes.is_empty() { Body::Empty } else { Body::Bytes(bytes) };
     let call = Call { method: Method::PUT, url: session.to_owned(), headers: vec![(CONTENT_RANGE, range)], body };
     rest.once(&call).await
 }

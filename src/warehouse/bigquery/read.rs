@@ -30,13 +30,31 @@ use crate::warehouse::conform::{Conformer, Fitted};
 const STREAMS: i32 = 4;
 const LARGEST_MESSAGE_BYTES: usize = 256 << 20;
 
+/// The rows of a live table that are read.
+struct LiveRows {
+    table: Table,
+    /// Project, dataset and name.
+    place: String,
+    /// Columns that both the live table and ours have, in the live order.
+    columns: Vec<String>,
+    restriction: Option<String>,
+}
+
 /// One session's streams, ready to be read.
 struct Session {
+    reader: Reader,
     /// What reading all of it is billed as.
     bytes: u64,
     streams: Vec<String>,
     /// The schema message that comes before every stream's batches.
     schema: Vec<u8>,
+}
+
+/// A stream of a session.
+struct Stream {
+    name: String,
+    /// See [`Session::schema`].
+    schema: Arc<[u8]>,
 }
 
 /// What a reader of a stream needs, for each of its tries.
@@ -56,28 +74,27 @@ impl BigQuery {
         selection: &Selection,
         sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
     ) -> Result<u64> {
-        let place = self.name_of(table);
-        let columns = self.known_columns(table)?;
         let restriction = match selection {
             Selection::Everything => None,
             Selection::Ranges(ranges) => Some(restriction(table, ranges)),
         };
+        let rows = LiveRows { table, place: self.name_of(table), columns: self.known_columns(table)?, restriction };
+        let place = &rows.place;
         let by_query = |why: &str, sink: &mut dyn FnMut(RecordBatch) -> Result<()>| {
             self.note(format!(
                 "{place}: the Storage Read API is not available ({why}); rows come as query results, which are slower \
                  and billed by the bytes they scan"
             ));
-            self.read_by_query(&place, table, &columns, restriction.as_deref(), sink)
+            self.read_by_query(&rows, sink)
         };
         let Some(endpoint) = &self.settings.endpoint.storage else {
             return by_query("no address of it is given", sink);
         };
-        let session = self.open_session(endpoint, table, &columns, restriction.as_deref());
-        match self.runtime.block_on(session) {
-            Ok((reader, session)) => {
+        match self.runtime.block_on(self.open_session(endpoint, &rows)) {
+            Ok(session) => {
                 self.refuse_if_over(session.bytes, &format!("reading {place}"))?;
                 self.meter.read(session.bytes);
-                self.drain(&place, table, reader, session, sink)
+                self.drain(&rows, session, sink)
             }
             Err(status) if is_out_of_reach(&status) => by_query(status.message(), sink),
             Err(status) => Err(describe(&status, &format!("opening a read session on {place}"))),
@@ -93,19 +110,14 @@ impl BigQuery {
         Ok(names.into_iter().filter(is_known).collect())
     }
 
-    async fn open_session(
-        &self,
-        endpoint: &str,
-        table: Table,
-        columns: &[String],
-        restriction: Option<&str>,
-    ) -> Result<(Reader, Session), Status> {
+    async fn open_session(&self, endpoint: &str, rows: &LiveRows) -> Result<Session, Status> {
+        let LiveRows { table, columns, restriction, .. } = rows;
         let retry = self.settings.retry;
         let channel = connect(endpoint).await.map_err(|error| Status::unavailable(error.to_string()))?;
         let client = BigQueryReadClient::new(channel).max_decoding_message_size(LARGEST_MESSAGE_BYTES);
         let mut reader =
             Reader { client, tokens: self.tokens.clone(), quota_project: self.settings.quota_project.clone(), retry };
-        let (project, dataset) = self.place(dataset_of(table));
+        let (project, dataset) = self.place(dataset_of(*table));
         let name = table.name();
         let path = format!("projects/{project}/datasets/{dataset}/tables/{name}");
         let request = storage::CreateReadSessionRequest {
@@ -114,8 +126,8 @@ impl BigQuery {
                 table: path.clone(),
                 data_format: storage::DataFormat::Arrow as i32,
                 read_options: Some(TableReadOptions {
-                    selected_fields: columns.to_vec(),
-                    row_restriction: restriction.unwrap_or_default().to_owned(),
+                    selected_fields: columns.clone(),
+                    row_restriction: restriction.clone().unwrap_or_default(),
                     ..Default::default()
                 }),
                 ..Default::default()
@@ -142,30 +154,25 @@ impl BigQuery {
         };
         let bytes = session.estimated_total_bytes_scanned.max(0).unsigned_abs();
         let streams = session.streams.into_iter().map(|stream| stream.name).collect();
-        Ok((reader, Session { bytes, streams, schema: schema.serialized_schema }))
+        Ok(Session { reader, bytes, streams, schema: schema.serialized_schema })
     }
 
     /// Reads the streams side by side; batches are handed on one at a time, so that memory stays small.
-    fn drain(
-        &self,
-        place: &str,
-        table: Table,
-        reader: Reader,
-        session: Session,
-        sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
-    ) -> Result<u64> {
+    fn drain(&self, rows: &LiveRows, session: Session, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<u64> {
+        let LiveRows { table, place, .. } = rows;
         let (sender, mut receiver) = mpsc::channel(STREAMS as usize);
         let schema: Arc<[u8]> = session.schema.into();
-        for stream in session.streams {
-            let (reader, schema, sender) = (reader.clone(), Arc::clone(&schema), sender.clone());
+        for name in session.streams {
+            let stream = Stream { name, schema: Arc::clone(&schema) };
+            let (reader, sender) = (session.reader.clone(), sender.clone());
             self.runtime.spawn(async move {
-                if let Err(status) = reader.read_stream(&stream, &schema, &sender).await {
+                if let Err(status) = reader.read_stream(&stream, &sender).await {
                     let _ = sender.send(Err(status)).await;
                 }
             });
         }
         drop(sender);
-        let mut conformer = Conformer::new(table, place);
+        let mut conformer = Conformer::new(*table, place);
         while let Some(batch) = receiver.blocking_recv() {
             let batch = batch.map_err(|status| describe(&status, &format!("reading {place}")))?;
             if batch.num_rows() > 0 {
@@ -177,20 +184,14 @@ impl BigQuery {
         Ok(left_out)
     }
 
-    fn read_by_query(
-        &self,
-        place: &str,
-        table: Table,
-        columns: &[String],
-        restriction: Option<&str>,
-        sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
-    ) -> Result<u64> {
-        let live = self.described(table)?.expect("only tables that were described are read").arrow();
+    fn read_by_query(&self, rows: &LiveRows, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<u64> {
+        let LiveRows { table, place, columns, restriction } = rows;
+        let live = self.described(*table)?.expect("only tables that were described are read").arrow();
         let fields = columns.iter().map(|name| live.field_with_name(name).expect("a live column").clone());
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let filter = restriction.map_or_else(String::new, |restriction| format!(" WHERE {restriction}"));
+        let filter = restriction.as_ref().map_or_else(String::new, |restriction| format!(" WHERE {restriction}"));
         let sql = format!("SELECT {} FROM `{place}`{filter}", columns.join(", "));
-        let mut conformer = Conformer::new(table, place);
+        let mut conformer = Conformer::new(*table, place);
         for rows in self.query_rows(&sql, &format!("reading {place}"))?.chunks(1 << 14) {
             sink(conformer.fit(&batch_of(&schema, rows)?)?)?;
         }
@@ -222,14 +223,13 @@ impl Reader {
     /// Reads a stream to its end; one that breaks is opened again at the first row that has not arrived.
     async fn read_stream(
         mut self,
-        stream: &str,
-        schema: &[u8],
+        stream: &Stream,
         sender: &mpsc::Sender<Result<RecordBatch, Status>>,
     ) -> Result<(), Status> {
         let (mut offset, mut failures) = (0, 0);
         loop {
             let before = offset;
-            let Err(status) = self.read_from(stream, schema, &mut offset, sender).await else { return Ok(()) };
+            let Err(status) = self.read_from(stream, &mut offset, sender).await else { return Ok(()) };
             // Rows that arrived show that the service is there: the count starts anew.
             failures = if offset > before { 1 } else { failures + 1 };
             if !retry_later(status.code(), failures) || failures >= self.retry.attempts {
@@ -241,17 +241,16 @@ impl Reader {
 
     async fn read_from(
         &mut self,
-        stream: &str,
-        schema: &[u8],
+        stream: &Stream,
         offset: &mut i64,
         sender: &mpsc::Sender<Result<RecordBatch, Status>>,
     ) -> Result<(), Status> {
-        let request = storage::ReadRowsRequest { read_stream: stream.to_owned(), offset: *offset };
-        let request = self.request(request, &format!("read_stream={stream}")).await?;
+        let request = storage::ReadRowsRequest { read_stream: stream.name.clone(), offset: *offset };
+        let request = self.request(request, &format!("read_stream={}", stream.name)).await?;
         let mut messages = self.client.read_rows(request).await?.into_inner();
         let broken = |error: arrow::error::ArrowError| Status::data_loss(format!("not an Arrow message: {error}"));
         let mut decoder = StreamDecoder::new();
-        decoder.decode(&mut Buffer::from(schema.to_vec())).map_err(broken)?;
+        decoder.decode(&mut Buffer::from(stream.schema.to_vec())).map_err(broken)?;
         while let Some(message) = messages.message().await? {
             let Some(Rows::ArrowRecordBatch(batch)) = message.rows else { continue };
             let mut bytes = Buffer::from(batch.serialized_record_batch);

@@ -11,15 +11,24 @@ use crate::catalog::Table;
 use crate::error::Result;
 use crate::store::hash_of_no_rows;
 
+/// The record as it was found.
+pub(super) struct Found {
+    /// In the present format.
+    pub record: Published,
+    /// Whether it was written so.
+    pub is_written: bool,
+}
+
 impl DirTarget {
-    /// The record, in the present format, and whether it was written so. A record of format 1 vouches for what its files
+    /// A record of format 1 vouches for what its files
     /// confirm; where there is none any more, the objects that are there are taken for published, and no date for checked.
-    pub(super) fn load(&self) -> Result<(Published, bool)> {
-        match self.place.load::<Published>()? {
-            Some(loaded) if loaded.format == FORMAT => Ok((loaded.record, true)),
-            Some(loaded) => Ok((self.confirmed(&loaded.record)?, false)),
-            None => Ok((self.found()?, false)),
-        }
+    pub(super) fn load(&self) -> Result<Found> {
+        let (record, is_written) = match self.place.load::<Published>()? {
+            Some(loaded) if loaded.format == FORMAT => (loaded.record, true),
+            Some(loaded) => (self.confirmed(&loaded.record)?, false),
+            None => (self.found()?, false),
+        };
+        Ok(Found { record, is_written })
     }
 
     /// What of a record of format 1 is so.

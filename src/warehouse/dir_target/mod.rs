@@ -24,7 +24,8 @@ use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
 use self::change::{Change, Content};
-use self::history::{Entered, replaced_month};
+use self::history::{Entered, ReplacedMonth, replaced_month};
+use self::load::Found;
 use self::lying::Lying;
 use self::month::MonthRows;
 pub use self::reader::PublishedDir;
@@ -124,20 +125,17 @@ impl DirTarget {
 }
 
 impl DirTarget {
-    /// Writes the months as objects and reads them back, then commits.
+    /// Writes the months as objects and reads them back.
     fn write(
         &self,
         changes: Vec<(Table, Month, Change)>,
-        (known, is_written): (&Published, bool),
-        entered: &Entered<'_>,
+        known: &Published,
         observer: &dyn Observer,
-    ) -> Result<Option<String>> {
-        let mut new = known.clone();
+    ) -> Result<Written> {
+        let mut record = known.clone();
         let mut staged = Staging::of(&changes);
-        if !changes.is_empty() {
-            new.conditions = entered.conditions.to_vec();
-        }
-        let (mut replaced, mut months) = (Vec::new(), Vec::new());
+        let has_changes = !changes.is_empty();
+        let mut replaced = Vec::new();
         for (table, month, mut change) in changes {
             if let Some(sha256) = &change.adopted {
                 self.adopt(table, month, sha256)?;
@@ -150,17 +148,27 @@ impl DirTarget {
                     Content::Same => before.clone(),
                 };
                 observer.on(staged.with(&change.published.file));
-                months.push(((table, month), replaced_month(&change, known.month(table, month), before)));
-                replaced.push((table, month));
+                replaced.push(((table, month), replaced_month(&change, known.month(table, month), before)));
             }
-            new.set(table, month, change.published);
+            record.set(table, month, change.published);
         }
-        if new == *known && replaced.is_empty() && is_written {
+        Ok(Written { record, has_changes, replaced })
+    }
+
+    /// Makes what was written the state of the target. The id of the publication, unless nothing changed.
+    fn commit(&self, found: &Found, written: Written, entered: &Entered<'_>) -> Result<Option<String>> {
+        let &Found { record: ref known, is_written } = found;
+        let Written { record: mut new, has_changes, replaced: months } = written;
+        if has_changes {
+            new.conditions = entered.conditions.to_vec();
+        }
+        if new == *known && months.is_empty() && is_written {
             return Ok(None);
         }
         if !is_written {
             self.adopt_all(known)?;
         }
+        let replaced: Vec<(Table, Month)> = months.iter().map(|(of, _)| *of).collect();
         self.enter(&mut new, months, entered)?;
         self.place.commit(known, &new)?;
         self.sweep_kept(&new)?;
@@ -242,7 +250,7 @@ impl Target for DirTarget {
     }
 
     fn unpublished(&self, set: &DateSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
-        let (published, _) = self.load()?;
+        let published = self.load()?.record;
         let mut dates: BTreeMap<Table, BTreeSet<NaiveDate>> = BTreeMap::new();
         for part in &set.parts {
             let month = published.month(part.table, part.month);
@@ -254,7 +262,7 @@ impl Target for DirTarget {
     }
 
     fn rehearse(&self, set: &PublishSet<'_>) -> Result<Rehearsal> {
-        let (published, _) = self.load()?;
+        let published = self.load()?.record;
         let mut lines = Vec::new();
         let mut plan = self.empty_plan(set, &published);
         let looks = self.look_all(&set.parts, &published, set.terms().repairs)?;
@@ -273,7 +281,7 @@ impl Target for DirTarget {
 
     fn publish(&self, set: &PublishSet<'_>, observer: &dyn Observer) -> Result<UploadReport> {
         if set.parts.is_empty() {
-            set.refuse_unless_reviewed(&self.empty_plan(set, &self.load()?.0))?;
+            set.refuse_unless_reviewed(&self.empty_plan(set, &self.load()?.record))?;
             return Ok(UploadReport::default());
         }
         let _lock = self.lock()?;
@@ -282,28 +290,29 @@ impl Target for DirTarget {
         for table in Table::outputs().filter(|table| *table != Table::PlayerDailyCache || is_published(table)) {
             self.refuse_foreign_layout(table)?;
         }
-        let (known, is_written) = self.load()?;
+        let found = self.load()?;
+        let known = &found.record;
         if set.terms().repairs {
-            self.repair_objects(&known)?;
+            self.repair_objects(known)?;
         }
-        if is_written {
-            self.place.recover(&known)?;
+        if found.is_written {
+            self.place.recover(known)?;
         }
         self.sweep_old_staged()?;
-        self.sweep_kept(&known)?;
+        self.sweep_kept(known)?;
         let mut report = UploadReport::default();
-        let looks = self.look_all(&set.parts, &known, set.terms().repairs)?;
-        let (parts, vanished) = self.judged(set, (&known, &looks))?;
+        let looks = self.look_all(&set.parts, known, set.terms().repairs)?;
+        let (parts, vanished) = self.judged(set, (known, &looks))?;
         for (table, dates) in vanished {
             report.tables.entry(table).or_default().vanished = dates;
         }
         let mut changes = Vec::new();
-        let mut plan = self.empty_plan(set, &known);
+        let mut plan = self.empty_plan(set, known);
         let total = parts.len();
         for (index, part) in parts.iter().enumerate() {
             check_cancelled(observer)?;
             let table = report.tables.entry(part.table).or_default();
-            match self.compare(set, part, (&known, &looks))? {
+            match self.compare(set, part, (known, &looks))? {
                 None => table.unchanged += part.dates.len(),
                 Some(change) => {
                     add_to_plan(&mut plan, part, &change);
@@ -320,12 +329,13 @@ impl Target for DirTarget {
             keep: set.terms().keep,
             undoes: None,
         };
-        report.publication = self.write(changes, (&known, is_written), &entered, observer)?;
+        let written = self.write(changes, known, observer)?;
+        report.publication = self.commit(&found, written, &entered)?;
         Ok(report)
     }
 
     fn changed_since(&self, set: &DateSet<'_>) -> Result<BTreeMap<Table, BTreeSet<NaiveDate>>> {
-        let (published, _) = self.load()?;
+        let published = self.load()?.record;
         let looks = self.look_all(&set.parts, &published, false)?;
         let mut changed: BTreeMap<Table, BTreeSet<NaiveDate>> = BTreeMap::new();
         for part in &set.parts {
@@ -352,6 +362,14 @@ impl Target for DirTarget {
     fn undo(&self, request: &UndoRequest, observer: &dyn Observer) -> Result<UndoReport> {
         self.take_back(request, observer)
     }
+}
+
+/// Months that are written and not yet committed.
+struct Written {
+    /// The record that names them.
+    record: Published,
+    has_changes: bool,
+    replaced: Vec<((Table, Month), ReplacedMonth)>,
 }
 
 /// What a publication has written so far.

@@ -13,8 +13,8 @@ use chrono::NaiveDate;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::catalog::Table;
-use crate::diff::ours_only;
 use crate::error::{Error, ErrorKind, Result};
+use crate::processors::failures::ours_only;
 use crate::store::{date_slices, partition_hash, sort_by_key};
 use crate::warehouse::conform::{ColumnNote, SchemaMatch, conform};
 

@@ -25,7 +25,7 @@ use crate::upload::{DateToken, MonthPart, Target};
 impl DirTarget {
     /// The publications that the record names, the latest first.
     pub(super) fn list(&self) -> Result<Vec<Publication>> {
-        let (record, _) = self.load()?;
+        let record = self.load()?.record;
         let shown = |(index, of): (usize, &super::history::Publication)| Publication {
             id: of.id.clone(),
             parent: of.parent.clone(),
@@ -48,9 +48,10 @@ impl DirTarget {
             return Err(nothing_published(&self.name()));
         }
         let _lock = self.lock()?;
-        let (known, is_written) = self.load()?;
-        if is_written {
-            self.place.recover(&known)?;
+        let found = self.load()?;
+        let known = &found.record;
+        if found.is_written {
+            self.place.recover(known)?;
         }
         let publication = match &request.publication {
             Some(id) => known.publications.iter().find(|of| of.id == *id).ok_or_else(|| unknown(id, &self.name()))?,
@@ -66,7 +67,7 @@ impl DirTarget {
         let mut changes = Vec::new();
         let mut changed: BTreeMap<Table, BTreeSet<NaiveDate>> = BTreeMap::new();
         for (table, month, of_month) in replaced.months() {
-            match self.restored(&known, (table, month), of_month)? {
+            match self.restored(known, (table, month), of_month)? {
                 Ok(change) => changes.push((table, month, change)),
                 Err(dates) => changed.entry(table).or_default().extend(dates),
             }
@@ -81,7 +82,8 @@ impl DirTarget {
         let conditions = [format!("undo of {id}")];
         let entered =
             Entered { conditions: &conditions, now: request.now, keep: request.keep, undoes: Some(id.as_str()) };
-        report.publication = self.write(changes, (&known, is_written), &entered, observer)?.unwrap_or_default();
+        let written = self.write(changes, known, observer)?;
+        report.publication = self.commit(&found, written, &entered)?.unwrap_or_default();
         Ok(report)
     }
 

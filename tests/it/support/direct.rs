@@ -4,7 +4,7 @@ use chrono::{Days, NaiveDate};
 use putback::calendar::{DateRange, DateRanges};
 use putback::catalog::Table;
 use putback::engine::{Session, quote};
-use putback::processors::{self, Failure, Processor, ProcessorId};
+use putback::processors::{self, Failure, PlannedSession, Processor, ProcessorId};
 use putback::store::DateState;
 use tempfile::TempDir;
 
@@ -84,13 +84,14 @@ impl<'a> Desk<'a> {
     fn run(self, date: NaiveDate) -> DirectOutput {
         self.session.set_plan(&[date], run_context().windows).expect("a plan");
         let mut outputs = Vec::new();
-        let mut take = |output| {
-            outputs.push(output);
+        let planned = PlannedSession { session: &self.session, dates: &[date] };
+        let gathered = self.processor.gather(planned, &run_context(), &mut |work| {
+            outputs.extend(work.outputs());
             Ok(())
-        };
-        let gathered = self.processor.gather(&self.session, &[date], &run_context(), &mut |work| work.score(&mut take));
+        });
         gathered.expect("facts of a date");
         let [output] = <[_; 1]>::try_from(outputs).expect("one month");
+        let output = output.expect("scored");
         let [day] = <[_; 1]>::try_from(output.dates).expect("one date");
         assert_eq!(day.rows, 0..output.rows.num_rows());
         DirectOutput { rows: rows_of(&output.rows), failures: day.failures, state: day.state }

@@ -414,7 +414,11 @@ fn tiers_start_at_95_75_50_and_25_4_3() {
         (24.99, "unusable"),
         (0.0, "unusable"),
     ] {
-        assert_eq!(FeatureVector { values: [0.0; 33], quality_score: score }.quality_tier(), tier, "{score}");
+        assert_eq!(
+            FeatureVector { values: [0.0; 33], labels: [Label::Calculated; 33], quality_score: score }.quality_tier(),
+            tier,
+            "{score}"
+        );
     }
 }
 

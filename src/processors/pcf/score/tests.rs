@@ -368,7 +368,7 @@ fn the_rest_bonus_offsets_penalties_but_never_exceeds_100_3_1() {
 
 /// The unrounded zone score of a label and rates against differences.
 fn zone_score(label: &str, rates: &str, vs_league: &str) -> f64 {
-    shot_zone_score(&psza(label, rates), &tdza(vs_league, "-"))
+    zone_mismatch(&psza(label, rates), &tdza(vs_league, "-")).score
 }
 
 #[test]
@@ -502,26 +502,24 @@ fn warnings_are_strict_on_unrounded_values_3_8() {
     assert_eq!(Scores { total: -12.001, ..scores }.warnings().as_deref(), Some(ADJUSTMENT));
 }
 
-/// What PGS says of a player: rows on the date, games, minutes, usage and its games in the week.
-fn recent(
-    combinations: i64,
-    games: i64,
-    minutes_10: Option<i64>,
-    usage_100: Option<i64>,
-    usage_games: i64,
-) -> RecentGames {
-    RecentGames { combinations, games, minutes_10, usage_100, usage_games, played_yesterday: false }
+/// What PGS says of a player with one row on the date: games, minutes and usage in the week, the usage of every game
+/// known.
+fn recent(games: i64, minutes_10: Option<i64>, usage_100: Option<i64>) -> RecentGames {
+    let usage_games = if usage_100.is_some() { games } else { 0 };
+    RecentGames { combinations: 1, games, minutes_10, usage_100, usage_games, played_yesterday: false }
 }
 
 #[test]
 fn synthetic_fields_of_the_end_to_end_players_9_1() {
-    let alpha = RecentGames { played_yesterday: true, ..recent(1, 4, Some(1_510), Some(10_970), 4) };
+    let alpha = RecentGames { played_yesterday: true, ..recent(4, Some(1_510), Some(10_970)) };
+    let gamma = RecentGames { usage_games: 1, ..recent(3, Some(610), Some(2_410)) };
+    let delta = RecentGames { combinations: 2, ..recent(3, Some(810), Some(7_560)) };
     for (player, games, expected) in [
         ("alpha", alpha, "0/true/4/151/37.75/0/- -/27.425/0"),
-        ("beta", recent(1, 0, None, None, 0), "1/false/0/0/0/0/- -/-/0"),
-        ("gamma", recent(1, 3, Some(610), Some(2_410), 1), "1/false/3/61/20.333333333/0/- -/24.1/0"),
-        ("delta", recent(2, 3, Some(810), Some(7_560), 3), "1/false/6/162/27/0/- -/25.2/0"),
-        ("zeta", recent(1, 3, Some(950), Some(8_200), 3), "1/false/3/95/31.666666667/0/- -/27.333333333/0"),
+        ("beta", recent(0, None, None), "1/false/0/0/0/0/- -/-/0"),
+        ("gamma", gamma, "1/false/3/61/20.333333333/0/- -/24.1/0"),
+        ("delta", delta, "1/false/6/162/27/0/- -/25.2/0"),
+        ("zeta", recent(3, Some(950), Some(8_200)), "1/false/3/95/31.666666667/0/- -/27.333333333/0"),
     ] {
         let (fatigue, usage) = expected.split_once(' ').unwrap();
         assert_eq!(PlayerContext::synthetic(&games), context(fatigue, usage, "-"), "{player}");
@@ -530,9 +528,9 @@ fn synthetic_fields_of_the_end_to_end_players_9_1() {
 
 #[test]
 fn synthetic_minutes_round_half_away_and_count_rows_without_minutes_2_3() {
-    let half = PlayerContext::synthetic(&recent(1, 2, Some(305), None, 0));
+    let half = PlayerContext::synthetic(&recent(2, Some(305), None));
     assert_eq!((half.minutes_last_7, half.avg_minutes_last_7), (Some(31.0), Some(15.25)));
-    let none = PlayerContext::synthetic(&recent(1, 2, None, None, 0));
+    let none = PlayerContext::synthetic(&recent(2, None, None));
     assert_eq!((none.games_last_7, none.minutes_last_7, none.avg_minutes_last_7), (Some(2), Some(0.0), Some(0.0)));
 }
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::part::Part;
+use super::tries::Step;
 use super::undo::summary_of;
-use super::{GENERATIONS, Publication, TRIES, date_content};
+use super::{Publication, date_content};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Silent;
 use crate::warehouse::DateContent;
 use crate::warehouse::bigquery::BigQuery;
-use crate::warehouse::bigquery::jobs::{JobFailure, Standing};
+use crate::warehouse::bigquery::jobs::JobFailure;
 use crate::warehouse::bigquery::statements::{
     BAD_STAGING, BAD_TARGET, LedgerRow, STALE_PLAN, StagedValues, TableStatement, Transaction, content, dates_sql,
     transaction,
@@ -94,36 +95,33 @@ impl BigQuery {
     pub(super) fn commit(&self, publication: &Publication, script: &str) -> Result<Outcome> {
         self.prepare_ledger()?;
         let site = self.site();
-        let (mut failures, mut may_have_committed) = (0, false);
-        for generation in 0..GENERATIONS {
-            let run = site.query(&self.commit_id(publication, generation), script);
-            match self.runtime.block_on(site.standing(&self.rest, &run, &Silent))? {
-                Standing::Ours(job) if job.failure().is_none() => return Ok(Outcome::Committed),
-                Standing::Ours(_) => {
+        let mut may_have_committed = false;
+        let run = |generation| site.query(&self.commit_id(publication, generation), script);
+        let committed = self.in_generations(run, &Silent, |run, earlier| {
+            match earlier {
+                Some(job) if job.failure().is_none() => return Ok(Step::Done(Outcome::Committed)),
+                Some(_) => {
                     may_have_committed = true;
-                    continue;
+                    return Ok(Step::NextId);
                 }
-                Standing::Foreign => {
-                    self.note_foreign(&run);
-                    continue;
-                }
-                Standing::Free => {}
+                None => {}
             }
             // A job that ended in an error of the service may have committed all the same.
             if may_have_committed && self.is_published(publication)? {
-                return Ok(Outcome::Committed);
+                return Ok(Step::Done(Outcome::Committed));
             }
-            let Some(job) = self.runtime.block_on(site.run(&self.rest, &run))? else { continue };
-            let Some(failure) = job.failure() else { return Ok(Outcome::Committed) };
+            let Some(job) = self.runtime.block_on(site.run(&self.rest, run))? else { return Ok(Step::NextId) };
+            let Some(failure) = job.failure() else { return Ok(Step::Done(Outcome::Committed)) };
             if !failure.is_transient() && !job.adopted {
-                return self.settle(publication, refused(&failure, &job.id));
+                return self.settle(publication, refused(&failure, &job.id)).map(Step::Done);
             }
-            (failures, may_have_committed) = (failures + 1, true);
-            if failures == TRIES {
-                break;
-            }
-            self.runtime.block_on(self.rest.pause(failures));
-        }
+            may_have_committed = true;
+            Ok(Step::Failed)
+        })?;
+        let failures = match committed {
+            Ok(outcome) => return Ok(outcome),
+            Err(failures) => failures,
+        };
         let kept_out = Error::new(
             ErrorKind::Conflict,
             format!("the transaction was refused {failures} times because another writer is active"),

@@ -12,6 +12,7 @@ mod part;
 mod plan;
 mod receipts;
 mod staging;
+mod tries;
 mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,14 +39,8 @@ use crate::store::FileEntry;
 use crate::upload::{DateSet, Plan, PlannedDate, PublishSet, Rehearsal, Target, UploadReport};
 use crate::warehouse::{DateContent, Source};
 
-/// How often a job is started by one command.
-const TRIES: u32 = 8;
-
 /// Loads of rows whose staging table turns out to hold other rows.
 const LOADS: u32 = 3;
-
-/// Ids of failed jobs cannot be reused; this many generations are tried.
-const GENERATIONS: u32 = 1000;
 
 /// What is sent, in the store's directory of a publication.
 const STAGED_FILE: &str = "staged.parquet";

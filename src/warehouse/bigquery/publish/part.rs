@@ -1,7 +1,7 @@
 //! The share of a table in a publication, and its rows in the live table's columns and types.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
@@ -29,6 +29,15 @@ pub(super) struct Part {
     pub(super) forced: BTreeSet<NaiveDate>,
     pub(super) sent: BTreeMap<NaiveDate, DateContent>,
     pub(super) planned: BTreeMap<NaiveDate, DateContent>,
+    /// See [`Part::fitted`]; of the rows as they are now.
+    fitted: OnceLock<FittedRows>,
+}
+
+/// Rows in the live table's columns and types.
+pub(super) struct FittedRows {
+    pub(super) rows: RecordBatch,
+    /// The columns whose values the types round.
+    pub(super) rounded: Vec<Rounded>,
 }
 
 impl Part {
@@ -42,6 +51,7 @@ impl Part {
             forced: BTreeSet::new(),
             sent: BTreeMap::new(),
             planned: BTreeMap::new(),
+            fitted: OnceLock::new(),
         }
     }
 
@@ -60,6 +70,7 @@ impl Part {
     /// Takes the rows of all dates that are sent.
     pub(super) fn take_rows(&mut self, rows: &[RecordBatch]) -> Result<()> {
         self.rows = concat_batches(self.table.schema().arrow(), rows)?;
+        self.fitted = OnceLock::new();
         self.sent = date_contents(self.table, &self.rows);
         Ok(())
     }
@@ -79,6 +90,7 @@ impl Part {
             .map(|(_, range)| self.rows.slice(range.start, range.len()))
             .collect::<Vec<_>>();
         self.rows = concat_batches(self.table.schema().arrow(), &kept).expect("slices of one batch");
+        self.fitted = OnceLock::new();
         held
     }
 
@@ -150,12 +162,20 @@ impl Part {
         })
     }
 
-    /// The rows in the live table's columns and types, and the columns whose values these round.
+    /// The rows in the live table's columns and types, made once.
     ///
     /// # Errors
     /// [`ErrorKind::Schema`] for a required live column that we do not have, a column of ours that the
     /// live table lacks and that holds values, and a value that does not fit the live type.
-    pub(super) fn fitted(&self, place: &str) -> Result<(RecordBatch, Vec<Rounded>)> {
+    pub(super) fn fitted(&self, place: &str) -> Result<&FittedRows> {
+        if let Some(fitted) = self.fitted.get() {
+            return Ok(fitted);
+        }
+        let fitted = self.fit(place)?;
+        Ok(self.fitted.get_or_init(|| fitted))
+    }
+
+    fn fit(&self, place: &str) -> Result<FittedRows> {
         let live = self.live.arrow();
         for field in live.fields() {
             if self.table.schema().column(field.name()).is_none() && !field.is_nullable() {
@@ -176,7 +196,7 @@ impl Part {
             fields.push(Field::new(&name, fitted.data_type().clone(), field.is_nullable()));
             arrays.push(fitted);
         }
-        Ok((RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?, rounded))
+        Ok(FittedRows { rows: RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?, rounded })
     }
 
     fn unfit_value(&self, place: &str, field: &Field, misfit: Misfit) -> Error {

@@ -219,8 +219,8 @@ impl BigQuery {
                 )
                 .hint("wait up to 90 minutes until the buffer is empty; nothing was published"));
             }
-            let (_, rounded) = part.fitted(&place)?;
-            rounded.iter().for_each(|rounded| self.note(rounded.note(&place)));
+            let fitted = part.fitted(&place)?;
+            fitted.rounded.iter().for_each(|rounded| self.note(rounded.note(&place)));
         }
         Ok(())
     }

@@ -8,14 +8,14 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::{Value, json};
 
+use super::Publication;
 use super::part::Part;
-use super::{GENERATIONS, Publication, TRIES};
+use super::tries::Step;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Observer;
 use crate::store::{FileEntry, ParquetFile};
 use crate::warehouse::bigquery::BigQuery;
 use crate::warehouse::bigquery::datasets::STAGING;
-use crate::warehouse::bigquery::jobs::Standing;
 use crate::warehouse::bigquery::load::{Load, load_file};
 
 /// Staging tables go by themselves after so long.
@@ -45,8 +45,8 @@ impl Publication {
 /// # Errors
 /// As [`Part::fitted`].
 pub(super) fn write_staging(path: &Path, parts: &[Part]) -> Result<FileEntry> {
-    let rows = parts.iter().map(|part| Ok(part.fitted(part.table.full_name())?.0)).collect::<Result<Vec<_>>>()?;
-    let staged = |(part, rows): (&Part, &RecordBatch)| -> Vec<Field> {
+    let rows = parts.iter().map(|part| Ok(&part.fitted(part.table.full_name())?.rows)).collect::<Result<Vec<_>>>()?;
+    let staged = |(part, rows): (&Part, &&RecordBatch)| -> Vec<Field> {
         let schema = rows.schema();
         let field = |field: &Arc<Field>| {
             let is_list = matches!(field.data_type(), DataType::List(_));
@@ -113,39 +113,29 @@ impl BigQuery {
         if rows == 0 {
             return self.keep_staging(&name);
         }
-        let mut failures = 0;
-        for generation in 0..GENERATIONS {
-            let resource = self.load_resource(publication, generation);
-            match self.runtime.block_on(site.standing(&self.rest, &resource, observer))? {
-                Standing::Ours(job) if job.failure().is_none() && self.holds(&name, rows)? => {
-                    return self.keep_staging(&name);
-                }
-                // It failed, or its table is gone.
-                Standing::Ours(_) => continue,
-                Standing::Foreign => {
-                    self.note_foreign(&resource);
-                    continue;
-                }
-                Standing::Free => {}
+        let resource = |generation| self.load_resource(publication, generation);
+        let run = self.in_generations(resource, observer, |resource, earlier| {
+            if let Some(job) = earlier {
+                let is_there = job.failure().is_none() && self.holds(&name, rows)?;
+                // Otherwise it failed, or its table is gone.
+                return if is_there { self.keep_staging(&name).map(Step::Done) } else { Ok(Step::NextId) };
             }
-            let load = Load { file, rows, chunk_bytes: self.settings.chunk_bytes };
-            let loaded = load_file(&self.rest, &site, &resource, &load, observer);
-            let Some(job) = self.runtime.block_on(loaded)? else { continue };
+            let load = Load { resource, file, rows, chunk_bytes: self.settings.chunk_bytes };
+            let loaded = load_file(&self.rest, &site, &load, observer);
+            let Some(job) = self.runtime.block_on(loaded)? else { return Ok(Step::NextId) };
             match job.failure() {
-                None if self.holds(&name, rows)? => return self.keep_staging(&name),
+                None if self.holds(&name, rows)? => return self.keep_staging(&name).map(Step::Done),
                 // Somebody took the table away.
                 None => self.create_staging(publication)?,
                 Some(failure) if failure.is_transient() || job.adopted => {}
                 Some(failure) => return Err(failure.describe(&what, &job.id)),
             }
-            failures += 1;
-            if failures == TRIES {
-                break;
-            }
-            self.runtime.block_on(self.rest.pause(failures));
-        }
-        Err(Error::new(ErrorKind::Unexpected, format!("{what} failed {failures} times"))
-            .hint("run the same command again; nothing was published"))
+            Ok(Step::Failed)
+        })?;
+        run.map_err(|failures| {
+            Error::new(ErrorKind::Unexpected, format!("{what} failed {failures} times"))
+                .hint("run the same command again; nothing was published")
+        })
     }
 
     fn create_staging(&self, publication: &Publication) -> Result<()> {

@@ -72,6 +72,8 @@ impl Session {
             .enable_autoload_extension(false)?
             .with("autoinstall_known_extensions", "false")?
             .with("preserve_insertion_order", "false")?
+            // The system has the files' pages already.
+            .with("enable_external_file_cache", "false")?
             .with("temp_directory", as_path(spill.path()).to_string_lossy())?;
         if let Some(limit) = &settings.memory_limit {
             config = config.max_memory(limit).map_err(|error| {

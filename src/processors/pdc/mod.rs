@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
 use self::box_scores::BoxScores;
@@ -91,7 +92,9 @@ const SEASON_COLUMNS: [&str; 6] =
 const TEAM_COLUMNS: [&str; 4] = [reads::ORDER, "team_abbr", "pace", "offensive_rating"];
 
 /// About so many candidates are joined at a time.
-const GATHERED_ROWS: usize = 1 << 16;
+const GATHERED_ROWS: usize = 1 << 17;
+/// The same where memory is limited.
+const GATHERED_ROWS_LIMITED: usize = 1 << 16;
 
 #[derive(Debug)]
 pub struct Pdc;
@@ -169,6 +172,7 @@ impl Processor for Pdc {
         let PlannedSession { session, dates } = planned;
         let sessions = beside(planned, context)?;
         let mut league = League::open(&sessions)?;
+        session.execute(include_str!("candidates.sql"))?;
         let facts = session.query(include_str!("query.sql"))?;
         let standings = league.standings(&facts, dates, context)?;
         let mut in_order = standings.iter();
@@ -198,7 +202,9 @@ impl Processor for Pdc {
         let sessions = beside(planned, context)?;
         let mut league = League::open(&sessions)?;
         let months: Vec<_> = by_month(dates).collect();
-        let at_a_time = GATHERED_ROWS * months.len() / candidates(session)?.max(1);
+        session.execute(include_str!("candidates.sql"))?;
+        let rows = if session.has_memory_limit() { GATHERED_ROWS_LIMITED } else { GATHERED_ROWS };
+        let at_a_time = rows * months.len() / candidates(session)?.max(1);
         let mut gathered = Gathered::new(session, include_str!("query.sql").to_owned(), context.windows);
         for &(month, dates) in &months {
             let rows = gathered.next(&months, at_a_time)?;
@@ -231,7 +237,7 @@ fn beside(planned: PlannedSession<'_>, context: &RunContext) -> Result<[Session;
 
 /// About how many candidates the dates of the plan have.
 fn candidates(session: &Session) -> Result<usize> {
-    let counts = session.query(include_str!("candidates.sql"))?;
+    let counts = session.query("SELECT coalesce(sum(candidates), 0)::BIGINT AS candidates FROM populations")?;
     Ok(usize::try_from(Facts(&counts).int("candidates").value(0)).expect("a count"))
 }
 
@@ -277,7 +283,8 @@ impl<'s> League<'s> {
         let mut groups = groups(candidates.game_date, candidates.player_lookup).peekable();
         for &date in dates {
             self.play_to(date, context)?;
-            while let Some(group) = groups.next_if(|group| candidates.game_date.at(group.start) == Some(date)) {
+            let day = Date32Type::from_naive_date(date);
+            while let Some(group) = groups.next_if(|group| candidates.game_date.value(group.start) == day) {
                 let row = candidates.of_player(group);
                 let (player, team) = (candidates.player_lookup.value(row), candidates.team_abbr.at(row));
                 standings.push(self.standing(player, team, date));

@@ -122,7 +122,8 @@ impl Players {
         let player = |row: usize| {
             let newest = columns.game_date.value(row);
             let team = columns.team_abbr.at(row).map(str::to_owned);
-            (columns.player_lookup.value(row).to_owned(), Player { newest, team, ..Player::new() })
+            let season = Some(season_of(newest));
+            (columns.player_lookup.value(row).to_owned(), Player { newest, season, team, ..Player::new() })
         };
         Self { players: (0..facts.num_rows()).map(player).collect() }
     }
@@ -154,8 +155,9 @@ impl Players {
 }
 
 struct Player {
-    /// Day of the newest row, its team, and that of the newest row of an earlier day.
+    /// Day of the newest row, its season, its team, and that of the newest row of an earlier day.
     newest: i32,
+    season: Option<Season>,
     team: Option<String>,
     team_before: Option<String>,
     /// Qualifying games by season of the row; one season in consistent data.
@@ -170,6 +172,7 @@ impl Player {
     fn new() -> Self {
         Self {
             newest: i32::MIN,
+            season: None,
             team: None,
             team_before: None,
             seasons: Vec::new(),
@@ -192,9 +195,9 @@ impl Player {
     /// A row of an older day than the newest says nothing of the last game.
     fn be_of_team(&mut self, day: i32, team: Option<&str>) {
         if day > self.newest {
-            let is_same_season = self.newest != i32::MIN && season_of(self.newest) == season_of(day);
-            self.season_days = if is_same_season { self.season_days + 1 } else { 1 };
-            self.newest = day;
+            let season = Some(season_of(day));
+            self.season_days = if self.season == season { self.season_days + 1 } else { 1 };
+            (self.newest, self.season) = (day, season);
             self.team_before.clone_from(&self.team);
             while self.recent.front().is_some_and(|(of, _)| i64::from(day - of) > CARRIED_DAYS as i64) {
                 self.recent.pop_front();
@@ -222,11 +225,10 @@ impl Player {
         let season_year = i64::from(season.start_year());
         let of_season = self.seasons.iter().find(|season| season.season_year == season_year);
         let days_since = |days: i32| changes(self.recent.iter().map(|(of, _)| *of).filter(|of| *of >= day - days));
-        let has_season = self.newest != i32::MIN && season_of(self.newest) == season;
         PlayerStanding {
             games: of_season.map(SeasonGames::sums).unwrap_or_default(),
             recent: self.recent_rows(day),
-            season_days: if has_season { self.season_days } else { 0 },
+            season_days: if self.season == Some(season) { self.season_days } else { 0 },
             week_days: days_since(WINDOWS_OF_DAYS[0]),
             fortnight_days: days_since(WINDOWS_OF_DAYS[1]),
             team: if self.newest < day { self.team.as_deref() } else { self.team_before.as_deref() },

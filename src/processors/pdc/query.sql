@@ -2,8 +2,7 @@
 -- their rows of PSZA. A player whom UPCG has more than once has more than one row. Minutes are scaled by 10, rates by
 -- 100.
 WITH synthetic_dates AS (
-    SELECT plan.game_date FROM plan
-    ANTI JOIN upcoming_player_game_context AS context ON context.game_date = plan.game_date
+    SELECT game_date FROM populations SEMI JOIN plan USING (game_date) WHERE is_synthetic
 ),
 -- §2.3: the distinct combinations; their number multiplies counts and sums.
 population AS (

@@ -27,7 +27,8 @@ columns! {
     /// What `schedule.sql` returns.
     ScheduleColumns {
         game_date: date,
-        team_abbr: str,
+        home_team: str,
+        away_team: str,
     }
 }
 
@@ -75,22 +76,38 @@ pub struct TeamSchedule {
 struct TeamDates {
     /// Dates at home, and away.
     games: i64,
+    /// The last of either.
+    last: [Option<i32>; 2],
     /// Days with a game of the last 14, ascending.
     recent: VecDeque<i32>,
 }
 
+impl TeamDates {
+    /// Several games of a date at home count once, and so away.
+    fn play(&mut self, side: usize, day: i32) {
+        if self.last[side].replace(day) == Some(day) {
+            return;
+        }
+        self.games += 1;
+        if self.recent.back() != Some(&day) {
+            self.recent.push_back(day);
+        }
+        while self.recent.front().is_some_and(|of| *of < day - WINDOWS_OF_DAYS[1]) {
+            self.recent.pop_front();
+        }
+    }
+}
+
 impl TeamSchedule {
-    /// Takes further dates, ascending.
-    pub fn play(&mut self, dates: &RecordBatch, rows: Range<usize>) {
-        let columns = ScheduleColumns::new(&Facts(dates));
+    /// Takes further games, in the order of dates.
+    pub fn play(&mut self, games: &RecordBatch, rows: Range<usize>) {
+        let columns = ScheduleColumns::new(&Facts(games));
         for row in rows {
-            let (team, day) = (entry(&mut self.teams, columns.team_abbr.value(row)), columns.game_date.value(row));
-            team.games += 1;
-            if team.recent.back() != Some(&day) {
-                team.recent.push_back(day);
-            }
-            while team.recent.front().is_some_and(|of| *of < day - WINDOWS_OF_DAYS[1]) {
-                team.recent.pop_front();
+            let day = columns.game_date.value(row);
+            for (side, team) in [columns.home_team, columns.away_team].into_iter().enumerate() {
+                if let Some(team) = team.at(row) {
+                    entry(&mut self.teams, team).play(side, day);
+                }
             }
         }
     }

@@ -52,7 +52,7 @@
 //!
 //! `examples/one_season.rs` is the same on a generated season. The rules of the processors are in `docs/spec`.
 #![cfg_attr(test, allow(clippy::pedantic, reason = "unit tests may repeat and spell out"))]
-#![warn(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
+#![warn(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr, clippy::too_many_arguments)]
 
 pub mod bench;
 pub mod calendar;

@@ -213,11 +213,11 @@ pub fn young_objects(fake: &Fake) -> Result<(), Failed> {
     let orphan = format!("_putback/objects/{}.parquet", "a".repeat(64));
     fake.objects().put("bucket", &format!("{PREFIX}/{orphan}"), b"rows".to_vec());
     fake.objects().age(Duration::from_secs(25 * 3600));
-    other.done(&["upload", "--to", &url])?;
+    other.done(&["upload", "--keep", "0", "--to", &url])?;
     let tree = bucket_tree(fake, PREFIX);
     ensure(tree.contains_key(&orphan), "the orphan is as old as everything else, and was deleted")?;
     ensure(replaced.iter().all(|name| tree.contains_key(name)), "objects of the replaced record were deleted")?;
-    desk.done(&["upload", "--date", "2023-12-01", "--to", &url])?;
+    desk.done(&["upload", "--date", "2023-12-01", "--keep", "0", "--to", &url])?;
     let tree = bucket_tree(fake, PREFIX);
     ensure(!tree.contains_key(&orphan), "an abandoned object stays")?;
     ensure(!replaced.iter().all(|name| tree.contains_key(name)), "objects of a replaced record stay for ever")

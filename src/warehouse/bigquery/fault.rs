@@ -73,7 +73,7 @@ impl Fault {
             }
             Self::Outage => "the service fails; run the same command again later: it continues where it stopped",
             Self::NotFound => "check the names of project, dataset and table, and the location",
-            Self::Denied => "check the credentials and the roles of the account; see the README, BigQuery",
+            Self::Denied => "check the credentials and the roles of the account; docs/bigquery.md lists them",
             Self::Quota => "wait for the quota to recover, or raise it, and run the same command again",
             Self::Changed | Self::Other => "run the same command again: it continues where it stopped",
         }

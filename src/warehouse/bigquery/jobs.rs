@@ -93,7 +93,7 @@ impl JobFailure {
             ErrorKind::Quota => {
                 "wait for the quota to recover, or raise --budget or PUTBACK_MAXIMUM_BYTES_BILLED, and run the command again"
             }
-            ErrorKind::Auth => "grant the roles that the README lists under BigQuery",
+            ErrorKind::Auth => "grant the roles that docs/bigquery.md lists",
             _ => "look the job up in the BigQuery console for more",
         };
         Error::new(kind, format!("{what}: job {job_id} failed: {} ({})", self.message, self.reason)).hint(hint)

@@ -17,6 +17,18 @@ pub const YEARS: RangeInclusive<i32> = 1946..=2100;
 /// Days 0 to 13 from opening night are skipped (`orchestration.md` §1.3).
 pub const BOOTSTRAP_DAYS: i64 = 14;
 
+/// A season starts with this month.
+const FIRST_MONTH: u32 = 10;
+
+/// The SQL macros `season_of(day)`, the year in which the season of a date starts ([`Season::of`]), and
+/// `season_start(year)`, the first day of a season ([`Season::first_day`]). Every session has them.
+pub(crate) fn season_macros() -> String {
+    format!(
+        "CREATE MACRO season_of(day) AS CASE WHEN month(day) >= {FIRST_MONTH} THEN year(day) ELSE year(day) - 1 END; \
+         CREATE MACRO season_start(year) AS make_date(year, {FIRST_MONTH}, 1)"
+    )
+}
+
 /// An NBA season, named by the year in which it starts: 2023 is 2023-24.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Season(i32);
@@ -31,23 +43,28 @@ impl Season {
         i32::try_from(year).ok().filter(|year| (1946..=2200).contains(year)).map(Self)
     }
 
-    /// The season a date belongs to: its calendar year from October on, else the year before.
+    /// The season a date belongs to: its calendar year from October on, else the year before. In SQL: `season_of`.
     pub fn of(date: NaiveDate) -> Self {
-        Self(if date.month() >= 10 { date.year() } else { date.year() - 1 })
+        Self(if date.month() >= FIRST_MONTH { date.year() } else { date.year() - 1 })
     }
 
     pub fn start_year(self) -> i32 {
         self.0
     }
 
+    /// October 1 of a year; `None` for a year that no date can have.
+    pub fn first_day(year: i32) -> Option<NaiveDate> {
+        NaiveDate::from_ymd_opt(year, FIRST_MONTH, 1)
+    }
+
     /// October 1: the boundary of every window that says "season".
     pub fn window_start(self) -> NaiveDate {
-        ymd(self.0, 10, 1)
+        ymd(self.0, FIRST_MONTH, 1)
     }
 
     /// The whole season, October 1 to September 30.
     pub fn range(self) -> DateRange {
-        DateRange { from: self.window_start(), to: ymd(self.0 + 1, 9, 30) }
+        DateRange { from: self.window_start(), to: day_before(Self(self.0 + 1).window_start()) }
     }
 }
 

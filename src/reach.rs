@@ -158,8 +158,8 @@ fn seed_openings(session: &Session) -> Result<()> {
                  ON of_season = {of_row} AND reach_rows.game_date <= opening \
              JOIN plan ON plan.season_year = of_season AND plan.game_date <= opening + 2 * {BOOTSTRAP_DAYS} \
              WHERE in_table = 'nbac_schedule'",
-            season = windows::season_of("game_date"),
-            of_row = windows::season_of("reach_rows.game_date"),
+            season = "season_of(game_date)",
+            of_row = "season_of(reach_rows.game_date)",
         ))?;
     }
     Ok(())

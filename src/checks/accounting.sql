@@ -34,7 +34,7 @@ failed AS (
     FROM precompute_failures GROUP BY ALL
 ),
 games AS (
-    SELECT *, CASE WHEN month(game_date) >= 10 THEN year(game_date) ELSE year(game_date) - 1 END AS season_year
+    SELECT *, season_of(game_date) AS season_year
     FROM player_game_summary
     WHERE coalesce(team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
         AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
@@ -46,7 +46,7 @@ contexts AS (
 ),
 roster AS (SELECT DISTINCT game_date, player_lookup AS entity FROM games),
 first_team_game AS (
-    SELECT CASE WHEN month(game_date) >= 10 THEN year(game_date) ELSE year(game_date) - 1 END AS season_year,
+    SELECT season_of(game_date) AS season_year,
         defending_team_abbr AS entity, min(game_date) AS first_game
     FROM team_defense_game_summary
     WHERE defending_team_abbr IN (SELECT team_abbr FROM teams) AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
@@ -105,16 +105,22 @@ CREATE TABLE accounting AS
 SELECT processor, game_date, coalesce(sum(entities) FILTER (outcome <> 'unexpected'), 0)::BIGINT AS expected, coalesce(sum(entities) FILTER (outcome = 'written'), 0)::BIGINT AS written
 FROM outcomes SEMI JOIN (SELECT processor, game_date FROM state WHERE state = 'done') AS done USING (processor, game_date) GROUP BY ALL;
 
+-- Whether the players of a team are there: five or more, at most a tenth of the rows repeated, and more than half of them filled.
+CREATE MACRO are_clean(player, is_lacking) AS
+    10 * count(DISTINCT player) >= 9 * count(*) AND count(*) >= 5 AND 2 * count(*) FILTER (is_lacking) < count(*);
+-- Of a game: whether less than half of the games of its date are clean.
+CREATE MACRO is_of_faulty_date(day, is_clean) AS avg(is_clean::BIGINT) OVER (PARTITION BY day) < 0.5;
+
 -- `window_games`: the games of every team by the schedule, with the day on which each leaves the windows of TDZA and PSZA. `input_shares`: the real completeness, whatever the columns of that name say (`orchestration.md` §5): of what a done date rests on,
 -- how much Phase 3 has, and how much of that is clean: all columns that are read are filled, and no row is there
--- twice; for players: of most of them, and five are there. What is not clean is contaminated where less than half of
+-- twice; for players: `are_clean`. What is not clean is contaminated where less than half of
 -- its date is clean. TDZA and PSZA: the last games of every team by the schedule. PCF: the contexts of the
 -- players. PDC: the last games of every team, in the player and in the team games. MLFS: the games of the season of
 -- the teams of the date.
 CREATE TABLE players AS
 SELECT game_date, team_abbr,
-    bool_or(fg_attempts > 0 AND paint_attempts IS NOT NULL) AND 10 * count(DISTINCT player_lookup) >= 9 * count(*) AND count(*) >= 5
-        AND 2 * count(*) FILTER (points IS NULL OR minutes_played IS NULL OR fg_attempts IS NULL) < count(*) AS is_clean
+    bool_or(fg_attempts > 0 AND paint_attempts IS NOT NULL)
+        AND are_clean(player_lookup, points IS NULL OR minutes_played IS NULL OR fg_attempts IS NULL) AS is_clean
 FROM player_game_summary WHERE is_active GROUP BY ALL;
 CREATE TABLE window_games AS
 WITH defense AS (
@@ -125,8 +131,7 @@ WITH defense AS (
     FROM team_defense_game_summary GROUP BY ALL
 ),
 appearances AS (
-    SELECT game_date, team_abbr, 10 * count(DISTINCT player_lookup) >= 9 * count(*) AND count(*) >= 5
-        AND 2 * count(*) FILTER (points IS NULL OR minutes_played IS NULL) < count(*) AS is_clean
+    SELECT game_date, team_abbr, are_clean(player_lookup, points IS NULL OR minutes_played IS NULL) AS is_clean
     FROM player_game_summary WHERE is_active GROUP BY ALL
 ),
 offense AS (
@@ -134,18 +139,18 @@ offense AS (
     FROM team_offense_game_summary GROUP BY ALL
 )
 SELECT 'TDZA' AS processor, season_year, team_abbr, game_date, lead(game_date, {tdza.games}) OVER season AS until, defense.team_abbr IS NOT NULL AS is_found, is_clean,
-    avg(is_clean::BIGINT) OVER (PARTITION BY game_date) < 0.5 AS is_contaminated
+    is_of_faulty_date(game_date, is_clean) AS is_contaminated
 FROM team_games LEFT JOIN defense USING (game_date, team_abbr)
 WINDOW season AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
 UNION ALL
 SELECT 'PSZA', season_year, team_abbr, game_date, lead(game_date, {psza.games_long}) OVER of_team, players.team_abbr IS NOT NULL, is_clean,
-    avg(is_clean::BIGINT) OVER (PARTITION BY game_date) < 0.5
+    is_of_faulty_date(game_date, is_clean)
 FROM team_games LEFT JOIN players USING (game_date, team_abbr)
 WINDOW of_team AS (PARTITION BY season_year, team_abbr ORDER BY game_date)
 UNION ALL
 SELECT 'PDC', season_year, team_abbr, game_date, lead(game_date, {pdc.team_games}) OVER of_ten, appearances.team_abbr IS NOT NULL AND offense.team_abbr IS NOT NULL,
     coalesce(appearances.is_clean AND offense.is_clean, false),
-    avg(coalesce(appearances.is_clean AND offense.is_clean, false)::BIGINT) OVER (PARTITION BY game_date) < 0.5
+    is_of_faulty_date(game_date, coalesce(appearances.is_clean AND offense.is_clean, false))
 FROM team_games LEFT JOIN appearances USING (game_date, team_abbr) LEFT JOIN offense USING (game_date, team_abbr)
 WINDOW of_ten AS (PARTITION BY season_year, team_abbr ORDER BY game_date);
 -- Of these, the games at fault in the windows of a done date, `of_date`: missing, or contaminated.
@@ -178,7 +183,7 @@ GROUP BY ALL;
 -- How many rows of a date have a feature of MLFS at its default: the constant is there and
 -- what it would come from is not (MLFS §3.2 to §3.6). `expected_games_count` is the number of games of list F.
 CREATE TABLE default_counts AS
-SELECT game_date, CASE WHEN month(game_date) >= 10 THEN year(game_date) ELSE year(game_date) - 1 END AS season_year, rows,
+SELECT game_date, season_of(game_date) AS season_year, rows,
     unnest(['points_avg_last_5', 'points_avg_last_10', 'points_avg_season', 'points_std_last_10', 'games_in_last_7_days',
         'fatigue_score', 'shot_zone_mismatch_score', 'pace_score', 'usage_spike_score', 'rest_advantage', 'injury_risk',
         'opponent_def_rating', 'opponent_pace', 'home_away', 'back_to_back', 'playoff_game', 'pct_paint', 'pct_mid_range', 'pct_three',

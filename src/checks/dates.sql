@@ -4,7 +4,7 @@
 CREATE TABLE games AS
 SELECT DISTINCT
     game_date, league_id(game_id) AS game_id, home_team_tricode, away_team_tricode,
-    CASE WHEN month(game_date) >= 10 THEN year(game_date) ELSE year(game_date) - 1 END AS season_year
+    season_of(game_date) AS season_year
 FROM nbac_schedule
 WHERE game_status = 3 AND NOT coalesce(is_all_star, false)
     AND (coalesce(is_regular_season, false) OR coalesce(is_playoffs, false) OR league_id(game_id) LIKE '005%')

@@ -1,4 +1,3 @@
-CREATE MACRO season_of(day) AS CASE WHEN month(day) >= 10 THEN year(day) ELSE year(day) - 1 END;
 CREATE VIEW player_ids AS
 SELECT 'player_game_summary' AS in_table, game_date, player_lookup, team_abbr, universal_player_id FROM player_game_summary
 UNION ALL SELECT 'upcoming_player_game_context', game_date, player_lookup, team_abbr, universal_player_id FROM upcoming_player_game_context;

@@ -13,7 +13,7 @@ use crate::catalog::{Role, TEAMS, Table};
 use crate::compute::stale_dates;
 use crate::engine::{NamedFiles, Session};
 use crate::error::{Error, ErrorKind, Result};
-use crate::processors::{LookBack, ProcessorId, bound};
+use crate::processors::{ProcessorId, bound, mlfs};
 use crate::reach::tables;
 use crate::schedule::sql_macros;
 use crate::snapshot::Snapshot;
@@ -25,9 +25,6 @@ const LOOK_BACK: Days = Days::new(60);
 
 /// Most checks read the games of the players: up to so many are read from disk once for all of them.
 const ROWS_IN_MEMORY: u64 = 1 << 20;
-
-/// How far MLFS looks for games against an opponent.
-const OLDER: LookBack = LookBack::Years(3);
 
 /// Every table and view of the phase.
 pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
@@ -79,7 +76,7 @@ fn view_tables(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
     };
     // Rows on days without games belong to the range as well.
     let last = request.ranges.span().map_or(last, |span| last.max(span.to));
-    let older = DateRange { from: OLDER.first_day(first), to: last };
+    let older = DateRange { from: mlfs::GAMES_LOOK_BACK.first_day(first), to: last };
     view(Table::PlayerGameSummary, older)?;
     session.execute("CREATE TABLE older_dates AS SELECT DISTINCT game_date FROM player_game_summary")?;
     let season = Season::of(first).window_start();

@@ -19,7 +19,7 @@ use crate::checks::{
 };
 use crate::error::Result;
 use crate::judge::{self, Purpose};
-use crate::processors::ProcessorId;
+use crate::processors::{ProcessorId, bound};
 use crate::report::words::{percent, runs};
 use crate::snapshot::{Findings, Snapshot};
 
@@ -34,11 +34,11 @@ const LISTED_ERRORS: usize = 15;
 
 const HEADER: [&str; 6] = ["Check", "Table", "Rule", "Verdict", "Dates", "Cases"];
 
-/// What the last columns of the accounting say.
+/// What the last columns of the accounting say, with the constants of the processors left open.
 const INPUTS: &str = "Complete: share of the entities that have a row, without those that a rule skips. Inputs: share of the games or \
-    contexts behind the rows that Phase 3 has (TDZA: the last 15 games of every team by the schedule; PSZA: the last 20; \
-    PCF: the players' contexts; PDC: the last 10; MLFS: the season's games of the date's teams). Clean: share that is filled and not \
-    repeated. completeness_percentage is 100 in every row, as in the reference; that of PDC compares the whole season with 5 games.";
+    contexts behind the rows that Phase 3 has (TDZA: the last {tdza.games} games of every team by the schedule; PSZA: the last {psza.games_long}; \
+    PCF: the players' contexts; PDC: the last {pdc.team_games}; MLFS: the season's games of the date's teams). Clean: share that is filled and not \
+    repeated. completeness_percentage is 100 in every row, as in the reference; that of PDC compares the whole season with {pdc.games} games.";
 
 /// Check the synced inputs of a range and its look-back
 ///
@@ -336,7 +336,7 @@ fn accounting_lines(report: &CheckReport) -> Vec<String> {
             lines.extend(reasons.iter().map(|(reason, count)| format!("{id}: {} {what}: {reason}", thousands(*count))));
         }
     }
-    lines.push(INPUTS.to_owned());
+    lines.push(bound(INPUTS));
     lines.push(String::new());
     lines
 }

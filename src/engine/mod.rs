@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
 use chrono::NaiveDate;
 use duckdb::{Config, Connection};
 
-use crate::calendar::{DateRange, Season};
+use crate::calendar::{DateRange, Season, season_macros};
 use crate::catalog::{Column, Role, TEAMS, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::SpillDir;
@@ -88,6 +88,7 @@ impl Session {
             let threads = threads_within(&limit).min(settings.threads);
             connection.execute_batch(&format!("SET threads = {threads}"))?;
         }
+        connection.execute_batch(&season_macros())?;
         Ok(Self { connection, has_limit: settings.memory_limit.is_some(), spill })
     }
 

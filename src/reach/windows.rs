@@ -34,11 +34,6 @@ fn entity(table: Table) -> Entity {
     }
 }
 
-/// The season of a date, as an expression.
-pub(super) fn season_of(date: &str) -> String {
-    format!("(year({date}) - (month({date}) < 10)::BIGINT)")
-}
-
 /// Rows that a computation sees.
 fn is_seen(table: Table) -> String {
     let columns = table.team_columns().iter();
@@ -75,7 +70,7 @@ pub(super) fn prepare(session: &Session) -> Result<()> {
         mlfs = ProcessorId::Mlfs,
         pcf = ProcessorId::Pcf,
         pdc = ProcessorId::Pdc,
-        season = season_of("game_date"),
+        season = "season_of(game_date)",
     ))
 }
 
@@ -119,7 +114,7 @@ pub(super) fn name_entities(session: &Session, table: Table) -> Result<()> {
     session.execute(&format!(
         "INSERT INTO reach_faults SELECT DISTINCT cause, '{name}', entity, game_date, {season}, in_column, is_missing, content \
          FROM ({named} UNION ALL {of_date}) WHERE entity IS NOT NULL{ordered}",
-        season = season_of("game_date"),
+        season = "season_of(game_date)",
     ))
 }
 
@@ -128,7 +123,7 @@ const SCHEDULED: &str = "(SELECT DISTINCT game_date, unnest([home_team_tricode, 
 
 /// Of a team that is missing on a date, or in part: who played for it last before, or first after, and has no row.
 fn missing_players(rows: &str) -> String {
-    let season = season_of("game_date");
+    let season = "season_of(game_date)";
     format!(
         "SELECT found.*, near.player_lookup FROM {rows} AS found JOIN ( \
              WITH games AS (SELECT DISTINCT {season} AS season, game_date, team_abbr, player_lookup FROM player_game_summary), \
@@ -363,7 +358,7 @@ fn numbered(read: &Read, counted: &str, season: &str) -> String {
 
 /// From the date of a row until as many rows have followed as the window holds.
 fn last_rows(read: &Read, rows: usize, counted: &str) -> String {
-    let season = season_of(read.table.schema().partition_column());
+    let season = format!("season_of({})", read.table.schema().partition_column());
     format!(
         "WITH {numbered}, \
          faults AS ( \
@@ -373,7 +368,7 @@ fn last_rows(read: &Read, rows: usize, counted: &str) -> String {
              SELECT cause, faults.entity, faults.season, faults.game_date, coalesce(last.number, 0) + {rows} AS number FROM faults \
              ASOF LEFT JOIN last ON last.entity = faults.entity AND last.season = faults.season AND faults.game_date >= last.game_date), \
          spans AS ( \
-             SELECT cause, entity, season, leaving.game_date AS first, coalesce(numbered.game_date, make_date(season + 1, 10, 1)) AS leaves \
+             SELECT cause, entity, season, leaving.game_date AS first, coalesce(numbered.game_date, season_start(season + 1)) AS leaves \
              FROM leaving LEFT JOIN numbered USING (entity, season, number)), \
          {merged} \
          SELECT cause, plan.game_date, entity FROM merged \
@@ -415,13 +410,14 @@ fn newest_of_season(read: &Read, with_untimed: bool) -> String {
     let (table, date) = (read.table.view_name(), read.table.schema().partition_column());
     let column = entity_column(read.table).expect("the table has entities");
     let timed = if with_untimed { "" } else { " AND processed_at IS NOT NULL" };
+    let season = format!("season_of({date})");
     format!(
         "WITH hashed AS ( \
              SELECT {column} AS entity, {season} AS season, {date} AS game_date, {{'at': processed_at, 'hash': data_hash}} AS hashed \
              FROM {table} WHERE data_hash IS NOT NULL{timed} AND {seen}), \
          newest AS ( \
              SELECT season, game_date, max(max(hashed)) OVER of_season AS hashed, \
-                 coalesce(lead(game_date) OVER of_season, make_date(season + 1, 10, 1)) AS next \
+                 coalesce(lead(game_date) OVER of_season, season_start(season + 1)) AS next \
              FROM hashed GROUP BY season, game_date WINDOW of_season AS (PARTITION BY season ORDER BY game_date)) \
          SELECT cause, plan.game_date, NULL AS entity FROM {faults} AS faults \
          JOIN hashed USING (entity, game_date, season) JOIN newest ON newest.season = faults.season AND newest.hashed = hashed.hashed \
@@ -429,7 +425,6 @@ fn newest_of_season(read: &Read, with_untimed: bool) -> String {
          WHERE content <> 'any' \
          UNION ALL SELECT cause, plan.game_date, NULL FROM (SELECT cause, season, min(game_date) AS first FROM {faults} AS faults WHERE content = 'any' GROUP BY ALL) AS others \
          JOIN plan ON plan.season_year = season AND plan.window_end >= first",
-        season = season_of(date),
         seen = is_seen(read.table),
         faults = faults(read),
     )

@@ -35,9 +35,8 @@ pub struct Validations {
     unreadable: Option<PathBuf>,
 }
 
-/// The real completeness of inputs, where the reference writes a constant 100: of TDZA and PSZA the games of the
-/// last 15 and 20 of every team by the schedule, of PCF the contexts of the players, of PDC the last 10 games of every
-/// team, of MLFS the earlier games of the season of the teams of the date.
+/// The real completeness of inputs, where the reference writes a constant 100: of TDZA, PSZA and PDC the games in
+/// the windows of every team by the schedule, of PCF the contexts of the players, of MLFS the earlier games of the season of the teams of the date.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
     pub expected: u64,

@@ -12,7 +12,7 @@ use crate::catalog::{TEAMS, Table, is_nba_team};
 use crate::compute::{DailyCache, InputsRead, computed_with, open_session, optional_upstream};
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
-use crate::processors::{self, Explained, LookBack, PlannedSession, ProcessorId, RunContext, bound};
+use crate::processors::{self, Explained, LookBack, PlannedSession, ProcessorId, RunContext, bound, mlfs};
 use crate::snapshot::Snapshot;
 use crate::store::{DateState, Layer, Phase3Manifest, Phase4Manifest};
 use crate::windows::WindowEnd;
@@ -235,7 +235,7 @@ fn open(
 ) -> Result<Session> {
     let session = Session::open(&question.engine)?;
     let is_pdc = question.processor == ProcessorId::Pdc;
-    let longest = if is_pdc { LookBack::SeasonAndCarried } else { LookBack::Years(3) };
+    let longest = if is_pdc { LookBack::SeasonAndCarried } else { mlfs::GAMES_LOOK_BACK };
     let range = DateRange { from: longest.first_day(question.date), to: question.date };
     // Both have the name.
     let shows_computed = is_pdc || daily_cache == DailyCache::Computed;

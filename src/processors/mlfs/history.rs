@@ -254,7 +254,7 @@ impl PlayerHistory {
 
     /// Read G goes by the season column and from its October 1.
     fn add_to_season(&mut self, season_year: i64, day: i32, game: &RecentGame) {
-        let start = i32::try_from(season_year).ok().and_then(|year| NaiveDate::from_ymd_opt(year, 10, 1));
+        let start = i32::try_from(season_year).ok().and_then(Season::first_day);
         if start.is_none_or(|start| day < Date32Type::from_naive_date(start)) {
             return;
         }

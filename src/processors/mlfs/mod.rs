@@ -28,7 +28,7 @@ use super::dated::{CircuitBreakers, Provenance, by_date};
 use super::explained::Explained;
 use super::facts::{Decimal, Facts, Nullable, columns};
 use super::months::{Gathered, MonthFacts, MonthReader, by_month, groups_in, nulls_last};
-use super::quality::TIERS;
+use super::quality::tiers;
 use super::reads::{Read, Window};
 use super::{
     Constants, DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor, ProcessorId,
@@ -90,6 +90,9 @@ const LINE_COUNTS: &str = "bet_side = 'over' AND points_line IS NOT NULL AND is_
 /// Read H.
 const LINE_COLUMNS: [&str; 5] = ["player_lookup", "bet_side", "points_line", "opening_line", "is_active"];
 
+/// How far back games are read: those against an opponent are the oldest (read I).
+pub(crate) const GAMES_LOOK_BACK: LookBack = LookBack::Years(history::OPPONENT_MONTHS / 12);
+
 const QUERY: &str = include_str!("query.sql");
 
 #[derive(Debug)]
@@ -106,7 +109,7 @@ impl Processor for Mlfs {
 
     fn inputs(&self) -> &'static [Input] {
         &[
-            Input { table: Table::PlayerGameSummary, look_back: LookBack::Years(3) },
+            Input { table: Table::PlayerGameSummary, look_back: GAMES_LOOK_BACK },
             Input { table: Table::UpcomingPlayerGameContext, look_back: LookBack::SameDay },
             Input { table: Table::PlayerPointsProps, look_back: LookBack::SameDay },
             Input { table: Table::SyncedDailyCache, look_back: LookBack::SameDay },
@@ -155,7 +158,7 @@ impl Processor for Mlfs {
     }
 
     fn constants(&self) -> Constants {
-        let constants = Constants::default()
+        let constants = tiers(Constants::default())
             .with("recent_games", history::RECENT_GAMES)
             .with("recent_days", history::RECENT_DAYS)
             .with("month_days", history::MONTH_DAYS)
@@ -168,7 +171,6 @@ impl Processor for Mlfs {
             .with("weight_default", Label::Default.weight())
             .with("fixed_weight", score::fixed_weight())
             .with("features_with_choice", score::features_with_choice());
-        let constants = TIERS.into_iter().fold(constants, |constants, (tier, least)| constants.with(tier, least));
         // The defaults as they are stored, by the names of the features.
         FEATURE_NAMES
             .into_iter()

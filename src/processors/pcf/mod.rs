@@ -115,6 +115,7 @@ impl Processor for Pcf {
             .with("is_synthetic", is_synthetic())
             .with("rested", score::RESTED)
             .with("fatigue_share", score::FATIGUE_SHARE)
+            .with("fatigue_per_point", 1.0 / score::FATIGUE_SHARE)
             .with("full_rate", score::FULL_RATE)
             .with("great_mismatch", score::GREAT_MISMATCH)
             .with("mismatch_boost", score::MISMATCH_BOOST)

@@ -35,6 +35,7 @@ use super::explained::{Explained, Steps};
 use super::facts::{Decimal, Facts, Nullable, columns};
 use super::months::{Gathered, MonthFacts, by_month, groups, groups_in, nulls_last};
 use super::overflow::{EVERY_PLAYER_FAILED, NumericColumn, Overflow, overflowed_date};
+use super::quality::tiers;
 use super::reads::{self, Contexts, Read};
 use super::{
     CARRIED_DAYS, Constants, DateOutput, Emit, Failure, Input, LookBack, MonthWork, PlannedSession, Processor,
@@ -48,8 +49,10 @@ use crate::store::DateState;
 
 /// The first day of which the queries read every player game.
 fn first_day() -> String {
-    format!("least(make_date(min(season_year), 10, 1), min(game_date) - {CARRIED_DAYS})")
+    format!("least(season_start(min(season_year)), min(game_date) - {CARRIED_DAYS})")
 }
+
+const BOX_SCORES_LOOK_BACK: LookBack = LookBack::Days(box_scores::DAYS as u64);
 
 /// Games that count (§2.4).
 const QUALIFIES: &str = "is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(points, 0) > 0)";
@@ -114,7 +117,7 @@ impl Processor for Pdc {
             Input { table: Table::PlayerGameSummary, look_back: LookBack::SeasonAndCarried },
             Input { table: Table::TeamOffenseGameSummary, look_back: LookBack::SeasonAndCarried },
             Input { table: Table::Schedule, look_back: LookBack::SeasonAndCarried },
-            Input { table: Table::PlayerBoxScores, look_back: LookBack::Days(30) },
+            Input { table: Table::PlayerBoxScores, look_back: BOX_SCORES_LOOK_BACK },
         ]
     }
 
@@ -155,7 +158,7 @@ impl Processor for Pdc {
 
     fn constants(&self) -> Constants {
         let [week, fortnight] = score::WINDOWS_OF_DAYS;
-        Constants::default()
+        tiers(Constants::default())
             .with("games", GAMES_NEEDED)
             .with("games_long", score::RECENT_GAMES)
             .with("games_season", players::SEASON_GAMES)

@@ -8,7 +8,7 @@ WITH newest AS (
     FROM (
         SELECT
             game_date, processed_at, data_hash,
-            CASE WHEN month(game_date) >= 10 THEN year(game_date) ELSE year(game_date) - 1 END AS season
+            season_of(game_date) AS season
         FROM player_game_summary
         WHERE data_hash IS NOT NULL AND processed_at IS NOT NULL
     )

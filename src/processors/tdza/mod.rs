@@ -29,6 +29,8 @@ const GAMES_NEEDED: i64 = 15;
 /// Days of the league averages before a date (§2.3).
 const LEAGUE_DAYS: u32 = 30;
 
+const LOOK_BACK: LookBack = LookBack::SeasonAndDays(LEAGUE_DAYS as u64);
+
 /// Games of a team in these days, without which it does not count for the league averages (§2.3).
 const LEAGUE_GAMES: u32 = 10;
 
@@ -78,7 +80,7 @@ impl Processor for Tdza {
     }
 
     fn inputs(&self) -> &'static [Input] {
-        &[Input { table: Table::TeamDefenseGameSummary, look_back: LookBack::SeasonAndDays(30) }]
+        &[Input { table: Table::TeamDefenseGameSummary, look_back: LOOK_BACK }]
     }
 
     fn reads(&self) -> &'static [Read] {
@@ -101,11 +103,15 @@ impl Processor for Tdza {
     }
 
     fn constants(&self) -> Constants {
+        let LeagueAverages([paint, mid_range, three_pt]) = score::DEFAULT_AVERAGES;
         Constants::default()
             .with("games", GAMES_NEEDED)
             .with("league_days", LEAGUE_DAYS)
             .with("league_games", LEAGUE_GAMES)
             .with("league_teams", score::LEAGUE_TEAMS)
+            .with("default_paint", paint)
+            .with("default_mid_range", mid_range)
+            .with("default_three_pt", three_pt)
     }
 
     fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {

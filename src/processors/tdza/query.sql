@@ -3,7 +3,7 @@
 WITH games AS (
     SELECT
         game_id, game_date, defending_team_abbr AS team_abbr,
-        CASE WHEN month(game_date) >= 10 THEN year(game_date) ELSE year(game_date) - 1 END AS season,
+        season_of(game_date) AS season,
         opp_paint_makes, opp_paint_attempts, opp_mid_range_makes, opp_mid_range_attempts,
         opp_three_pt_makes, opp_three_pt_attempts, points_in_paint_allowed,
         blocks_paint, blocks_mid_range, blocks_three_pt, points_allowed,

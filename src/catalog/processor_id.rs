@@ -70,11 +70,6 @@ impl ProcessorId {
         }
     }
 
-    /// How the reason of a failed date begins where this processor, upstream, failed.
-    pub fn says_failed(self) -> String {
-        format!("upstream {self} failed")
-    }
-
     pub fn output(self) -> Table {
         match self {
             Self::Tdza => Table::TeamDefenseZoneAnalysis,

@@ -139,8 +139,7 @@ fn set_state(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
                 None if left_out => ("skipped", "MLFS was computed without it".to_owned(), 0, 0),
                 None => ("pending", String::new(), 0, 0),
                 Some(record) => {
-                    let reason = DateState::family(record.state.reason().unwrap_or_default());
-                    let reason = reason.replace(&date.to_string(), "the date");
+                    let reason = record.state.family().unwrap_or_default().replace(&date.to_string(), "the date");
                     match record.state {
                         // Its rows are those of before, and none of the date's results.
                         DateState::Vanished { .. } => ("empty", reason, 0, record.rows),

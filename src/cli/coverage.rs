@@ -125,7 +125,8 @@ fn explanations(report: &StatusReport, verbose: bool) -> Vec<String> {
     let is_shown = |share: &&FailureShare| verbose || !share.above.is_empty();
     lines.extend(report.shares.iter().filter(is_shown).map(share_line));
     lines.extend(inputs_line(&report.inputs));
-    let is_root = |date: &&NotDone| verbose || !follows(date, &report.not_done);
+    // A failure upstream is told once.
+    let is_root = |date: &&NotDone| verbose || date.follows.is_none();
     lines.extend(not_done_lines(report.not_done.iter().filter(is_root), &report.game_dates));
     lines.extend(unusual(report));
     lines.extend(report.last_computed_at.map(|at| format!("last computed at {}", at.format("%Y-%m-%d %H:%M:%S UTC"))));
@@ -159,16 +160,6 @@ fn normal_in_short(report: &StatusReport) -> Vec<String> {
         parts.push(format!("entities without a row, as expected: {}", shares.join(", ")));
     }
     if parts.is_empty() { Vec::new() } else { vec![format!("{} (-v explains)", parts.join("; "))] }
-}
-
-/// Whether a date failed because an upstream did, of which that is said.
-fn follows(date: &NotDone, all: &[NotDone]) -> bool {
-    let Some(reason) = &date.failed else { return false };
-    let is_root = |root: &NotDone| {
-        root.date == date.date
-            && root.failed.as_ref().is_some_and(|_| reason.starts_with(&root.processor.says_failed()))
-    };
-    all.iter().any(is_root)
 }
 
 /// What stale, foreign and vanished dates there are.

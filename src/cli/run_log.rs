@@ -173,7 +173,7 @@ impl Entry {
                 date: *date,
                 outcome: DateOutcome {
                     state: record.state.name().to_owned(),
-                    reason: record.state.reason().map(str::to_owned),
+                    reason: record.state.reason(),
                     rows: record.rows,
                     hash: record.hash.clone(),
                     failures_hash: record.failures_hash.clone(),

@@ -88,7 +88,7 @@ fn stored(store: &Store, run: &Outcomes) -> Result<Outcomes> {
         let record = manifest.record(id, date)?;
         Some(DateOutcome {
             state: record.state.name().to_owned(),
-            reason: record.state.reason().map(str::to_owned),
+            reason: record.state.reason(),
             rows: record.rows,
             hash: record.hash.clone(),
             failures_hash: record.failures_hash.clone(),

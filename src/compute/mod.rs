@@ -140,7 +140,7 @@ fn note_unscheduled_dates(snapshot: &Snapshot, ranges: &DateRanges, observer: &d
 pub fn remove_vanished(lock: &WriteLock, vanished: &RowsByDate, context: RunContext) -> Result<()> {
     let mut phase4 = Phase4Manifest::clone(&lock.phase4());
     let empty = |(date, record): (&NaiveDate, &DateRecord)| {
-        let rule = record.state.reason().unwrap_or("no finished game in the schedule").to_owned();
+        let rule = record.state.reason().unwrap_or_else(|| "no finished game in the schedule".to_owned()).into();
         (*date, DateState::Empty { rule })
     };
     let plan = |(id, records): (&ProcessorId, &BTreeMap<NaiveDate, DateRecord>)| {

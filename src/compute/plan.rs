@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::processors::overflow::NUMERIC_OVERFLOW;
 use crate::processors::{self, Processor, ProcessorId};
 use crate::progress::{Event, Observer};
-use crate::store::{DateRecord, DateState, FailureKind, Phase4Manifest, Store};
+use crate::store::{DateRecord, DateState, FailureKind, Phase4Manifest, Rule, Store};
 
 /// One processor's share of a computation.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Planning<'_> {
     /// counts as vanished; without rows it is empty. With player rows left, the schedule may be the one at fault, and
     /// nothing changes.
     fn dates_without_games(&self, id: ProcessorId) -> Vec<(NaiveDate, DateState)> {
-        let rule = || "no finished game in the schedule".to_owned();
+        let rule = || Rule::from("no finished game in the schedule");
         let state = |record: &DateRecord| match record.rows {
             0 => DateState::Empty { rule: rule() },
             _ => DateState::Vanished { rule: rule() },
@@ -129,7 +129,7 @@ impl Planning<'_> {
             Some(record) => match &record.state {
                 // The root cause is told once, not once per level.
                 DateState::Failed { reason, kind: FailureKind::Upstream } => Some(reason.clone()),
-                DateState::Failed { reason, .. } => Some(format!("{}: {reason}", upstream.says_failed())),
+                DateState::Failed { reason, .. } => Some(format!("upstream {upstream} failed: {reason}")),
                 _ => Some(format!("upstream {upstream} was skipped")),
             },
             None => Some(format!("upstream {upstream} was not computed")),

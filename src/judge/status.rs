@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::processors::{self, ProcessorId};
 use crate::schedule::Schedule;
 use crate::snapshot::{Inputs, Seen, Snapshot, Validations};
-use crate::store::{Closeness, DateState, Phase4Manifest, RowsByDate};
+use crate::store::{Closeness, DateState, FailureKind, Phase4Manifest, RowsByDate};
 use crate::windows::WindowEnd;
 
 /// Why PDC has no record of a date that was computed before it could be.
@@ -172,6 +172,9 @@ pub struct NotDone {
     pub date: NaiveDate,
     /// The reason it failed; `None`: it was not computed.
     pub failed: Option<String>,
+    /// The upstream whose failure is the reason.
+    #[serde(skip)]
+    pub follows: Option<ProcessorId>,
 }
 
 /// What is to be judged.
@@ -291,7 +294,7 @@ impl StatusReport {
                 }
                 let Some(record) = manifest.record(id, date) else {
                     row.pending += 1;
-                    not_done.push(NotDone { processor: id, date, failed: None });
+                    not_done.push(NotDone { processor: id, date, failed: None, follows: None });
                     continue;
                 };
                 last_computed_at = last_computed_at.max(Some(record.computed_at));
@@ -306,7 +309,7 @@ impl StatusReport {
                     DateState::Done => row.done += 1,
                     DateState::Empty { rule } | DateState::Vanished { rule } => {
                         row.empty += 1;
-                        by_rule.entry((id, DateState::family(rule).to_owned())).or_default().push(date);
+                        by_rule.entry((id, rule.family().to_owned())).or_default().push(date);
                     }
                     DateState::Skipped { reason } => {
                         row.skipped += 1;
@@ -314,7 +317,8 @@ impl StatusReport {
                     }
                     DateState::Failed { reason, .. } => {
                         row.failed += 1;
-                        not_done.push(NotDone { processor: id, date, failed: Some(reason.clone()) });
+                        let follows = failed_upstream(manifest, id, date);
+                        not_done.push(NotDone { processor: id, date, failed: Some(reason.clone()), follows });
                     }
                 }
             }
@@ -492,4 +496,20 @@ impl StatusRow {
         self.possible = self.dates - self.empty - self.skipped - self.impossible;
         self.percent = 100.0 * self.done as f64 / self.possible.max(1) as f64;
     }
+}
+
+/// The upstream whose own inputs made the date fail; `None` where it failed for another reason.
+fn failed_upstream(manifest: &Phase4Manifest, id: ProcessorId, date: NaiveDate) -> Option<ProcessorId> {
+    let kind_of = |id| match manifest.record(id, date)?.state {
+        DateState::Failed { kind, .. } => Some(kind),
+        _ => None,
+    };
+    if kind_of(id) != Some(FailureKind::Upstream) {
+        return None;
+    }
+    processors::get(id).upstream().iter().find_map(|&upstream| match kind_of(upstream)? {
+        FailureKind::Inputs => Some(upstream),
+        FailureKind::Upstream => failed_upstream(manifest, upstream, date),
+        FailureKind::Overflow => None,
+    })
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Layer;
 use super::commit::{Pin, Record};
 use super::files::FileEntry;
+use super::rule::Rule;
 use crate::calendar::{DateRanges, Month};
 use crate::catalog::{ProcessorId, Table};
 use crate::daily_cache::DailyCache;
@@ -144,7 +145,7 @@ pub enum DateState {
     /// Rows were written.
     Done,
     /// No row is possible, by the named rule.
-    Empty { rule: String },
+    Empty { rule: Rule },
     /// Nothing could be computed.
     Failed {
         reason: String,
@@ -155,11 +156,8 @@ pub enum DateState {
     Skipped { reason: String },
     /// Rows were written once and no row is possible any more, by the named rule; the rows stay until somebody asks for
     /// their removal.
-    Vanished { rule: String },
+    Vanished { rule: Rule },
 }
-
-/// What the figure of a single date follows in a stored rule.
-const MOST: &str = " (most: ";
 
 /// What made a date fail, as far as others act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -202,24 +200,26 @@ impl DateState {
     }
 
     /// The rule or reason, where there is one.
-    pub fn reason(&self) -> Option<&str> {
+    pub fn reason(&self) -> Option<String> {
         match self {
             Self::Done => None,
-            Self::Empty { rule: reason }
-            | Self::Vanished { rule: reason }
-            | Self::Failed { reason, .. }
-            | Self::Skipped { reason } => Some(reason),
+            Self::Empty { rule } | Self::Vanished { rule } => Some(rule.to_string()),
+            Self::Failed { reason, .. } | Self::Skipped { reason } => Some(reason.clone()),
+        }
+    }
+
+    /// As [`DateState::reason`], a rule without the figure of a single date.
+    pub fn family(&self) -> Option<&str> {
+        match self {
+            Self::Done => None,
+            Self::Empty { rule } | Self::Vanished { rule } => Some(rule.family()),
+            Self::Failed { reason, .. } | Self::Skipped { reason } => Some(reason),
         }
     }
 
     /// Empty because nobody has enough games; `most` is what anybody has.
-    pub fn too_few_games(rule: &str, most: i64) -> Self {
-        Self::Empty { rule: format!("{rule}{MOST}{most})") }
-    }
-
-    /// A rule without the figure of a single date.
-    pub fn family(rule: &str) -> &str {
-        rule.split_once(MOST).map_or(rule, |(family, _)| family)
+    pub fn too_few_games(rule: impl Into<String>, most: i64) -> Self {
+        Self::Empty { rule: Rule::too_few_games(rule, most) }
     }
 
     /// Whether the date has what it can have: its rows, or none by a rule.

@@ -21,6 +21,7 @@ mod manifest;
 mod migrate;
 mod precision;
 pub(crate) mod publish;
+mod rule;
 mod spill;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ pub use manifest::{
     SourceFiles, SourceVersion, TableFiles,
 };
 pub use publish::{MonthFile, Publication, StoredMonth};
+pub use rule::Rule;
 pub use spill::SpillDir;
 
 use crate::calendar::Month;

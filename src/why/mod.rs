@@ -148,19 +148,24 @@ pub fn scored_row(question: &Question<'_>) -> Result<Option<RecordBatch>> {
 /// A part of an explanation: rows behind, or what a rule came to.
 struct Part {
     heading: &'static str,
-    /// What fetches the rows behind, or [`TOLD`] and a name under which the processor tells.
-    source: &'static str,
+    rows: RowsFrom,
 }
 
-/// Begins the name of what a processor tells.
-const TOLD: &str = "-- told: ";
+/// Where the rows of a part come from.
+enum RowsFrom {
+    /// The query that fetches the rows behind.
+    Query(&'static str),
+    /// The name under which the processor tells them.
+    Told(&'static str),
+}
 
 impl Part {
     fn section(&self, heading: &str, session: &Session, explained: &Explained) -> Result<Section> {
-        let Some(name) = self.source.strip_prefix(TOLD) else {
-            return section(session, heading, &with_variables(self.source));
+        let told = match self.rows {
+            RowsFrom::Query(sql) => return section(session, heading, &with_variables(sql)),
+            RowsFrom::Told(name) => explained.part(name),
         };
-        match explained.part(name.trim()) {
+        match told {
             Some(rows) => section_of(heading, rows),
             None => Ok(Section { heading: heading.trim().to_owned(), columns: Vec::new(), rows: Vec::new() }),
         }
@@ -185,9 +190,13 @@ fn parts(processor: ProcessorId) -> Vec<Part> {
         ProcessorId::Pdc => include_str!("pdc.sql"),
         ProcessorId::Mlfs => include_str!("mlfs.sql"),
     };
-    // Each part begins with a line `-- ## heading`.
+    // Each part begins with a line `-- ## heading`, and has a query, or a line `-- told: name`.
     let parts = text.split("-- ## ").skip(1).filter_map(|part| part.split_once('\n'));
-    parts.map(|(heading, source)| Part { heading, source }).collect()
+    let part = |(heading, source): (&'static str, &'static str)| {
+        let told = source.strip_prefix("-- told: ").map(|name| RowsFrom::Told(name.trim()));
+        Part { heading, rows: told.unwrap_or(RowsFrom::Query(source)) }
+    };
+    parts.map(part).collect()
 }
 
 /// A heading, with dates as people write them.

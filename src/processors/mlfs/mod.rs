@@ -385,7 +385,7 @@ impl<'a, H: Iterator<Item = History>> Scorer<'a, H> {
         let state = if rows.len() > first {
             DateState::Done
         } else if had_roster {
-            DateState::Empty { rule: "every player of the date failed".to_owned() }
+            DateState::Empty { rule: "every player of the date failed".into() }
         } else {
             DateState::failed(format!("No players found with games on {date}"))
         };

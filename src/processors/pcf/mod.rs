@@ -268,7 +268,7 @@ impl<'a> Scorer<'a> {
         let state = if rows.len() > first {
             DateState::Done
         } else if had_context {
-            DateState::Empty { rule: "every player of the date has an active circuit breaker".to_owned() }
+            DateState::Empty { rule: "every player of the date has an active circuit breaker".into() }
         } else {
             DateState::failed(
                 "No data extracted: neither upcoming_player_game_context nor player_game_summary has a row",

@@ -521,9 +521,9 @@ impl Scored<'_> {
                  has a row",
             ),
             Some(most) if rows == 0 && most < GAMES_NEEDED => {
-                DateState::too_few_games(&format!("no player in context has {GAMES_NEEDED} games this season"), most)
+                DateState::too_few_games(format!("no player in context has {GAMES_NEEDED} games this season"), most)
             }
-            Some(_) if rows == 0 => DateState::Empty { rule: EVERY_PLAYER_FAILED.to_owned() },
+            Some(_) if rows == 0 => DateState::Empty { rule: EVERY_PLAYER_FAILED.into() },
             Some(_) => DateState::Done,
         };
         (state, failures)

@@ -247,7 +247,7 @@ impl Run {
         } else if left_out.is_empty() {
             (self.why_empty(), Vec::new())
         } else {
-            (DateState::Empty { rule: EVERY_PLAYER_FAILED.to_owned() }, Vec::new())
+            (DateState::Empty { rule: EVERY_PLAYER_FAILED.into() }, Vec::new())
         };
         if !left_out.is_empty() {
             failures.extend(left_out);
@@ -266,7 +266,7 @@ impl Run {
 
     fn why_empty(&self) -> DateState {
         match self.standing.values().map(|&window| self.windows[window].games).max() {
-            Some(most) => DateState::too_few_games(&format!("no player has {GAMES_NEEDED} games this season"), most),
+            Some(most) => DateState::too_few_games(format!("no player has {GAMES_NEEDED} games this season"), most),
             None => DateState::failed("No data extracted: player_game_summary has no qualifying game this season"),
         }
     }

@@ -225,7 +225,7 @@ impl<'a> FactColumns<'a> {
         let state = if rows.len() > first {
             DateState::Done
         } else if most_games > 0 {
-            DateState::too_few_games(&format!("no team has {GAMES_NEEDED} games this season"), most_games)
+            DateState::too_few_games(format!("no team has {GAMES_NEEDED} games this season"), most_games)
         } else {
             DateState::failed("No data extracted: team_defense_game_summary has no game this season")
         };

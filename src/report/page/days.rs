@@ -166,7 +166,7 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn of(&self, record: &DateRecord) -> (DayState, Option<String>) {
-        let why = record.state.reason().map(str::to_owned);
+        let why = record.state.reason();
         match record.state {
             DateState::Failed { .. } => (DayState::Failed, why),
             DateState::Skipped { .. } => (DayState::Skipped, why),

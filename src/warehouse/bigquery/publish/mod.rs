@@ -85,6 +85,21 @@ impl Planned {
     }
 }
 
+/// A publication with what is sent for it.
+struct Prepared<'a> {
+    publication: &'a Publication,
+    /// The staged rows.
+    file: &'a Path,
+    /// The transaction.
+    script: &'a str,
+}
+
+/// Versions of the targets around the transaction, in the order of the parts.
+struct Versions {
+    before: Vec<String>,
+    after: Vec<String>,
+}
+
 impl Target for BigQuery {
     fn name(&self) -> String {
         self.shown_name()
@@ -112,11 +127,12 @@ impl Target for BigQuery {
         let (publication, dir) = self.freeze(set, publication)?;
         let script = self.script(&publication)?;
         check_cancelled(observer)?;
-        let before = self.stage_and_commit(&publication, (&dir.join(STAGED_FILE), &script), observer)?;
+        let prepared = Prepared { publication: &publication, file: &dir.join(STAGED_FILE), script: &script };
+        let before = self.stage_and_commit(&prepared, observer)?;
         // What is written from here on makes the receipts void, because they name these versions.
-        let after = self.versions(&publication)?;
+        let versions = Versions { before, after: self.versions(&publication)? };
         self.verify(&publication)?;
-        record(&publication, (&before, &after), &mut receipts, &mut report);
+        record(&publication, &versions, &mut receipts, &mut report);
         save_receipts(&path, &receipts)?;
         report.kept = self.kept(&publication.id)?;
         report.publication = Some(publication.id.clone());
@@ -226,12 +242,8 @@ impl BigQuery {
 
     /// Loads the rows and runs the transaction; returns the versions of the targets right before it. A staging
     /// table that does not hold what was sent is dropped and loaded again, under the job id that comes next.
-    fn stage_and_commit(
-        &self,
-        publication: &Publication,
-        (file, script): (&Path, &str),
-        observer: &dyn Observer,
-    ) -> Result<Vec<String>> {
+    fn stage_and_commit(&self, prepared: &Prepared<'_>, observer: &dyn Observer) -> Result<Vec<String>> {
+        let &Prepared { publication, file, script } = prepared;
         let mut loads = 0;
         loop {
             self.stage(publication, file, observer)?;
@@ -259,12 +271,8 @@ impl BigQuery {
 }
 
 /// Receipts. They cover other dates only if nobody else has written the table since the comparison.
-fn record(
-    publication: &Publication,
-    (before, after): (&[String], &[String]),
-    receipts: &mut Receipts,
-    report: &mut UploadReport,
-) {
+fn record(publication: &Publication, versions: &Versions, receipts: &mut Receipts, report: &mut UploadReport) {
+    let Versions { before, after } = versions;
     for ((part, before), after) in publication.parts.iter().zip(before).zip(after) {
         let receipt = receipts.of(part.table);
         if *before != part.live.version() {

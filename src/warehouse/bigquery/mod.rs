@@ -14,6 +14,7 @@ mod inspect;
 mod jobs;
 mod load;
 mod metadata;
+mod progress;
 mod publish;
 mod read;
 mod rest;

@@ -3,6 +3,7 @@
 mod month_rows;
 mod plan;
 mod pull;
+mod report;
 
 use std::collections::BTreeMap;
 
@@ -10,13 +11,14 @@ use chrono::NaiveDate;
 
 use self::plan::{Plan, plan};
 use self::pull::Pull;
+pub use self::report::{Arrived, TablePlan, TableReport};
 use crate::calendar::{DateRange, DateRanges};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{Lost, LostDates, lost_dates};
-use crate::progress::{Event, Observer, TableOutcome, check_cancelled};
+use crate::progress::{Event, Observer, check_cancelled};
 use crate::store::{Layer, Phase3Manifest, Publication, Store, WriteLock};
-use crate::warehouse::{ColumnNote, Source};
+use crate::warehouse::Source;
 
 /// What to pull.
 #[derive(Debug, Clone)]
@@ -41,92 +43,6 @@ pub struct SyncReport {
     pub tables: Vec<TableReport>,
     /// Dates that left the store because the export is shorter, which was accepted.
     pub accepted: Vec<LostDates>,
-}
-
-/// What a sync did with one table.
-#[derive(Debug)]
-pub struct TableReport {
-    pub table: Table,
-    /// Not in the warehouse; only optional tables may be.
-    pub absent: bool,
-    /// The warehouse's version is the recorded one and the range was pulled before.
-    pub unchanged: bool,
-    /// Rows now in the store.
-    pub rows: u64,
-    pub changed_dates: Vec<NaiveDate>,
-    /// Dates the store had and the warehouse no longer has.
-    pub vanished_dates: Vec<NaiveDate>,
-    /// Dates that the warehouse no longer has and the store keeps: purged there, or outside the range.
-    pub only_here: Vec<NaiveDate>,
-    /// Their rows.
-    pub only_here_rows: u64,
-    /// Rows that repeat a logical key; kept, as the reference keeps them.
-    pub duplicate_keys: u64,
-    /// Rows by team code that is not one of the 30; kept in the store, left out of computations.
-    pub foreign_teams: BTreeMap<String, u64>,
-    pub notes: Vec<ColumnNote>,
-    /// Partitions of the schedule without a date that is taken; left out.
-    pub placeholders: Option<String>,
-    /// Files were touched without another content; only what is remembered of them changes.
-    pub files_touched: bool,
-    pub arrived: Arrived,
-}
-
-/// What a sync brought of a table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Arrived {
-    /// Rows that were read, whatever of them was new.
-    pub rows: u64,
-    /// Size of the month files that were written for them: of months that are new or changed.
-    pub bytes: u64,
-}
-
-impl TableReport {
-    fn outcome(&self) -> TableOutcome {
-        match (self.absent, self.unchanged) {
-            (true, _) => TableOutcome::Absent,
-            (false, true) => TableOutcome::Unchanged,
-            (false, false) => TableOutcome::Pulled,
-        }
-    }
-
-    fn count_only_here(&mut self, manifest: &Phase3Manifest) {
-        let Some(input) = manifest.tables.get(&self.table) else { return };
-        self.only_here = input.only_here.iter().copied().collect();
-        self.only_here_rows = self.only_here.iter().map(|date| input.partitions[date].rows).sum();
-    }
-
-    fn new(table: Table) -> Self {
-        Self {
-            table,
-            absent: false,
-            unchanged: false,
-            rows: 0,
-            changed_dates: Vec::new(),
-            vanished_dates: Vec::new(),
-            only_here: Vec::new(),
-            only_here_rows: 0,
-            duplicate_keys: 0,
-            foreign_teams: BTreeMap::new(),
-            notes: Vec::new(),
-            placeholders: None,
-            files_touched: false,
-            arrived: Arrived::default(),
-        }
-    }
-}
-
-/// What a sync would pull of a table.
-#[derive(Debug)]
-pub struct TablePlan {
-    pub table: Table,
-    /// Partitions that are new or changed; `None` where the warehouse keeps no track of them.
-    pub partitions: Option<usize>,
-    /// Their rows and logical bytes as the warehouse counts them; 0 where it does not.
-    pub rows: u64,
-    pub bytes: u64,
-    pub unchanged: bool,
-    pub absent: bool,
 }
 
 /// What [`sync`] would pull, from metadata alone.

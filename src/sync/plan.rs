@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{TablePlan, TableReport};
+use super::report::{TablePlan, TableReport};
 use crate::calendar::{DateRange, DateRanges, years};
 use crate::catalog::{Role, Table};
 use crate::error::{Error, ErrorKind, Result};

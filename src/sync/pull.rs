@@ -7,9 +7,9 @@ use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::Date32Type;
 use chrono::{Datelike, NaiveDate};
 
-use super::TableReport;
 use super::month_rows::MonthRows;
 use super::plan::{Plan, Wanted};
+use super::report::TableReport;
 use crate::calendar::{DateRange, DateRanges, Month, date_of_day};
 use crate::catalog::{Table, is_nba_team};
 use crate::error::{Error, ErrorKind, Result};

@@ -8,7 +8,7 @@ mod score;
 
 use std::cmp::Reverse;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray, StringBuilder,
@@ -20,8 +20,8 @@ use chrono::NaiveDate;
 use self::history::{History, League};
 pub use self::score::FEATURE_NAMES;
 use self::score::{
-    BettingLine, DailyCache, FEATURE_VERSION, Factors, FeatureVector, GameContext, HashedRow, Inputs, Label,
-    NoFallbackLine, OpponentDefense, ZoneRates,
+    BettingLine, DATA_SOURCE, DailyCache, FEATURE_VERSION, Factors, FeatureVector, GameContext, HashedRow, Inputs,
+    Label, NoFallbackLine, OpponentDefense, ZoneRates,
 };
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::{CircuitBreakers, Provenance, by_date};
@@ -45,9 +45,6 @@ use crate::store::DateState;
 pub fn defaults() -> [f64; 33] {
     FeatureVector::of(&Inputs::default()).expect("without a row of PDC, the fallback line is a number").stored()
 }
-
-/// §4.3: no other value can occur.
-const DATA_SOURCE: &str = "mixed";
 
 /// About so many roster rows are joined at a time.
 const GATHERED_ROWS: usize = 1 << 17;
@@ -265,15 +262,6 @@ const SOURCE_HASHES: [&str; 4] = ["cache_hash", "factors_hash", "zones_hash", "d
 /// §5.
 const SOURCE_COLUMNS: [&str; 4] =
     ["source_daily_cache_hash", "source_composite_hash", "source_shot_zones_hash", "source_team_defense_hash"];
-
-/// `['points_avg_last_5', …]` as the hash spells it.
-fn feature_names_text() -> &'static str {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| {
-        let quoted: Vec<String> = FEATURE_NAMES.iter().map(|name| format!("'{name}'")).collect();
-        format!("[{}]", quoted.join(", "))
-    })
-}
 
 /// Upstream tables of the readiness flag, in the order of the issue tags (§4.4).
 const ISSUE_TAGS: [&str; 4] = [

@@ -1,10 +1,15 @@
 //! The features of `ml_feature_store` §3, quality (§4) and hash (§6), as pure functions.
 
+use std::sync::OnceLock;
+
 use chrono::NaiveDate;
 
 use crate::numerics::hash::HashText;
 use crate::numerics::rounding::{round_correct_half_even, round_scaled_half_even};
 use crate::processors::quality;
+
+/// §4.3: no other value can occur.
+pub const DATA_SOURCE: &str = "mixed";
 
 /// Names of the features, in order (§3).
 pub const FEATURE_NAMES: [&str; 33] = [
@@ -482,11 +487,11 @@ impl HashedRow<'_> {
     /// §6.1: taken before NaN is replaced.
     pub fn data_hash(&self, vector: &FeatureVector, text: &mut HashText) -> String {
         text.clear();
-        text.str("data_source", super::DATA_SOURCE);
+        text.str("data_source", DATA_SOURCE);
         text.opt_int("days_rest", self.days_rest);
         text.bool("early_season_flag", false);
         text.int("feature_count", 33);
-        text.str("feature_names", super::feature_names_text());
+        text.str("feature_names", feature_names_text());
         text.f64("feature_quality_score", vector.quality_score);
         text.str("feature_version", FEATURE_VERSION);
         text.f64_list("features", &vector.values);
@@ -499,6 +504,15 @@ impl HashedRow<'_> {
         text.opt_str("universal_player_id", self.universal_id);
         text.data_hash()
     }
+}
+
+/// `['points_avg_last_5', …]` as the hash spells it.
+pub fn feature_names_text() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        let quoted: Vec<String> = FEATURE_NAMES.iter().map(|name| format!("'{name}'")).collect();
+        format!("[{}]", quoted.join(", "))
+    })
 }
 
 #[cfg(test)]

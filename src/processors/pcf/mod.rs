@@ -10,7 +10,9 @@ use std::ops::Range;
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
-use self::score::{HashedRow, Inputs, PlayerContext, RecentGames, RoundedScores, Scores, ShotZones, TeamDefense};
+use self::score::{
+    CALCULATION_VERSION, HashedRow, Inputs, PlayerContext, RecentGames, RoundedScores, Scores, ShotZones, TeamDefense,
+};
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::{CircuitBreakers, Provenance, by_date};
 use super::explained::Explained;
@@ -25,8 +27,6 @@ use crate::catalog::Table;
 use crate::error::Result;
 use crate::numerics::hash::HashText;
 use crate::store::DateState;
-
-const CALCULATION_VERSION: &str = "v1_4factors";
 
 /// Days of games that a synthetic context looks back on (§2.3).
 const LOOK_BACK_DAYS: u32 = 7;

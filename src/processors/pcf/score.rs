@@ -8,6 +8,8 @@ use crate::numerics::hash::HashText;
 use crate::numerics::rounding::{divide_half_away, numeric_mean, round_correct_half_even};
 use crate::numerics::text::{push_f64, push_json_string};
 
+pub const CALCULATION_VERSION: &str = "v1_4factors";
+
 /// A player's context row as read: `None` is NULL.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PlayerContext {
@@ -476,7 +478,7 @@ impl HashedRow<'_> {
     pub fn data_hash(&self, text: &mut HashText) -> String {
         text.clear();
         text.date("analysis_date", self.date);
-        text.str("calculation_version", super::CALCULATION_VERSION);
+        text.str("calculation_version", CALCULATION_VERSION);
         text.f64("data_completeness_pct", self.completeness_pct);
         text.bool("early_season_flag", false);
         text.int("fatigue_score", self.fatigue);

@@ -8,7 +8,7 @@ use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
 use super::players::changes;
-use super::score::{WINDOWS_OF_DAYS, WINDOWS_OF_GAMES};
+use super::spans::{WINDOWS_OF_DAYS, WINDOWS_OF_GAMES};
 use crate::processors::facts::{Facts, Nullable, columns};
 
 /// No row is older.

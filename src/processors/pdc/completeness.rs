@@ -1,6 +1,6 @@
 //! How complete a player's windows are (`player_daily_cache` §3.6).
 
-use super::score::{WINDOWS_OF_DAYS, WINDOWS_OF_GAMES};
+use super::spans::{WINDOWS_OF_DAYS, WINDOWS_OF_GAMES};
 use crate::numerics::rounding::round_correct_half_even;
 use crate::processors::explained::Steps;
 use crate::processors::quality;

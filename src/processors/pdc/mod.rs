@@ -8,6 +8,7 @@ mod completeness;
 mod feed;
 mod players;
 mod score;
+mod spans;
 mod teams;
 
 use std::borrow::Borrow;
@@ -25,9 +26,9 @@ use self::completeness::{Completeness, Window};
 use self::feed::Feed;
 use self::players::Players;
 use self::score::{
-    CACHE_VERSION, Cache, GAMES_NEEDED, GameSums, HashedKey, Inputs, NoRow, PlayerContext, RecentRows, ShotZones,
-    TeamSums,
+    CACHE_VERSION, Cache, GameSums, HashedKey, Inputs, NoRow, PlayerContext, RecentRows, ShotZones, TeamSums,
 };
+use self::spans::GAMES_NEEDED;
 use self::teams::{TeamForm, TeamSchedule};
 use super::columns::ColumnSet;
 use super::dated::by_date;
@@ -123,7 +124,7 @@ impl Processor for Pdc {
 
     fn reads(&self) -> &'static [Read] {
         const GAMES: Table = Table::PlayerGameSummary;
-        const LAST_10: reads::Window = reads::Window::LastRows { rows: score::RECENT_GAMES, counted: QUALIFIES };
+        const LAST_10: reads::Window = reads::Window::LastRows { rows: spans::RECENT_GAMES, counted: QUALIFIES };
         const READS: &[Read] = &[
             Read::new(Table::UpcomingPlayerGameContext, reads::Window::Population, &CONTEXT_COLUMNS),
             Read::new(GAMES, reads::Window::Population, &["universal_player_id", "team_abbr"]).with(Contexts::Absent),
@@ -157,10 +158,10 @@ impl Processor for Pdc {
     }
 
     fn constants(&self) -> Constants {
-        let [week, fortnight] = score::WINDOWS_OF_DAYS;
+        let [week, fortnight] = spans::WINDOWS_OF_DAYS;
         tiers(Constants::default())
             .with("games", GAMES_NEEDED)
-            .with("games_long", score::RECENT_GAMES)
+            .with("games_long", spans::RECENT_GAMES)
             .with("games_season", players::SEASON_GAMES)
             .with("team_games", teams::TEAM_GAMES)
             .with("week", week)

@@ -9,8 +9,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
-use super::score::GAMES_NEEDED;
-use super::score::{GameSums, RECENT_GAMES, RecentRows, Sum, WINDOWS_OF_DAYS};
+use super::score::{GameSums, RecentRows, Sum};
+use super::spans::{GAMES_NEEDED, RECENT_GAMES, WINDOWS_OF_DAYS};
 use crate::calendar::{Season, date_of_day};
 use crate::processors::CARRIED_DAYS;
 use crate::processors::facts::{Facts, Nullable, columns};

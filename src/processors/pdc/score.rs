@@ -5,25 +5,14 @@ use std::fmt::Write;
 use chrono::{Datelike, NaiveDate};
 
 use super::completeness::Completeness;
+use super::spans::GAMES_NEEDED;
 use crate::numerics::hash::sha256_hex;
 use crate::numerics::rounding::{divide_half_away, numeric_mean, round_correct_half_even};
 use crate::numerics::text::{push_f64, push_json_string};
 use crate::processors::failures;
 
-/// Games in the list; a player with fewer gets no row (§6).
-pub const GAMES_NEEDED: i64 = 5;
-
 /// Games from which on a row is not of the early season (§3.7).
 pub const GAMES_WANTED: i64 = 10;
-
-/// The longer window of games of §3.1.
-pub const RECENT_GAMES: usize = 10;
-
-/// The windows of games of §3.6.
-pub const WINDOWS_OF_GAMES: [usize; 2] = [GAMES_NEEDED as usize, RECENT_GAMES];
-
-/// The windows of days before a date, of §2.3 and §3.6.
-pub const WINDOWS_OF_DAYS: [i32; 2] = [7, crate::processors::CARRIED_DAYS as i32];
 
 pub const CACHE_VERSION: &str = "v1";
 

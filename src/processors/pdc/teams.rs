@@ -8,7 +8,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
-use super::score::{Sum, TeamSums, WINDOWS_OF_DAYS, WINDOWS_OF_GAMES};
+use super::score::{Sum, TeamSums};
+use super::spans::{WINDOWS_OF_DAYS, WINDOWS_OF_GAMES};
 use crate::processors::facts::{Facts, Nullable, columns};
 
 /// §2.5: games in the team list.

@@ -14,7 +14,7 @@ use arrow::array::{RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use chrono::{NaiveDate, NaiveTime};
 
 use self::rolling::{GameWindow, League};
-use self::score::ZoneScore;
+use self::score::{GAMES_NEEDED, ZoneScore};
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::Provenance;
 use super::explained::{Explained, rows_of};
@@ -31,9 +31,6 @@ use crate::catalog::Table;
 use crate::error::Result;
 use crate::numerics::rounding::f64_to_decimal;
 use crate::store::DateState;
-
-/// Games in the window; a player with fewer gets no row (§3).
-const GAMES_NEEDED: i64 = 10;
 
 /// At least so many dates are scored together, however many rows they have: they share the columns of
 /// the windows that stand on all of them.

@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
-use super::score::ShotWindow;
+use super::score::{GAMES_NEEDED, ShotWindow};
 use crate::calendar::Season;
 use crate::processors::facts::{Facts, Nullable, columns};
 use crate::processors::months::{groups, nulls_last};
@@ -149,7 +149,7 @@ impl PlayerGames {
             sums
         };
         let ([paint, mid_range, three_pt, makes @ .., fg_makes, assisted_10, unassisted_10], last_20) =
-            (sum(super::GAMES_NEEDED as usize), sum(GAMES_KEPT));
+            (sum(GAMES_NEEDED as usize), sum(GAMES_KEPT));
         let sums = ShotWindow {
             attempts_10: [paint, mid_range, three_pt],
             makes_10: makes,

@@ -3,6 +3,9 @@
 use crate::numerics::hash::HashText;
 use crate::numerics::rounding::round_scaled_half_even;
 
+/// Games in the window; a player with fewer gets no row (§3).
+pub const GAMES_NEEDED: i64 = 10;
+
 /// Sums over a player's last 10 and 20 qualifying games; NULL counts as 0. Zones are in the order
 /// paint, mid-range, three-point.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +50,7 @@ impl ZoneScore {
             pcts_10: [zone(0), zone(1), zone(2)],
             attempts_per_game: window
                 .attempts_10
-                .map(|attempts| round_scaled_half_even(attempts as f64 / super::GAMES_NEEDED as f64, 1)),
+                .map(|attempts| round_scaled_half_even(attempts as f64 / GAMES_NEEDED as f64, 1)),
             total_shots: (shots > 0).then_some(shots),
             assisted_rate: rate(window.assisted_10, fg_makes),
             unassisted_rate: rate(window.unassisted_10, fg_makes),
@@ -88,7 +91,7 @@ impl ZoneScore {
         text.opt_f64("assisted_rate_last_10", self.assisted_rate);
         text.null("calculation_notes");
         text.str("data_quality_tier", "high");
-        text.int("games_in_sample_10", super::GAMES_NEEDED);
+        text.int("games_in_sample_10", GAMES_NEEDED);
         text.int("games_in_sample_20", self.games_20);
         text.f64("mid_range_attempts_per_game", self.attempts_per_game[1]);
         text.opt_f64("mid_range_pct_last_10", self.pcts_10[1]);

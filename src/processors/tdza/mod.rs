@@ -7,7 +7,7 @@ mod score;
 use arrow::array::{Date32Array, Int64Array, RecordBatch, StringArray};
 use chrono::NaiveDate;
 
-use self::score::{LeagueAverages, LeagueRatios, LeagueWindow, TeamScore, TeamWindow, Zone};
+use self::score::{GAMES_NEEDED, LeagueAverages, LeagueRatios, LeagueWindow, TeamScore, TeamWindow, Zone};
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::by_date;
 use super::explained::{Explained, Steps};
@@ -22,9 +22,6 @@ use super::{
 use crate::catalog::Table;
 use crate::error::Result;
 use crate::store::DateState;
-
-/// Games in the window; a team with fewer gets no row (§6).
-const GAMES_NEEDED: i64 = 15;
 
 /// Days of the league averages before a date (§2.3).
 const LEAGUE_DAYS: u32 = 30;

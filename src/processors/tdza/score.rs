@@ -5,6 +5,9 @@ use chrono::NaiveDate;
 use crate::numerics::hash::HashText;
 use crate::numerics::sum::exact_sum;
 
+/// Games in the window; a team with fewer gets no row (§6).
+pub const GAMES_NEEDED: i64 = 15;
+
 /// Court zones in the fixed order that resolves ties (§3.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Zone {
@@ -133,7 +136,7 @@ pub struct TeamScore {
 
 impl TeamScore {
     pub fn of(window: &TeamWindow, averages: &LeagueAverages) -> Self {
-        let per_game = |sum: i64| sum as f64 / super::GAMES_NEEDED as f64;
+        let per_game = |sum: i64| sum as f64 / GAMES_NEEDED as f64;
         let mut pct = [None; 3];
         let mut vs_league = [None; 3];
         for zone in 0..3 {
@@ -178,7 +181,7 @@ impl TeamScore {
         text.opt_str("calculation_notes", self.notes().as_deref());
         text.str("data_quality_tier", "high");
         text.f64("defensive_rating_last_15", self.defensive_rating.unwrap_or(f64::NAN));
-        text.int("games_in_sample", super::GAMES_NEEDED);
+        text.int("games_in_sample", GAMES_NEEDED);
         text.f64("mid_range_attempts_allowed_per_game", self.attempts_per_game[1]);
         text.f64("mid_range_blocks_per_game", self.blocks_per_game[1]);
         text.opt_f64("mid_range_defense_vs_league_avg", self.vs_league[1]);

@@ -2,7 +2,7 @@
 
 use google_cloud_auth::credentials::{AccessTokenCredentials, Builder};
 
-use super::rest::ApiError;
+use super::api_error::ApiError;
 use crate::error::{Error, ErrorKind, Result};
 
 const BIGQUERY: &str = "https://www.googleapis.com/auth/bigquery";

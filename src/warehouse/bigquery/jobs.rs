@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::cost::Meter;
+use super::api_error::ApiError;
 use super::fault::Fault;
-use super::rest::{ApiError, Rest};
+use super::meter::Meter;
+use super::rest::Rest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::numerics::hash::hex;
 use crate::progress::{Event, Observer, Silent, check_cancelled};

@@ -7,8 +7,9 @@ use reqwest::header::{CONTENT_RANGE, HeaderName, LOCATION, RANGE};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
+use super::api_error::ApiError;
 use super::jobs::{Job, JobSite, Standing};
-use super::rest::{ApiError, Body, Call, Reply, Rest};
+use super::rest::{Body, Call, Reply, Rest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Event, Observer, Staged, check_cancelled};
 

@@ -4,6 +4,7 @@
 //! HTTP status, and schemas must keep precision and scale. The Read API's protocol comes from
 //! `gcp-bigquery-client`.
 
+mod api_error;
 mod auth;
 mod cells;
 mod cost;
@@ -12,8 +13,10 @@ mod fault;
 mod fit;
 mod inspect;
 mod jobs;
+mod live_table;
 mod load;
 mod metadata;
+mod meter;
 mod progress;
 mod publish;
 mod read;
@@ -33,11 +36,11 @@ use tokio::runtime::Runtime;
 use tonic::Code;
 
 pub use self::auth::Tokens;
-use self::cost::Meter;
 pub use self::datasets::{DatasetMap, DatasetPlace};
 pub use self::inspect::TableState;
 use self::jobs::JobSite;
-use self::metadata::LiveTable;
+use self::live_table::LiveTable;
+use self::meter::Meter;
 use self::rest::Rest;
 pub use self::rest::RetryPolicy;
 use super::{ContentVersion, DateContent, Partitions, SchemaMatch, Selection, Source, TableDescription};

@@ -53,13 +53,16 @@ impl Content {
     }
 }
 
+/// What the record says, and what lies there.
+#[derive(Clone, Copy)]
+pub(super) struct Recorded<'a> {
+    pub published: &'a Published,
+    pub looks: &'a Looks,
+}
+
 impl DirTarget {
     /// The parts to compare and replace, and the rows that stay although the store has none of their dates.
-    pub(super) fn judged(
-        &self,
-        set: &PublishSet<'_>,
-        (published, looks): (&Published, &Looks),
-    ) -> Result<(Vec<MonthPart>, RowsByDate)> {
+    pub(super) fn judged(&self, set: &PublishSet<'_>, recorded: Recorded<'_>) -> Result<(Vec<MonthPart>, RowsByDate)> {
         let mut held = RowsByDate::new();
         let outputs = set.parts.iter().filter(|part| part.table != Table::PrecomputeFailures);
         for part in outputs.filter(|_| !set.terms().removes_vanished) {
@@ -68,11 +71,8 @@ impl DirTarget {
             if empty.is_empty() {
                 continue;
             }
-            let there: Vec<(NaiveDate, u64)> = self
-                .row_counts(set, part, (published, looks))?
-                .into_iter()
-                .filter(|(date, _)| empty.contains(date))
-                .collect();
+            let there: Vec<(NaiveDate, u64)> =
+                self.row_counts(set, part, recorded)?.into_iter().filter(|(date, _)| empty.contains(date)).collect();
             if !there.is_empty() {
                 held.entry(part.table).or_default().extend(there);
             }
@@ -85,8 +85,9 @@ impl DirTarget {
         &self,
         set: &PublishSet<'_>,
         part: &MonthPart,
-        (published, looks): (&Published, &Looks),
+        recorded: Recorded<'_>,
     ) -> Result<BTreeMap<NaiveDate, u64>> {
+        let Recorded { published, looks } = recorded;
         let lying = &looks[&(part.table, part.month)];
         let recorded = published.month(part.table, part.month).filter(|_| matches!(lying, Lying::Recorded { .. }));
         let is_known = |recorded: &&PublishedMonth| {
@@ -118,8 +119,9 @@ impl DirTarget {
         &self,
         set: &PublishSet<'_>,
         part: &MonthPart,
-        (published, looks): (&Published, &Looks),
+        recorded: Recorded<'_>,
     ) -> Result<Option<Change>> {
+        let Recorded { published, looks } = recorded;
         let (table, month) = (part.table, part.month);
         let lying = &looks[&(table, month)];
         let nothing = PublishedMonth::nothing();

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::DirTarget;
 use super::change::Change;
-use super::record::{Published, PublishedDate, PublishedMonth};
+use super::record::{Published, PublishedDate, PublishedMonth, RecordedPublication};
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,28 +25,6 @@ use crate::store::commit::{files_in, link_or_copy};
 
 /// Publications that the record names; only the last of them can be undone.
 const REMEMBERED: usize = 50;
-
-/// A publication in the record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Publication {
-    pub id: String,
-    /// The publication before it; empty: none that is known.
-    pub parent: String,
-    pub published_at: DateTime<Utc>,
-    pub first_date: NaiveDate,
-    pub last_date: NaiveDate,
-    pub rows: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undoes: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub conditions: Vec<String>,
-    /// The checksum of the file with its [`Replaced`]; empty: it cannot be undone any more.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub replaced: String,
-    /// Checksums of the months that it replaced.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub kept: BTreeSet<String>,
-}
 
 /// What a publication replaced, by table and month.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -149,7 +127,7 @@ impl DirTarget {
         if replaced.is_empty() {
             kept.clear();
         }
-        new.publications.push(Publication {
+        new.publications.push(RecordedPublication {
             id,
             parent,
             published_at: entered.now,
@@ -205,7 +183,7 @@ impl DirTarget {
     ///
     /// # Errors
     /// [`ErrorKind::Upstream`] when it is not kept any more, [`ErrorKind::Corrupt`] when it is damaged.
-    pub(super) fn replaced_by(&self, publication: &Publication) -> Result<Replaced> {
+    pub(super) fn replaced_by(&self, publication: &RecordedPublication) -> Result<Replaced> {
         let id = &publication.id;
         let gone = |why: &str| {
             Error::new(ErrorKind::Upstream, format!("publication {id} cannot be undone: {why}"))

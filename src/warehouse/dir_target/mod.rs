@@ -6,6 +6,7 @@
 //! compared by content, and the record keeps its word only on dates whose content it confirms.
 
 mod change;
+mod directory;
 mod facts;
 mod history;
 mod load;
@@ -17,112 +18,26 @@ mod repair;
 mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, OpenOptions};
-use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
-use self::change::{Change, Content};
+use self::change::{Change, Content, Recorded};
+pub use self::directory::DirTarget;
 use self::history::{Entered, ReplacedMonth, replaced_month};
 use self::load::Found;
 use self::lying::Lying;
 use self::month::MonthRows;
 pub use self::reader::PublishedDir;
-use self::record::{FORMAT, Published, PublishedMonth};
-use super::dir::table_files;
+use self::record::{Published, PublishedMonth};
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Event, Observer, Staged, check_cancelled};
 use crate::publications::{Publication, UndoReport, UndoRequest};
-use crate::store::commit::staged::{open_regular, remove_if_present};
-use crate::store::commit::{Ownership, Place, files_in, link_or_copy};
-use crate::store::lock::lock_patiently;
+use crate::store::commit::link_or_copy;
 use crate::store::{FileEntry, hash_of_no_rows};
 use crate::upload::{DateSet, MonthPart, Plan, PlannedDate, PublishSet, Rehearsal, TableUpload, Target, UploadReport};
-
-/// A directory that is written as a warehouse.
-#[derive(Debug)]
-pub struct DirTarget {
-    root: PathBuf,
-    /// As users name it; absent: by its path.
-    shown: Option<String>,
-    place: Place,
-}
-
-impl DirTarget {
-    /// Names the directory; nothing is read or created.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] when the path cannot be resolved, or something else than a directory is there.
-    pub fn open(root: &Path) -> Result<Self> {
-        let unusable = |what: &str| {
-            Error::new(ErrorKind::Usage, format!("the target {} {what}", root.display()))
-                .hint("name a directory to publish into, like --to dir:published")
-        };
-        let root = resolved(root).map_err(|error| unusable("cannot be resolved").because(error))?;
-        if root.exists() && !root.is_dir() {
-            return Err(unusable("is not a directory"));
-        }
-        let control = root.join("_putback");
-        let record = "published.json";
-        let rebuild = format!(
-            "remove {}: the next upload compares by content and writes it anew",
-            control.join(record).display()
-        );
-        let (ownership, format) = (Ownership::Shared, FORMAT);
-        let place = Place { tables: root.clone(), control, record, format, ownership, rebuild };
-        Ok(Self { root, shown: None, place })
-    }
-
-    /// Held until the returned file is dropped. Creates the directory.
-    fn lock(&self) -> Result<File> {
-        let dir = &self.place.control;
-        std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
-        let path = dir.join("lock");
-        let mut options = OpenOptions::new();
-        let open = open_regular(options.write(true).create(true).truncate(false), &path);
-        let file = open.map_err(|error| Error::io("open", &path, error))?;
-        if lock_patiently(&file).map_err(|error| Error::io("lock", &path, error))? {
-            return Ok(file);
-        }
-        Err(Error::new(ErrorKind::Locked, format!("another upload into {} is running", self.root.display()))
-            .hint("wait for it to end and run the same command again"))
-    }
-
-    /// A table laid out in another way would be read twice beside our month files.
-    fn refuse_foreign_layout(&self, table: Table) -> Result<()> {
-        let dir = self.root.join(table.full_name());
-        for path in table_files(&self.root, table)? {
-            let is_month = path.parent() == Some(&dir)
-                && path.extension().is_some()
-                && path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| stem.parse::<Month>().is_ok());
-            if !is_month {
-                return Err(Error::new(
-                    ErrorKind::Conflict,
-                    format!("{} holds rows of {table}, and putback publishes month files", path.display()),
-                )
-                .hint("publish into another directory, or move that file away; nothing was published"));
-            }
-        }
-        Ok(())
-    }
-
-    /// What older versions left when they were killed.
-    fn sweep_old_staged(&self) -> Result<()> {
-        for table in Table::outputs() {
-            for path in files_in(&self.place.table_dir(table))? {
-                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                let month = name.strip_suffix(".parquet.staged").and_then(|stem| stem.parse::<Month>().ok());
-                if month.is_some() && std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file()) {
-                    remove_if_present(&path)?;
-                }
-            }
-        }
-        remove_if_present(&self.place.control.join("published.json.staged"))
-    }
-}
 
 impl DirTarget {
     /// Writes the months as objects and reads them back.
@@ -266,9 +181,10 @@ impl Target for DirTarget {
         let mut lines = Vec::new();
         let mut plan = self.empty_plan(set, &published);
         let looks = self.look_all(&set.parts, &published, set.terms().repairs)?;
-        let (parts, vanished) = self.judged(set, (&published, &looks))?;
+        let recorded = Recorded { published: &published, looks: &looks };
+        let (parts, vanished) = self.judged(set, recorded)?;
         for part in &parts {
-            let Some(change) = self.compare(set, part, (&published, &looks))? else { continue };
+            let Some(change) = self.compare(set, part, recorded)? else { continue };
             add_to_plan(&mut plan, part, &change);
             if change.content.is_new() {
                 let (dates, rows) = (change.upload.dates.len(), change.upload.rows);
@@ -302,7 +218,8 @@ impl Target for DirTarget {
         self.sweep_kept(known)?;
         let mut report = UploadReport::default();
         let looks = self.look_all(&set.parts, known, set.terms().repairs)?;
-        let (parts, vanished) = self.judged(set, (known, &looks))?;
+        let recorded = Recorded { published: known, looks: &looks };
+        let (parts, vanished) = self.judged(set, recorded)?;
         for (table, dates) in vanished {
             report.tables.entry(table).or_default().vanished = dates;
         }
@@ -312,7 +229,7 @@ impl Target for DirTarget {
         for (index, part) in parts.iter().enumerate() {
             check_cancelled(observer)?;
             let table = report.tables.entry(part.table).or_default();
-            match self.compare(set, part, (known, &looks))? {
+            match self.compare(set, part, recorded)? {
                 None => table.unchanged += part.dates.len(),
                 Some(change) => {
                     add_to_plan(&mut plan, part, &change);
@@ -394,22 +311,6 @@ fn add_to_plan(plan: &mut Plan, part: &MonthPart, change: &Change) {
         let content = part.dates.get(date).map_or_else(String::new, |token| token.content.clone());
         let replaces = change.before.get(date).cloned().unwrap_or_default();
         plan.add(part.table, *date, PlannedDate { content, replaces });
-    }
-}
-
-/// The path of a directory that need not exist, without links in what exists of it.
-fn resolved(root: &Path) -> std::io::Result<PathBuf> {
-    let mut ancestor = std::path::absolute(root)?;
-    let mut below = Vec::new();
-    loop {
-        match ancestor.canonicalize() {
-            Ok(path) => return Ok(below.iter().rev().fold(path, |path: PathBuf, name| path.join(name))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        let (Some(name), Some(parent)) = (ancestor.file_name(), ancestor.parent()) else { return Ok(ancestor) };
-        below.push(name.to_owned());
-        ancestor = PathBuf::from(parent);
     }
 }
 

@@ -1,11 +1,10 @@
 //! `_putback/published.json`: which file each month is, and the dates that were published and checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::history::Publication;
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::store::FileEntry;
@@ -23,7 +22,29 @@ pub(super) struct Published {
     pub tables: BTreeMap<String, BTreeMap<String, PublishedMonth>>,
     /// The latest publications, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub publications: Vec<Publication>,
+    pub publications: Vec<RecordedPublication>,
+}
+
+/// A publication in the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RecordedPublication {
+    pub id: String,
+    /// The publication before it; empty: none that is known.
+    pub parent: String,
+    pub published_at: DateTime<Utc>,
+    pub first_date: NaiveDate,
+    pub last_date: NaiveDate,
+    pub rows: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<String>,
+    /// The checksum of the file that says what it replaced; empty: it cannot be undone any more.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub replaced: String,
+    /// Checksums of the months that it replaced.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub kept: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use super::change::{Change, Content, count};
 use super::history::{Entered, ReplacedMonth};
 use super::lying::Lying;
 use super::month::MonthRows;
-use super::record::{Published, PublishedMonth};
+use super::record::{Published, PublishedMonth, RecordedPublication};
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
@@ -26,7 +26,7 @@ impl DirTarget {
     /// The publications that the record names, the latest first.
     pub(super) fn list(&self) -> Result<Vec<Publication>> {
         let record = self.load()?.record;
-        let shown = |(index, of): (usize, &super::history::Publication)| Publication {
+        let shown = |(index, of): (usize, &RecordedPublication)| Publication {
             id: of.id.clone(),
             parent: of.parent.clone(),
             published_at: of.published_at,

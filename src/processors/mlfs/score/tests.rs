@@ -426,7 +426,7 @@ fn tiers_start_at_95_75_50_and_25_4_3() {
 fn hashed(row: &HashedRow<'_>, inputs: &Inputs<'_>) -> (String, String) {
     let mut text = HashText::default();
     let hash = row.data_hash(&FeatureVector::of(inputs).unwrap(), &mut text);
-    let names = format!("feature_names:{}|", crate::processors::mlfs::feature_names_text());
+    let names = format!("feature_names:{}|", feature_names_text());
     assert!(text.as_str().contains(&names));
     (text.as_str().replace(&names, ""), hash)
 }
@@ -483,7 +483,7 @@ fn hash_of_example_2_sees_nan_6_5() {
 
 #[test]
 fn feature_names_are_hashed_as_a_quoted_list_6_4() {
-    let text = crate::processors::mlfs::feature_names_text();
+    let text = feature_names_text();
     assert!(text.starts_with("['points_avg_last_5', 'points_avg_last_10', 'points_avg_season', "), "{text}");
     assert!(text.ends_with(", 'minutes_avg_last_10', 'ppm_avg_last_10']"), "{text}");
     assert_eq!(text.matches('\'').count(), 66);

@@ -7,14 +7,14 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Publication;
 use super::part::Part;
+use super::publication::NamedPublication;
 use crate::error::{Error, Result};
 use crate::processors::ProcessorId;
 use crate::upload::KeptRows;
 use crate::warehouse::DateContent;
 use crate::warehouse::bigquery::BigQuery;
-use crate::warehouse::bigquery::metadata::LiveTable;
+use crate::warehouse::bigquery::live_table::LiveTable;
 use crate::warehouse::bigquery::statements::{LEDGER, Scope, content, literal};
 
 /// The column of the row that describes the others.
@@ -133,7 +133,7 @@ impl BigQuery {
     }
 
     /// The statements that keep what a publication replaces; none where nothing is to be kept.
-    pub(super) fn keep_statements(&self, publication: &Publication) -> Vec<String> {
+    pub(super) fn keep_statements(&self, publication: &NamedPublication) -> Vec<String> {
         if publication.keep_days == 0 {
             return Vec::new();
         }
@@ -148,7 +148,7 @@ impl BigQuery {
     }
 
     /// Creates the backup table of a publication, or puts off the end of one that an earlier try created.
-    pub(super) fn create_backup(&self, publication: &Publication) -> Result<()> {
+    pub(super) fn create_backup(&self, publication: &NamedPublication) -> Result<()> {
         if publication.keep_days == 0 {
             return Ok(());
         }

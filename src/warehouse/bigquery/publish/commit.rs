@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::ledger::summary_of;
 use super::part::Part;
+use super::publication::{NamedPublication, date_content};
 use super::tries::Step;
-use super::undo::summary_of;
-use super::{Publication, date_content};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Silent;
 use crate::warehouse::DateContent;
@@ -21,13 +21,13 @@ use chrono::NaiveDate;
 const LONGEST_SCRIPT_BYTES: usize = 1_000_000;
 
 impl BigQuery {
-    pub(super) fn commit_id(&self, publication: &Publication, generation: u32) -> String {
+    pub(super) fn commit_id(&self, publication: &NamedPublication, generation: u32) -> String {
         format!("putback_{}_commit_g{generation}", publication.id)
     }
 
     /// # Errors
     /// [`ErrorKind::Usage`] for more dates than a script has room for.
-    pub(super) fn script(&self, publication: &Publication) -> Result<String> {
+    pub(super) fn script(&self, publication: &NamedPublication) -> Result<String> {
         let staging = self.staging_reference(publication);
         let tables: Vec<TableStatement> = publication
             .parts
@@ -52,7 +52,7 @@ impl BigQuery {
     /// As [`BigQuery::script`].
     pub(super) fn script_of(
         &self,
-        publication: &Publication,
+        publication: &NamedPublication,
         tables: Vec<TableStatement>,
         values: Option<StagedValues>,
     ) -> Result<String> {
@@ -92,7 +92,7 @@ impl BigQuery {
     /// # Errors
     /// [`ErrorKind::StalePlan`] when the target or the ledger changed since planning, [`ErrorKind::Conflict`] when
     /// another writer keeps coming in between.
-    pub(super) fn commit(&self, publication: &Publication, script: &str) -> Result<Outcome> {
+    pub(super) fn commit(&self, publication: &NamedPublication, script: &str) -> Result<Outcome> {
         self.prepare_ledger()?;
         let site = self.site();
         let mut may_have_committed = false;
@@ -131,7 +131,7 @@ impl BigQuery {
     }
 
     /// A refusal stands only if the ledger does not have the publication.
-    fn settle(&self, publication: &Publication, refusal: Refusal) -> Result<Outcome> {
+    fn settle(&self, publication: &NamedPublication, refusal: Refusal) -> Result<Outcome> {
         if self.is_published(publication)? {
             return Ok(Outcome::Committed);
         }
@@ -142,7 +142,7 @@ impl BigQuery {
     }
 
     /// Compares the target after the commit; finds rows that another writer appended meanwhile.
-    pub(super) fn verify(&self, publication: &Publication) -> Result<()> {
+    pub(super) fn verify(&self, publication: &NamedPublication) -> Result<()> {
         let queries = publication.parts.iter().enumerate().map(|(index, part)| {
             let dates = dates_sql(part.table, &self.reference(part.table), &part.scope.predicate());
             format!("SELECT {index} AS part, day, row_count, checksum FROM ({dates})")

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use super::date_content;
 use super::part::Part;
+use super::publication::date_content;
 use super::receipts::{TableReceipt, load_receipts};
 use crate::catalog::Table;
 use crate::error::Result;

@@ -2,23 +2,27 @@
 
 use serde_json::{Value, json};
 
-use super::Publication;
+use super::publication::{LedgerState, NamedPublication};
 use crate::error::{Error, ErrorKind, Result};
 use crate::warehouse::bigquery::BigQuery;
 use crate::warehouse::bigquery::statements::{HEAD, LEDGER, Ledger, create_head_sql, latest_sql};
 
-/// Where the ledger stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct LedgerState {
-    /// The latest publication; empty before the first.
-    pub latest: String,
-    /// What the head names. It falls behind when a putback that knows no head publishes.
-    pub head: String,
-}
-
 /// The numbers by which rows of the comparison of a target say that they are of the ledger or its head.
 const LEDGER_PART: &str = "-1";
 const HEAD_PART: &str = "-2";
+
+/// How the summary of an undo begins.
+const UNDO_OF: &str = "undo of ";
+
+/// What the ledger says of an undo first.
+pub(super) fn summary_of(undone: &str) -> String {
+    format!("{UNDO_OF}{undone}")
+}
+
+/// The publication that one with this summary takes back.
+pub(super) fn undone_of(summary: &str) -> Option<&str> {
+    summary.strip_prefix(UNDO_OF)?.split(';').next()
+}
 
 impl BigQuery {
     pub(super) fn ledger(&self) -> Ledger {
@@ -128,7 +132,7 @@ impl BigQuery {
     }
 
     /// Whether the ledger has the publication.
-    pub(super) fn is_published(&self, publication: &Publication) -> Result<bool> {
+    pub(super) fn is_published(&self, publication: &NamedPublication) -> Result<bool> {
         let (rows, id) = (self.ledger().rows, &publication.id);
         let sql = format!("SELECT COUNT(*) FROM {rows} WHERE publication_id = '{id}'");
         let rows = self.query_rows(&sql, "looking for the publication in the ledger")?;

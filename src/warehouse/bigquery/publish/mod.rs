@@ -10,6 +10,7 @@ mod estimate;
 mod ledger;
 mod part;
 mod plan;
+mod publication;
 mod receipts;
 mod staging;
 mod tries;
@@ -19,15 +20,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use self::commit::Outcome;
-use self::ledger::LedgerState;
 use self::part::Part;
+use self::publication::{NamedPublication, Planned};
 use self::receipts::{Receipts, load_receipts, save_receipts};
 use self::staging::write_staging;
-use super::statements::content;
 use super::{BigQuery, BigQuerySettings, dataset_of};
 use crate::catalog::Table;
 use crate::error::{Error, Result};
@@ -35,7 +34,6 @@ use crate::numerics::hash::hex;
 use crate::price::Bill;
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::publications::{UndoReport, UndoRequest};
-use crate::store::FileEntry;
 use crate::upload::{DateSet, Plan, PlannedDate, PublishSet, Rehearsal, Target, UploadReport};
 use crate::warehouse::{DateContent, Source};
 
@@ -45,49 +43,9 @@ const LOADS: u32 = 3;
 /// What is sent, in the store's directory of a publication.
 const STAGED_FILE: &str = "staged.parquet";
 
-/// What is to be published, and after which publication.
-struct Planned {
-    ledger: LedgerState,
-    parts: Vec<Part>,
-    /// As [`PublishSet::conditions`].
-    conditions: Vec<String>,
-    keep_days: u32,
-}
-
-/// A publication whose bytes are fixed.
-struct Publication {
-    id: String,
-    ledger: LedgerState,
-    parts: Vec<Part>,
-    conditions: Vec<String>,
-    /// How long what it replaces is kept; 0: not at all.
-    keep_days: u32,
-    /// The publication that it takes back.
-    undoes: Option<String>,
-}
-
-impl Planned {
-    /// The id is a digest of what is sent, where to, and what it replaces.
-    fn named(self, target: &str, file: Option<&FileEntry>) -> Publication {
-        let mut digest = Sha256::new();
-        let LedgerState { latest, head } = &self.ledger;
-        digest.update(format!("{target}|{latest}|{head}|{}", env!("CARGO_PKG_VERSION")));
-        for part in &self.parts {
-            digest.update(format!("|{}|{}|{}", part.table, content(&part.planned), content(&part.sent)));
-            digest.update(part.scope.predicate());
-            digest.update(serde_json::to_vec(&part.staged_fields()).expect("serializes"));
-        }
-        file.iter().for_each(|file| digest.update(&file.sha256));
-        self.conditions.iter().for_each(|condition| digest.update(format!("|{condition}")));
-        let id = hex(&digest.finalize()[..10]);
-        let Self { ledger, parts, conditions, keep_days } = self;
-        Publication { id, ledger, parts, conditions, keep_days, undoes: None }
-    }
-}
-
 /// A publication with what is sent for it.
 struct Prepared<'a> {
-    publication: &'a Publication,
+    publication: &'a NamedPublication,
     /// The staged rows.
     file: &'a Path,
     /// The transaction.
@@ -227,7 +185,7 @@ impl BigQuery {
 
     /// Writes the rows of every part to disk, as they will be sent, and names the publication by them. What
     /// earlier tries left goes: rows that did not change give the same bytes and name again.
-    fn freeze(&self, set: &PublishSet<'_>, planned: Planned) -> Result<(Publication, PathBuf)> {
+    fn freeze(&self, set: &PublishSet<'_>, planned: Planned) -> Result<(NamedPublication, PathBuf)> {
         let pending = set.scratch_dir("pending");
         if let Some(all) = pending.parent().filter(|all| all.exists()) {
             std::fs::remove_dir_all(all).map_err(|error| Error::io("remove", all, error))?;
@@ -261,7 +219,7 @@ impl BigQuery {
     }
 
     /// The versions of the targets, in the order of the parts.
-    fn versions(&self, publication: &Publication) -> Result<Vec<String>> {
+    fn versions(&self, publication: &NamedPublication) -> Result<Vec<String>> {
         let version = |part: &Part| {
             let live = self.live_table(dataset_of(part.table), part.table.name())?;
             Ok(live.ok_or_else(|| self.no_table(part.table))?.version())
@@ -271,7 +229,7 @@ impl BigQuery {
 }
 
 /// Receipts. They cover other dates only if nobody else has written the table since the comparison.
-fn record(publication: &Publication, versions: &Versions, receipts: &mut Receipts, report: &mut UploadReport) {
+fn record(publication: &NamedPublication, versions: &Versions, receipts: &mut Receipts, report: &mut UploadReport) {
     let Versions { before, after } = versions;
     for ((part, before), after) in publication.parts.iter().zip(before).zip(after) {
         let receipt = receipts.of(part.table);
@@ -284,11 +242,4 @@ fn record(publication: &Publication, versions: &Versions, receipts: &mut Receipt
         receipt.dates.extend(part.tokens.clone());
         part.add_to(report.tables.entry(part.table).or_default());
     }
-}
-
-/// A row of the comparison: part, date, content.
-fn date_content(row: &[Value]) -> Option<(usize, NaiveDate, DateContent)> {
-    let text = |index: usize| row.get(index).and_then(Value::as_str).unwrap_or_default();
-    let content = DateContent { rows: text(2).parse().ok()?, checksum: text(3).to_owned() };
-    Some((text(0).parse().ok()?, text(1).parse().ok()?, content))
 }

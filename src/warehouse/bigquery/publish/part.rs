@@ -13,7 +13,7 @@ use crate::catalog::{Column, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::upload::TableUpload;
 use crate::warehouse::bigquery::fit::{Misfit, Rounded, fit, type_name};
-use crate::warehouse::bigquery::metadata::LiveTable;
+use crate::warehouse::bigquery::live_table::LiveTable;
 use crate::warehouse::bigquery::statements::Scope;
 use crate::warehouse::{DateContent, date_contents};
 

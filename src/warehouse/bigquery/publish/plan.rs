@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use super::ledger::LedgerState;
 use super::part::Part;
+use super::publication::{LedgerState, Planned, date_content};
 use super::receipts::{Receipts, TableReceipt};
-use super::{Planned, date_content};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{RowsByDate, keep_vanished};

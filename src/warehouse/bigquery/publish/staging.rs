@@ -8,8 +8,8 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::{Value, json};
 
-use super::Publication;
 use super::part::Part;
+use super::publication::NamedPublication;
 use super::tries::Step;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Observer;
@@ -24,7 +24,7 @@ const STAGING_HOURS: i64 = 24;
 /// Rows of the file that are brought together at once.
 const SLICE_ROWS: usize = 1 << 13;
 
-impl Publication {
+impl NamedPublication {
     pub(super) fn staging_name(&self) -> String {
         format!("putback_staging_{}", self.id)
     }
@@ -84,11 +84,11 @@ fn absent(field: &Field) -> ArrayRef {
 }
 
 impl BigQuery {
-    pub(super) fn staging_reference(&self, publication: &Publication) -> String {
+    pub(super) fn staging_reference(&self, publication: &NamedPublication) -> String {
         format!("`{}`", self.full_name(STAGING, &publication.staging_name()))
     }
 
-    pub(super) fn load_resource(&self, publication: &Publication, generation: u32) -> Value {
+    pub(super) fn load_resource(&self, publication: &NamedPublication, generation: u32) -> Value {
         self.site().resource(
             &format!("putback_{}_load_g{generation}", publication.id),
             json!({
@@ -105,7 +105,7 @@ impl BigQuery {
     }
 
     /// Loads a publication's rows into its staging table, once. Without rows the empty table is enough.
-    pub(super) fn stage(&self, publication: &Publication, file: &Path, observer: &dyn Observer) -> Result<()> {
+    pub(super) fn stage(&self, publication: &NamedPublication, file: &Path, observer: &dyn Observer) -> Result<()> {
         let name = publication.staging_name();
         let (site, rows) = (self.site(), publication.rows());
         let what = format!("loading {rows} rows into {}", self.full_name(STAGING, &name));
@@ -138,7 +138,7 @@ impl BigQuery {
         })
     }
 
-    fn create_staging(&self, publication: &Publication) -> Result<()> {
+    fn create_staging(&self, publication: &NamedPublication) -> Result<()> {
         self.create_table(
             STAGING,
             json!({
@@ -179,7 +179,7 @@ impl BigQuery {
     }
 
     /// The staging table goes; one that stays goes by itself after a day.
-    pub(super) fn clean_up(&self, publication: &Publication) {
+    pub(super) fn clean_up(&self, publication: &NamedPublication) {
         let name = publication.staging_name();
         if let Err(error) = self.delete_table(STAGING, &name) {
             self.note(format!(
@@ -190,7 +190,7 @@ impl BigQuery {
     }
 
     /// Drops a staging table that does not hold what was sent.
-    pub(super) fn drop_staging(&self, publication: &Publication) -> Result<()> {
+    pub(super) fn drop_staging(&self, publication: &NamedPublication) -> Result<()> {
         let name = publication.staging_name();
         let place = self.full_name(STAGING, &name);
         self.note(format!("{place} does not hold what was sent; it is dropped and loaded again"));

@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 
 use super::backup::{Manifest, backup_name, changed_dates, damaged};
 use super::commit::Outcome;
-use super::ledger::LedgerState;
+use super::ledger::{summary_of, undone_of};
 use super::part::Part;
-use super::{Publication, date_content};
+use super::publication::{LedgerState, NamedPublication, date_content};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::numerics::hash::hex;
@@ -24,9 +24,6 @@ use crate::warehouse::bigquery::statements::{LEDGER, TableStatement, content, da
 const LISTED: usize = 100;
 /// Publications whose backup tables are looked for.
 const LOOKED_FOR: usize = 20;
-
-/// How the summary of an undo begins.
-const UNDO_OF: &str = "undo of ";
 
 impl BigQuery {
     /// The publications of the ledger, the latest first; whether they can be undone is not looked up.
@@ -43,7 +40,7 @@ impl BigQuery {
         let text = |row: &[Value], index: usize| row.get(index).and_then(Value::as_str).unwrap_or_default().to_owned();
         let read = |row: &Vec<Value>| {
             let summary = text(row, 6);
-            let undone = summary.strip_prefix(UNDO_OF).and_then(|rest| rest.split(';').next()).map(str::to_owned);
+            let undone = undone_of(&summary).map(str::to_owned);
             Some(publications::Publication {
                 id: text(row, 0),
                 parent: text(row, 1),
@@ -114,7 +111,7 @@ impl BigQuery {
     /// # Errors
     /// [`ErrorKind::StalePlan`] when the target is not what the publication left, [`ErrorKind::Schema`] when it has lost
     /// columns since.
-    fn plan_undo(&self, id: &str, manifest: &Manifest, keep_days: u32) -> Result<(Publication, String)> {
+    fn plan_undo(&self, id: &str, manifest: &Manifest, keep_days: u32) -> Result<(NamedPublication, String)> {
         let mut parts = Vec::new();
         for kept in &manifest.tables {
             let table: Table = kept.table.parse()?;
@@ -160,7 +157,7 @@ impl BigQuery {
                 sent: content(&part.sent),
             })
             .collect();
-        let publication = named(&Target::name(self), id, Planned { ledger, parts, keep_days });
+        let publication = named(&Target::name(self), id, PlannedUndo { ledger, parts, keep_days });
         let script = self.script_of(&publication, tables, None)?;
         Ok((publication, script))
     }
@@ -186,26 +183,21 @@ impl BigQuery {
     }
 }
 
-struct Planned {
+struct PlannedUndo {
     ledger: LedgerState,
     parts: Vec<Part>,
     keep_days: u32,
 }
 
 /// The id is a digest of what is put back, where, and after which publication.
-fn named(target: &str, undone: &str, planned: Planned) -> Publication {
-    let Planned { ledger, parts, keep_days } = planned;
+fn named(target: &str, undone: &str, planned: PlannedUndo) -> NamedPublication {
+    let PlannedUndo { ledger, parts, keep_days } = planned;
     let mut digest = Sha256::new();
     let LedgerState { latest, head } = &ledger;
-    digest.update(format!("{target}|{latest}|{head}|{}|{UNDO_OF}{undone}", env!("CARGO_PKG_VERSION")));
+    digest.update(format!("{target}|{latest}|{head}|{}|{}", env!("CARGO_PKG_VERSION"), summary_of(undone)));
     for part in &parts {
         digest.update(format!("|{}|{}|{}", part.table, content(&part.planned), content(&part.sent)));
     }
     let id = hex(&digest.finalize()[..10]);
-    Publication { id, ledger, parts, conditions: Vec::new(), keep_days, undoes: Some(undone.to_owned()) }
-}
-
-/// What the ledger says of an undo first.
-pub(super) fn summary_of(undone: &str) -> String {
-    format!("{UNDO_OF}{undone}")
+    NamedPublication { id, ledger, parts, conditions: Vec::new(), keep_days, undoes: Some(undone.to_owned()) }
 }

@@ -75,7 +75,7 @@ pub fn warn_if_unreadable(store: &Store, printer: Printer) {
 }
 
 fn path(store: &Store) -> PathBuf {
-    store.root().join("runs").join("preflight.json")
+    store.runs().preflight()
 }
 
 fn findings(settings: &Settings, snapshot: &Snapshot, ranges: &DateRanges, printer: Printer) -> Result<Findings> {

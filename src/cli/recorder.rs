@@ -6,7 +6,7 @@
 use std::error::Error as _;
 use std::fs::File;
 use std::io::{LineWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -26,8 +26,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{StatusReport, StatusRow, Verdict};
 use crate::processors::{self, ProcessorId};
 use crate::progress::{Event, Observer};
-use crate::store::Store;
 use crate::store::commit::staged::{create_private, replace_private_file, sweep_abandoned};
+use crate::store::{RunDir, Store};
 
 /// Older records are deleted.
 const KEPT_RUNS: usize = 50;
@@ -79,7 +79,7 @@ impl RunRecord {
 /// Records a run while it goes on, and shows its progress.
 pub struct Recorder {
     progress: Progress,
-    dir: PathBuf,
+    dir: RunDir,
     store: Store,
     state: Mutex<State>,
 }
@@ -95,10 +95,8 @@ impl Recorder {
         let store = settings.store();
         let now = Utc::now();
         let id = format!("{}-{}", now.format("%Y%m%dT%H%M%S%3f"), environment::unique());
-        let dir = store.root().join("runs").join(&id);
-        std::fs::create_dir_all(&dir).map_err(|error| Error::io("create", &dir, error))?;
-        let path = dir.join("log.jsonl");
-        let log = create_private(&path)?;
+        let dir = store.runs().create(&id)?;
+        let log = create_private(&dir.log())?;
         let versions: serde_json::Map<String, Value> = processors::all()
             .iter()
             .map(|processor| (processor.id().name().to_owned(), json!(processor.version())))
@@ -196,7 +194,7 @@ impl Recorder {
     fn write(&self) -> Result<()> {
         let record = &self.state.lock().expect("no thread panicked").record;
         let bytes = serde_json::to_vec_pretty(record).expect("serializes");
-        replace_private_file(&self.dir.join("run.json"), &bytes)
+        replace_private_file(&self.dir.record(), &bytes)
     }
 }
 
@@ -267,10 +265,9 @@ impl Observer for Recorder {
 
 /// The records of a store, oldest first; unreadable ones are left out ([`unreadable_records`]).
 pub fn records(store: &Store) -> Result<Vec<RunRecord>> {
-    let mut records: Vec<RunRecord> = run_dirs(store)?
-        .iter()
-        .filter_map(|dir| serde_json::from_slice(&std::fs::read(dir.join("run.json")).ok()?).ok())
-        .collect();
+    let dirs = store.runs().list()?;
+    let read = |dir: &RunDir| serde_json::from_slice(&std::fs::read(dir.record()).ok()?).ok();
+    let mut records: Vec<RunRecord> = dirs.iter().filter_map(read).collect();
     records.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(records)
 }
@@ -279,40 +276,28 @@ pub fn records(store: &Store) -> Result<Vec<RunRecord>> {
 ///
 /// # Errors
 /// When the directory of the runs cannot be listed.
-pub fn unreadable_records(store: &Store) -> Result<Vec<PathBuf>> {
-    let is_unreadable = |path: &PathBuf| match std::fs::read(path) {
+pub fn unreadable_records(store: &Store) -> Result<Vec<RunDir>> {
+    let is_unreadable = |path: &Path| match std::fs::read(path) {
         Ok(bytes) => serde_json::from_slice::<RunRecord>(&bytes).is_err(),
         Err(error) => error.kind() != std::io::ErrorKind::NotFound,
     };
-    let mut paths: Vec<PathBuf> = run_dirs(store)?.into_iter().map(|dir| dir.join("run.json")).collect();
-    paths.retain(is_unreadable);
-    paths.sort();
-    Ok(paths)
+    let mut dirs = store.runs().list()?;
+    dirs.retain(|dir| is_unreadable(&dir.record()));
+    Ok(dirs)
 }
 
-fn run_dirs(store: &Store) -> Result<Vec<PathBuf>> {
-    let dir = store.root().join("runs");
-    match std::fs::read_dir(&dir) {
-        Ok(entries) => {
-            let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-            Ok(paths.filter(|path| path.is_dir()).collect())
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Error::io("list", &dir, error)),
-    }
-}
-
-/// Directories of the store whose files any number of commands may replace at once.
-const UNLOCKED_DIRS: [&str; 3] = ["plans", "published", "runs"];
+/// Other directories of the store whose files any number of commands may replace at once.
+const UNLOCKED_DIRS: [&str; 2] = ["plans", "published"];
 
 fn prune(store: &Store) -> Result<()> {
-    let mut dirs = run_dirs(store)?;
-    dirs.sort();
+    let runs = store.runs();
+    let dirs = runs.list()?;
     UNLOCKED_DIRS.iter().try_for_each(|name| sweep_abandoned(&store.root().join(name)))?;
-    dirs.iter().try_for_each(|dir| sweep_abandoned(dir))?;
+    sweep_abandoned(runs.path())?;
+    dirs.iter().try_for_each(|dir| sweep_abandoned(dir.path()))?;
     let surplus = dirs.len().saturating_sub(KEPT_RUNS);
     for dir in &dirs[..surplus] {
-        std::fs::remove_dir_all(dir).map_err(|error| Error::io("remove", dir, error))?;
+        std::fs::remove_dir_all(dir.path()).map_err(|error| Error::io("remove", dir.path(), error))?;
     }
     Ok(())
 }
@@ -321,12 +306,9 @@ fn prune(store: &Store) -> Result<()> {
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] when there is no such run.
-pub fn run_dir(store: &Store, id: &str) -> Result<PathBuf> {
-    let is_plain = !id.is_empty() && id.chars().all(|unit| unit.is_ascii_alphanumeric() || unit == '-');
-    let dir = store.root().join("runs").join(id);
-    if is_plain && Path::new(&dir).is_dir() {
-        return Ok(dir);
-    }
-    Err(Error::new(ErrorKind::Usage, format!("there is no run {id} in {}", store.root().display()))
-        .hint("`putback runs` lists them"))
+pub fn run_dir(store: &Store, id: &str) -> Result<RunDir> {
+    store.runs().find(id).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("there is no run {id} in {}", store.root().display()))
+            .hint("`putback runs` lists them")
+    })
 }

@@ -2,7 +2,6 @@
 //! and `status --watch`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -13,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::price::size;
 use crate::processors::ProcessorId;
 use crate::progress::{Event, Staged, TableOutcome};
+use crate::store::RunDir;
 
 /// A line of `log.jsonl`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,8 +194,8 @@ impl Entry {
 
 /// The lines of a run's log. A run that was killed may have left half a line, and another putback lines of other
 /// kinds: both are passed over. One that was killed at once has no log.
-pub fn read(dir: &Path) -> Result<Vec<Line>> {
-    let path = dir.join("log.jsonl");
+pub fn read(run: &RunDir) -> Result<Vec<Line>> {
+    let path = run.log();
     match std::fs::read(&path) {
         Ok(bytes) => Ok(parse(&String::from_utf8_lossy(&bytes))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -208,8 +208,8 @@ fn parse(text: &str) -> Vec<Line> {
 }
 
 /// How long no line was written.
-pub fn silence(dir: &Path, now: SystemTime) -> Duration {
-    let written = std::fs::metadata(dir.join("log.jsonl")).and_then(|meta| meta.modified());
+pub fn silence(run: &RunDir, now: SystemTime) -> Duration {
+    let written = std::fs::metadata(run.log()).and_then(|meta| meta.modified());
     written.ok().and_then(|written| now.duration_since(written).ok()).unwrap_or_default()
 }
 

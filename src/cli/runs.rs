@@ -1,7 +1,6 @@
 //! `putback runs`
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
@@ -15,7 +14,7 @@ use super::settings::{GlobalArgs, Settings};
 use super::unreadable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
-use crate::store::Store;
+use crate::store::{RunDir, Store};
 
 /// List the runs of the store, show one, or compare two
 ///
@@ -102,7 +101,7 @@ fn last_run(store: &Store) -> Result<String> {
 }
 
 /// The outcome of every date of a run, a line each, in the words that operators search for.
-fn date_lines(dir: &Path, printer: Printer) -> Result<()> {
+fn date_lines(dir: &RunDir, printer: Printer) -> Result<()> {
     let log = run_log::read(dir)?;
     let mut dates: BTreeMap<ProcessorId, Vec<(NaiveDate, &DateOutcome)>> = BTreeMap::new();
     for line in &log {
@@ -142,8 +141,8 @@ fn unchanged(log: &[Line]) -> BTreeMap<ProcessorId, BTreeMap<NaiveDate, String>>
 }
 
 /// A run as one document, or for people: its record, how many dates ended how, and the log if asked for.
-fn show(dir: &Path, with_log: bool, printer: Printer) -> Result<()> {
-    let path = dir.join("run.json");
+fn show(dir: &RunDir, with_log: bool, printer: Printer) -> Result<()> {
+    let path = dir.record();
     let record = std::fs::read(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::new(ErrorKind::Upstream, format!("{} is not there", path.display()))
             .hint("the run was killed before it wrote its record; `putback runs` lists those that have one"),

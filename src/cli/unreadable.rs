@@ -20,9 +20,9 @@ pub fn warn_of_validations(validations: &Validations, printer: Printer) {
 /// # Errors
 /// When the directory of the runs cannot be listed.
 pub fn warn_of_records(store: &Store, printer: Printer) -> Result<()> {
-    for path in unreadable_records(store)? {
-        let dir = path.parent().unwrap_or(&path).display().to_string();
-        say(&path, &format!("the run is left out; `rm -r {}` removes it", quoted(&dir)), printer);
+    for run in unreadable_records(store)? {
+        let dir = run.path().display().to_string();
+        say(&run.record(), &format!("the run is left out; `rm -r {}` removes it", quoted(&dir)), printer);
     }
     Ok(())
 }

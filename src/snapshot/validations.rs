@@ -1,7 +1,6 @@
 //! The last validation of each date; it counts while the date's outputs and inputs are unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
@@ -9,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::calendar::{DateRanges, Season};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::numerics::hash::data_hash;
 use crate::processors::ProcessorId;
-use crate::store::commit::staged::{open_regular, replace_file};
+use crate::store::commit::staged::replace_file;
 use crate::store::{Phase3Manifest, Phase4Manifest, Store};
 
 /// The dates that were validated.
@@ -118,7 +117,7 @@ impl Validations {
 
     /// What the store knows by now. The file is parsed only when it is not the one that this is the content of.
     fn reloaded(&self, store: &Store) -> Self {
-        let path = path(store);
+        let path = store.runs().validations();
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Self::default(),
@@ -184,11 +183,11 @@ impl Validations {
 
     /// Changes the record as it is by now, under its lock; it is written where `change` says so.
     fn change(&self, store: &Store, catalogue: &str, change: impl FnOnce(&mut Self) -> bool) -> Result<Self> {
-        let _lock = Self::locked(store)?;
+        let _lock = store.runs().lock()?;
         let mut known = self.reloaded(store).under(catalogue);
         if change(&mut known) {
             let bytes = serde_json::to_vec(&known).expect("serializes");
-            replace_file(&path(store), &bytes)?;
+            replace_file(&store.runs().validations(), &bytes)?;
             (known.file, known.unreadable) = (Some(xxh3_64(&bytes)), None);
         }
         Ok(known)
@@ -290,18 +289,6 @@ impl Validations {
         new
     }
 
-    /// Held from reading the record to replacing it.
-    fn locked(store: &Store) -> Result<File> {
-        let path = path(store).with_file_name("lock");
-        let dir = path.parent().expect("it lies in a directory");
-        std::fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
-        let mut options = OpenOptions::new();
-        let file = open_regular(options.read(true).write(true).create(true).truncate(false), &path);
-        let file = file.map_err(|error| Error::io("open", &path, error))?;
-        file.lock().map_err(|error| Error::io("lock", &path, error))?;
-        Ok(file)
-    }
-
     /// The error checks that fail on a date as it is now; `None`: it was not validated as it is now.
     pub fn failed(&self, seen: &Seen<'_>, date: NaiveDate) -> Option<&BTreeSet<String>> {
         self.present(seen, date).map(|validated| &validated.failed)
@@ -315,10 +302,6 @@ impl Validations {
     fn present(&self, seen: &Seen<'_>, date: NaiveDate) -> Option<&Validated> {
         self.dates.get(&date).filter(|validated| validated.content == seen.content(date))
     }
-}
-
-fn path(store: &Store) -> PathBuf {
-    store.root().join("runs").join("validations.json")
 }
 
 /// What a validation sees.

@@ -22,6 +22,7 @@ mod migrate;
 mod precision;
 pub(crate) mod publish;
 mod rule;
+mod runs;
 mod spill;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub use manifest::{
 };
 pub use publish::{MonthFile, Publication, StoredMonth};
 pub use rule::Rule;
+pub use runs::{RunDir, Runs};
 pub use spill::SpillDir;
 
 use crate::calendar::Month;

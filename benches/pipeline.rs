@@ -15,7 +15,7 @@ use putback::compute::{ComputeRequest, DailyCache, compute};
 use putback::engine::EngineSettings;
 use putback::processors::{ProcessorId, RunContext};
 use putback::progress::Silent;
-use putback::store::{Layer, Owner, Publication, SourceFiles, Store, WriteLock, read_month_file};
+use putback::store::{Layer, LayerWriter, Owner, SourceFiles, Store, WriteLock, read_month_file};
 use putback::sync::SyncRequest;
 use putback::synth::{SeasonSpec, write_warehouse};
 use putback::warehouse::dir::DirWarehouse;
@@ -210,11 +210,11 @@ fn publish(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(rows as u64));
     group.bench_function("publish the months of a season of MLFS", |bencher| {
         bencher.iter(|| {
-            let publication = Publication::new(&lock, Layer::Phase4);
+            let layer = LayerWriter::new(&lock, Layer::Phase4);
             for batch in &batches {
-                publication.write(batch).expect("a month");
+                layer.write(batch).expect("a month");
             }
-            publication.commit(&phase4).expect("a commit");
+            layer.commit(&phase4).expect("a commit");
         });
     });
     group.finish();

@@ -11,7 +11,7 @@ use crate::calendar::date_of_day;
 use crate::engine::Session;
 use crate::error::Result;
 use crate::processors::ProcessorId;
-use crate::snapshot::Inputs;
+use crate::snapshot::InputCounts;
 
 /// Where entities ended. Every expected one is in exactly one of `written`, `failed` and `skipped`; the others should be 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -31,7 +31,7 @@ pub struct Outcomes {
     /// Written, and not expected.
     pub unexpected: u64,
     /// What the rows rest on.
-    pub inputs: Inputs,
+    pub inputs: InputCounts,
 }
 
 /// The outcomes of a processor over all dates, and of each.
@@ -110,7 +110,7 @@ fn read_inputs(session: &Session, accounting: &mut BTreeMap<ProcessorId, Account
         let processor = rows.column(0).as_string::<i32>().value(row).parse()?;
         let date = date_of_day(rows.column(1).as_primitive::<Date32Type>().value(row));
         let of_date = accounting.entry(processor).or_default().by_date.entry(date).or_default();
-        of_date.inputs = Inputs { expected: number(2, row), found: number(3, row), clean: number(4, row) };
+        of_date.inputs = InputCounts { expected: number(2, row), found: number(3, row), clean: number(4, row) };
     }
     Ok(())
 }

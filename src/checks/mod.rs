@@ -28,7 +28,7 @@ use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::parallel;
 use crate::processors::ProcessorId;
-use crate::snapshot::{Found, Inputs, Snapshot};
+use crate::snapshot::{Found, InputCounts, Snapshot};
 
 /// Until this day of a season, checks of small samples do not apply.
 pub const EARLY_DAYS: i64 = 42;
@@ -147,7 +147,7 @@ impl CheckReport {
 
     /// What is remembered of the dates that were checked: the waivers are those of the catalogue.
     pub fn found(&self, catalogue: &Catalogue) -> BTreeMap<NaiveDate, Found> {
-        let inputs_of = |date: NaiveDate| -> BTreeMap<ProcessorId, Inputs> {
+        let inputs_of = |date: NaiveDate| -> BTreeMap<ProcessorId, InputCounts> {
             let of_date = |(id, of): (&ProcessorId, &Accounting)| Some((*id, of.by_date.get(&date)?.inputs));
             self.accounting.iter().filter_map(of_date).filter(|(_, inputs)| inputs.expected > 0).collect()
         };

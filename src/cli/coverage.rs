@@ -10,7 +10,7 @@ use crate::daily_cache::DailyCache;
 use crate::judge::{ByRule, FailureShare, NotDone, Open, StatusReport, StatusRow, Verdict, grouped, remedies};
 use crate::processors::ProcessorId;
 use crate::report::words::{folded, percent};
-use crate::snapshot::Inputs;
+use crate::snapshot::InputCounts;
 
 /// Intervals of dates of one kind shown before "and N more".
 const LISTED_DATES: usize = 8;
@@ -263,8 +263,9 @@ fn share_line(share: &FailureShare) -> String {
 }
 
 /// The real completeness of inputs, beside the percentages that the rows have.
-fn inputs_line(inputs: &BTreeMap<ProcessorId, Inputs>) -> Option<String> {
-    let share = |(id, inputs): (&ProcessorId, &Inputs)| format!("{id} {} %", percent(inputs.found, inputs.expected));
+fn inputs_line(inputs: &BTreeMap<ProcessorId, InputCounts>) -> Option<String> {
+    let share =
+        |(id, inputs): (&ProcessorId, &InputCounts)| format!("{id} {} %", percent(inputs.found, inputs.expected));
     let shares: Vec<String> = inputs.iter().map(share).collect();
     (!shares.is_empty()).then(|| format!("expected inputs that Phase 3 has: {}", shares.join(", ")))
 }

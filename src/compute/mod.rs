@@ -26,7 +26,7 @@ use crate::processors::{self, LookBack, Processor, ProcessorId, RunContext};
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::snapshot::Snapshot;
 use crate::store::{
-    DateRecord, DateState, Layer, Phase3Manifest, Phase4Manifest, Publication, RowsByDate, Store, WriteLock,
+    DateRecord, DateState, Layer, LayerWriter, Phase3Manifest, Phase4Manifest, RowsByDate, Store, WriteLock,
 };
 
 /// Computes every processor for every game date of the ranges that is not done under the present
@@ -152,8 +152,8 @@ pub fn remove_vanished(lock: &WriteLock, vanished: &RowsByDate, context: RunCont
     if plans.is_empty() {
         return Ok(());
     }
-    let publication = Publication::new(lock, Layer::Phase4);
-    let mut writer = OutputWriter::new(&publication, &mut phase4, context, 1);
+    let layer = LayerWriter::new(lock, Layer::Phase4);
+    let mut writer = OutputWriter::new(&layer, &mut phase4, context, 1);
     for (index, plan) in plans.iter().enumerate() {
         let jobs = MonthJob::all_of(index, plan);
         let months = jobs.iter().map(|job| Ok((job.month, writer.stage_month(job, None)?)));
@@ -161,7 +161,7 @@ pub fn remove_vanished(lock: &WriteLock, vanished: &RowsByDate, context: RunCont
         writer.adopt_months(plan, months);
     }
     writer.finish()?;
-    publication.commit(&phase4)
+    layer.commit(&phase4)
 }
 
 /// Where the schedule overrules the season table.
@@ -183,7 +183,7 @@ struct Run<'a> {
     dates: Vec<NaiveDate>,
     observer: &'a dyn Observer,
     session: Option<Session>,
-    publication: Publication<'a>,
+    layer: LayerWriter<'a>,
     /// What was done and is to be told when it is committed.
     done: Vec<(ProcessorId, ProcessorDone)>,
 }
@@ -196,9 +196,9 @@ impl<'a> Run<'a> {
         observer: &'a dyn Observer,
     ) -> Self {
         let phase4 = Phase4Manifest::clone(&snapshot.phase4);
-        let publication = Publication::new(lock, Layer::Phase4);
+        let layer = LayerWriter::new(lock, Layer::Phase4);
         let (dates, session, done) = (Vec::new(), None, Vec::new());
-        Self { lock, request, snapshot, phase4, dates, observer, session, publication, done }
+        Self { lock, request, snapshot, phase4, dates, observer, session, layer, done }
     }
 
     /// Takes the game dates asked for, and forgets what damaged files had.
@@ -223,7 +223,7 @@ impl<'a> Run<'a> {
         self.note_missing_tables(&plans);
         self.prepare_session(&plans)?;
         let threads = self.request.engine.threads;
-        let mut writer = OutputWriter::new(&self.publication, &mut self.phase4, self.request.context, threads)
+        let mut writer = OutputWriter::new(&self.layer, &mut self.phase4, self.request.context, threads)
             .reading(self.request.daily_cache);
         let scored = Scoring { plans: &plans, session: self.session.as_ref(), request: self.request, writer: &writer }
             .run(self.observer)?;
@@ -264,7 +264,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         check_cancelled(self.observer)?;
-        self.publication.commit(&self.phase4)?;
+        self.layer.commit(&self.phase4)?;
         for (processor, done) in std::mem::take(&mut self.done) {
             announce(&self.phase4, processor, done, self.observer);
         }

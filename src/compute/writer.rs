@@ -16,15 +16,15 @@ use crate::parallel;
 use crate::processors::failures;
 use crate::processors::{DateOutput, Failure, MonthWork, ProcessorId, ProcessorOutput, RunContext};
 use crate::store::{
-    DateRecord, DateState, FileEntry, MonthFile, Phase4Manifest, Publication, Store, TableFiles, date_slices,
+    DateRecord, DateState, FileEntry, LayerWriter, MonthFile, Phase4Manifest, Store, TableFiles, date_slices,
     hash_of_no_rows, partition_hash, read_month_file, sort_by_key,
 };
 use crate::windows::WindowEnd;
 
-/// Writes the outputs of a step; nothing is visible before the publication is committed.
+/// Writes the outputs of a step; nothing is visible before the layer is committed.
 pub(super) struct OutputWriter<'a> {
     store: &'a Store,
-    publication: &'a Publication<'a>,
+    layer: &'a LayerWriter<'a>,
     manifest: &'a mut Phase4Manifest,
     context: RunContext,
     daily_cache: DailyCache,
@@ -91,15 +91,15 @@ impl<'p> MonthJob<'p> {
 }
 
 impl<'a> OutputWriter<'a> {
-    /// Writes into a publication, which is committed when all steps are done.
+    /// Writes into a layer, which is committed when all steps are done.
     pub fn new(
-        publication: &'a Publication<'a>,
+        layer: &'a LayerWriter<'a>,
         manifest: &'a mut Phase4Manifest,
         context: RunContext,
         threads: usize,
     ) -> Self {
-        let (store, daily_cache, failures) = (publication.store(), DailyCache::default(), Vec::new());
-        Self { store, publication, manifest, context, daily_cache, threads, failures }
+        let (store, daily_cache, failures) = (layer.store(), DailyCache::default(), Vec::new());
+        Self { store, layer, manifest, context, daily_cache, threads, failures }
     }
 
     /// Records which `player_daily_cache` MLFS reads.
@@ -109,7 +109,7 @@ impl<'a> OutputWriter<'a> {
 
     /// Scores and stages a month, on any thread; the month's stored rows of other dates go in between.
     pub fn stage_month(&self, job: &MonthJob<'_>, work: Option<MonthWork>) -> Result<MonthDone> {
-        let mut file = self.publication.month_file();
+        let mut file = self.layer.month_file();
         let mut kept = self.kept(job)?;
         let mut dates = Vec::with_capacity(job.to_run.len());
         for output in work.into_iter().flat_map(MonthWork::outputs) {
@@ -275,7 +275,7 @@ impl<'a> OutputWriter<'a> {
         let months: Vec<Month> = months.into_iter().collect();
         let written = parallel::try_map(&months, self.threads, |&month| {
             let Some(batch) = self.merge_failures(month, &failures)? else { return Ok(None) };
-            self.publication.write(&batch).map(Some)
+            self.layer.write(&batch).map(Some)
         })?;
         for (month, file) in months.into_iter().zip(written) {
             if let Some(file) = file {

@@ -15,7 +15,7 @@ use crate::daily_cache::DailyCache;
 use crate::error::Result;
 use crate::processors::{self, ProcessorId};
 use crate::schedule::Schedule;
-use crate::snapshot::{Inputs, Seen, Snapshot, Validations};
+use crate::snapshot::{InputCounts, Seen, Snapshot, Validations};
 use crate::store::{Closeness, DateState, FailureKind, Phase4Manifest, RowsByDate};
 use crate::windows::WindowEnd;
 
@@ -59,7 +59,7 @@ pub struct StatusReport {
     pub not_validated: BTreeSet<NaiveDate>,
     /// What the rows of the validated dates really rest on, whatever percentages they have (`orchestration.md` §5).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub inputs: BTreeMap<ProcessorId, Inputs>,
+    pub inputs: BTreeMap<ProcessorId, InputCounts>,
     /// Entities without a row, against what is expected by season time.
     pub shares: Vec<FailureShare>,
     /// Every game date that was looked at, ascending.

@@ -20,7 +20,7 @@ use crate::checks::Catalogue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Observer, check_cancelled};
 use crate::snapshot::{Others, Seen, Validations};
-use crate::store::{Layer, Publication, Store, WriteLock};
+use crate::store::{Layer, LayerWriter, Store, WriteLock};
 
 /// Threads that copy months.
 const COPY_THREADS: usize = 4;
@@ -85,7 +85,7 @@ pub fn merge(lock: &WriteLock, parts: &[Part], catalogue: &Catalogue, observer: 
 fn take(lock: &WriteLock, parts: &[Part], catalogue: &Catalogue, observer: &dyn Observer) -> Result<MergeReport> {
     let mut inputs = phase3::Merged::of(parts)?;
     let mut outputs = phase4::Merged::of(parts)?;
-    let (phase3, phase4) = (Publication::new(lock, Layer::Phase3), Publication::new(lock, Layer::Phase4));
+    let (phase3, phase4) = (LayerWriter::new(lock, Layer::Phase3), LayerWriter::new(lock, Layer::Phase4));
     check_cancelled(observer)?;
     inputs.copy(parts, &phase3)?;
     check_cancelled(observer)?;

@@ -11,7 +11,7 @@ use crate::catalog::Table;
 use crate::error::{Error, Result};
 use crate::parallel::try_map;
 use crate::processors;
-use crate::store::{InputTable, Partition, Phase3Manifest, Publication, SourceVersion, StoredMonth};
+use crate::store::{InputTable, LayerWriter, Partition, Phase3Manifest, SourceVersion, StoredMonth};
 
 /// Phase 3 of all parts, and what of it comes from which.
 pub(super) struct Merged {
@@ -76,16 +76,16 @@ impl Merged {
     }
 
     /// Copies the months that are taken, and works out what is carried from one season into the next.
-    pub fn copy(&mut self, parts: &[Part], publication: &Publication<'_>) -> Result<()> {
+    pub fn copy(&mut self, parts: &[Part], layer: &LayerWriter<'_>) -> Result<()> {
         try_map(&self.taken, COPY_THREADS, |&(table, month, index)| {
             let part = &parts[index];
             let entry = &part.phase3.tables[&table].files[&month];
-            publication.import(&StoredMonth { store: &part.store, table, month, entry })
+            layer.import(&StoredMonth { store: &part.store, table, month, entry })
         })?;
         let changed: BTreeSet<Table> = self.taken.iter().map(|(table, ..)| *table).collect();
         for table in changed {
             let input = self.manifest.tables.get_mut(&table).expect("months of it were taken");
-            let file = |(&month, entry)| publication.store().stored_file(table, month, entry);
+            let file = |(&month, entry)| layer.store().stored_file(table, month, entry);
             let files: Vec<_> = input.files.iter().map(file).collect();
             input.carried = processors::carried(table, &files)?.unwrap_or_default();
         }

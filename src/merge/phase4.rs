@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::parallel::try_map;
 use crate::processors::ProcessorId;
 use crate::store::{
-    DateRecord, FileEntry, Phase4Manifest, Publication, StoredMonth, date_slices, partition_hash, read_month_file,
+    DateRecord, FileEntry, LayerWriter, Phase4Manifest, StoredMonth, date_slices, partition_hash, read_month_file,
 };
 
 /// Phase 4 of all parts, and what of it comes from which.
@@ -51,8 +51,8 @@ impl Merged {
     }
 
     /// Copies the months that come from one store, and joins the others.
-    pub fn copy(&mut self, parts: &[Part], publication: &Publication<'_>) -> Result<()> {
-        let entries = try_map(&self.months, COPY_THREADS, |month| month.write(parts, publication))?;
+    pub fn copy(&mut self, parts: &[Part], layer: &LayerWriter<'_>) -> Result<()> {
+        let entries = try_map(&self.months, COPY_THREADS, |month| month.write(parts, layer))?;
         for (MonthParts { table, month, .. }, entry) in self.months.iter().zip(entries) {
             self.manifest.files.entry(*table).or_default().insert(*month, entry);
         }
@@ -142,11 +142,11 @@ fn months(parts: &[Part], providers: &BTreeMap<NaiveDate, usize>) -> Vec<MonthPa
 }
 
 impl MonthParts {
-    fn write(&self, parts: &[Part], publication: &Publication<'_>) -> Result<FileEntry> {
+    fn write(&self, parts: &[Part], layer: &LayerWriter<'_>) -> Result<FileEntry> {
         if let Some((&index, dates)) = self.dates.first_key_value().filter(|_| self.dates.len() == 1) {
             let (part, entry) = (&parts[index], self.entry(&parts[index])?);
             if self.dates_with_rows(part) == *dates {
-                publication.import(&StoredMonth { store: &part.store, table: self.table, month: self.month, entry })?;
+                layer.import(&StoredMonth { store: &part.store, table: self.table, month: self.month, entry })?;
                 return Ok(entry.clone());
             }
         }
@@ -154,7 +154,7 @@ impl MonthParts {
         for (&index, dates) in &self.dates {
             rows.extend(self.rows_of(&parts[index], dates)?);
         }
-        let mut file = publication.month_file();
+        let mut file = layer.month_file();
         rows.values().try_for_each(|rows| file.write(rows))?;
         Ok(file.finish()?.expect("the dates have rows"))
     }

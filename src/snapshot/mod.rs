@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-pub use self::validations::{Excluded, Findings, Found, InQuarantine, Inputs, Others, Seen, Validations};
+pub use self::validations::{Excluded, Findings, Found, InQuarantine, InputCounts, Others, Seen, Validations};
 use crate::calendar::{DateRanges, SeasonCalendar};
 use crate::error::Result;
 use crate::schedule::Schedule;

@@ -37,7 +37,7 @@ pub struct Validations {
 /// The real completeness of inputs, where the reference writes a constant 100: of TDZA, PSZA and PDC the games in
 /// the windows of every team by the schedule, of PCF the contexts of the players, of MLFS the earlier games of the season of the teams of the date.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inputs {
+pub struct InputCounts {
     pub expected: u64,
     /// That Phase 3 has.
     pub found: u64,
@@ -45,7 +45,7 @@ pub struct Inputs {
     pub clean: u64,
 }
 
-impl Inputs {
+impl InputCounts {
     pub(crate) fn add(&mut self, other: Self) {
         self.expected += other.expected;
         self.found += other.found;
@@ -61,7 +61,7 @@ pub struct Found {
     /// Those of them that a waiver accepts, with the waiver in words.
     pub waived: BTreeMap<String, String>,
     /// What the rows rest on, by processor.
-    pub inputs: BTreeMap<ProcessorId, Inputs>,
+    pub inputs: BTreeMap<ProcessorId, InputCounts>,
 }
 
 /// What a validation found, and what it saw.
@@ -106,7 +106,7 @@ struct Validated {
     waived: BTreeMap<String, String>,
     /// What the rows rest on, by processor.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    inputs: BTreeMap<ProcessorId, Inputs>,
+    inputs: BTreeMap<ProcessorId, InputCounts>,
 }
 
 impl Validations {
@@ -295,7 +295,7 @@ impl Validations {
     }
 
     /// What the rows of a date as it is now rest on, by processor; `None`: it was not validated as it is now.
-    pub fn inputs(&self, seen: &Seen<'_>, date: NaiveDate) -> Option<&BTreeMap<ProcessorId, Inputs>> {
+    pub fn inputs(&self, seen: &Seen<'_>, date: NaiveDate) -> Option<&BTreeMap<ProcessorId, InputCounts>> {
         self.present(seen, date).map(|validated| &validated.inputs)
     }
 

@@ -39,7 +39,7 @@ pub use manifest::{
     DateRecord, DateState, FailureKind, FileStamp, InputTable, Manifest, Partition, Phase3Manifest, Phase4Manifest,
     SourceFiles, SourceVersion, TableFiles,
 };
-pub use publish::{MonthFile, Publication, StoredMonth};
+pub use publish::{LayerWriter, MonthFile, StoredMonth};
 pub use rule::Rule;
 pub use runs::{RunDir, Runs};
 pub use spill::SpillDir;

@@ -13,10 +13,10 @@ use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::Result;
 
-/// Months that are being written; nothing is visible before [`Publication::commit`]. Dropped before, it removes
+/// Months that are being written; nothing is visible before [`LayerWriter::commit`]. Dropped before, it removes
 /// what was written.
 #[derive(Debug)]
-pub struct Publication<'a> {
+pub struct LayerWriter<'a> {
     lock: &'a WriteLock,
     layer: Layer,
     place: Place,
@@ -33,7 +33,7 @@ pub struct StoredMonth<'a> {
     pub entry: &'a FileEntry,
 }
 
-impl<'a> Publication<'a> {
+impl<'a> LayerWriter<'a> {
     pub fn new(lock: &'a WriteLock, layer: Layer) -> Self {
         Self { lock, layer, place: lock.store().place(layer), is_open: AtomicBool::new(false) }
     }
@@ -87,7 +87,7 @@ impl<'a> Publication<'a> {
     }
 }
 
-impl Drop for Publication<'_> {
+impl Drop for LayerWriter<'_> {
     fn drop(&mut self) {
         if self.is_open.load(Ordering::Relaxed) {
             // What cannot be removed now is swept by the next writer.

@@ -17,7 +17,7 @@ use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{Lost, LostDates, lost_dates};
 use crate::progress::{Event, Observer, check_cancelled};
-use crate::store::{Layer, Phase3Manifest, Publication, Store, WriteLock};
+use crate::store::{Layer, LayerWriter, Phase3Manifest, Store, WriteLock};
 use crate::warehouse::Source;
 
 /// What to pull.
@@ -78,13 +78,13 @@ pub fn sync(
     let mut manifest = Phase3Manifest::clone(&before);
     let plans = plan(source, lock.store(), &manifest, &request.ranges)?;
     let needed: BTreeMap<Table, DateRange> = plans.iter().map(|plan| (plan.table, plan.needed)).collect();
-    let publication = Publication::new(lock, Layer::Phase3);
+    let layer = LayerWriter::new(lock, Layer::Phase3);
     let mut report = SyncReport::default();
     let total = plans.len();
     for (index, plan) in plans.into_iter().enumerate() {
         check_cancelled(observer)?;
         observer.on(Event::TableStarted { table: plan.table, index, total });
-        let pull = Pull { source, store: lock.store(), publication: &publication, today: request.today, observer };
+        let pull = Pull { source, store: lock.store(), layer: &layer, today: request.today, observer };
         let table = pull.run(plan, &mut manifest)?;
         source.take_notes().into_iter().for_each(|note| observer.on(Event::Note(note)));
         observer.on(Event::TableFinished {
@@ -100,7 +100,7 @@ pub fn sync(
     report.accepted = refuse_shorter((&*before, &manifest), &needed, request, &source.name())?;
     report.tables.iter_mut().for_each(|table| table.count_only_here(&manifest));
     if report.tables.iter().any(|table| !table.unchanged || table.files_touched) {
-        publication.commit(&manifest)?;
+        layer.commit(&manifest)?;
     }
     Ok(report)
 }

@@ -17,7 +17,7 @@ use crate::judge::keeps;
 use crate::processors;
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::store::{
-    InputTable, Partition, Phase3Manifest, Publication, Store, date_slices, partition_hash, read_month_file,
+    InputTable, LayerWriter, Partition, Phase3Manifest, Store, date_slices, partition_hash, read_month_file,
     sort_by_key,
 };
 use crate::warehouse::{Selection, Source};
@@ -25,11 +25,11 @@ use crate::warehouse::{Selection, Source};
 /// Inputs without which nothing can be computed; the others may have no row in a range.
 const NEVER_EMPTY: [Table; 3] = [Table::PlayerGameSummary, Table::TeamDefenseGameSummary, Table::Schedule];
 
-/// Pulls one table after another; nothing is visible before the publication is committed.
+/// Pulls one table after another; nothing is visible before the layer is committed.
 pub(super) struct Pull<'a, 'l> {
     pub source: &'a dyn Source,
     pub store: &'a Store,
-    pub publication: &'a Publication<'l>,
+    pub layer: &'a LayerWriter<'l>,
     pub today: NaiveDate,
     pub observer: &'a dyn Observer,
 }
@@ -200,7 +200,7 @@ impl Pull<'_, '_> {
             input.partitions.remove(date);
         });
         input.partitions.extend(days);
-        let written = self.publication.write(&batch)?;
+        let written = self.layer.write(&batch)?;
         report.arrived.bytes += written.as_ref().map_or(0, |entry| entry.size_bytes);
         match written {
             Some(entry) => input.files.insert(month, entry),

@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, RecordBatch};
 use arrow::datatypes::Decimal128Type;
 use putback::catalog::Table;
 use putback::processors::ProcessorId;
-use putback::store::{Layer, Owner, Publication, Store, WriteLock, read_month_file};
+use putback::store::{Layer, LayerWriter, Owner, Store, WriteLock, read_month_file};
 
 use crate::fixture::{Desk, Outcome, RANGE, rows, with_column};
 use crate::incidents::{run, seeded};
@@ -90,7 +90,7 @@ fn forget_the_choice(store: &Store) {
     manifest.processors.remove(&ProcessorId::Pdc).expect("records of PDC");
     let records = manifest.processors.get_mut(&ProcessorId::Mlfs).expect("records of MLFS");
     records.values_mut().for_each(|record| record.daily_cache = None);
-    Publication::new(&lock, Layer::Phase4).commit(&manifest).expect("a commit");
+    LayerWriter::new(&lock, Layer::Phase4).commit(&manifest).expect("a commit");
 }
 
 /// A store of before there was a choice: its manifest knows neither PDC nor what MLFS read.

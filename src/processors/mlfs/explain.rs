@@ -1,14 +1,14 @@
 //! Where the features of a row came from, told by the functions that score.
 
 use super::history::{ReadSums, SeasonSums};
-use super::score::{self, DEFAULTS, ENOUGH_GAMES, FEATURE_NAMES, FeatureVector, Inputs, Label};
+use super::score::{self, DEFAULTS, ENOUGH_GAMES, FEATURE_NAMES, FeatureInputs, FeatureVector, Label};
 use crate::catalog::Table;
 use crate::processors::explained::Steps;
 use crate::processors::overflow::NumericColumn;
 
 /// What a feature vector was computed from.
 pub struct Behind<'a> {
-    pub inputs: &'a Inputs<'a>,
+    pub inputs: &'a FeatureInputs<'a>,
     pub sums: &'a ReadSums,
     /// Betting lines, and those with an opening line.
     pub lines: usize,

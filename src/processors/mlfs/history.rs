@@ -98,11 +98,11 @@ pub struct ReadSums {
 
 /// All players so far.
 #[derive(Default)]
-pub struct League {
+pub struct PlayerHistories {
     players: HashMap<String, PlayerHistory>,
 }
 
-impl League {
+impl PlayerHistories {
     /// Reads the games of a month. `each` is told of every player of every date in `dates`, in the order
     /// of the games, with what lies before that date.
     pub fn play(&mut self, games: &RecordBatch, dates: &[NaiveDate], mut each: impl FnMut(History)) {

@@ -17,11 +17,11 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Float64Type};
 use chrono::NaiveDate;
 
-use self::history::{History, League};
+use self::history::{History, PlayerHistories};
 pub use self::score::FEATURE_NAMES;
 use self::score::{
-    BettingLine, DATA_SOURCE, DailyCache, FEATURE_VERSION, Factors, FeatureVector, GameContext, HashedRow, Inputs,
-    Label, NoFallbackLine, OpponentDefense, ZoneRates,
+    BettingLine, DATA_SOURCE, DailyCache, FEATURE_VERSION, Factors, FeatureInputs, FeatureVector, GameContext,
+    HashedRow, Label, NoFallbackLine, OpponentDefense, ZoneRates,
 };
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::{CircuitBreakers, Provenance, by_date};
@@ -43,7 +43,7 @@ use crate::store::DateState;
 
 /// The features of a row of which nothing is known: the default of each that has one (§3.2 to §3.6).
 pub fn defaults() -> [f64; 33] {
-    FeatureVector::of(&Inputs::default()).expect("without a row of PDC, the fallback line is a number").stored()
+    FeatureVector::of(&FeatureInputs::default()).expect("without a row of PDC, the fallback line is a number").stored()
 }
 
 /// About so many roster rows are joined at a time.
@@ -180,7 +180,7 @@ impl Processor for Mlfs {
         let provenance = Provenance::new(&session.query(include_str!("lineage.sql"))?, SOURCE_HASHES, context);
         let mut histories = Vec::new();
         let games = session.query(&bound(include_str!("games.sql")))?;
-        League::default().play(&games, dates, |history| histories.push(history));
+        PlayerHistories::default().play(&games, dates, |history| histories.push(history));
         let facts = session.query(&bound(QUERY))?;
         let mut in_order = histories.iter().cloned();
         let mut scorer = Scorer::new(&facts, &mut in_order, context);
@@ -212,7 +212,7 @@ impl Processor for Mlfs {
         let beside = session.try_clone()?;
         beside.set_plan(dates, context.windows)?;
         let mut games = MonthReader::new(beside.stream(&bound(include_str!("games.sql")))?, "game_date");
-        let mut league = League::default();
+        let mut league = PlayerHistories::default();
         let months: Vec<_> = by_month(dates).collect();
         let mut gathered = Gathered::new(session, bound(QUERY), context.windows);
         let at_a_time = if session.has_memory_limit() { GATHERED_ROWS_LIMITED } else { GATHERED_ROWS };
@@ -466,8 +466,8 @@ impl<'a> FactColumns<'a> {
         )
     }
 
-    fn inputs(&self, row: usize, history: History) -> Inputs<'a> {
-        Inputs {
+    fn inputs(&self, row: usize, history: History) -> FeatureInputs<'a> {
+        FeatureInputs {
             recent: history.recent,
             season: history.season,
             cache: (self.has_cache.at(row) == Some(true)).then(|| self.cache(row)),

@@ -135,7 +135,7 @@ pub struct AgainstOpponent {
 
 /// Everything a feature vector is computed from. Absent rows are `None`, defaults leave all absent.
 #[derive(Debug, Clone, Default)]
-pub struct Inputs<'a> {
+pub struct FeatureInputs<'a> {
     /// Read F, newest first: up to ten games in the 60 days before the date.
     pub recent: Vec<RecentGame>,
     pub season: Option<SeasonMeans>,
@@ -200,7 +200,7 @@ impl Label {
 
 /// The labels of a row of which nothing is known.
 fn default_labels() -> [Label; 33] {
-    FeatureVector::of(&Inputs::default()).expect("without a row of PDC, the fallback line is a number").labels
+    FeatureVector::of(&FeatureInputs::default()).expect("without a row of PDC, the fallback line is a number").labels
 }
 
 /// What the features without a choice have in the quality score (§4.2).
@@ -270,7 +270,7 @@ impl Features {
 impl FeatureVector {
     /// # Errors
     /// [`NoFallbackLine`], which fails the player.
-    pub fn of(inputs: &Inputs<'_>) -> Result<Self, NoFallbackLine> {
+    pub fn of(inputs: &FeatureInputs<'_>) -> Result<Self, NoFallbackLine> {
         let mut features = Features { values: [0.0; 33], labels: [Label::Calculated; 33] };
         performance(inputs, &mut features);
         calculated(inputs, &mut features);
@@ -296,7 +296,7 @@ impl FeatureVector {
 }
 
 /// Features 0 to 8.
-fn performance(inputs: &Inputs<'_>, features: &mut Features) {
+fn performance(inputs: &FeatureInputs<'_>, features: &mut Features) {
     let cache = inputs.cache.unwrap_or_default();
     let factors = inputs.factors.unwrap_or_default();
     let games = inputs.recent.len();
@@ -314,7 +314,7 @@ fn performance(inputs: &Inputs<'_>, features: &mut Features) {
 }
 
 /// Features 9 to 12, 21 and 24 (§3.3).
-fn calculated(inputs: &Inputs<'_>, Features { values, .. }: &mut Features) {
+fn calculated(inputs: &FeatureInputs<'_>, Features { values, .. }: &mut Features) {
     let context = inputs.context.unwrap_or_default();
     values[9] = rest_advantage(context.days_rest, context.opponent_days_rest);
     values[10] = injury_risk(context.player_status);
@@ -326,7 +326,7 @@ fn calculated(inputs: &Inputs<'_>, Features { values, .. }: &mut Features) {
 }
 
 /// Features 13 to 17, 22 and 23.
-fn matchup(inputs: &Inputs<'_>, features: &mut Features) {
+fn matchup(inputs: &FeatureInputs<'_>, features: &mut Features) {
     let defense = inputs.defense.unwrap_or_default();
     let context = inputs.context.unwrap_or_default();
     let cache = inputs.cache.unwrap_or_default();
@@ -341,7 +341,7 @@ fn matchup(inputs: &Inputs<'_>, features: &mut Features) {
 }
 
 /// Features 18 to 20. A PSZA row hides PDC's rates even where its own are NULL (§2.5).
-fn shot_zones(inputs: &Inputs<'_>, features: &mut Features) {
+fn shot_zones(inputs: &FeatureInputs<'_>, features: &mut Features) {
     let cache = inputs.cache.unwrap_or_default();
     let [paint, mid_range, three_pt] = match inputs.zones {
         Some(ZoneRates(rates)) => rates,
@@ -354,7 +354,7 @@ fn shot_zones(inputs: &Inputs<'_>, features: &mut Features) {
 }
 
 /// Features 25 to 28 (§3.4).
-fn vegas(inputs: &Inputs<'_>, Features { values, labels }: &mut Features) -> Result<(), NoFallbackLine> {
+fn vegas(inputs: &FeatureInputs<'_>, Features { values, labels }: &mut Features) -> Result<(), NoFallbackLine> {
     labels[25..=28].fill(if inputs.line.is_some() { Label::Vegas } else { Label::Fallback });
     if let Some(line) = inputs.line {
         values[25] = line.points;
@@ -370,7 +370,10 @@ fn vegas(inputs: &Inputs<'_>, Features { values, labels }: &mut Features) -> Res
 }
 
 /// Features 29 and 30 (§3.5): without an opponent the fallback line and no games.
-fn opponent_history(inputs: &Inputs<'_>, Features { values, labels }: &mut Features) -> Result<(), NoFallbackLine> {
+fn opponent_history(
+    inputs: &FeatureInputs<'_>,
+    Features { values, labels }: &mut Features,
+) -> Result<(), NoFallbackLine> {
     labels[29..=30].fill(Label::OpponentHistory);
     (values[29], values[30]) = match inputs.against {
         Some(AgainstOpponent { games, points }) => (points.unwrap_or(f64::NAN), games as f64),
@@ -380,14 +383,14 @@ fn opponent_history(inputs: &Inputs<'_>, Features { values, labels }: &mut Featu
 }
 
 /// Features 31 and 32 (§3.6).
-fn minutes(inputs: &Inputs<'_>, Features { values, labels }: &mut Features) {
+fn minutes(inputs: &FeatureInputs<'_>, Features { values, labels }: &mut Features) {
     labels[31..=32].fill(if inputs.month.is_some() { Label::MinutesPpm } else { Label::Fallback });
     values[31] = inputs.month.map_or(DEFAULTS[31], |month| month.minutes);
     values[32] = inputs.month.and_then(|month| month.points_per_minute).unwrap_or(DEFAULTS[32]);
 }
 
 /// §3.4: L.
-fn fallback_line(inputs: &Inputs<'_>) -> Result<f64, NoFallbackLine> {
+fn fallback_line(inputs: &FeatureInputs<'_>) -> Result<f64, NoFallbackLine> {
     match (&inputs.cache, &inputs.season) {
         (Some(cache), _) => cache.points_avg_season.ok_or(NoFallbackLine),
         (None, Some(season)) => Ok(season.points),
@@ -431,7 +434,7 @@ fn recent_trend(recent: &[RecentGame]) -> f64 {
 }
 
 /// §3.3, 12: boundaries follow binary doubles exactly.
-fn minutes_change(inputs: &Inputs<'_>) -> f64 {
+fn minutes_change(inputs: &FeatureInputs<'_>) -> f64 {
     let cached = inputs.cache.and_then(|cache| cache.minutes_avg_last_10);
     let games = inputs.recent.len();
     let recent = cached.unwrap_or_else(|| {

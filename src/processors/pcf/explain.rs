@@ -1,10 +1,10 @@
 //! The steps of a row's scores, told by the functions that score.
 
-use super::score::{self, Inputs, PlayerContext, Scores};
+use super::score::{self, FactorInputs, PlayerContext, Scores};
 use crate::processors::explained::{Explained, Steps};
 
 /// Tells every rule of §3 with what it came to.
-pub fn tell(explained: &mut Explained, inputs: &Inputs<'_>, is_synthetic: bool) {
+pub fn tell(explained: &mut Explained, inputs: &FactorInputs<'_>, is_synthetic: bool) {
     let scores = Scores::of(inputs);
     explained.tell("inputs", context(&inputs.context, is_synthetic));
     explained.tell("fatigue", fatigue(&inputs.context, &scores));
@@ -35,7 +35,7 @@ fn fatigue(context: &PlayerContext, scores: &Scores) -> Steps {
     Steps::default().text("step", names.map(Some)).int("points", steps.into_iter().chain([scores.fatigue]).map(Some))
 }
 
-fn mismatch(inputs: &Inputs<'_>) -> Steps {
+fn mismatch(inputs: &FactorInputs<'_>) -> Steps {
     let steps: Vec<score::Mismatch> = score::mismatch(inputs).into_iter().collect();
     let column = |value: fn(&score::Mismatch) -> f64| steps.iter().map(value).map(Some).collect::<Vec<_>>();
     Steps::default()
@@ -49,7 +49,7 @@ fn mismatch(inputs: &Inputs<'_>) -> Steps {
 }
 
 /// Nothing where both rows are there.
-fn no_mismatch(inputs: &Inputs<'_>, scores: &Scores) -> Steps {
+fn no_mismatch(inputs: &FactorInputs<'_>, scores: &Scores) -> Steps {
     let lacks = |is_absent: bool, text: &'static str| is_absent.then_some(text);
     let psza = lacks(inputs.shot_zones.is_none(), "the player has no row of PSZA on the date");
     let tdza = lacks(inputs.defense.is_none(), "the opponent has no row of TDZA on the date");
@@ -86,7 +86,7 @@ fn total(scores: &Scores) -> Steps {
         .f64("total", [Some(scores.total)])
 }
 
-fn completeness(inputs: &Inputs<'_>) -> Steps {
+fn completeness(inputs: &FactorInputs<'_>) -> Steps {
     let checks = score::completeness_checks(inputs);
     let (pct, _) = score::completeness(inputs);
     let steps = checks.into_iter().fold(Steps::default(), |steps, (holds, name)| steps.bool(name, [Some(holds)]));

@@ -11,7 +11,8 @@ use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
 use self::score::{
-    CALCULATION_VERSION, HashedRow, Inputs, PlayerContext, RecentGames, RoundedScores, Scores, ShotZones, TeamDefense,
+    CALCULATION_VERSION, FactorInputs, HashedRow, PlayerContext, RecentGames, RoundedScores, Scores, ShotZones,
+    TeamDefense,
 };
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::{CircuitBreakers, Provenance, by_date};
@@ -338,9 +339,9 @@ impl<'a> FactColumns<'a> {
         if group.len() == 1 { group.start } else { group.min_by_key(key).expect("a group has a row") }
     }
 
-    fn inputs(&self, row: usize) -> Inputs<'a> {
+    fn inputs(&self, row: usize) -> FactorInputs<'a> {
         let is_synthetic = self.is_synthetic.at(row) == Some(true);
-        Inputs {
+        FactorInputs {
             context: if is_synthetic { PlayerContext::synthetic(&self.recent(row)) } else { self.context(row) },
             shot_zones: (self.has_shot_zones.at(row) == Some(true)).then(|| ShotZones {
                 primary_zone: self.primary_scoring_zone.at(row),

@@ -101,7 +101,7 @@ pub struct TeamDefense<'a> {
 
 /// Everything a row is computed from; an absent side is `None` (§2.4).
 #[derive(Debug, Clone, Default)]
-pub struct Inputs<'a> {
+pub struct FactorInputs<'a> {
     pub context: PlayerContext,
     pub shot_zones: Option<ShotZones<'a>>,
     pub defense: Option<TeamDefense<'a>>,
@@ -180,7 +180,7 @@ impl From<&PlayerContext> for Filled {
 }
 
 impl Scores {
-    pub fn of(inputs: &Inputs<'_>) -> Self {
+    pub fn of(inputs: &FactorInputs<'_>) -> Self {
         let context = Filled::from(&inputs.context);
         let fatigue = (RESTED + fatigue_steps(&context).iter().sum::<i64>()).clamp(0, 100);
         let shot_zone = mismatch(inputs).map_or(0.0, |steps| steps.score);
@@ -320,7 +320,7 @@ impl Mismatch {
 }
 
 /// §3.2; `None` without a row of the player or of the opponent, which counts as 0.
-pub fn mismatch(inputs: &Inputs<'_>) -> Option<Mismatch> {
+pub fn mismatch(inputs: &FactorInputs<'_>) -> Option<Mismatch> {
     Some(zone_mismatch(inputs.shot_zones.as_ref()?, inputs.defense.as_ref()?))
 }
 
@@ -374,7 +374,7 @@ fn clamp(value: f64, limit: f64) -> f64 {
 }
 
 /// §3.7: percent of the five checks passed, and the names of those that failed.
-pub fn completeness(inputs: &Inputs<'_>) -> (f64, Option<String>) {
+pub fn completeness(inputs: &FactorInputs<'_>) -> (f64, Option<String>) {
     let checks = completeness_checks(inputs);
     let missing: Vec<&str> = checks.iter().filter_map(|&(present, name)| (!present).then_some(name)).collect();
     let pct = (CHECKS - missing.len()) as f64 / CHECKS as f64 * 100.0;
@@ -382,7 +382,7 @@ pub fn completeness(inputs: &Inputs<'_>) -> (f64, Option<String>) {
 }
 
 /// Whether what a check asks for is there, and its name.
-pub fn completeness_checks(inputs: &Inputs<'_>) -> [(bool, &'static str); CHECKS] {
+pub fn completeness_checks(inputs: &FactorInputs<'_>) -> [(bool, &'static str); CHECKS] {
     let context = &inputs.context;
     [
         (context.days_rest.is_some(), "days_rest"),
@@ -394,7 +394,7 @@ pub fn completeness_checks(inputs: &Inputs<'_>) -> [(bool, &'static str); CHECKS
 }
 
 /// The four JSON columns: fatigue, shot zone, pace, usage.
-pub fn context_json(inputs: &Inputs<'_>, scores: &Scores) -> [String; 4] {
+pub fn context_json(inputs: &FactorInputs<'_>, scores: &Scores) -> [String; 4] {
     let context = Filled::from(&inputs.context);
     [
         fatigue_json(&context, scores),
@@ -426,7 +426,7 @@ fn fatigue_json(context: &Filled, scores: &Scores) -> String {
     })
 }
 
-fn shot_zone_json(inputs: &Inputs<'_>, scores: &Scores) -> String {
+fn shot_zone_json(inputs: &FactorInputs<'_>, scores: &Scores) -> String {
     let (Some(shot), Some(defense)) = (&inputs.shot_zones, &inputs.defense) else {
         return r#"{"missing_data": true}"#.to_owned();
     };

@@ -26,7 +26,7 @@ use self::completeness::{Completeness, Window};
 use self::feed::Feed;
 use self::players::Players;
 use self::score::{
-    CACHE_VERSION, Cache, GameSums, HashedKey, Inputs, NoRow, PlayerContext, RecentRows, ShotZones, TeamSums,
+    CACHE_VERSION, Cache, CacheInputs, GameSums, HashedKey, NoRow, PlayerContext, RecentRows, ShotZones, TeamSums,
 };
 use self::spans::GAMES_NEEDED;
 use self::teams::{TeamForm, TeamSchedule};
@@ -175,7 +175,7 @@ impl Processor for Pdc {
     fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {
         let PlannedSession { session, dates } = planned;
         let sessions = beside(planned, context)?;
-        let mut league = League::open(&sessions)?;
+        let mut league = GamesSoFar::open(&sessions)?;
         session.execute(include_str!("candidates.sql"))?;
         let facts = session.query(include_str!("query.sql"))?;
         let standings = league.standings(&facts, dates, context)?;
@@ -204,7 +204,7 @@ impl Processor for Pdc {
     fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
         let PlannedSession { session, dates } = planned;
         let sessions = beside(planned, context)?;
-        let mut league = League::open(&sessions)?;
+        let mut league = GamesSoFar::open(&sessions)?;
         let months: Vec<_> = by_month(dates).collect();
         session.execute(include_str!("candidates.sql"))?;
         let rows = if session.has_memory_limit() { GATHERED_ROWS_LIMITED } else { GATHERED_ROWS };
@@ -254,7 +254,7 @@ struct Standing {
 }
 
 /// Everything that is kept while dates go by.
-struct League<'s> {
+struct GamesSoFar<'s> {
     games: Feed<'s>,
     team_games: Feed<'s>,
     schedule: Feed<'s>,
@@ -265,7 +265,7 @@ struct League<'s> {
     box_scores: BoxScores,
 }
 
-impl<'s> League<'s> {
+impl<'s> GamesSoFar<'s> {
     fn open([games, team_games, schedule, scores]: &'s [Session; 4]) -> Result<Self> {
         let last_teams = games.query(&bound(include_str!("last_teams.sql")))?;
         Ok(Self {
@@ -439,11 +439,11 @@ impl<'a> FactColumns<'a> {
         if group.len() == 1 { group.start } else { group.min_by_key(key).expect("a group has a row") }
     }
 
-    fn inputs(&self, row: usize, standing: &Standing) -> Inputs<'a> {
+    fn inputs(&self, row: usize, standing: &Standing) -> CacheInputs<'a> {
         let Standing { games, recent, team, completeness } = standing;
         let is_synthetic = self.is_synthetic.at(row) == Some(true);
         let combinations = self.combinations.at(row).unwrap_or(1);
-        Inputs {
+        CacheInputs {
             games: games.clone(),
             team: *team,
             context: if is_synthetic { PlayerContext::synthetic(recent, combinations) } else { self.context(row) },

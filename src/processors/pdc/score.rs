@@ -122,7 +122,7 @@ pub struct ShotZones<'a> {
 
 /// Everything a row is computed from.
 #[derive(Debug, Clone, Default)]
-pub struct Inputs<'a> {
+pub struct CacheInputs<'a> {
     pub games: GameSums,
     /// `None` for a team without any game.
     pub team: Option<TeamSums>,
@@ -185,7 +185,7 @@ pub struct Cache<'a> {
 impl<'a> Cache<'a> {
     /// # Errors
     /// By §6, in its order.
-    pub fn of(inputs: &Inputs<'a>) -> Result<Self, NoRow> {
+    pub fn of(inputs: &CacheInputs<'a>) -> Result<Self, NoRow> {
         let games = &inputs.games;
         if games.games < GAMES_NEEDED {
             return Err(NoRow::TooFewGames(games.games));

@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::{RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use chrono::{NaiveDate, NaiveTime};
 
-use self::rolling::{GameWindow, League};
+use self::rolling::{GameWindow, PlayerWindows};
 use self::score::{GAMES_NEEDED, ZoneScore};
 use super::columns::{ColumnSet, set_bookkeeping};
 use super::dated::Provenance;
@@ -130,7 +130,7 @@ impl Processor for Psza {
         let PlannedSession { session, dates } = planned;
         let provenance = Provenance::new(&session.query(include_str!("lineage.sql"))?, ["source_hash"], context);
         let mut games = MonthReader::new(session.stream(&bound(include_str!("query.sql")))?, "game_date");
-        let mut league = League::default();
+        let mut league = PlayerWindows::default();
         for (month, dates) in by_month(dates) {
             while let Some((before, games)) = games.up_to(month.previous())? {
                 league.play(Season::of(before.first_day()), &games, |_| ());

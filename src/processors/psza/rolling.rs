@@ -78,7 +78,7 @@ pub struct GameWindow {
 
 /// The players of a season so far.
 #[derive(Default)]
-pub struct League {
+pub struct PlayerWindows {
     season: Option<Season>,
     players: HashMap<String, PlayerGames>,
 }
@@ -90,7 +90,7 @@ struct PlayerGames {
     newest: NaiveDate,
 }
 
-impl League {
+impl PlayerWindows {
     /// Takes further games, in the order of dates and players, and tells of every player's window after
     /// each of their dates.
     pub fn play(&mut self, season: Season, games: &RecordBatch, mut each: impl FnMut(GameWindow)) {

@@ -41,7 +41,7 @@ struct LiveRows {
 }
 
 /// One session's streams, ready to be read.
-struct Session {
+struct OpenedSession {
     reader: Reader,
     /// What reading all of it is billed as.
     bytes: u64,
@@ -53,7 +53,7 @@ struct Session {
 /// A stream of a session.
 struct Stream {
     name: String,
-    /// See [`Session::schema`].
+    /// See [`OpenedSession::schema`].
     schema: Arc<[u8]>,
 }
 
@@ -110,7 +110,7 @@ impl BigQuery {
         Ok(names.into_iter().filter(is_known).collect())
     }
 
-    async fn open_session(&self, endpoint: &str, rows: &LiveRows) -> Result<Session, Status> {
+    async fn open_session(&self, endpoint: &str, rows: &LiveRows) -> Result<OpenedSession, Status> {
         let LiveRows { table, columns, restriction, .. } = rows;
         let retry = self.settings.retry;
         let channel = connect(endpoint).await.map_err(|error| Status::unavailable(error.to_string()))?;
@@ -154,11 +154,16 @@ impl BigQuery {
         };
         let bytes = session.estimated_total_bytes_scanned.max(0).unsigned_abs();
         let streams = session.streams.into_iter().map(|stream| stream.name).collect();
-        Ok(Session { reader, bytes, streams, schema: schema.serialized_schema })
+        Ok(OpenedSession { reader, bytes, streams, schema: schema.serialized_schema })
     }
 
     /// Reads the streams side by side; batches are handed on one at a time, so that memory stays small.
-    fn drain(&self, rows: &LiveRows, session: Session, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<u64> {
+    fn drain(
+        &self,
+        rows: &LiveRows,
+        session: OpenedSession,
+        sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
+    ) -> Result<u64> {
         let LiveRows { table, place, .. } = rows;
         let (sender, mut receiver) = mpsc::channel(STREAMS as usize);
         let schema: Arc<[u8]> = session.schema.into();

@@ -2,11 +2,11 @@
 
 use super::*;
 
-fn features(inputs: &Inputs<'_>) -> [f64; 33] {
+fn features(inputs: &FeatureInputs<'_>) -> [f64; 33] {
     FeatureVector::of(inputs).unwrap().values
 }
 
-fn quality(inputs: &Inputs<'_>) -> f64 {
+fn quality(inputs: &FeatureInputs<'_>) -> f64 {
     FeatureVector::of(inputs).unwrap().quality_score
 }
 
@@ -25,12 +25,12 @@ fn cache() -> DailyCache {
     DailyCache { points_avg_season: Some(16.2), ..DailyCache::default() }
 }
 
-fn with_context(context: GameContext<'_>) -> Inputs<'_> {
-    Inputs { context: Some(context), ..Inputs::default() }
+fn with_context(context: GameContext<'_>) -> FeatureInputs<'_> {
+    FeatureInputs { context: Some(context), ..FeatureInputs::default() }
 }
 
 /// Example 1 (§10): the normal case of the year backfill, without PDC.
-fn alphaone() -> Inputs<'static> {
+fn alphaone() -> FeatureInputs<'static> {
     let recent = [
         (28, 36, 6),
         (22, 35, 4),
@@ -43,7 +43,7 @@ fn alphaone() -> Inputs<'static> {
         (33, 40, 10),
         (21, 34, 4),
     ];
-    Inputs {
+    FeatureInputs {
         recent: recent.map(game).to_vec(),
         season: Some(SeasonMeans { points: 316.0 / 13.0, minutes: Some(35.153_846_154) }),
         factors: Some(Factors {
@@ -65,13 +65,13 @@ fn alphaone() -> Inputs<'static> {
         line: Some(BettingLine { points: 80.0 / 3.0, opening: 51.5 / 2.0 }),
         against: Some(AgainstOpponent { games: 3, points: Some(70.0 / 3.0) }),
         month: Some(MonthMeans { minutes: 35.363_636_364, points_per_minute: Some(0.708_952_793) }),
-        ..Inputs::default()
+        ..FeatureInputs::default()
     }
 }
 
 /// Example 2 (§10): a PDC row, and many NULLs.
-fn betatwo() -> Inputs<'static> {
-    Inputs {
+fn betatwo() -> FeatureInputs<'static> {
+    FeatureInputs {
         recent: vec![
             game((14, 28, 2)),
             game((9, 24, 1)),
@@ -108,8 +108,8 @@ fn betatwo() -> Inputs<'static> {
 }
 
 /// Inputs in which every feature that can come from Phase 4 does.
-fn everything() -> Inputs<'static> {
-    Inputs {
+fn everything() -> FeatureInputs<'static> {
+    FeatureInputs {
         cache: Some(DailyCache { points_std_last_10: Some(2.5), ..betatwo().cache.unwrap() }),
         zones: Some(ZoneRates([Some(50.0); 3])),
         factors: alphaone().factors,
@@ -119,7 +119,7 @@ fn everything() -> Inputs<'static> {
 
 #[test]
 fn a_player_of_whom_nothing_is_known_takes_the_defaults_3_2() {
-    let nothing = Inputs { against: Some(AgainstOpponent::default()), ..Inputs::default() };
+    let nothing = FeatureInputs { against: Some(AgainstOpponent::default()), ..FeatureInputs::default() };
     let vector = FeatureVector::of(&nothing).unwrap();
     assert_eq!(
         vector.stored(),
@@ -134,10 +134,10 @@ fn a_player_of_whom_nothing_is_known_takes_the_defaults_3_2() {
 #[test]
 fn phase_4_comes_before_phase_3_before_the_default_3_1() {
     let recent = scoring(&[1, 2, 3, 4, 5]);
-    let phase3 = Inputs { recent: recent.clone(), ..Inputs::default() };
+    let phase3 = FeatureInputs { recent: recent.clone(), ..FeatureInputs::default() };
     assert_eq!(features(&phase3)[..2], [3.0, 3.0]);
     let cache = DailyCache { points_avg_last_5: Some(20.0), ..cache() };
-    let both = Inputs { recent, cache: Some(cache), ..Inputs::default() };
+    let both = FeatureInputs { recent, cache: Some(cache), ..FeatureInputs::default() };
     assert_eq!(features(&both)[..3], [20.0, 3.0, 16.2]);
 }
 
@@ -145,16 +145,17 @@ fn phase_4_comes_before_phase_3_before_the_default_3_1() {
 fn the_five_game_mean_needs_five_games_and_null_points_count_as_zero_2_5() {
     let mut recent = scoring(&[6, 8, 10]);
     recent.push(RecentGame::default());
-    let four = Inputs { recent: recent.clone(), ..Inputs::default() };
+    let four = FeatureInputs { recent: recent.clone(), ..FeatureInputs::default() };
     assert_eq!(features(&four)[..2], [10.0, 6.0]);
     recent.extend(scoring(&[1, 5]));
-    let six = Inputs { recent, ..Inputs::default() };
+    let six = FeatureInputs { recent, ..FeatureInputs::default() };
     assert_eq!(features(&six)[..2], [5.0, 5.0]);
 }
 
 #[test]
 fn a_season_mean_of_nan_is_present_2_1() {
-    let inputs = Inputs { season: Some(SeasonMeans { points: f64::NAN, minutes: None }), ..Inputs::default() };
+    let inputs =
+        FeatureInputs { season: Some(SeasonMeans { points: f64::NAN, minutes: None }), ..FeatureInputs::default() };
     let vector = FeatureVector::of(&inputs).unwrap();
     assert!(vector.values[2].is_nan() && vector.values[25].is_nan() && vector.values[26].is_nan());
     assert_eq!((vector.stored()[2], vector.stored()[25]), (0.0, 0.0));
@@ -230,10 +231,10 @@ fn minutes_change_follows_the_doubles_at_its_boundaries_3_3() {
         (30.0, 0.0, 0.0),
         (0.0, 30.0, 0.0),
     ] {
-        let inputs = Inputs {
+        let inputs = FeatureInputs {
             cache: Some(DailyCache { minutes_avg_last_10: Some(recent), ..cache() }),
             season: Some(SeasonMeans { points: 10.0, minutes: Some(season) }),
-            ..Inputs::default()
+            ..FeatureInputs::default()
         };
         assert_eq!(minutes_change(&inputs), expected, "{recent} after {season}");
     }
@@ -243,10 +244,10 @@ fn minutes_change_follows_the_doubles_at_its_boundaries_3_3() {
 fn minutes_change_falls_back_to_the_listed_games_and_counts_null_as_zero_3_3() {
     let season = Some(SeasonMeans { points: 10.0, minutes: Some(20.0) });
     let recent = vec![game((0, 40, 0)), game((0, 26, 0)), RecentGame::default()];
-    let inputs = Inputs { recent, season, ..Inputs::default() };
+    let inputs = FeatureInputs { recent, season, ..FeatureInputs::default() };
     assert_eq!(minutes_change(&inputs), 1.0);
-    assert_eq!(minutes_change(&Inputs { season, ..Inputs::default() }), 0.0);
-    assert_eq!(minutes_change(&Inputs { season: None, ..inputs }), 0.0);
+    assert_eq!(minutes_change(&FeatureInputs { season, ..FeatureInputs::default() }), 0.0);
+    assert_eq!(minutes_change(&FeatureInputs { season: None, ..inputs }), 0.0);
 }
 
 #[test]
@@ -276,32 +277,33 @@ fn context_flags_need_a_true_value_and_the_phase_playoffs_3_2() {
 
 #[test]
 fn rates_are_divided_by_100_as_doubles_3_2() {
-    let inputs = Inputs { zones: Some(ZoneRates([Some(15.79), Some(29.55), Some(43.59)])), ..Inputs::default() };
+    let inputs =
+        FeatureInputs { zones: Some(ZoneRates([Some(15.79), Some(29.55), Some(43.59)])), ..FeatureInputs::default() };
     assert_eq!(features(&inputs)[18..21], [0.157_899_999_999_999_98, 0.2955, 0.4359]);
 }
 
 #[test]
 fn a_psza_row_hides_the_rates_of_pdc_even_with_nulls_2_5() {
     let cache = DailyCache { paint_rate_last_10: Some(55.0), three_pt_rate_last_10: Some(20.0), ..cache() };
-    let without = Inputs { cache: Some(cache), ..Inputs::default() };
+    let without = FeatureInputs { cache: Some(cache), ..FeatureInputs::default() };
     assert_eq!(features(&without)[18..21], [0.55, 0.2, 0.2]);
-    let with = Inputs { zones: Some(ZoneRates([None, None, Some(41.18)])), ..without };
+    let with = FeatureInputs { zones: Some(ZoneRates([None, None, Some(41.18)])), ..without };
     assert_eq!(features(&with)[18..21], [0.3, 0.2, 0.4118]);
 }
 
 #[test]
 fn win_share_of_the_team_is_constant_3_3() {
-    assert_eq!(features(&Inputs::default())[24], 0.5);
+    assert_eq!(features(&FeatureInputs::default())[24], 0.5);
     assert_eq!(features(&everything())[24], 0.5);
 }
 
 /// Features 25 to 28.
-fn vegas_of(inputs: &Inputs<'_>) -> [f64; 4] {
+fn vegas_of(inputs: &FeatureInputs<'_>) -> [f64; 4] {
     features(inputs)[25..29].try_into().unwrap()
 }
 
-fn line(points: f64, opening: f64) -> Inputs<'static> {
-    Inputs { line: Some(BettingLine { points, opening }), ..Inputs::default() }
+fn line(points: f64, opening: f64) -> FeatureInputs<'static> {
+    FeatureInputs { line: Some(BettingLine { points, opening }), ..FeatureInputs::default() }
 }
 
 #[test]
@@ -325,20 +327,23 @@ fn an_opening_of_exactly_zero_means_no_move_3_4() {
 #[test]
 fn without_a_line_pdc_decides_before_the_season_mean_before_15_3_4() {
     let season = Some(SeasonMeans { points: 8.0, minutes: None });
-    assert_eq!(vegas_of(&Inputs::default()), [15.0, 15.0, 0.0, 0.0]);
-    assert_eq!(vegas_of(&Inputs { season, ..Inputs::default() }), [8.0, 8.0, 0.0, 0.0]);
-    assert_eq!(vegas_of(&Inputs { season, cache: Some(cache()), ..Inputs::default() }), [16.2, 16.2, 0.0, 0.0]);
+    assert_eq!(vegas_of(&FeatureInputs::default()), [15.0, 15.0, 0.0, 0.0]);
+    assert_eq!(vegas_of(&FeatureInputs { season, ..FeatureInputs::default() }), [8.0, 8.0, 0.0, 0.0]);
+    assert_eq!(
+        vegas_of(&FeatureInputs { season, cache: Some(cache()), ..FeatureInputs::default() }),
+        [16.2, 16.2, 0.0, 0.0]
+    );
 }
 
 #[test]
 fn a_pdc_row_without_season_mean_fails_a_player_without_a_line_3_4() {
     let season = Some(SeasonMeans { points: 8.0, minutes: None });
-    let inputs = Inputs { season, cache: Some(DailyCache::default()), ..Inputs::default() };
+    let inputs = FeatureInputs { season, cache: Some(DailyCache::default()), ..FeatureInputs::default() };
     assert_eq!(FeatureVector::of(&inputs), Err(NoFallbackLine));
     let line = Some(BettingLine { points: 9.5, opening: 9.5 });
-    let without_opponent = Inputs { line, ..inputs.clone() };
+    let without_opponent = FeatureInputs { line, ..inputs.clone() };
     assert_eq!(FeatureVector::of(&without_opponent), Err(NoFallbackLine));
-    let with_line = Inputs { line, against: Some(AgainstOpponent::default()), ..inputs };
+    let with_line = FeatureInputs { line, against: Some(AgainstOpponent::default()), ..inputs };
     assert_eq!(vegas_of(&with_line), [9.5, 9.5, 0.0, 1.0]);
     assert_eq!(NoFallbackLine::REASON, "float() argument must be a string or a real number, not 'NoneType'");
 }
@@ -346,21 +351,25 @@ fn a_pdc_row_without_season_mean_fails_a_player_without_a_line_3_4() {
 #[test]
 fn opponent_history_without_points_is_nan_and_stored_as_zero_3_5() {
     let against = Some(AgainstOpponent { games: 2, points: None });
-    let vector = FeatureVector::of(&Inputs { against, ..Inputs::default() }).unwrap();
+    let vector = FeatureVector::of(&FeatureInputs { against, ..FeatureInputs::default() }).unwrap();
     assert!(vector.values[29].is_nan());
     assert_eq!(vector.stored()[29..31], [0.0, 2.0]);
 }
 
 #[test]
 fn corners_of_the_reference_without_an_opponent_the_fallback_line_3_5() {
-    let of = |inputs: &Inputs<'_>| features(inputs)[29..31].to_vec();
+    let of = |inputs: &FeatureInputs<'_>| features(inputs)[29..31].to_vec();
     let season = Some(SeasonMeans { points: 8.0, minutes: None });
-    assert_eq!(of(&Inputs::default()), [15.0, 0.0]);
-    assert_eq!(of(&Inputs { season, ..Inputs::default() }), [8.0, 0.0]);
-    assert_eq!(of(&Inputs { season, cache: Some(cache()), ..Inputs::default() }), [16.2, 0.0]);
+    assert_eq!(of(&FeatureInputs::default()), [15.0, 0.0]);
+    assert_eq!(of(&FeatureInputs { season, ..FeatureInputs::default() }), [8.0, 0.0]);
+    assert_eq!(of(&FeatureInputs { season, cache: Some(cache()), ..FeatureInputs::default() }), [16.2, 0.0]);
     // A line is no fallback line.
     assert_eq!(
-        of(&Inputs { season, line: Some(BettingLine { points: 9.5, opening: 9.5 }), ..Inputs::default() }),
+        of(&FeatureInputs {
+            season,
+            line: Some(BettingLine { points: 9.5, opening: 9.5 }),
+            ..FeatureInputs::default()
+        }),
         [8.0, 0.0]
     );
 }
@@ -368,7 +377,7 @@ fn corners_of_the_reference_without_an_opponent_the_fallback_line_3_5() {
 #[test]
 fn corners_of_the_reference_a_clamp_never_leaves_a_negative_zero_3_3() {
     let recent = vec![RecentGame { points: Some(-1), minutes_10: Some(300), ft_makes: Some(0) }; 5];
-    let pct = features(&Inputs { recent, ..Inputs::default() })[21];
+    let pct = features(&FeatureInputs { recent, ..FeatureInputs::default() })[21];
     assert_eq!(pct.to_bits(), 0.0_f64.to_bits());
 }
 
@@ -376,16 +385,16 @@ fn corners_of_the_reference_a_clamp_never_leaves_a_negative_zero_3_3() {
 fn minutes_and_points_per_minute_have_their_own_fallbacks_3_6() {
     let month = |points_per_minute| {
         let month = Some(MonthMeans { minutes: 18.0, points_per_minute });
-        features(&Inputs { month, ..Inputs::default() })[31..33].to_vec()
+        features(&FeatureInputs { month, ..FeatureInputs::default() })[31..33].to_vec()
     };
     assert_eq!(month(Some(0.430_122_655)), [18.0, 0.430_122_655]);
     assert_eq!(month(None), [18.0, 0.4]);
-    assert_eq!(features(&Inputs::default())[31..33], [28.0, 0.4]);
+    assert_eq!(features(&FeatureInputs::default())[31..33], [28.0, 0.4]);
 }
 
 #[test]
 fn quality_lies_between_54_09_and_83_18_4_2() {
-    assert_eq!(quality(&Inputs::default()), 54.09);
+    assert_eq!(quality(&FeatureInputs::default()), 54.09);
     assert_eq!(quality(&everything()), 83.18);
 }
 
@@ -423,7 +432,7 @@ fn tiers_start_at_95_75_50_and_25_4_3() {
 }
 
 /// The hashed text of a row, without the constant list of names, and its hash.
-fn hashed(row: &HashedRow<'_>, inputs: &Inputs<'_>) -> (String, String) {
+fn hashed(row: &HashedRow<'_>, inputs: &FeatureInputs<'_>) -> (String, String) {
     let mut text = HashText::default();
     let hash = row.data_hash(&FeatureVector::of(inputs).unwrap(), &mut text);
     let names = format!("feature_names:{}|", feature_names_text());

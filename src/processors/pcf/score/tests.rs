@@ -44,8 +44,12 @@ fn tdza<'a>(vs_league: &str, weakest: &'a str) -> TeamDefense<'a> {
     TeamDefense { weakest_zone: Some(weakest).filter(|label| *label != "-"), vs_league: zones(vs_league) }
 }
 
-fn inputs<'a>(context: PlayerContext, shot: Option<ShotZones<'a>>, defense: Option<TeamDefense<'a>>) -> Inputs<'a> {
-    Inputs { context, shot_zones: shot, defense }
+fn inputs<'a>(
+    context: PlayerContext,
+    shot: Option<ShotZones<'a>>,
+    defense: Option<TeamDefense<'a>>,
+) -> FactorInputs<'a> {
+    FactorInputs { context, shot_zones: shot, defense }
 }
 
 fn date() -> NaiveDate {
@@ -66,7 +70,7 @@ struct Expected<'a> {
 
 /// Compares with a row of §9.2, doubles by their bits, and returns the JSON columns.
 #[track_caller]
-fn assert_row(inputs: &Inputs<'_>, expected: &Expected<'_>) -> [String; 4] {
+fn assert_row(inputs: &FactorInputs<'_>, expected: &Expected<'_>) -> [String; 4] {
     let scores = Scores::of(inputs);
     let rounded = scores.rounded();
     let (completeness_pct, missing) = completeness(inputs);
@@ -476,7 +480,7 @@ fn usage_scores_of_the_end_to_end_players_9_1() {
 fn completeness_counts_five_checks_on_the_raw_row_3_7() {
     let shot = || Some(psza("-", "-/-/-"));
     let defense = || Some(tdza("-/-/-", "-"));
-    let check = |inputs: &Inputs<'_>| completeness(inputs);
+    let check = |inputs: &FactorInputs<'_>| completeness(inputs);
     let full = context("1/-/-/-/-/-/-", "20/-/-", "0");
     assert_eq!(check(&inputs(full.clone(), shot(), defense())), (100.0, None));
     assert_eq!(check(&inputs(full.clone(), None, defense())), (80.0, Some("player_shot_zone".to_owned())));

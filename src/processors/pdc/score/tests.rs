@@ -10,7 +10,7 @@ fn sum(values: &[Option<i64>]) -> Sum {
 }
 
 /// Six games of 10 points, and nothing else known.
-fn plain() -> Inputs<'static> {
+fn plain() -> CacheInputs<'static> {
     let points = [Some(10); 6];
     let games = GameSums {
         games: 6,
@@ -20,10 +20,10 @@ fn plain() -> Inputs<'static> {
         points_season: sum(&points),
         ..GameSums::default()
     };
-    Inputs { games, ..Inputs::default() }
+    CacheInputs { games, ..CacheInputs::default() }
 }
 
-fn scored(inputs: &Inputs<'static>) -> Cache<'static> {
+fn scored(inputs: &CacheInputs<'static>) -> Cache<'static> {
     Cache::of(inputs).expect("a row")
 }
 
@@ -56,7 +56,7 @@ fn the_deviation_is_that_of_a_sample_3_1() {
 #[test]
 fn a_team_without_games_is_null_and_one_with_nulls_is_nan_3_3() {
     let none = scored(&plain());
-    let only_nulls = scored(&Inputs { team: Some(TeamSums::default()), ..plain() });
+    let only_nulls = scored(&CacheInputs { team: Some(TeamSums::default()), ..plain() });
     assert_eq!(none.team_pace_last_10, None);
     assert!(only_nulls.team_pace_last_10.is_some_and(f64::is_nan));
     assert!(hash_text(&none, "a").contains("\"team_pace_last_10\": null"));
@@ -101,7 +101,7 @@ fn the_season_boundary_goes_by_the_month_3_7() {
 
 #[test]
 fn the_hash_holds_json_with_escapes_5_1() {
-    let inputs = Inputs {
+    let inputs = CacheInputs {
         zones: Some(ShotZones { primary_zone: Some("pa\"int\\\u{1f600}\u{1}/"), ..ShotZones::default() }),
         ..plain()
     };
@@ -126,7 +126,7 @@ fn counts_of_the_context_may_be_null_10() {
 fn a_player_fails_by_games_first_and_then_by_points_6() {
     let games = |games, points_5: &[Option<i64>], points_10: &[Option<i64>]| {
         let sums = GameSums { games, points_5: sum(points_5), points_10: sum(points_10), ..GameSums::default() };
-        Cache::of(&Inputs { games: sums, ..Inputs::default() }).err()
+        Cache::of(&CacheInputs { games: sums, ..CacheInputs::default() }).err()
     };
     assert_eq!(games(0, &[], &[]), Some(NoRow::TooFewGames(0)));
     assert_eq!(games(4, &[None; 4], &[None; 4]), Some(NoRow::TooFewGames(4)));

@@ -13,8 +13,8 @@ pub use self::settle::{Done, Settled};
 use crate::catalog::Table;
 use crate::checks::Extent;
 use crate::error::Result;
-use crate::judge::Eligible;
 pub use crate::judge::{DateSet, DateToken, MonthPart};
+use crate::judge::{Eligible, Recent};
 use crate::price::Bill;
 use crate::progress::Observer;
 pub use crate::publications::TableUpload;
@@ -52,6 +52,8 @@ pub struct Terms {
     pub held_back_causes: Vec<String>,
     /// Publish exactly this, or nothing.
     pub reviewed: Option<Reviewed>,
+    /// Whether a target that the daily pipeline writes takes its latest dates.
+    pub recent: Recent,
 }
 
 impl<'a> PublishSet<'a> {
@@ -65,6 +67,11 @@ impl<'a> PublishSet<'a> {
 
     pub fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    /// Refuses dates that the daily pipeline may still write. For targets that it writes.
+    pub(crate) fn refuse_recent(&self) -> Result<()> {
+        self.terms.recent.refuse(self.dates())
     }
 
     /// Refuses what is not the plan that was reviewed, if one was.

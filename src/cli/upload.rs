@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use clap::Args;
 use serde_json::{Value, json as object};
 
@@ -125,19 +125,12 @@ pub fn publishable(context: Context<'_>, ranges: &DateRanges, options: &UploadOp
         return Err(Error::new(ErrorKind::Usage, "--repair is for target directories and buckets")
             .hint("leave it out: an upload into BigQuery compares by content"));
     }
-    if options.include_recent || settings.required_to()?.has_files() {
+    if !settings.required_to()?.is_written_daily() {
         return Ok(ranges.clone());
     }
-    let last = environment::yesterday() - Days::new(1);
-    let clipped = ranges.clipped_to(last);
-    if clipped.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Usage,
-            format!("{ranges} is today or yesterday, which the daily pipeline writes"),
-        )
-        .hint("add --include-recent if it does not, or wait"));
-    }
-    if clipped != *ranges {
+    let recent = options.recent();
+    let clipped = recent.clip(ranges)?;
+    if let Some(last) = recent.last_date().filter(|_| clipped != *ranges) {
         printer
             .note(format!("note: dates after {last} are left to the daily pipeline; --include-recent publishes them"));
     }
@@ -237,6 +230,7 @@ fn publish_set<'s>(eligible: Eligible<'s>, Order { options, reviewed, .. }: Orde
         keep: options.keep.keep(),
         held_back_causes: eligible.held_back_causes(),
         reviewed,
+        recent: options.recent(),
     };
     Ok(PublishSet::new(eligible, terms))
 }

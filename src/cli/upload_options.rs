@@ -4,7 +4,8 @@ use chrono::NaiveDate;
 use clap::Args;
 use serde_json::{Value, json as object};
 
-use super::vanished;
+use super::{environment, vanished};
+use crate::judge::Recent;
 use crate::publications::Keep;
 
 /// Options of every command that publishes.
@@ -51,6 +52,10 @@ impl UploadOptions {
 
     pub fn with_quarantine(self, quarantine: bool) -> Self {
         Self { quarantine, ..self }
+    }
+
+    pub fn recent(&self) -> Recent {
+        if self.include_recent { Recent::Included } else { Recent::Left { today: environment::today() } }
     }
 
     pub fn accepts_vanished(&self) -> bool {

@@ -46,6 +46,11 @@ impl Location {
     pub fn has_files(&self) -> bool {
         matches!(self, Self::Dir(_) | Self::Bucket(_))
     }
+
+    /// Whether a daily pipeline writes the latest dates there.
+    pub fn is_written_daily(&self) -> bool {
+        matches!(self, Self::BigQuery { .. })
+    }
 }
 
 impl FromStr for Location {

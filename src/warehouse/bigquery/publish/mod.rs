@@ -68,6 +68,7 @@ impl Target for BigQuery {
     }
 
     fn publish(&self, set: &PublishSet<'_>, observer: &dyn Observer) -> Result<UploadReport> {
+        set.refuse_recent()?;
         let path = self.receipts_path(set);
         let mut receipts = load_receipts(&path)?;
         let mut report = UploadReport::default();
@@ -122,6 +123,7 @@ impl Target for BigQuery {
     }
 
     fn rehearse(&self, set: &PublishSet<'_>) -> Result<Rehearsal> {
+        set.refuse_recent()?;
         let mut receipts = load_receipts(&self.receipts_path(set))?;
         let mut report = UploadReport::default();
         let Some(planned) = self.plan(set, &mut receipts, &mut report)? else {

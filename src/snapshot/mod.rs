@@ -13,15 +13,24 @@ use crate::schedule::Schedule;
 use crate::store::{Phase3Manifest, Phase4Manifest, Store, WriteLock};
 
 /// What a store held when it was looked at. Its files stay as long as a copy of the snapshot is held.
+///
+/// Only a store makes one: what may be published is judged by it.
+///
+/// ```compile_fail
+/// // Two stores are no state of one.
+/// fn forged(one: putback::snapshot::Snapshot, other: putback::snapshot::Snapshot) -> putback::snapshot::Snapshot {
+///     putback::snapshot::Snapshot { phase4: other.phase4, ..one }
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    pub store: Store,
-    pub phase3: Arc<Phase3Manifest>,
-    pub phase4: Arc<Phase4Manifest>,
-    pub schedule: Arc<Schedule>,
+    pub(crate) store: Store,
+    pub(crate) phase3: Arc<Phase3Manifest>,
+    pub(crate) phase4: Arc<Phase4Manifest>,
+    pub(crate) schedule: Arc<Schedule>,
     /// The season table, overruled by the schedule.
-    pub calendar: Arc<SeasonCalendar>,
-    pub validations: Arc<Validations>,
+    pub(crate) calendar: Arc<SeasonCalendar>,
+    pub(crate) validations: Arc<Validations>,
 }
 
 impl Snapshot {
@@ -50,13 +59,29 @@ impl Snapshot {
     }
 
     /// The state after a commit to Phase 4.
-    pub fn computed(&self, lock: &WriteLock) -> Self {
+    pub(crate) fn computed(&self, lock: &WriteLock) -> Self {
         Self { phase4: lock.phase4(), ..self.clone() }
     }
 
     /// The state after a change of the validations.
-    pub fn validated(&self, validations: Validations) -> Self {
+    pub(crate) fn validated(&self, validations: Validations) -> Self {
         Self { validations: Arc::new(validations), ..self.clone() }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn phase3(&self) -> &Phase3Manifest {
+        &self.phase3
+    }
+
+    pub fn phase4(&self) -> &Phase4Manifest {
+        &self.phase4
+    }
+
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
     }
 
     /// The game dates of the ranges, ascending.

@@ -132,7 +132,7 @@ fn why_shows_the_steps_that_made_the_scores() {
 fn why_comes_to_the_stored_row() {
     let desk = Desk::computed();
     let snapshot = Snapshot::load(&Store::at(desk.path("putback-store"))).expect("a store");
-    let (store, phase4) = (&snapshot.store, &snapshot.phase4);
+    let (store, phase4) = (snapshot.store(), snapshot.phase4());
     let engine = EngineSettings { threads: 2, memory_limit: None, temp_dir: desk.path("spill") };
     let mut random = Pcg64::new(17, 18);
     for processor in ProcessorId::ALL {

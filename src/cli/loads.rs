@@ -9,7 +9,7 @@ use super::command::Cli;
 use super::exit::ExitCode;
 use super::output::Printer;
 use super::settings::Format;
-use crate::store::loads;
+use crate::store::{Store, loads};
 use crate::synth::{self, SeasonSpec};
 
 /// Parses by file of the store.
@@ -40,10 +40,17 @@ impl Desk {
         let printer = Printer::new(Format::Json).telling(true, false);
         let code = cli.command.run(&cli.global, &printer).unwrap_or_else(|error| panic!("{command}: {error}"));
         let mut counted = Loads::new();
-        for path in loads::take(&self.path().join("store")) {
+        for path in loads::take(self.path()) {
             let name = path.strip_prefix(self.path()).expect("a file of the desk").display().to_string();
-            *counted.entry(name).or_default() += 1;
+            // The store of a unit lies in a directory with a random name.
+            let name = match name.strip_prefix("scratch/").and_then(|name| name.split_once('/')) {
+                Some((_, of_unit)) => format!("scratch/{of_unit}"),
+                None => name,
+            };
+            let is_of_store = ["store/", "scratch/"].iter().any(|dir| name.starts_with(dir));
+            *counted.entry(name).or_default() += usize::from(is_of_store);
         }
+        counted.retain(|_, count| *count > 0);
         (code, counted)
     }
 }
@@ -88,4 +95,46 @@ fn every_command_parses_a_state_once() {
     assert_once(&desk, "doctor --store DESK/store", &computed);
     assert_once(&desk, "undo --to dir:DESK/published --store DESK/store", &[VALIDATIONS]);
     assert_once(&desk, "merge DESK/store --store DESK/merged", &[PHASE3, PHASE4, VALIDATIONS]);
+    assert_once(&desk, "sync RANGE --warehouse dir:DESK/warehouse --store DESK/store --dry-run", &[PHASE3]);
+    let runs = Store::at(desk.path().join("store")).runs().list().expect("runs");
+    let computed = runs.iter().rev().find(|run| std::fs::read_to_string(run.log()).is_ok_and(has_dates));
+    let id = computed.and_then(|run| run.path().file_name()?.to_str()).expect("a run that computed");
+    assert_once(&desk, &format!("runs diff {id} --store DESK/store"), &[PHASE4]);
+}
+
+/// Whether a log is of a run that computed dates.
+fn has_dates(log: String) -> bool {
+    log.contains(r#""event":"date""#)
+}
+
+#[test]
+fn what_was_decided_of_vanished_dates_is_parsed_once() {
+    const VANISHED: &str = "store/published/vanished.json";
+    let desk = Desk::new();
+    desk.run("run RANGE --warehouse dir:DESK/warehouse --to dir:DESK/published --store DESK/store");
+    std::fs::create_dir_all(desk.path().join("store/published")).expect("a directory");
+    std::fs::write(desk.path().join(VANISHED), r#"{"format":1,"targets":{}}"#).expect("a record");
+    for command in [
+        "sync RANGE --warehouse dir:DESK/warehouse --store DESK/store",
+        "upload RANGE --to dir:DESK/published --store DESK/store --dry-run",
+        "upload RANGE --to dir:DESK/published --store DESK/store",
+        "status RANGE --store DESK/store",
+        "report RANGE --format json --to dir:DESK/published --store DESK/store",
+        "run RANGE --warehouse dir:DESK/warehouse --to dir:DESK/published --store DESK/store",
+    ] {
+        let (_, loads) = desk.run(command);
+        assert_eq!(loads.get(VANISHED), Some(&1), "{command}: {loads:?}");
+    }
+}
+
+/// What a unit computes, it hands over from disk.
+#[test]
+fn a_unit_parses_each_state_once() {
+    let desk = Desk::new();
+    let season = "--index 0 --of 2023-24 --warehouse dir:DESK/warehouse";
+    let (_, loads) = desk.run(&format!("unit {season} --units DESK/units --scratch DESK/scratch"));
+    let expected =
+        ["phase3/manifest.json", "phase4/manifest.json", "phase3/nba_raw.nbac_schedule", "runs/validations.json"];
+    let expected: Loads = expected.into_iter().map(|name| (format!("scratch/store/{name}"), 1)).collect();
+    assert_eq!(loads, expected);
 }

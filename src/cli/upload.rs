@@ -17,14 +17,14 @@ use super::{causes, checks, conditions, environment, receipt, rehearsal, vanishe
 use crate::calendar::DateRanges;
 use crate::checks::Accounting;
 use crate::error::{Error, ErrorKind, Result};
-use crate::judge::{self, AcceptedVanished, CONTRADICTION, Candidates, Eligible, HeldBack, Leave};
+use crate::judge::{self, CONTRADICTION, Candidates, Eligible, HeldBack, Leave};
 use crate::price::{size, storage_usd_per_month};
 use crate::processors::{ProcessorId, RunContext};
 use crate::progress::Event;
 use crate::schedule::Schedule;
 use crate::snapshot::{Excluded, InQuarantine, Snapshot, Validations};
 use crate::store::{Store, WriteLock};
-use crate::upload::{Done, KeptRows, PublishSet, Rehearsal, Reviewed, Target, Terms, UploadReport};
+use crate::upload::{Done, KeptRows, PublishSet, Rehearsal, Reviewed, Settled, Target, Terms, UploadReport};
 use crate::windows::WindowEnd;
 
 /// Publish finished dates into a warehouse
@@ -148,7 +148,7 @@ fn rehearse(context: Context<'_>, order: Order<'_>) -> Result<ExitCode> {
     let rehearsed = target.rehearse(&set);
     receipt::give(target.bill(), context);
     let rehearsed = rehearsed?;
-    let open = AcceptedVanished::load(&snapshot.store)?.open_of(&target.name(), &rehearsed.vanished);
+    let open = snapshot.accepted()?.open_of(&target.name(), &rehearsed.vanished);
     held_back.vanished = judge::dates_of(&open).len();
     vanished::warn(&open, &target.name(), printer);
     target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
@@ -332,13 +332,14 @@ pub fn publish(context: Context<'_>, locked: Locked<'_>, order: Order<'_>) -> Re
     context.summarize("published", json(&report));
     context.measure(|metrics| metrics.published(report.tables.values()));
     let done = Done { set: &set, ranges, target: &target.name(), report: &report };
-    held_back.vanished = settle(&done, locked.lock, accepts_vanished, context)?;
+    let settled = settle(&done, locked.lock, accepts_vanished, context)?;
+    held_back.vanished = judge::dates_of(&settled.open).len();
     target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
     say_changed_by_others(&report, &target.name(), printer);
     if report.is_nothing() {
         printer.note(nothing_to_publish(&set, &target.name()));
     }
-    let snapshot = snapshot.computed(locked.lock).validated(validations);
+    let snapshot = snapshot.computed(locked.lock).validated(validations).decided(settled.decisions);
     Ok(Uploaded { report, held_back, accounting, snapshot })
 }
 
@@ -392,8 +393,8 @@ fn publishes_nothing(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::StalePlan | ErrorKind::Conflict | ErrorKind::Usage)
 }
 
-/// Records what is decided of dates that vanished, and says what is open. Returns how many dates are.
-fn settle(done: &Done<'_>, lock: &WriteLock, accepts: bool, context: Context<'_>) -> Result<usize> {
+/// Records what is decided of dates that vanished, and says what is open.
+fn settle(done: &Done<'_>, lock: &WriteLock, accepts: bool, context: Context<'_>) -> Result<Settled> {
     let run = RunContext { timestamp: environment::timestamp()?, windows: WindowEnd::default(), quarantine: false };
     let settled = done.settle(lock, accepts, run)?;
     if let Some(removed) = &settled.removed {
@@ -403,7 +404,7 @@ fn settle(done: &Done<'_>, lock: &WriteLock, accepts: bool, context: Context<'_>
         context.fact(if accepts { "accepted_vanished" } else { "vanished" }, vanished::json(recorded));
     }
     vanished::warn(&settled.open, done.target, context.printer);
-    Ok(judge::dates_of(&settled.open).len())
+    Ok(settled)
 }
 
 /// Names dates that somebody else changed beside those that were published now.

@@ -33,7 +33,7 @@ pub(super) type Rests = BTreeMap<(ProcessorId, NaiveDate), Rest>;
 /// That a date is among them says nothing of whether it may be published: [`Eligible`](super::Eligible) does.
 #[derive(Debug)]
 pub struct DateSet<'a> {
-    pub(super) snapshot: &'a Snapshot,
+    pub(crate) snapshot: &'a Snapshot,
     pub parts: Vec<MonthPart>,
     /// Failed dates of the ranges; they stay unchanged in the target.
     pub held_back: BTreeMap<ProcessorId, Vec<NaiveDate>>,

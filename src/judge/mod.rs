@@ -2,7 +2,6 @@
 //! what is held back, what a change reaches, and the verdict of a year. Functions of a [`Snapshot`](crate::snapshot::Snapshot)
 //! that return data; nothing here prints.
 
-mod accepted;
 mod change;
 mod checked;
 mod date_set;
@@ -19,7 +18,6 @@ mod standing;
 mod status;
 mod vanished;
 
-pub use accepted::{AcceptedVanished, Decision, Vanished};
 pub use change::{Change, Reach, reach_of};
 pub use checked::{CheckSettings, Purpose, check};
 pub use date_set::DateSet;
@@ -39,4 +37,5 @@ pub use status::{
 };
 pub use vanished::{dates_of, keep_vanished, open_vanished, vanished};
 
+pub use crate::snapshot::{AcceptedVanished, Decision, Vanished};
 pub use crate::store::RowsByDate;

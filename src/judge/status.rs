@@ -228,7 +228,7 @@ pub fn status_knowing(
         unscheduled: unscheduled(snapshot, asked.ranges),
         contradictions: contradictions(schedule, asked.ranges),
         vanished: vanished(snapshot, asked.ranges),
-        accepted: &AcceptedVanished::load(&snapshot.store)?,
+        accepted: snapshot.accepted()?,
         ranges: asked.ranges,
         damaged: damaged(altered),
         calendar: &snapshot.calendar,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
-use super::{AcceptedVanished, MonthPart};
+use super::MonthPart;
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::Result;
@@ -43,7 +43,7 @@ pub fn vanished(snapshot: &Snapshot, ranges: &DateRanges) -> RowsByDate {
 /// # Errors
 /// When the record of what was decided is unusable.
 pub fn open_vanished(snapshot: &Snapshot, ranges: &DateRanges) -> Result<RowsByDate> {
-    Ok(AcceptedVanished::load(&snapshot.store)?.open(&vanished(snapshot, ranges), ranges))
+    Ok(snapshot.accepted()?.open(&vanished(snapshot, ranges), ranges))
 }
 
 /// All their dates.

@@ -1,11 +1,13 @@
 //! The state of a store as one value: loaded once by a command, read-only, and cheap to hand on.
 
+mod accepted;
 mod validations;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::NaiveDate;
 
+pub use self::accepted::{AcceptedVanished, Decision, Vanished};
 pub use self::validations::{Excluded, Findings, Found, InQuarantine, InputCounts, Others, Seen, Validations};
 use crate::calendar::{DateRanges, SeasonCalendar};
 use crate::error::Result;
@@ -31,6 +33,7 @@ pub struct Snapshot {
     /// The season table, overruled by the schedule.
     pub(crate) calendar: Arc<SeasonCalendar>,
     pub(crate) validations: Arc<Validations>,
+    accepted: Arc<OnceLock<AcceptedVanished>>,
 }
 
 impl Snapshot {
@@ -55,7 +58,7 @@ impl Snapshot {
         let schedule = Arc::new(Schedule::load(store, &phase3)?);
         let calendar = Arc::new(calendar(&schedule));
         let validations = Arc::new(Validations::load(store));
-        Ok(Self { store: store.clone(), phase3, phase4, schedule, calendar, validations })
+        Ok(Self { store: store.clone(), phase3, phase4, schedule, calendar, validations, accepted: Arc::default() })
     }
 
     /// The state after a commit to Phase 4.
@@ -66,6 +69,23 @@ impl Snapshot {
     /// The state after a change of the validations.
     pub(crate) fn validated(&self, validations: Validations) -> Self {
         Self { validations: Arc::new(validations), ..self.clone() }
+    }
+
+    /// The state after a decision on vanished dates.
+    pub(crate) fn decided(&self, accepted: AcceptedVanished) -> Self {
+        Self { accepted: Arc::new(OnceLock::from(accepted)), ..self.clone() }
+    }
+
+    /// What was decided of vanished dates. Read when it is first asked for: most commands need nothing of it.
+    ///
+    /// # Errors
+    /// As [`AcceptedVanished::load`].
+    pub fn accepted(&self) -> Result<&AcceptedVanished> {
+        if let Some(accepted) = self.accepted.get() {
+            return Ok(accepted);
+        }
+        let loaded = AcceptedVanished::load(&self.store)?;
+        Ok(self.accepted.get_or_init(|| loaded))
     }
 
     pub fn store(&self) -> &Store {

@@ -6,8 +6,8 @@ use super::{MonthPart, PublishSet, UploadReport};
 use crate::calendar::DateRanges;
 use crate::catalog::Table;
 use crate::error::Result;
-use crate::judge::{AcceptedVanished, Vanished};
 use crate::processors::RunContext;
+use crate::snapshot::{AcceptedVanished, Vanished};
 use crate::store::{RowsByDate, WriteLock};
 
 /// A publication that is done.
@@ -21,7 +21,7 @@ pub struct Done<'a> {
 }
 
 /// What was decided of the dates that vanished.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Settled {
     /// Rows that were removed from the store as well; `None`: that was not asked for.
     pub removed: Option<RowsByDate>,
@@ -29,6 +29,8 @@ pub struct Settled {
     pub recorded: Option<RowsByDate>,
     /// What somebody still has to decide.
     pub open: RowsByDate,
+    /// All that was decided by now.
+    pub decisions: AcceptedVanished,
 }
 
 impl Done<'_> {
@@ -38,7 +40,7 @@ impl Done<'_> {
     /// When the store cannot be written, or its record of decisions is unusable.
     pub fn settle(&self, lock: &WriteLock, accepts: bool, context: RunContext) -> Result<Settled> {
         let found = self.report.vanished();
-        let mut settled = Settled::default();
+        let (mut removed, mut recorded) = (None, None);
         let mut in_store = self.set.eligible().vanished().clone();
         if self.set.terms().removes_vanished {
             // What was not asked for goes with the date in the tables that are published; what is held back stays.
@@ -48,16 +50,16 @@ impl Done<'_> {
             };
             in_store.iter_mut().for_each(|(table, dates)| dates.retain(|date, _| is_in_set(*table, date)));
             crate::compute::remove_vanished(lock, &in_store, context)?;
-            settled.removed = Some(std::mem::take(&mut in_store));
+            removed = Some(std::mem::take(&mut in_store));
         }
-        let mut decisions = AcceptedVanished::load(lock.store())?;
+        let mut decisions = self.set.snapshot.accepted()?.clone();
         if !(decisions.is_empty() && found.is_empty() && in_store.is_empty()) {
             let vanished = Vanished { found: &found, in_store: &in_store, accept: accepts };
             decisions.take_in(self.target, self.ranges, vanished);
             decisions.save(lock.store())?;
-            settled.recorded = Some(found.clone());
+            recorded = Some(found.clone());
         }
-        settled.open = decisions.open_of(self.target, &found);
-        Ok(settled)
+        let open = decisions.open_of(self.target, &found);
+        Ok(Settled { removed, recorded, open, decisions })
     }
 }

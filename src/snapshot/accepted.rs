@@ -15,7 +15,7 @@ use crate::store::{RowsByDate, Store};
 const FORMAT: u32 = 1;
 
 /// The vanished dates that uploads found, and those that somebody accepted.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AcceptedVanished {
     format: u32,
     /// By target, then table.
@@ -53,6 +53,7 @@ impl AcceptedVanished {
             }
             Err(error) => return Err(Error::io("read", &path, error)),
         };
+        crate::store::loads::note(&path);
         let unusable = |why: &str| {
             Error::new(ErrorKind::Store, format!("{} {why}", path.display()))
                 .hint("remove the file: the next upload asks again about the vanished dates")

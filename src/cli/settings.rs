@@ -182,6 +182,23 @@ impl Settings {
         })
     }
 
+    /// Name, value and origin of every setting.
+    pub fn rows(&self) -> [[String; 3]; 8] {
+        // A setting that is added is named here by the compiler.
+        let Self { store, warehouse, to, threads, memory_limit, location, budget, datasets, catalogue: _ } = self;
+        let store = Setting { value: store.value.display(), origin: store.origin.clone() };
+        [
+            row("store", Some(&store)),
+            row("warehouse", warehouse.as_ref()),
+            row("to", to.as_ref()),
+            row("threads", Some(threads)),
+            row("memory-limit", memory_limit.as_ref()),
+            row("location", location.as_ref()),
+            row("budget", budget.as_ref()),
+            row("datasets", Some(datasets).filter(|datasets| !datasets.value.is_empty())),
+        ]
+    }
+
     pub fn store(&self) -> Store {
         Store::at(&self.store.value)
     }
@@ -250,6 +267,14 @@ impl Settings {
     pub fn required_to(&self) -> Result<&Location> {
         required(self.to.as_ref(), "no warehouse to publish into is given", "--to", "to")
     }
+}
+
+fn row<T: fmt::Display>(name: &str, setting: Option<&Setting<T>>) -> [String; 3] {
+    let (value, origin) = match setting {
+        Some(setting) => (setting.value.to_string(), setting.origin.to_string()),
+        None => ("(not set)".to_owned(), "default".to_owned()),
+    };
+    [name.to_owned(), value, origin]
 }
 
 /// A path that an option or a setting names.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::config;
 use super::super::output::{counted, thousands};
 use super::super::recorder::{RunRecord, inputs_digest, records};
 use super::super::settings::Settings;
@@ -81,7 +80,7 @@ fn did(record: &RunRecord) -> Vec<String> {
 pub fn settings(settings: &Settings, store: &Store) -> Vec<Fact> {
     let fact = |name: String, value: String, from: &str| Fact { name, value, from: from.to_owned() };
     let mut facts: Vec<Fact> =
-        config::rows(settings).into_iter().map(|[name, value, from]| Fact { name, value, from }).collect();
+        settings.rows().into_iter().map(|[name, value, from]| Fact { name, value, from }).collect();
     facts.push(fact("version of putback".to_owned(), env!("CARGO_PKG_VERSION").to_owned(), "this program"));
     for processor in processors::all() {
         facts.push(fact(format!("version of {}", processor.id()), processor.version().to_string(), "this program"));

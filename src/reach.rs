@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Date32Type, Int64Type};
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 
 use crate::calendar::{BOOTSTRAP_DAYS, date_of_day};
 use crate::catalog::{TEAMS, Table};
@@ -47,7 +48,7 @@ impl Content {
 }
 
 /// What of a date rests on the rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reached {
     /// The players or teams; `None`: all of the date.
     pub entities: Option<u64>,

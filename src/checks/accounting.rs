@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Date32Type, Int64Type};
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::calendar::date_of_day;
 use crate::engine::Session;
@@ -14,7 +14,7 @@ use crate::processors::ProcessorId;
 use crate::snapshot::InputCounts;
 
 /// Where entities ended. Every expected one is in exactly one of `written`, `failed` and `skipped`; the others should be 0.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcomes {
     pub expected: u64,
     pub written: u64,
@@ -41,6 +41,17 @@ pub struct Accounting {
     #[serde(flatten)]
     pub total: Outcomes,
     pub by_date: BTreeMap<NaiveDate, Outcomes>,
+}
+
+/// The outcomes of each processor and date.
+pub(super) type AccountingByDate = BTreeMap<ProcessorId, BTreeMap<NaiveDate, Outcomes>>;
+
+impl Accounting {
+    pub(super) fn of(by_date: BTreeMap<NaiveDate, Outcomes>) -> Self {
+        let mut total = Outcomes::default();
+        by_date.values().for_each(|of_date| total.add(of_date));
+        Self { dates: by_date.len(), total, by_date }
+    }
 }
 
 impl Outcomes {
@@ -72,15 +83,14 @@ impl Outcomes {
 }
 
 /// Reads the tables `outcomes` and `input_shares`.
-pub(super) fn read(session: &Session) -> Result<BTreeMap<ProcessorId, Accounting>> {
-    let mut accounting: BTreeMap<ProcessorId, Accounting> = BTreeMap::new();
+pub(super) fn read(session: &Session) -> Result<AccountingByDate> {
+    let mut accounting = AccountingByDate::new();
     let rows = session.query("SELECT processor, game_date, outcome, reason, entities FROM outcomes")?;
     let text = |column: usize, row: usize| rows.column(column).as_string::<i32>().value(row);
     for row in 0..rows.num_rows() {
         let date = date_of_day(rows.column(1).as_primitive::<Date32Type>().value(row));
         let entities = rows.column(4).as_primitive::<Int64Type>().value(row).unsigned_abs();
-        let of_processor = accounting.entry(text(0, row).parse()?).or_default();
-        let of_date = of_processor.by_date.entry(date).or_default();
+        let of_date = accounting.entry(text(0, row).parse()?).or_default().entry(date).or_default();
         if text(2, row) != "unexpected" {
             of_date.expected += entities;
         }
@@ -96,20 +106,16 @@ pub(super) fn read(session: &Session) -> Result<BTreeMap<ProcessorId, Accounting
         }
     }
     read_inputs(session, &mut accounting)?;
-    for of_processor in accounting.values_mut() {
-        of_processor.dates = of_processor.by_date.len();
-        of_processor.by_date.values().for_each(|of_date| of_processor.total.add(of_date));
-    }
     Ok(accounting)
 }
 
-fn read_inputs(session: &Session, accounting: &mut BTreeMap<ProcessorId, Accounting>) -> Result<()> {
+fn read_inputs(session: &Session, accounting: &mut AccountingByDate) -> Result<()> {
     let rows = session.query("SELECT processor, game_date, expected, found, clean FROM input_shares")?;
     let number = |column: usize, row: usize| rows.column(column).as_primitive::<Int64Type>().value(row).unsigned_abs();
     for row in 0..rows.num_rows() {
         let processor = rows.column(0).as_string::<i32>().value(row).parse()?;
         let date = date_of_day(rows.column(1).as_primitive::<Date32Type>().value(row));
-        let of_date = accounting.entry(processor).or_default().by_date.entry(date).or_default();
+        let of_date = accounting.entry(processor).or_default().entry(date).or_default();
         of_date.inputs = InputCounts { expected: number(2, row), found: number(3, row), clean: number(4, row) };
     }
     Ok(())

@@ -17,13 +17,15 @@ LEFT JOIN (
 -- failed) or `unexpected` (written, and nobody's) should not be.
 CREATE TABLE outcomes AS
 WITH
-states AS (SELECT processor, game_date, season_year, window_end FROM state JOIN plan USING (game_date)),
+states AS (SELECT processor, game_date, season_year, window_end, state, state.reason AS why FROM state JOIN plan USING (game_date)),
 written AS (
-    SELECT 'TDZA' AS processor, analysis_date AS game_date, team_abbr AS entity FROM team_defense_zone_analysis
-    UNION SELECT 'PSZA', analysis_date, player_lookup FROM player_shot_zone_analysis
-    UNION SELECT 'PCF', game_date, player_lookup FROM player_composite_factors
-    UNION SELECT 'PDC', cache_date, player_lookup FROM player_daily_cache
-    UNION SELECT 'MLFS', game_date, player_lookup FROM ml_feature_store_v2
+    SELECT DISTINCT processor, game_date, entity FROM (
+        SELECT 'TDZA' AS processor, analysis_date AS game_date, team_abbr AS entity FROM team_defense_zone_analysis
+        UNION ALL SELECT 'PSZA', analysis_date, player_lookup FROM player_shot_zone_analysis
+        UNION ALL SELECT 'PCF', game_date, player_lookup FROM player_composite_factors
+        UNION ALL SELECT 'PDC', cache_date, player_lookup FROM player_daily_cache
+        UNION ALL SELECT 'MLFS', game_date, player_lookup FROM ml_feature_store_v2)
+    SEMI JOIN plan USING (game_date)
 ),
 failed AS (
     SELECT CASE processor_name
@@ -59,19 +61,19 @@ first_player_game AS (
 ),
 -- `reason`: by rule the entity may have no row, because only one of contexts and roster has it (PCF §2.2).
 expected AS (
-    SELECT states.processor, states.game_date, entity, NULL AS reason FROM states
+    SELECT states.processor, states.game_date, entity, NULL AS reason, state, why FROM states
     JOIN first_team_game ON first_team_game.season_year = states.season_year AND first_game <= states.window_end
     WHERE states.processor = 'TDZA'
     UNION ALL
-    SELECT states.processor, states.game_date, entity, NULL FROM states
+    SELECT states.processor, states.game_date, entity, NULL, state, why FROM states
     JOIN first_player_game ON first_player_game.season_year = states.season_year AND first_game <= states.window_end
     WHERE states.processor = 'PSZA'
     UNION ALL
-    SELECT states.processor, states.game_date, roster.entity, NULL FROM states JOIN roster USING (game_date) WHERE states.processor = 'MLFS'
+    SELECT states.processor, states.game_date, roster.entity, NULL, state, why FROM states JOIN roster USING (game_date) WHERE states.processor = 'MLFS'
     UNION ALL
     SELECT states.processor, states.game_date, coalesce(roster.entity, contexts.entity),
         CASE WHEN is_synthetic AND roster.entity IS NULL THEN 'a context but no game on a date with the synthetic context'
-            WHEN NOT is_synthetic AND contexts.entity IS NULL THEN 'no context on a date that takes the contexts' END
+            WHEN NOT is_synthetic AND contexts.entity IS NULL THEN 'no context on a date that takes the contexts' END, state, why
     FROM states
     JOIN (roster FULL JOIN contexts ON roster.game_date = contexts.game_date AND roster.entity = contexts.entity)
         ON states.game_date = coalesce(roster.game_date, contexts.game_date)
@@ -80,24 +82,23 @@ expected AS (
     UNION ALL
     -- PDC §2.3: the roster only where there is no context at all.
     SELECT states.processor, states.game_date, coalesce(roster.entity, contexts.entity),
-        CASE WHEN contexts.entity IS NULL AND states.game_date IN (SELECT game_date FROM contexts) THEN 'no context on a date that has contexts' END
+        CASE WHEN contexts.entity IS NULL AND states.game_date IN (SELECT game_date FROM contexts) THEN 'no context on a date that has contexts' END, state, why
     FROM states
     JOIN (roster FULL JOIN contexts ON roster.game_date = contexts.game_date AND roster.entity = contexts.entity)
         ON states.game_date = coalesce(roster.game_date, contexts.game_date)
     WHERE states.processor = 'PDC'
 ),
 ended AS (
-    SELECT expected.processor, expected.game_date, expected.entity,
-        CASE WHEN written.entity IS NOT NULL AND category IS NOT NULL THEN 'twice' WHEN written.entity IS NOT NULL THEN 'written'
+    SELECT coalesce(expected.processor, written.processor) AS processor, coalesce(expected.game_date, written.game_date) AS game_date,
+        coalesce(expected.entity, written.entity) AS entity,
+        CASE WHEN expected.processor IS NULL THEN 'unexpected'
+            WHEN written.entity IS NOT NULL AND category IS NOT NULL THEN 'twice' WHEN written.entity IS NOT NULL THEN 'written'
             WHEN category IS NOT NULL OR state = 'failed' THEN 'failed' WHEN state IN ('empty', 'skipped') THEN 'skipped'
             WHEN state = 'pending' THEN 'pending' WHEN expected.reason IS NOT NULL THEN 'skipped' ELSE 'unaccounted' END AS outcome,
-        CASE WHEN written.entity IS NULL THEN coalesce(category, nullif(state.reason, ''), expected.reason) END AS reason
+        CASE WHEN written.entity IS NULL THEN coalesce(category, nullif(why, ''), expected.reason) END AS reason
     FROM expected
-    JOIN state ON state.processor = expected.processor AND state.game_date = expected.game_date
-    LEFT JOIN written ON written.processor = expected.processor AND written.game_date = expected.game_date AND written.entity = expected.entity
+    FULL JOIN written ON written.processor = expected.processor AND written.game_date = expected.game_date AND written.entity = expected.entity
     LEFT JOIN failed ON failed.processor = expected.processor AND failed.game_date = expected.game_date AND failed.entity = expected.entity
-    UNION ALL
-    SELECT processor, game_date, entity, 'unexpected', NULL FROM written SEMI JOIN plan USING (game_date) ANTI JOIN expected USING (processor, game_date, entity)
 )
 SELECT processor, game_date, outcome, reason, count(*)::BIGINT AS entities, min(entity) AS example FROM ended GROUP BY ALL;
 

@@ -11,8 +11,9 @@ use chrono::NaiveDate;
 use serde::{Serialize, Serializer};
 
 use super::catalogue::{Catalogue, Check, Phase, Severity};
+use super::verdicts::CauseOfPart;
 use super::waivers::{Acceptance, AcceptedBy, Waiver, WaiverUse};
-use super::{CheckRequest, CheckResult, Finding};
+use super::{CheckRequest, Finding};
 use crate::calendar::date_of_day;
 use crate::engine::Session;
 use crate::error::Result;
@@ -45,13 +46,13 @@ type Label = (String, Option<usize>);
 type LabelledReach = BTreeMap<Label, BTreeMap<(ProcessorId, NaiveDate), Reached>>;
 
 /// The causes of what the checks of severity error found, from the table `faulty`.
-pub(super) fn find(session: &Session, request: &CheckRequest<'_>, results: &mut [CheckResult]) -> Result<Vec<Cause>> {
-    let failed: Vec<&Check> = request
-        .catalogue
-        .checks()
-        .iter()
-        .filter(|check| check.severity == Severity::Error && results.iter().any(|of| of.id == check.id && !of.passed))
-        .collect();
+pub(super) fn find(
+    session: &Session,
+    request: &CheckRequest<'_>,
+    findings: &mut BTreeMap<String, Vec<Finding>>,
+) -> Result<Vec<CauseOfPart>> {
+    let is_failed = |check: &&Check| check.severity == Severity::Error && findings.contains_key(&check.id);
+    let failed: Vec<&Check> = request.catalogue.checks().iter().filter(is_failed).collect();
     if failed.is_empty() {
         return Ok(Vec::new());
     }
@@ -60,9 +61,7 @@ pub(super) fn find(session: &Session, request: &CheckRequest<'_>, results: &mut 
         assign_by_game(session, check, cause)?;
     }
     if request.phase == Phase::Inputs {
-        let mut causes = collect(session, request, results, &mut LabelledReach::new())?;
-        name(request, &mut causes);
-        return Ok(causes);
+        return collect(session, request, findings, &mut LabelledReach::new());
     }
     label(session, request)?;
     let mut reach = follow(session)?;
@@ -82,21 +81,11 @@ pub(super) fn find(session: &Session, request: &CheckRequest<'_>, results: &mut 
              FROM cause_rows WHERE check_id = root GROUP BY root) AS found \
          WHERE cause_rows.root = found.root AND check_id <> cause_rows.root AND in_table IN (SELECT in_table FROM output_tables)",
     )?;
-    let mut causes = collect(session, request, results, &mut reach)?;
-    leave_out_harmless(request, results, &mut causes);
+    let mut causes = collect(session, request, findings, &mut reach)?;
+    leave_out_harmless(request, findings, &mut causes);
     let stored = stored_rows(session, request.left_out)?;
-    name(request, &mut causes);
     causes.iter_mut().for_each(|cause| cause.weigh(&stored));
-    // The one that holds back most is told first.
-    causes.sort_by_key(|cause| std::cmp::Reverse((cause.reach.len(), cause.rows)));
     Ok(causes)
-}
-
-fn name(request: &CheckRequest<'_>, causes: &mut [Cause]) {
-    for cause in causes {
-        let check = request.catalogue.checks().iter().find(|check| check.id == cause.check).expect("a known check");
-        cause.name = check.cause();
-    }
 }
 
 impl Cause {
@@ -105,14 +94,13 @@ impl Cause {
     pub fn is_open(&self) -> bool {
         self.accepted.is_none() && self.check != Catalogue::NOT_DONE && !self.reach.is_empty()
     }
+}
 
+impl CauseOfPart {
     fn weigh(&mut self, stored: &StoredRows) {
-        let mut by_table: BTreeMap<&str, u64> = BTreeMap::new();
         for (table, rows) in self.reach.keys().filter_map(|date| stored.get(date)).flatten() {
-            *by_table.entry(table).or_default() += rows;
+            *self.rows.entry(table.clone()).or_default() += rows;
         }
-        self.tables = by_table.len();
-        self.rows = by_table.values().sum();
     }
 }
 
@@ -253,10 +241,10 @@ fn assign_by_reach(session: &Session, check: &Check, cause: &str) -> Result<()> 
 fn collect(
     session: &Session,
     request: &CheckRequest<'_>,
-    results: &mut [CheckResult],
+    findings: &mut BTreeMap<String, Vec<Finding>>,
     reach: &mut LabelledReach,
-) -> Result<Vec<Cause>> {
-    let mut causes: BTreeMap<Label, Cause> = BTreeMap::new();
+) -> Result<Vec<CauseOfPart>> {
+    let mut causes: BTreeMap<Label, CauseOfPart> = BTreeMap::new();
     let mut follows: BTreeMap<(String, NaiveDate), String> = BTreeMap::new();
     let rows =
         session.query("SELECT DISTINCT check_id, root, concat_ws('#', root, acceptance), game_date FROM cause_rows")?;
@@ -281,31 +269,36 @@ fn collect(
             cause.reach.entry(date).or_default().insert(processor, reached);
         }
     }
-    for result in results.iter_mut() {
-        for finding in &mut result.findings {
-            finding.consequence_of = follows.get(&(result.id.clone(), finding.date)).cloned();
+    for (id, findings) in findings.iter_mut() {
+        for finding in findings {
+            finding.consequence_of = follows.get(&(id.clone(), finding.date)).cloned();
         }
     }
     let named = causes.into_iter().map(|((check, acceptance), cause)| (check, acceptance, cause));
     let accepted_by = |index: usize| request.accepted[index].by;
-    Ok(named.map(|(check, index, cause)| Cause { check, accepted: index.map(accepted_by), ..cause }).collect())
+    Ok(named.map(|(check, index, cause)| CauseOfPart { check, accepted: index.map(accepted_by), ..cause }).collect())
 }
 
 /// Faulty rows before the range that no date of the range rests on are none of its.
-fn leave_out_harmless(request: &CheckRequest<'_>, results: &mut [CheckResult], causes: &mut Vec<Cause>) {
+fn leave_out_harmless(
+    request: &CheckRequest<'_>,
+    findings: &mut BTreeMap<String, Vec<Finding>>,
+    causes: &mut Vec<CauseOfPart>,
+) {
     let is_of_range = |date: &NaiveDate| request.dates.binary_search(date).is_ok() || request.ranges.contains(*date);
     causes.retain(|cause| {
         let mut dates = cause.dates.iter().chain(cause.also_fails.values().flatten());
         !cause.reach.is_empty() || dates.any(is_of_range)
     });
-    for result in results.iter_mut().filter(|result| !result.passed) {
-        let root = |finding: &Finding| finding.consequence_of.clone().unwrap_or_else(|| result.id.clone());
-        result.findings.retain(|finding| {
-            let reaches = || causes.iter().any(|cause| !cause.reach.is_empty() && cause.check == root(finding));
-            is_of_range(&finding.date) || result.severity != Severity::Error || reaches()
-        });
-        result.passed = result.findings.is_empty();
+    let reaching: BTreeSet<&str> =
+        causes.iter().filter(|cause| !cause.reach.is_empty()).map(|cause| cause.check.as_str()).collect();
+    let errors = request.catalogue.checks().iter().filter(|check| check.severity == Severity::Error);
+    for check in errors {
+        let Some(of_check) = findings.get_mut(&check.id) else { continue };
+        let root = |finding: &Finding| finding.consequence_of.clone().unwrap_or_else(|| check.id.clone());
+        of_check.retain(|finding| is_of_range(&finding.date) || reaching.contains(root(finding).as_str()));
     }
+    findings.retain(|_, findings| !findings.is_empty());
 }
 
 /// The waivers that say something of the range. Faulty rows before the range count where dates of it rest on them.

@@ -4,9 +4,13 @@ mod accounting;
 mod catalogue;
 mod causes;
 mod faulty;
+mod files;
+mod memory;
+mod parts;
 mod quarantine;
 mod tables;
 mod values;
+mod verdicts;
 mod waivers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +19,12 @@ use std::sync::Mutex;
 use arrow::array::AsArray;
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use self::files::MonthFiles;
+use self::memory::Memory;
+use self::parts::Part;
+use self::verdicts::{QuarantineOfPart, Verdicts};
 pub use accounting::{Accounting, Outcomes};
 pub use catalogue::{Catalogue, Check, Phase, Query, Severity, Thresholds};
 pub use causes::Cause;
@@ -56,14 +64,14 @@ pub struct CheckRequest<'a> {
 pub const ALL_INPUTS: &str = "inputs";
 
 /// An offending date of a check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub date: NaiveDate,
     pub count: i64,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,
     /// The check whose faulty rows all of it rests on.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consequence_of: Option<String>,
 }
 
@@ -176,44 +184,59 @@ impl CheckReport {
 
 /// Runs the checks of a phase. A check that cannot run is an error, never an empty result.
 ///
+/// Inputs are checked season by season: what is found of one does not depend on others that were asked for. What is found is
+/// remembered in the store with the content that it was found of, and looked for again only when that has changed.
+///
 /// # Errors
 /// [`ErrorKind::Corrupt`] for a damaged file of the store, [`ErrorKind::Unexpected`] naming a check whose
 /// query fails.
 pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
+    if request.dates.is_empty() {
+        return Err(Error::new(ErrorKind::Upstream, "there are no game dates to check")
+            .hint("choose a range with games, or sync it first"));
+    }
+    let files = MonthFiles::intact(request)?;
+    let parts = parts::parts(request);
+    let shares = parts::shares(&request.engine, parts.len());
+    let of_part = |part: &Part| {
+        let request = part.of(request, &shares);
+        let memory = Memory::of(&request, &files);
+        if let Some(known) = memory.read() {
+            return Ok(known);
+        }
+        let found = find(&request, &files)?;
+        memory.keep(&found);
+        Ok(found)
+    };
+    let found = parallel::try_map(&parts, shares.at_once, of_part)?;
+    Ok(verdicts::report(request, &parts, found))
+}
+
+/// Runs the checks over the dates of a part.
+fn find(request: &CheckRequest<'_>, files: &MonthFiles) -> Result<Verdicts> {
     let session = Session::open(&request.engine)?;
-    tables::prepare(&session, request)?;
+    tables::prepare(&session, request, files)?;
     faulty::prepare(&session)?;
     let accounting = match request.phase {
         Phase::Inputs => BTreeMap::new(),
         Phase::Outputs => accounting::read(&session)?,
     };
     let scope = read_scope(&session)?;
-    let mut results = run_side_by_side(&session, request)?;
-    let causes = causes::find(&session, request, &mut results)?;
+    let mut findings = run_side_by_side(&session, request)?;
+    let causes = causes::find(&session, request, &mut findings)?;
     let is_asked = request.quarantines && request.phase == Phase::Outputs;
     let quarantine = match (is_asked, causes.is_empty()) {
-        (true, false) => Some(quarantine::find(&session, request)?),
-        (true, true) => Some(Quarantine::default()),
+        (true, false) => Some(quarantine::find(&session, request)?.into()),
+        (true, true) => Some(QuarantineOfPart::default()),
         (false, _) => None,
     };
-    let dates = request.dates.len();
-    let look_back_dates = scope.len() - dates;
-    let waivers = match request.phase {
-        Phase::Inputs => Vec::new(),
-        Phase::Outputs => causes::judged_waivers(request, &causes),
-    };
-    Ok(CheckReport {
-        phase: request.phase,
-        checked: request.dates.to_vec(),
-        dates,
-        look_back_dates,
-        scope,
-        results,
-        causes,
-        waivers,
-        quarantine,
-        accounting,
-    })
+    Ok(Verdicts { scope, findings, causes, accounting, quarantine })
+}
+
+/// The checks of the phase in the order of the catalogue.
+fn checks_of<'a>(request: &CheckRequest<'a>) -> impl Iterator<Item = &'a Check> {
+    let phase = request.phase;
+    request.catalogue.checks().iter().filter(move |check| check.is_of(phase))
 }
 
 fn read_scope(session: &Session) -> Result<Vec<NaiveDate>> {
@@ -221,18 +244,19 @@ fn read_scope(session: &Session) -> Result<Vec<NaiveDate>> {
     Ok(rows.column(0).as_primitive::<Date32Type>().values().iter().map(|&day| date_of_day(day)).collect())
 }
 
-/// The checks of the phase in the order of the catalogue. Most are queries that do not keep one thread busy.
-fn run_side_by_side(session: &Session, request: &CheckRequest<'_>) -> Result<Vec<CheckResult>> {
+/// What the checks of the phase found. Most are queries that do not keep one thread busy.
+fn run_side_by_side(session: &Session, request: &CheckRequest<'_>) -> Result<BTreeMap<String, Vec<Finding>>> {
     let wanted: BTreeSet<NaiveDate> = request.dates.iter().copied().collect();
-    let checks: Vec<&Check> = request.catalogue.checks().iter().filter(|check| check.is_of(request.phase)).collect();
+    let checks: Vec<&Check> = checks_of(request).collect();
     let threads = request.engine.threads.max(1);
     let idle = Mutex::new((0..threads).map(|_| session.try_clone()).collect::<Result<Vec<_>>>()?);
-    parallel::try_map(&checks, threads, |check| {
+    let found = parallel::try_map(&checks, threads, |check| {
         let session = idle.lock().expect("no check panicked").pop().expect("one for each thread");
-        let result = run_check(&session, check, request, &wanted);
+        let findings = run_check(&session, check, request, &wanted);
         idle.lock().expect("no check panicked").push(session);
-        result
-    })
+        Ok((check.id.clone(), findings?))
+    })?;
+    Ok(found.into_iter().filter(|(_, findings)| !findings.is_empty()).collect())
 }
 
 fn run_check(
@@ -240,7 +264,7 @@ fn run_check(
     check: &Check,
     request: &CheckRequest<'_>,
     wanted: &BTreeSet<NaiveDate>,
-) -> Result<CheckResult> {
+) -> Result<Vec<Finding>> {
     let cannot_run = |error: Error| {
         let failed = Error::new(ErrorKind::Unexpected, format!("check {} cannot run", check.id));
         let hint = error.hint_text().map(str::to_owned);
@@ -254,18 +278,7 @@ fn run_check(
         findings.retain(|finding| !is_early(&request.snapshot.calendar, finding.date));
     }
     findings.sort_by_key(|finding| finding.date);
-    Ok(CheckResult {
-        id: check.id.clone(),
-        table: check.table.clone(),
-        severity: check.severity,
-        title: check.title(),
-        source: check.source.clone(),
-        consequence: check.consequence.clone(),
-        thresholds: check.thresholds.clone(),
-        overridden: check.built_in.clone(),
-        passed: findings.is_empty(),
-        findings,
-    })
+    Ok(findings)
 }
 
 impl CheckRequest<'_> {

@@ -47,6 +47,11 @@ pub struct Extent {
 }
 
 impl Quarantine {
+    /// Nothing, and what the checks are called.
+    pub(super) fn named(catalogue: &Catalogue) -> Self {
+        Self { names: names(catalogue), ..Self::default() }
+    }
+
     /// Entities that are published with a failure of the quarantine, whether they have a row or not.
     pub fn failures(&self, id: ProcessorId, date: NaiveDate) -> Entities {
         let of = |entities: &BTreeMap<_, Entities>| entities.get(&(id, date)).cloned().unwrap_or_default();
@@ -101,7 +106,7 @@ impl Quarantine {
 /// Of the dates that the open causes reach, what may be published and what not.
 pub(super) fn find(session: &Session, request: &CheckRequest<'_>) -> Result<Quarantine> {
     prepare(session, request)?;
-    let mut quarantine = Quarantine { names: names(request.catalogue), ..Quarantine::default() };
+    let mut quarantine = Quarantine::named(request.catalogue);
     let whole = session.query("SELECT DISTINCT game_date, cause FROM resting WHERE entity IS NULL")?;
     for row in 0..whole.num_rows() {
         quarantine.whole.entry(date(&whole, 0, row)).or_default().insert(text(&whole, 1, row));

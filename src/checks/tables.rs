@@ -7,29 +7,30 @@ use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch,
 use arrow::datatypes::Date32Type;
 use chrono::{Days, NaiveDate};
 
+use super::files::MonthFiles;
 use super::{CheckRequest, Phase, values};
-use crate::calendar::{DateRange, Month, Season};
+use crate::calendar::{DateRange, Season};
 use crate::catalog::{Role, TEAMS, Table};
 use crate::compute::stale_dates;
 use crate::engine::{NamedFiles, Session};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::processors::{ProcessorId, bound, mlfs};
 use crate::reach::tables;
 use crate::schedule::sql_macros;
 use crate::snapshot::Snapshot;
-use crate::store::{DateState, Layer, Phase4Manifest};
+use crate::store::{DateState, Layer};
 use crate::windows::WindowEnd;
 
 /// Outputs before the range that a check compares its dates with.
 const LOOK_BACK: Days = Days::new(60);
 
-/// Most checks read the games of the players: up to so many are read from disk once for all of them.
+/// Many checks read the same inputs: up to so many rows of each are read from disk once for all of them.
 const ROWS_IN_MEMORY: u64 = 1 << 20;
 
 /// Every table and view of the phase.
-pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
+pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles) -> Result<()> {
     let phase4 = &request.snapshot.phase4;
-    view_tables(session, request)?;
+    view_tables(session, request, files)?;
     session.set_plan(request.dates, WindowEnd::default())?;
     session.execute(&sql_macros())?;
     tables::set_daily_cache(session, request.dates, phase4)?;
@@ -40,7 +41,7 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
     values::prepare(session)?;
     session.execute(&bound(include_str!("dates.sql")))?;
     session.execute(include_str!("names.sql"))?;
-    set_computed_days(session, phase4)?;
+    set_computed_days(session, request)?;
     session.execute(include_str!("evidence.sql"))?;
     set_asked(session, request)?;
     tables::set_window_ends(session, request.dates, phase4)?;
@@ -53,49 +54,34 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>) -> Result<(
 
 /// Every table over the range: inputs from the start of the first season on, outputs with the dates that a
 /// check compares with.
-fn view_tables(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
-    let Snapshot { store, phase3, phase4, .. } = request.snapshot;
-    let (Some(&first), Some(&last)) = (request.dates.first(), request.dates.last()) else {
-        return Err(Error::new(ErrorKind::Upstream, "there are no game dates to check")
-            .hint("choose a range with games, or sync it first"));
-    };
-    let files_of = |table: Table, range: DateRange| {
-        let files = match Layer::of(table) {
-            Layer::Phase3 => phase3.tables.get(&table).map(|input| &input.files),
-            Layer::Phase4 => phase4.files_of(table).filter(|_| request.phase == Phase::Outputs),
-        };
-        let in_range = |month: Month| month.last_day() >= range.from && month.first_day() <= range.to;
-        match files {
-            Some(files) => store.recorded_files(table, files, in_range),
-            None => Ok(Vec::new()),
-        }
-    };
+fn view_tables(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles) -> Result<()> {
+    let phase4 = &request.snapshot.phase4;
+    let Spans { season, older, outputs } = Spans::of(request);
     let view = |table: Table, range: DateRange| {
-        let named = NamedFiles { name: tables::unfiltered(table), table, files: &files_of(table, range)? };
+        let named = NamedFiles { name: tables::unfiltered(table), table, files: &files.paths(table, range) };
         session.view_whole_as(named, range, &phase4.vanished_dates(table))
     };
-    // Rows on days without games belong to the range as well.
-    let last = request.ranges.span().map_or(last, |span| last.max(span.to));
-    let older = DateRange { from: mlfs::GAMES_LOOK_BACK.first_day(first), to: last };
     view(Table::PlayerGameSummary, older)?;
     session.execute("CREATE TABLE older_dates AS SELECT DISTINCT game_date FROM player_game_summary")?;
-    let season = Season::of(first).window_start();
     for table in Table::ALL {
-        let from = match Layer::of(table) {
+        let range = match Layer::of(table) {
             // Its months say which older dates there should be.
-            _ if table == Table::Schedule => older.from,
-            Layer::Phase3 => request.ranges.span().map_or(season, |span| season.min(span.from)),
-            Layer::Phase4 => first - LOOK_BACK,
+            _ if table == Table::Schedule => older,
+            Layer::Phase3 => season,
+            Layer::Phase4 => outputs,
         };
-        view(table, DateRange { from, to: last })?;
+        view(table, range)?;
         if table.role() != Role::Output {
             let name = values::raw(tables::unfiltered(table));
-            session.view_raw(NamedFiles { name: &name, table, files: &files_of(table, older)? }, older)?;
+            session.view_raw(NamedFiles { name: &name, table, files: &files.paths(table, older) }, older)?;
         }
     }
-    let games = phase3.tables.get(&Table::PlayerGameSummary).into_iter().flat_map(|input| input.files.values());
-    if games.map(|file| file.rows).sum::<u64>() <= ROWS_IN_MEMORY {
-        hold(session, Table::PlayerGameSummary, &request.catalogue.texts())?;
+    let queries = request.catalogue.texts();
+    // Its view is made of another.
+    for table in Table::inputs().filter(|table| *table != Table::SyncedDailyCache) {
+        if files.rows(table, season) <= ROWS_IN_MEMORY {
+            hold(session, table, &queries)?;
+        }
     }
     let teams = TEAMS.map(|team| format!("('{team}')")).join(", ");
     session.execute(&format!("CREATE TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))
@@ -105,17 +91,56 @@ fn view_tables(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
 fn hold(session: &Session, table: Table, queries: &str) -> Result<()> {
     let named = |name: &&str| queries.contains(*name) || table.schema().is_needed(name);
     let columns = table.schema().columns().iter().map(|column| column.name.as_str()).filter(named);
-    let (name, columns) = (table.name(), columns.collect::<Vec<_>>().join(", "));
+    let (name, columns) = (table.view_name(), columns.collect::<Vec<_>>().join(", "));
     session.execute(&format!(
         "CREATE TABLE held AS SELECT {columns} FROM {name}; DROP VIEW {name}; ALTER TABLE held RENAME TO {name}"
     ))
 }
 
-/// The table `computed_days`: dates that some processor has a record of, whatever became of its rows.
-fn set_computed_days(session: &Session, phase4: &Phase4Manifest) -> Result<()> {
+/// The days whose rows are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spans {
+    /// Of inputs, from the start of the season on.
+    pub season: DateRange,
+    /// Of inputs whose values are looked at, with the look-back of MLFS.
+    pub older: DateRange,
+    /// Of outputs, with the dates that a check compares with.
+    pub outputs: DateRange,
+}
+
+impl Spans {
+    pub(super) fn of(request: &CheckRequest<'_>) -> Self {
+        let (first, last) = match request.dates {
+            [first, .., last] => (*first, *last),
+            [date] => (*date, *date),
+            [] => panic!("there are dates to check"),
+        };
+        // Rows on days without games belong to the range as well.
+        let asked = request.ranges.span();
+        let to = asked.map_or(last, |span| last.max(span.to));
+        let season = Season::of(first).window_start();
+        let season = asked.map_or(season, |span| season.min(span.from));
+        Self {
+            season: DateRange { from: season, to },
+            older: DateRange { from: mlfs::GAMES_LOOK_BACK.first_day(first), to },
+            outputs: DateRange { from: first - LOOK_BACK, to },
+        }
+    }
+}
+
+/// Days up to the last one that is looked at of which some processor has a record, whatever became of its rows.
+pub(super) fn computed_days(request: &CheckRequest<'_>) -> BTreeSet<NaiveDate> {
+    let Spans { season, .. } = Spans::of(request);
+    let days = request.snapshot.phase4.processors.values().flat_map(|records| records.keys());
+    days.copied().filter(|day| season.contains(*day)).collect()
+}
+
+/// The table `computed_days`.
+fn set_computed_days(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
     session.execute("CREATE TABLE computed_days (game_date DATE)")?;
-    let days: BTreeSet<NaiveDate> = phase4.processors.values().flat_map(|records| records.keys()).copied().collect();
-    let days: ArrayRef = Arc::new(days.into_iter().map(Date32Type::from_naive_date).map(Some).collect::<Date32Array>());
+    let days: ArrayRef = Arc::new(
+        computed_days(request).into_iter().map(Date32Type::from_naive_date).map(Some).collect::<Date32Array>(),
+    );
     session.append("computed_days", &RecordBatch::try_from_iter([("game_date", days)])?)
 }
 
@@ -127,8 +152,8 @@ fn set_asked(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
     session.execute(&format!("INSERT INTO asked VALUES {}", intervals.join(", ")))
 }
 
-/// The table `state`.
-fn set_state(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
+/// The rows of the table `state`.
+pub(super) fn state(request: &CheckRequest<'_>) -> Vec<StateRow> {
     let Snapshot { phase3, phase4, .. } = request.snapshot;
     let stale = stale_dates(phase3, phase4, request.dates);
     let mut rows: Vec<StateRow> = Vec::new();
@@ -152,15 +177,21 @@ fn set_state(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
             rows.push(StateRow { id, date, state, reason, rows: rows_of_date, fewer_rows, is_stale });
         }
     }
+    rows
+}
+
+/// The table `state`.
+fn set_state(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
     session.execute(
         "CREATE TABLE state (processor VARCHAR, game_date DATE, state VARCHAR, reason VARCHAR, rows BIGINT, \
          fewer_rows BIGINT, is_stale BOOLEAN)",
     )?;
-    session.append("state", &state_batch(&rows)?)
+    session.append("state", &state_batch(&state(request))?)
 }
 
 /// A row of the table `state`.
-struct StateRow {
+#[derive(Debug)]
+pub(super) struct StateRow {
     id: ProcessorId,
     date: NaiveDate,
     state: &'static str,

@@ -16,7 +16,7 @@ pub struct Acceptance {
 }
 
 /// Who accepts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AcceptedBy {
     /// `--accept`, for one run.

@@ -287,7 +287,7 @@ pub fn unreadable_records(store: &Store) -> Result<Vec<RunDir>> {
 }
 
 /// Other directories of the store whose files any number of commands may replace at once.
-const UNLOCKED_DIRS: [&str; 2] = ["plans", "published"];
+const UNLOCKED_DIRS: [&str; 3] = ["plans", "published", "verdicts"];
 
 fn prune(store: &Store) -> Result<()> {
     let runs = store.runs();

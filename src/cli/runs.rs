@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::exit::ExitCode;
-use super::output::{Printer, text_table};
+use super::output::{Printer, counted, text_table};
 use super::recorder::{RunRecord, records, run_dir};
 use super::run_log::{self, DateOutcome, Entry, Line};
 use super::settings::{GlobalArgs, Settings};
@@ -15,6 +15,9 @@ use super::unreadable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::ProcessorId;
 use crate::store::{RunDir, Store};
+
+/// Dates that are listed one by one.
+const LISTED_DATES: usize = 5;
 
 /// List the runs of the store, show one, or compare two
 ///
@@ -195,9 +198,14 @@ fn record_lines(record: &RunRecord) -> Vec<String> {
     lines
 }
 
-/// Lists one item to a line, everything else as JSON.
+/// Lists one item to a line; many dates as their number, the first and the last; everything else as JSON.
 fn fact_lines(name: &str, value: &Value, lines: &mut Vec<String>) {
     match value {
+        Value::Object(fields) if fields.len() > LISTED_DATES && fields.keys().all(|key| is_date(key)) => {
+            let mut same: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+            fields.iter().for_each(|(date, value)| same.entry(shown(value)).or_default().push(date));
+            lines.extend(same.into_iter().map(|(value, dates)| format!("{name}: {value} on {}", span(&dates))));
+        }
         Value::Object(fields) if fields.values().any(|value| value.is_array() || value.is_object()) => {
             for (field, value) in fields.iter().filter(|(_, value)| !is_nothing(value)) {
                 fact_lines(&format!("{name} {field}"), value, lines);
@@ -205,12 +213,42 @@ fn fact_lines(name: &str, value: &Value, lines: &mut Vec<String>) {
         }
         Value::Array(items) if items.iter().all(Value::is_string) => {
             let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            let are_dates = texts.len() > LISTED_DATES && texts.iter().all(|text| is_date(text));
             match texts.iter().any(|text| text.contains(' ')) {
+                _ if are_dates => lines.push(format!("{name}: {}", span(&texts))),
                 true => lines.extend(texts.iter().map(|text| format!("{name}: {text}"))),
                 false => lines.push(format!("{name}: {}", texts.join(", "))),
             }
         }
+        Value::Array(items) if items.iter().all(Value::is_object) => {
+            for item in items {
+                let of_check = item["check"].as_str().map(|check| format!("{name} {check}"));
+                fact_lines(of_check.as_deref().unwrap_or(name), item, lines);
+            }
+        }
         other => lines.push(format!("{name}: {other}")),
+    }
+}
+
+/// A text as it is, several in a row, everything else as JSON.
+fn shown(value: &Value) -> String {
+    let texts = value.as_array().map(|items| items.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+    match (value, texts) {
+        (Value::String(text), _) => text.clone(),
+        (_, Some(Some(texts))) => texts.join(", "),
+        (other, _) => other.to_string(),
+    }
+}
+
+fn is_date(text: &str) -> bool {
+    text.parse::<NaiveDate>().is_ok()
+}
+
+/// Dates in ascending order.
+fn span(dates: &[&str]) -> String {
+    match dates {
+        [first, .., last] => format!("{}, {first} to {last}", counted(dates.len(), "date")),
+        _ => dates.concat(),
     }
 }
 

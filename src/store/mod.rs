@@ -111,6 +111,11 @@ impl Store {
         self.root.join("spill")
     }
 
+    /// Where verdicts of checks are remembered.
+    pub(crate) fn verdicts_dir(&self) -> PathBuf {
+        self.root.join("verdicts")
+    }
+
     /// Where objects of buckets are kept that were read.
     pub fn bucket_cache(&self) -> PathBuf {
         self.root.join("buckets")

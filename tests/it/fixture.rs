@@ -170,12 +170,12 @@ impl Desk {
     }
 }
 
-/// The lock file names a process, run records a moment: they are not content.
+/// The lock file names a process, run records a moment, and verdicts can be found again: they are not content.
 fn collect(root: &Path, dir: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
     let Ok(entries) = std::fs::read_dir(dir) else { return };
     for entry in entries {
         let path = entry.expect("a readable directory").path();
-        if path.file_name().is_some_and(|name| name == "lock" || name == "runs") {
+        if path.file_name().is_some_and(|name| ["lock", "runs", "verdicts"].iter().any(|other| name == *other)) {
             continue;
         }
         if path.is_dir() {

@@ -34,6 +34,7 @@ mod target;
 mod undo;
 mod values;
 mod vanished;
+mod verdicts;
 mod waivers;
 mod witnesses;
 mod worked_examples;

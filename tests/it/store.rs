@@ -77,7 +77,7 @@ fn a_store_of_format_1_is_read_and_taken_over_by_the_next_writer() {
 #[test]
 fn what_a_killed_command_left_beside_a_record_is_removed_by_the_next() {
     let desk = Desk::new();
-    let dirs = ["plans", "published", "runs"].map(|name| desk.path("putback-store").join(name));
+    let dirs = ["plans", "published", "runs", "verdicts"].map(|name| desk.path("putback-store").join(name));
     for dir in &dirs {
         std::fs::create_dir_all(dir).expect("a directory");
         std::fs::write(dir.join("vanished.json.7-1.staged"), "half").expect("a file");

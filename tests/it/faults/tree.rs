@@ -149,7 +149,7 @@ fn file_name(path: &Path) -> &str {
 }
 
 fn is_of_runs(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "runs")
+    path.components().any(|part| ["runs", "verdicts"].iter().any(|name| part.as_os_str() == *name))
 }
 
 fn is_object(path: &Path) -> bool {

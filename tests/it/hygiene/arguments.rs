@@ -352,7 +352,7 @@ fn contents(desk: &Desk) -> Vec<(std::path::PathBuf, Option<Vec<u8>>)> {
         for entry in std::fs::read_dir(&dir).expect("a directory") {
             let entry = entry.expect("an entry");
             let kind = entry.file_type().expect("a type");
-            if ["runs", "lock", "readers", "spill"].iter().any(|name| entry.file_name() == *name) {
+            if ["runs", "verdicts", "lock", "readers", "spill"].iter().any(|name| entry.file_name() == *name) {
                 continue;
             }
             if kind.is_dir() {

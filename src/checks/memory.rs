@@ -1,0 +1,109 @@
+//! What was found, remembered with what it was found of.
+//!
+//! `STORE/verdicts/<phase>-<season>-<key>.json`, named by the first season: a first line with the checksum of the rest. The key is a digest of everything
+//! that the checks look at: month files by their own digests, the states of the dates, the catalogue, what is accepted, and
+//! the code. What cannot be read, or is not what its checksum says, counts for nothing.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+use super::files::MonthFiles;
+use super::tables::{Spans, computed_days, state};
+use super::verdicts::Verdicts;
+use super::{CheckRequest, Phase};
+use crate::calendar::Season;
+use crate::catalog::Table;
+use crate::processors::ProcessorId;
+use crate::store::commit::staged::replace_file;
+
+/// How many are remembered that begin in a season, of each phase: other ranges, and other terms.
+const KEPT: usize = 8;
+
+/// The code that this is, and its catalogues.
+const CODE: &str = env!("PUTBACK_CODE_DIGEST");
+
+/// Where what is found of a part is remembered.
+#[derive(Debug)]
+pub(super) struct Memory {
+    path: PathBuf,
+    /// Phase and season.
+    prefix: String,
+}
+
+impl Memory {
+    pub fn of(request: &CheckRequest<'_>, files: &MonthFiles) -> Self {
+        let season = Season::of(*request.dates.first().expect("there are dates to check"));
+        let prefix = format!("{}-{season}-", request.phase.name());
+        let name = format!("{prefix}{:032x}.json", xxh3_128(everything(request, files).as_bytes()));
+        Self { path: request.snapshot.store.verdicts_dir().join(name), prefix }
+    }
+
+    /// What was found of exactly this.
+    pub fn read(&self) -> Option<Verdicts> {
+        let text = std::fs::read_to_string(&self.path).ok()?;
+        let (checksum, verdicts) = text.split_once('\n')?;
+        let is_whole = checksum == digest(verdicts);
+        is_whole.then(|| serde_json::from_str(verdicts).ok()).flatten()
+    }
+
+    /// Remembers what was found. Where that is not possible, it is looked for again the next time.
+    pub fn keep(&self, found: &Verdicts) {
+        let verdicts = serde_json::to_string(found).expect("serializes");
+        let dir = self.path.parent().expect("it lies in a directory");
+        let kept = std::fs::create_dir_all(dir)
+            .is_ok_and(|()| replace_file(&self.path, format!("{}\n{verdicts}", digest(&verdicts)).as_bytes()).is_ok());
+        if kept {
+            self.sweep(dir);
+        }
+    }
+
+    /// Removes the oldest of too many.
+    fn sweep(&self, dir: &Path) {
+        let Ok(entries) = std::fs::read_dir(dir) else { return };
+        let is_ours = |name: &str| name.starts_with(&self.prefix) && name.ends_with(".json");
+        let ours = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_ours));
+        let dated = ours.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())));
+        let mut dated: Vec<_> = dated.collect();
+        dated.sort();
+        let too_many = dated.len().saturating_sub(KEPT);
+        dated.into_iter().take(too_many).for_each(|(_, path)| drop(std::fs::remove_file(path)));
+    }
+}
+
+fn digest(text: &str) -> String {
+    format!("{:016x}", xxh3_64(text.as_bytes()))
+}
+
+/// A text of everything that the checks look at.
+fn everything(request: &CheckRequest<'_>, files: &MonthFiles) -> String {
+    let mut text = format!("{CODE}\n{}\n{}\n{:?}\n", request.phase.name(), request.catalogue.digest(), request.dates);
+    let mut add = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("text takes every line");
+    add(format_args!("{}", request.ranges));
+    let Spans { season, older, outputs } = Spans::of(request);
+    add(format_args!("{season} {older} {outputs}"));
+    for table in Table::ALL {
+        for range in [season, older, outputs] {
+            let content: Vec<String> = files.content(table, range).collect();
+            add(format_args!("{table:?} {}", content.join(" ")));
+        }
+    }
+    let snapshot = request.snapshot;
+    add(format_args!("{:?}", snapshot.calendar));
+    add(format_args!("{:?}", computed_days(request)));
+    add(format_args!("{:?}", state(request)));
+    for table in Table::ALL {
+        add(format_args!("{:?}", snapshot.phase4.vanished_dates(table)));
+    }
+    // Windows, and the daily cache that was read.
+    for id in ProcessorId::ALL {
+        let records = request.dates.iter().map(|date| snapshot.phase4.record(id, *date));
+        let choices: Vec<_> = records.map(|record| record.map(|record| (record.windows, record.daily_cache))).collect();
+        add(format_args!("{choices:?}"));
+    }
+    if request.phase == Phase::Outputs {
+        add(format_args!("{:?} {:?} {}", request.accepted, request.left_out, request.quarantines));
+    }
+    text
+}

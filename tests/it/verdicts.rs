@@ -1,0 +1,147 @@
+//! Verdicts of checks are remembered with what they were found of.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
+use arrow::datatypes::Int64Type;
+use putback::catalog::Table;
+use rand_pcg::Pcg64;
+use rand_pcg::rand_core::Rng;
+use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::fixture::{Desk, RANGE, rows, with_column};
+
+const VERDICTS: &str = "putback-store/verdicts";
+
+/// Files of remembered verdicts.
+fn remembered(desk: &Desk) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(desk.path(VERDICTS)).map(|entries| entries.flatten().map(|entry| entry.path()));
+    entries.map(Iterator::collect).unwrap_or_default()
+}
+
+fn forget(desk: &Desk) {
+    remembered(desk).iter().for_each(|file| std::fs::remove_file(file).expect("a file"));
+}
+
+fn verdict(desk: &Desk, command: &str, range: &[&str]) -> (i32, Value) {
+    let outcome = desk.run(&[command, "--format", "json", "--all"], range);
+    (outcome.code, serde_json::from_str(&outcome.stdout).unwrap_or_else(|_| panic!("{}", outcome.stderr)))
+}
+
+/// Games in which the player of one row has other points than the warehouse said before.
+fn with_points(row: usize, points: i64) -> RecordBatch {
+    let games = rows(Table::PlayerGameSummary);
+    let before = games.column_by_name("points").expect("a column").as_primitive::<Int64Type>();
+    let changed = before.iter().enumerate().map(|(index, value)| if index == row { Some(points) } else { value });
+    let column: ArrayRef = Arc::new(changed.collect::<Int64Array>());
+    with_column(&games, "points", Some(column))
+}
+
+fn take_in(desk: &Desk, games: &RecordBatch) {
+    desk.put(Table::PlayerGameSummary, games);
+    for args in [&["sync", "-q", "--warehouse", "dir:warehouse"][..], &["compute", "-q", "--skip-validation"]] {
+        let done = desk.run(args, &RANGE);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+    }
+}
+
+#[test]
+fn what_is_remembered_is_what_would_be_found() {
+    const RANGES: [&[&str]; 4] = [
+        &RANGE,
+        &["--date", "2023-11-15"],
+        &["--from", "2023-11-20", "--to", "2023-12-05"],
+        &["--from", "2023-11-07", "--to", "2023-11-30"],
+    ];
+    let desk = Desk::computed();
+    let mut random = Pcg64::new(21, 7);
+    let mut pick = |count: usize| random.next_u64() as usize % count;
+    let all_rows = rows(Table::PlayerGameSummary).num_rows();
+    let contents = [rows(Table::PlayerGameSummary), with_points(pick(all_rows), 170), with_points(pick(all_rows), 60)];
+    for step in 0..5 {
+        take_in(&desk, &contents[step % contents.len()]);
+        let asked: Vec<(&str, &[&str])> =
+            (0..3).map(|_| (["check", "validate"][pick(2)], RANGES[pick(RANGES.len())])).collect();
+        let with_memory: Vec<_> = asked.iter().map(|(command, range)| verdict(&desk, command, range)).collect();
+        let again: Vec<_> = asked.iter().map(|(command, range)| verdict(&desk, command, range)).collect();
+        let anew: Vec<_> = asked
+            .iter()
+            .map(|(command, range)| {
+                forget(&desk);
+                verdict(&desk, command, range)
+            })
+            .collect();
+        assert!(with_memory == anew && again == anew, "step {step}: {asked:?}");
+    }
+}
+
+/// With a checksum of its own, a verdict is believed: it is not looked for again.
+#[test]
+fn what_is_remembered_is_not_looked_for_again() {
+    let desk = Desk::computed();
+    forget(&desk);
+    for command in ["check", "validate"] {
+        forget(&desk);
+        verdict(&desk, command, &RANGE);
+        let [file] = &remembered(&desk)[..] else { panic!("one season") };
+        let text = std::fs::read_to_string(file).expect("a file");
+        let (_, verdicts) = text.split_once('\n').expect("a checksum");
+        let mut verdicts: Value = serde_json::from_str(verdicts).expect("JSON");
+        let finding = serde_json::json!([{ "date": "2023-11-15", "count": 12_345 }]);
+        verdicts["findings"]["I31u"] = finding;
+        let verdicts = verdicts.to_string();
+        let forged = format!("{:016x}\n{verdicts}", xxh3_64(verdicts.as_bytes()));
+        std::fs::write(file, forged).expect("a writable file");
+        let (_, known) = verdict(&desk, command, &RANGE);
+        assert_eq!(known.to_string().contains("12345"), command == "check", "{command}");
+    }
+}
+
+#[test]
+fn a_verdict_that_cannot_be_read_is_found_again() {
+    let desk = Desk::computed();
+    let expected = verdict(&desk, "check", &RANGE);
+    for file in remembered(&desk) {
+        let mut bytes = std::fs::read(&file).expect("a file");
+        let last = bytes.len() - 2;
+        bytes[last] ^= 1;
+        std::fs::write(&file, &bytes).expect("a writable file");
+    }
+    assert!(verdict(&desk, "check", &RANGE) == expected);
+    for file in remembered(&desk) {
+        std::fs::write(&file, "").expect("a writable file");
+    }
+    assert!(verdict(&desk, "check", &RANGE) == expected);
+}
+
+#[test]
+fn damage_is_noticed_although_the_verdict_is_remembered() {
+    for (command, month) in [
+        ("check", "putback-store/phase3/nba_analytics.player_game_summary/2023-11.parquet"),
+        ("validate", "putback-store/phase4/nba_predictions.ml_feature_store_v2/2023-11.parquet"),
+    ] {
+        let desk = Desk::computed();
+        verdict(&desk, command, &RANGE);
+        let file = desk.path(month);
+        let mut bytes = std::fs::read(&file).expect("a file");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&file, bytes).expect("a writable file");
+        let outcome = desk.run(&[command], &RANGE);
+        assert_eq!(outcome.code, 13, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("2023-11.parquet"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn few_verdicts_are_kept() {
+    let desk = Desk::computed();
+    for day in 10..24 {
+        // Some have no games.
+        desk.run(&["check"], &["--date", &format!("2023-11-{day}")]);
+    }
+    let inputs = |file: &&PathBuf| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("inputs-"));
+    assert_eq!(remembered(&desk).iter().filter(inputs).count(), 8);
+}

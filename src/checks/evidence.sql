@@ -26,7 +26,6 @@ LEFT JOIN others ON others.in_table <> said.in_table AND others.game_date = said
 CREATE VIEW context_facts AS
 WITH played AS (SELECT DISTINCT game_date, player_lookup FROM player_game_summary WHERE is_active),
 gaps AS (SELECT game_date, team_abbr FROM team_games ANTI JOIN player_game_summary USING (game_date, team_abbr)),
-vanished AS (SELECT game_date FROM computed_days ANTI JOIN scheduled USING (game_date)),
 openings AS (SELECT season_year, min(game_date) AS first_day FROM scheduled GROUP BY ALL),
 unknown AS (SELECT game_date, player_lookup FROM upcoming_player_game_context ANTI JOIN player_game_summary USING (game_date, player_lookup)),
 contexts AS (
@@ -35,7 +34,7 @@ contexts AS (
     FROM (SELECT game_date, player_lookup, team_abbr, days_rest, back_to_back, games_in_last_7_days, games_in_last_14_days FROM upcoming_player_game_context) AS rows
     JOIN plan USING (game_date)
     JOIN openings ON openings.season_year = plan.season_year AND rows.game_date - 14 >= first_day
-    ANTI JOIN vanished ON vanished.game_date BETWEEN rows.game_date - 14 AND rows.game_date - 1
+    ANTI JOIN vanished_days AS vanished ON vanished.game_date BETWEEN rows.game_date - 14 AND rows.game_date - 1
     ANTI JOIN gaps ON gaps.team_abbr = rows.team_abbr AND gaps.game_date BETWEEN rows.game_date - 14 AND rows.game_date - 1
     ANTI JOIN unknown ON unknown.player_lookup = rows.player_lookup AND unknown.game_date BETWEEN rows.game_date - 14 AND rows.game_date - 1
     GROUP BY ALL),

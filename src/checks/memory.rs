@@ -1,21 +1,25 @@
 //! What was found, remembered with what it was found of.
 //!
-//! `STORE/verdicts/<phase>-<season>-<key>.json`, named by the first season: a first line with the checksum of the rest. The key is a digest of everything
-//! that the checks look at: month files by their own digests, the states of the dates, the catalogue, what is accepted, and
-//! the code. What cannot be read, or is not what its checksum says, counts for nothing.
+//! `STORE/verdicts/<phase>-<season>-<key>.json`, named by the first season: a first line with the checksum of the rest.
+//! The key is a digest of everything that the checks look at: month files by their own digests, the states of the dates,
+//! the catalogue, what is accepted, and the code. What cannot be read, or is not what its checksum says, counts for
+//! nothing.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::files::MonthFiles;
-use super::tables::{Spans, computed_days, state};
+use super::tables::{Spans, state, vanished_days};
 use super::verdicts::Verdicts;
 use super::{CheckRequest, Phase};
 use crate::calendar::Season;
 use crate::catalog::Table;
+use crate::daily_cache::DailyCache;
 use crate::processors::ProcessorId;
+use crate::store::DateRecord;
 use crate::store::commit::staged::replace_file;
 
 /// How many are remembered that begin in a season, of each phase: other ranges, and other terms.
@@ -62,7 +66,11 @@ impl Memory {
     /// Removes the oldest of too many.
     fn sweep(&self, dir: &Path) {
         let Ok(entries) = std::fs::read_dir(dir) else { return };
-        let is_ours = |name: &str| name.starts_with(&self.prefix) && name.ends_with(".json");
+        // A staged name has another end.
+        let is_ours = |name: &str| {
+            let rest = name.strip_prefix(&self.prefix).and_then(|rest| rest.split_once('.'));
+            rest.is_some_and(|(_, end)| end == "json")
+        };
         let ours = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_ours));
         let dated = ours.filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())));
         let mut dated: Vec<_> = dated.collect();
@@ -91,18 +99,26 @@ fn everything(request: &CheckRequest<'_>, files: &MonthFiles) -> String {
     }
     let snapshot = request.snapshot;
     add(format_args!("{:?}", snapshot.calendar));
-    add(format_args!("{:?}", computed_days(request)));
-    add(format_args!("{:?}", state(request)));
+    add(format_args!("{:?}", vanished_days(request)));
     for table in Table::ALL {
         add(format_args!("{:?}", snapshot.phase4.vanished_dates(table)));
     }
-    // Windows, and the daily cache that was read.
+    let dates_with = |id: ProcessorId, is_wanted: fn(&DateRecord) -> bool| -> Vec<NaiveDate> {
+        let is_wanted = |date: &NaiveDate| snapshot.phase4.record(id, *date).is_some_and(is_wanted);
+        request.dates.iter().copied().filter(is_wanted).collect()
+    };
     for id in ProcessorId::ALL {
-        let records = request.dates.iter().map(|date| snapshot.phase4.record(id, *date));
-        let choices: Vec<_> = records.map(|record| record.map(|record| (record.windows, record.daily_cache))).collect();
-        add(format_args!("{choices:?}"));
+        add(format_args!("{:?}", dates_with(id, |record| !record.windows.is_default())));
+    }
+    // A record of before there was a choice read what was synced.
+    let reads_synced = |record: &DateRecord| record.daily_cache.unwrap_or(DailyCache::Synced) == DailyCache::Synced;
+    if files.rows(Table::SyncedDailyCache, older) > 0 {
+        add(format_args!("{:?}", dates_with(ProcessorId::Mlfs, reads_synced)));
     }
     if request.phase == Phase::Outputs {
+        let reads_computed = |record: &DateRecord| record.daily_cache == Some(DailyCache::Computed);
+        add(format_args!("{:?}", dates_with(ProcessorId::Mlfs, reads_computed)));
+        add(format_args!("{:?}", state(request)));
         add(format_args!("{:?} {:?} {}", request.accepted, request.left_out, request.quarantines));
     }
     text

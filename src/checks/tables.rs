@@ -41,14 +41,17 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>, files: &Mon
     values::prepare(session)?;
     session.execute(&bound(include_str!("dates.sql")))?;
     session.execute(include_str!("names.sql"))?;
-    set_computed_days(session, request)?;
+    set_vanished_days(session, request)?;
     session.execute(include_str!("evidence.sql"))?;
     set_asked(session, request)?;
     tables::set_window_ends(session, request.dates, phase4)?;
-    set_state(session, request)?;
     match request.phase {
+        // No state of a date says anything of inputs: what is found of them holds before and after a computation.
         Phase::Inputs => Ok(()),
-        Phase::Outputs => session.execute(&bound(include_str!("accounting.sql"))),
+        Phase::Outputs => {
+            set_state(session, request)?;
+            session.execute(&bound(include_str!("accounting.sql")))
+        }
     }
 }
 
@@ -128,20 +131,20 @@ impl Spans {
     }
 }
 
-/// Days up to the last one that is looked at of which some processor has a record, whatever became of its rows.
-pub(super) fn computed_days(request: &CheckRequest<'_>) -> BTreeSet<NaiveDate> {
+/// Days of which some processor has a record, whatever became of its rows, and on which the schedule has no games any more.
+pub(super) fn vanished_days(request: &CheckRequest<'_>) -> BTreeSet<NaiveDate> {
+    let Snapshot { phase4, schedule, .. } = request.snapshot;
     let Spans { season, .. } = Spans::of(request);
-    let days = request.snapshot.phase4.processors.values().flat_map(|records| records.keys());
-    days.copied().filter(|day| season.contains(*day)).collect()
+    let days = phase4.processors.values().flat_map(|records| records.keys()).copied();
+    days.filter(|day| season.contains(*day) && !schedule.has_games_on(*day)).collect()
 }
 
-/// The table `computed_days`.
-fn set_computed_days(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
-    session.execute("CREATE TABLE computed_days (game_date DATE)")?;
-    let days: ArrayRef = Arc::new(
-        computed_days(request).into_iter().map(Date32Type::from_naive_date).map(Some).collect::<Date32Array>(),
-    );
-    session.append("computed_days", &RecordBatch::try_from_iter([("game_date", days)])?)
+/// The table `vanished_days`.
+fn set_vanished_days(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
+    session.execute("CREATE TABLE vanished_days (game_date DATE)")?;
+    let days = vanished_days(request).into_iter().map(Date32Type::from_naive_date).map(Some);
+    let days: ArrayRef = Arc::new(days.collect::<Date32Array>());
+    session.append("vanished_days", &RecordBatch::try_from_iter([("game_date", days)])?)
 }
 
 /// The table `asked`.

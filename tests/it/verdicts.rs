@@ -99,6 +99,20 @@ fn what_is_remembered_is_not_looked_for_again() {
     }
 }
 
+/// What is found of inputs holds whatever is computed of them.
+#[test]
+fn inputs_are_not_checked_again_after_a_computation() {
+    let desk = Desk::new();
+    let done = desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let before = verdict(&desk, "check", &RANGE);
+    let files = remembered(&desk);
+    let done = desk.run(&["compute", "-q"], &RANGE);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(verdict(&desk, "check", &RANGE) == before);
+    assert_eq!(remembered(&desk), files);
+}
+
 #[test]
 fn a_verdict_that_cannot_be_read_is_found_again() {
     let desk = Desk::computed();

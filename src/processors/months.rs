@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use arrow::array::{AsArray, Date32Array, RecordBatch, StringArray};
-use arrow::compute::concat_batches;
+use arrow::array::{AsArray, Date32Array, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
 use super::WindowEnd;
+use super::facts::Facts;
 use crate::calendar::Month;
 use crate::engine::{Rows, Session};
 use crate::error::Result;
@@ -15,7 +16,7 @@ use crate::error::Result;
 /// About so many rows are scored and handed on at a time.
 pub const RUN_ROWS: usize = 1 << 14;
 
-/// Cuts a query's result, which is in ascending order of a date, into months.
+/// Cuts a query's result, whose months ascend, into months.
 pub struct MonthReader<'s> {
     rows: Rows<'s>,
     date: &'static str,
@@ -35,11 +36,13 @@ impl<'s> MonthReader<'s> {
             self.ahead = Some(first);
             return Ok(None);
         }
-        let end = Date32Type::from_naive_date(month.last_day());
+        let [start, end] = [month.first_day(), month.last_day()].map(Date32Type::from_naive_date);
         let mut parts = Vec::new();
         let mut next = Some(first);
         while let Some(batch) = next {
-            let of_month = self.days(&batch).values().partition_point(|&day| day <= end);
+            let days = self.days(&batch).values();
+            let of_month = days.iter().position(|&day| day > end).unwrap_or(days.len());
+            assert!(days[..of_month].iter().all(|&day| day >= start), "months ascend");
             parts.push(batch.slice(0, of_month));
             if of_month < batch.num_rows() {
                 self.ahead = Some(batch.slice(of_month, batch.num_rows() - of_month));
@@ -141,6 +144,17 @@ impl MonthFacts {
         let days: &Date32Array = self.rows.column_by_name(self.date).expect("the query's date column").as_primitive();
         days.values().partition_point(|&day| day < Date32Type::from_naive_date(date))
     }
+}
+
+/// The rows of some dates, in ascending order of dates and players. Rows that share both stay as they come.
+pub fn in_order_of_players(rows: &RecordBatch, dates: impl Fn(i32) -> bool) -> Result<RecordBatch> {
+    let facts = Facts(rows);
+    let (days, players) = (facts.date("game_date").values(), facts.str("player_lookup"));
+    let wanted = 0..u32::try_from(rows.num_rows()).expect("a month's rows");
+    let mut order: Vec<u32> = wanted.filter(|&row| dates(days[row as usize])).collect();
+    let key = |row: u32| (days[row as usize], players.value(row as usize));
+    order.sort_by(|&a, &b| key(a).cmp(&key(b)));
+    Ok(take_record_batch(rows, &UInt32Array::from(order))?)
 }
 
 /// The rows of each date and entity in facts that are sorted by both.

@@ -9,18 +9,28 @@ use chrono::NaiveDate;
 use crate::calendar::Month;
 use crate::engine::Session;
 use crate::error::Result;
-use crate::processors::months::MonthReader;
+use crate::processors::months::{MonthReader, in_order_of_players};
 
 /// Rows in ascending order of `game_date`, each handed out once.
 pub struct Feed<'s> {
     reader: MonthReader<'s>,
+    order: Order,
     month: Option<RecordBatch>,
     next: usize,
 }
 
+/// Who brings rows into order.
+#[derive(Clone, Copy)]
+pub enum Order {
+    /// The query, by date at least.
+    Sorted,
+    /// The feed, by date and player: a month at a time, where the query would hold every row.
+    OfPlayers,
+}
+
 impl<'s> Feed<'s> {
-    pub fn new(session: &'s Session, sql: &str) -> Result<Self> {
-        Ok(Self { reader: MonthReader::new(session.stream(sql)?, "game_date"), month: None, next: 0 })
+    pub fn new(session: &'s Session, sql: &str, order: Order) -> Result<Self> {
+        Ok(Self { reader: MonthReader::new(session.stream(sql)?, "game_date"), order, month: None, next: 0 })
     }
 
     /// Hands out the rows up to and including those of `last`, whole dates at a time.
@@ -28,7 +38,10 @@ impl<'s> Feed<'s> {
         loop {
             let Some(batch) = &self.month else {
                 let Some((_, batch)) = self.reader.up_to(Month::of(last))? else { return Ok(()) };
-                self.month = Some(batch);
+                self.month = Some(match self.order {
+                    Order::Sorted => batch,
+                    Order::OfPlayers => in_order_of_players(&batch, |_| true)?,
+                });
                 self.next = 0;
                 continue;
             };

@@ -3,6 +3,7 @@
 //! Source: `player_daily_cache.md`.
 
 mod box_scores;
+mod candidates;
 mod carried;
 mod completeness;
 mod feed;
@@ -18,12 +19,14 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
 use self::box_scores::BoxScores;
+use self::candidates::Candidates;
 use self::completeness::{Completeness, Window};
-use self::feed::Feed;
+use self::feed::{Feed, Order};
 use self::players::Players;
 use self::score::{
     CACHE_VERSION, Cache, CacheInputs, GameSums, HashedKey, NoRow, PlayerContext, RecentRows, ShotZones, TeamSums,
@@ -34,7 +37,7 @@ use super::columns::ColumnSet;
 use super::dated::by_date;
 use super::explained::{Explained, Steps};
 use super::facts::{Decimal, Facts, Nullable, columns};
-use super::months::{Gathered, MonthFacts, by_month, groups, groups_in, nulls_last};
+use super::months::{MonthFacts, by_month, groups, groups_in, nulls_last};
 use super::overflow::{EVERY_PLAYER_FAILED, NumericColumn, Overflow, overflowed_date};
 use super::quality::tiers;
 use super::reads::{self, Contexts, Read};
@@ -94,11 +97,6 @@ const SEASON_COLUMNS: [&str; 6] =
 
 /// What the games of a team give.
 const TEAM_COLUMNS: [&str; 4] = [reads::ORDER, "team_abbr", "pace", "offensive_rating"];
-
-/// About so many candidates are joined at a time.
-const GATHERED_ROWS: usize = 1 << 17;
-/// The same where memory is limited.
-const GATHERED_ROWS_LIMITED: usize = 1 << 16;
 
 #[derive(Debug)]
 pub struct Pdc;
@@ -173,11 +171,14 @@ impl Processor for Pdc {
     }
 
     fn explain(&self, planned: PlannedSession<'_>, context: &RunContext, key: &str) -> Result<Explained> {
-        let PlannedSession { session, dates } = planned;
+        let dates = planned.dates;
         let sessions = beside(planned, context)?;
         let mut league = GamesSoFar::open(&sessions)?;
-        session.execute(include_str!("candidates.sql"))?;
-        let facts = session.query(include_str!("query.sql"))?;
+        let sessions = beside(planned, context)?;
+        let mut candidates = Candidates::open(&sessions)?;
+        let months = by_month(dates).map(|(month, dates)| candidates.of(month, dates)).collect::<Result<Vec<_>>>()?;
+        let Some(first) = months.first() else { return Ok(Explained::default()) };
+        let facts = concat_batches(&first.schema(), &months)?;
         let standings = league.standings(&facts, dates, context)?;
         let mut in_order = standings.iter();
         let mut scorer =
@@ -202,16 +203,12 @@ impl Processor for Pdc {
     }
 
     fn gather(&self, planned: PlannedSession<'_>, context: &RunContext, emit: &mut Emit<'_>) -> Result<()> {
-        let PlannedSession { session, dates } = planned;
         let sessions = beside(planned, context)?;
         let mut league = GamesSoFar::open(&sessions)?;
-        let months: Vec<_> = by_month(dates).collect();
-        session.execute(include_str!("candidates.sql"))?;
-        let rows = if session.has_memory_limit() { GATHERED_ROWS_LIMITED } else { GATHERED_ROWS };
-        let at_a_time = rows * months.len() / candidates(session)?.max(1);
-        let mut gathered = Gathered::new(session, include_str!("query.sql").to_owned(), context.windows);
-        for &(month, dates) in &months {
-            let rows = gathered.next(&months, at_a_time)?;
+        let sessions = beside(planned, context)?;
+        let mut candidates = Candidates::open(&sessions)?;
+        for (month, dates) in by_month(planned.dates) {
+            let rows = candidates.of(month, dates)?;
             let facts = MonthFacts { dates: dates.to_vec(), rows, date: "game_date" };
             let standings = league.standings(&facts.rows, dates, context)?;
             let context = *context;
@@ -229,20 +226,17 @@ impl Processor for Pdc {
     }
 }
 
-/// Further connections with the same plan, one for each query that is read beside the others.
-fn beside(planned: PlannedSession<'_>, context: &RunContext) -> Result<[Session; 4]> {
+/// Further connections with the same plan, one for each query that is read beside the others, in the order of the files.
+fn beside<const N: usize>(planned: PlannedSession<'_>, context: &RunContext) -> Result<[Session; N]> {
+    planned.session.keep_order_of_files()?;
     let beside = || -> Result<Session> {
         let beside = planned.session.try_clone()?;
         beside.set_plan(planned.dates, context.windows)?;
+        beside.execute(&bound(include_str!("span.sql")))?;
         Ok(beside)
     };
-    Ok([beside()?, beside()?, beside()?, beside()?])
-}
-
-/// About how many candidates the dates of the plan have.
-fn candidates(session: &Session) -> Result<usize> {
-    let counts = session.query("SELECT coalesce(sum(candidates), 0)::BIGINT AS candidates FROM populations")?;
-    Ok(usize::try_from(Facts(&counts).int("candidates").value(0)).expect("a count"))
+    let sessions = (0..N).map(|_| beside()).collect::<Result<Vec<_>>>()?;
+    Ok(sessions.try_into().ok().expect("N sessions"))
 }
 
 /// What a candidate stands at on a date, besides the context.
@@ -269,10 +263,10 @@ impl<'s> GamesSoFar<'s> {
     fn open([games, team_games, schedule, scores]: &'s [Session; 4]) -> Result<Self> {
         let last_teams = games.query(&bound(include_str!("last_teams.sql")))?;
         Ok(Self {
-            games: Feed::new(games, &bound(include_str!("games.sql")))?,
-            team_games: Feed::new(team_games, include_str!("team_games.sql"))?,
-            schedule: Feed::new(schedule, include_str!("schedule.sql"))?,
-            scores: Feed::new(scores, &bound(include_str!("box_scores.sql")))?,
+            games: Feed::new(games, &bound(include_str!("games.sql")), Order::OfPlayers)?,
+            team_games: Feed::new(team_games, include_str!("team_games.sql"), Order::Sorted)?,
+            schedule: Feed::new(schedule, include_str!("schedule.sql"), Order::Sorted)?,
+            scores: Feed::new(scores, &bound(include_str!("box_scores.sql")), Order::Sorted)?,
             players: Players::with_last_teams(&last_teams),
             form: TeamForm::default(),
             dates: TeamSchedule::default(),
@@ -350,7 +344,7 @@ fn score(
 }
 
 columns! {
-    /// What `query.sql` returns.
+    /// What [`Candidates`] have.
     FactColumns {
         game_date: date,
         player_lookup: str,
@@ -374,13 +368,31 @@ columns! {
     }
 }
 
-/// One output row.
+/// One output row: what is written, because many rows wait for their batch.
 struct Row<'a> {
     key: HashedKey<'a>,
-    cache: Cache<'a>,
-    /// The values of [`NUMERIC_COLUMNS`] as stored.
-    stored: [Option<i64>; NUMERIC_COLUMNS.len()],
+    stored: Stored,
+    games_played_season: i64,
+    context: PlayerContext,
+    has_zones: bool,
+    primary_zone: Option<&'a str>,
+    completeness: Completeness,
     data_hash: String,
+}
+
+impl<'a> Row<'a> {
+    fn new(key: HashedKey<'a>, cache: &Cache<'a>, stored: Stored, text: &mut String) -> Self {
+        Self {
+            key,
+            stored,
+            games_played_season: cache.games_played_season,
+            context: cache.context,
+            has_zones: cache.zones.is_some(),
+            primary_zone: cache.zones.and_then(|zones| zones.primary_zone),
+            completeness: cache.completeness,
+            data_hash: cache.data_hash(&key, text),
+        }
+    }
 }
 
 /// Scores the candidates of the facts.
@@ -408,8 +420,7 @@ impl<'a, S: Iterator<Item: Borrow<Standing>>> Scorer<'a, S> {
                     Err(overflow) => of_date.overflows.push((player, overflow)),
                     Ok(stored) => {
                         let key = HashedKey { date, player, universal_id: self.facts.universal_player_id.at(row) };
-                        let data_hash = cache.data_hash(&key, &mut self.text);
-                        rows.push(Row { key, cache, stored, data_hash });
+                        rows.push(Row::new(key, &cache, stored, &mut self.text));
                     }
                 },
             }
@@ -548,8 +559,19 @@ const NUMERIC_COLUMNS: [&str; 14] = [
     "assisted_rate_last_10",
 ];
 
-/// The values of [`NUMERIC_COLUMNS`] as their columns hold them.
-fn stored(cache: &Cache<'_>) -> Result<[Option<i64>; NUMERIC_COLUMNS.len()], Overflow> {
+/// The values of [`NUMERIC_COLUMNS`] as their columns hold them, in units of their last decimal.
+struct Stored {
+    values: [i64; NUMERIC_COLUMNS.len()],
+    is_null: [bool; NUMERIC_COLUMNS.len()],
+}
+
+impl Stored {
+    fn at(&self, index: usize) -> Option<i64> {
+        (!self.is_null[index]).then_some(self.values[index])
+    }
+}
+
+fn stored(cache: &Cache<'_>) -> Result<Stored, Overflow> {
     static COLUMNS: LazyLock<[NumericColumn; NUMERIC_COLUMNS.len()]> =
         LazyLock::new(|| NUMERIC_COLUMNS.map(|name| NumericColumn::of(Table::PlayerDailyCache, name)));
     let values = [
@@ -568,14 +590,15 @@ fn stored(cache: &Cache<'_>) -> Result<[Option<i64>; NUMERIC_COLUMNS.len()], Ove
         cache.zones.and_then(|zones| zones.three_pt_rate),
         cache.assisted_rate_last_10,
     ];
-    let mut stored = [None; NUMERIC_COLUMNS.len()];
+    let mut stored = Stored { values: [0; NUMERIC_COLUMNS.len()], is_null: [true; NUMERIC_COLUMNS.len()] };
     for (index, (column, value)) in COLUMNS.iter().zip(values).enumerate() {
         let Some(value) = value.filter(|value| !value.is_nan()) else { continue };
         let scaled = store_half_away(value, column.numeric.scale);
         if let Some(overflow) = column.overflow(value, scaled) {
             return Err(overflow);
         }
-        stored[index] = Some(i64::try_from(scaled).expect("the columns hold less than 19 digits"));
+        stored.values[index] = i64::try_from(scaled).expect("the columns hold less than 19 digits");
+        stored.is_null[index] = false;
     }
     Ok(stored)
 }
@@ -587,11 +610,11 @@ fn to_batch(rows: &[Row<'_>], context: &RunContext) -> Result<RecordBatch> {
     set.str("universal_player_id", rows.iter().map(|row| row.key.universal_id));
     set.dates("cache_date", rows.iter().map(|row| row.key.date));
     for (index, name) in NUMERIC_COLUMNS.into_iter().enumerate() {
-        set.scaled(name, rows.iter().map(|row| row.stored[index].map(i128::from)));
+        set.scaled(name, rows.iter().map(|row| row.stored.at(index).map(i128::from)));
     }
-    set.int("games_played_season", rows.iter().map(|row| Some(row.cache.games_played_season)));
+    set.int("games_played_season", rows.iter().map(|row| Some(row.games_played_season)));
     let mut copy = |name, value: fn(&PlayerContext) -> Option<i64>| {
-        set.int(name, rows.iter().map(|row| value(&row.cache.context)));
+        set.int(name, rows.iter().map(|row| value(&row.context)));
     };
     copy("games_in_last_7_days", |context| context.games_7);
     copy("games_in_last_14_days", |context| context.games_14);
@@ -600,11 +623,14 @@ fn to_batch(rows: &[Row<'_>], context: &RunContext) -> Result<RecordBatch> {
     copy("back_to_backs_last_14_days", |context| context.back_to_backs_14);
     copy("fourth_quarter_minutes_last_7", |context| context.fourth_quarter_minutes_7);
     copy("player_age", |context| context.player_age);
-    set.str("primary_scoring_zone", rows.iter().map(|row| row.cache.zones.and_then(|zones| zones.primary_zone)));
+    set.str("primary_scoring_zone", rows.iter().map(|row| row.primary_zone));
     set.str("data_hash", rows.iter().map(|row| Some(&row.data_hash)));
-    set.bool("early_season_flag", rows.iter().map(|row| Some(row.cache.early_season_flag())));
-    set.str("insufficient_data_reason", rows.iter().map(|row| row.cache.insufficient_data_reason()));
-    set.bool("shot_zone_data_available", rows.iter().map(|row| Some(row.cache.zones.is_some())));
+    set.bool("early_season_flag", rows.iter().map(|row| Some(score::early_season_flag(row.games_played_season))));
+    set.str(
+        "insufficient_data_reason",
+        rows.iter().map(|row| score::insufficient_data_reason(row.games_played_season)),
+    );
+    set.bool("shot_zone_data_available", rows.iter().map(|row| Some(row.has_zones)));
     set_completeness(&mut set, rows);
     set.const_bools(&["circuit_breaker_active", "manual_override_required"], false);
     set.const_bools(&["backfill_bootstrap_mode"], true);
@@ -624,7 +650,7 @@ fn set_completeness(set: &mut ColumnSet, rows: &[Row<'_>]) {
         ["l7d_completeness_pct", "l7d_is_complete"],
         ["l14d_completeness_pct", "l14d_is_complete"],
     ];
-    let all = || rows.iter().map(|row| &row.cache.completeness);
+    let all = || rows.iter().map(|row| &row.completeness);
     let five_games = |count: fn(Window) -> i64| all().map(move |windows| Some(count(windows.five_games())));
     set.int("expected_games_count", five_games(|window| window.expected));
     set.int("actual_games_count", five_games(|window| window.actual));

@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
-use super::score::{GameSums, RecentRows, Sum};
+use super::score::{GameSums, RecentRows};
 use super::spans::{GAMES_NEEDED, RECENT_GAMES, WINDOWS_OF_DAYS};
 use crate::calendar::{Season, date_of_day};
 use crate::processors::CARRIED_DAYS;
@@ -94,6 +94,12 @@ struct Game {
     ts_1000: Option<i64>,
     fg_makes: i64,
     assisted: i64,
+}
+
+impl Game {
+    fn points_squared(self) -> i64 {
+        self.points.map_or(0, |points| points * points)
+    }
 }
 
 /// What a player stands at on a date.
@@ -226,7 +232,7 @@ impl Player {
         let of_season = self.seasons.iter().find(|season| season.season_year == season_year);
         let days_since = |days: i32| changes(self.recent.iter().map(|(of, _)| *of).filter(|of| *of >= day - days));
         PlayerStanding {
-            games: of_season.map(SeasonGames::sums).unwrap_or_default(),
+            games: of_season.map(|season| season.sums.clone()).unwrap_or_default(),
             recent: self.recent_rows(day),
             season_days: if self.season == Some(season) { self.season_days } else { 0 },
             week_days: days_since(WINDOWS_OF_DAYS[0]),
@@ -261,46 +267,59 @@ fn season_of(day: i32) -> Season {
     Season::of(date_of_day(day))
 }
 
-/// The newest qualifying games of a season, oldest first, with the sums over all of them.
+/// The newest qualifying games of a season, oldest first, with the sums over them and the newest of them.
 #[derive(Default)]
 struct SeasonGames {
     season_year: i64,
     games: VecDeque<Game>,
-    points: Sum,
-    usage: Sum,
+    sums: GameSums,
 }
 
 impl SeasonGames {
     fn add(&mut self, game: Game) {
         if self.games.len() == SEASON_GAMES {
             let oldest = self.games.pop_front().expect("a full season");
-            self.points.take_away(oldest.points);
-            self.usage.take_away(oldest.usage_100);
+            self.sums.points_season.take_away(oldest.points);
+            self.sums.usage_season.take_away(oldest.usage_100);
         }
-        self.points.add(game.points);
-        self.usage.add(game.usage_100);
+        if let Some(sixth) = self.newest(GAMES_NEEDED as usize) {
+            self.sums.points_5.take_away(sixth.points);
+        }
+        if let Some(eleventh) = self.newest(RECENT_GAMES) {
+            self.leave_recent(eleventh);
+        }
         self.games.push_back(game);
+        self.sums.games = self.games.len() as i64;
+        self.sums.points_season.add(game.points);
+        self.sums.usage_season.add(game.usage_100);
+        self.sums.points_5.add(game.points);
+        self.enter_recent(game);
     }
 
-    fn sums(&self) -> GameSums {
-        let newest = |games: usize| self.games.iter().rev().take(games);
-        let mut sums = GameSums {
-            games: self.games.len() as i64,
-            points_season: self.points,
-            usage_season: self.usage,
-            ..GameSums::default()
-        };
-        newest(GAMES_NEEDED as usize).for_each(|game| sums.points_5.add(game.points));
-        for game in newest(RECENT_GAMES) {
-            sums.points_10.add(game.points);
-            let points = i128::from(game.points.unwrap_or(0));
-            sums.points_squared_10 = sums.points_squared_10.saturating_add(points * points);
-            sums.minutes_10.add(game.minutes_10);
-            sums.usage_10.add(game.usage_100);
-            sums.ts_10.add(game.ts_1000);
-            sums.fg_makes_10 += i128::from(game.fg_makes);
-            sums.assisted_10 += i128::from(game.assisted);
-        }
-        sums
+    /// The game that leaves a window of so many games when another one enters.
+    fn newest(&self, games: usize) -> Option<Game> {
+        self.games.len().checked_sub(games).map(|index| self.games[index])
+    }
+
+    fn enter_recent(&mut self, game: Game) {
+        let sums = &mut self.sums;
+        sums.points_10.add(game.points);
+        sums.points_squared_10 += game.points_squared();
+        sums.minutes_10.add(game.minutes_10);
+        sums.usage_10.add(game.usage_100);
+        sums.ts_10.add(game.ts_1000);
+        sums.fg_makes_10 += game.fg_makes;
+        sums.assisted_10 += game.assisted;
+    }
+
+    fn leave_recent(&mut self, game: Game) {
+        let sums = &mut self.sums;
+        sums.points_10.take_away(game.points);
+        sums.points_squared_10 -= game.points_squared();
+        sums.minutes_10.take_away(game.minutes_10);
+        sums.usage_10.take_away(game.usage_100);
+        sums.ts_10.take_away(game.ts_1000);
+        sums.fg_makes_10 -= game.fg_makes;
+        sums.assisted_10 -= game.assisted;
     }
 }

@@ -16,21 +16,22 @@ pub const GAMES_WANTED: i64 = 10;
 
 pub const CACHE_VERSION: &str = "v1";
 
-/// Exact sum and number of the values that are not NULL; decimals are scaled.
+/// Exact sum and number of the values that are not NULL; decimals are scaled. Sixty-four bits hold every sum of values that
+/// the engine lets through.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sum {
-    pub total: i128,
+    pub total: i64,
     pub count: i64,
 }
 
 impl Sum {
     pub fn add(&mut self, value: Option<i64>) {
-        self.total += i128::from(value.unwrap_or(0));
+        self.total += value.unwrap_or(0);
         self.count += i64::from(value.is_some());
     }
 
     pub fn take_away(&mut self, value: Option<i64>) {
-        self.total -= i128::from(value.unwrap_or(0));
+        self.total -= value.unwrap_or(0);
         self.count -= i64::from(value.is_some());
     }
 
@@ -48,15 +49,15 @@ pub struct GameSums {
     pub points_5: Sum,
     pub points_10: Sum,
     /// Of the squares of the points of the last ten.
-    pub points_squared_10: i128,
+    pub points_squared_10: i64,
     pub points_season: Sum,
     pub minutes_10: Sum,
     pub usage_10: Sum,
     pub ts_10: Sum,
     pub usage_season: Sum,
     /// NULL counts as 0.
-    pub fg_makes_10: i128,
-    pub assisted_10: i128,
+    pub fg_makes_10: i64,
+    pub assisted_10: i64,
 }
 
 /// Sums over a team's list (§2.5); pace in tenths, rating in hundredths.
@@ -94,18 +95,17 @@ impl PlayerContext {
     /// §2.3, field by field. `combinations`: distinct rows of the player on the date itself.
     pub fn synthetic(recent: &RecentRows, combinations: i64) -> Self {
         let minutes = |sum: Sum| {
-            let whole = divide_half_away(i128::from(combinations) * sum.total, 10);
+            let whole = divide_half_away(i128::from(combinations) * i128::from(sum.total), 10);
             Some(i64::try_from(whole).unwrap_or(i64::MAX))
         };
         let has_games = recent.games_7 > 0;
-        let minutes_7 = i64::try_from(recent.minutes_7.total).unwrap_or(i64::MAX);
         Self {
             games_7: Some(combinations * recent.games_7),
             games_14: Some(combinations * recent.games_14),
             minutes_7: minutes(recent.minutes_7),
             minutes_14: minutes(recent.minutes_14),
             back_to_backs_14: Some(0),
-            avg_minutes_7: Some(if has_games { numeric_mean(minutes_7, 1, recent.games_7) } else { 0.0 }),
+            avg_minutes_7: Some(if has_games { numeric_mean(recent.minutes_7.total, 1, recent.games_7) } else { 0.0 }),
             fourth_quarter_minutes_7: None,
             player_age: None,
         }
@@ -214,15 +214,6 @@ impl<'a> Cache<'a> {
         })
     }
 
-    pub fn early_season_flag(&self) -> bool {
-        self.games_played_season < GAMES_WANTED
-    }
-
-    pub fn insufficient_data_reason(&self) -> Option<String> {
-        let games = self.games_played_season;
-        self.early_season_flag().then(|| format!("Only {games} games played, need {GAMES_WANTED} minimum"))
-    }
-
     /// §5: SHA-256 of one JSON object whose keys are in the order of their code points, over the values before storing.
     pub fn data_hash(&self, key: &HashedKey<'_>, text: &mut String) -> String {
         let mut json = Json::begin(text);
@@ -267,6 +258,16 @@ pub struct HashedKey<'a> {
     pub universal_id: Option<&'a str>,
 }
 
+/// §3.7, by `games_played_season`.
+pub fn early_season_flag(games: i64) -> bool {
+    games < GAMES_WANTED
+}
+
+/// §3.7, by `games_played_season`.
+pub fn insufficient_data_reason(games: i64) -> Option<String> {
+    early_season_flag(games).then(|| format!("Only {games} games played, need {GAMES_WANTED} minimum"))
+}
+
 /// §3.7: the flag goes by the month alone.
 pub fn is_season_boundary(date: NaiveDate) -> bool {
     matches!(date.month(), 10 | 11 | 4)
@@ -278,9 +279,9 @@ fn round_4(value: f64) -> f64 {
 }
 
 /// §3.1: divisor one less than the number of values, of which there are two at least.
-fn standard_deviation(points: Sum, squares: i128) -> f64 {
-    let count = i128::from(points.count);
-    let spread = count.saturating_mul(squares).saturating_sub(points.total.saturating_mul(points.total));
+fn standard_deviation(points: Sum, squares: i64) -> f64 {
+    let [count, total, squares] = [points.count, points.total, squares].map(i128::from);
+    let spread = count * squares - total * total;
     (spread as f64 / (count * (count - 1)) as f64).sqrt()
 }
 

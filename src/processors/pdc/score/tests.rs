@@ -46,7 +46,7 @@ fn means_divide_the_sum_as_a_double_3_0() {
 fn the_deviation_is_that_of_a_sample_3_1() {
     let of = |values: &[i64]| {
         let points: Vec<_> = values.iter().copied().map(Some).collect();
-        round_4(standard_deviation(sum(&points), values.iter().map(|value| i128::from(value * value)).sum()))
+        round_4(standard_deviation(sum(&points), values.iter().map(|value| value * value).sum()))
     };
     assert_eq!(of(&[25, 31, 18, 23, 17, 24, 20, 15, 12]), 5.8119);
     assert_eq!(of(&[4, 7, 2, 0, 5, 3]), 2.429);

@@ -48,8 +48,11 @@ impl<'s> Candidates<'s> {
 
     /// The candidates of a month's dates in the order of dates and players. Months are asked for in ascending order.
     pub fn of(&mut self, month: Month, dates: &[NaiveDate]) -> Result<RecordBatch> {
-        let context = self.context.month(month)?;
-        let candidates = concat_batches(&context.schema(), [&context, &self.synthetic.month(month)?])?;
+        let (context, synthetic) = (self.context.month(month)?, self.synthetic.month(month)?);
+        let names =
+            |rows: &RecordBatch| -> Vec<_> { rows.schema().fields().iter().map(|it| it.name().clone()).collect() };
+        assert_eq!(names(&context), names(&synthetic), "the columns of both queries are the same");
+        let candidates = concat_batches(&context.schema(), [&context, &synthetic])?;
         let days: Vec<i32> = dates.iter().map(|&date| Date32Type::from_naive_date(date)).collect();
         let of_dates = |day: i32| days.binary_search(&day).is_ok();
         let candidates = in_order_of_players(&candidates, of_dates)?;

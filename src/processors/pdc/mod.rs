@@ -232,7 +232,7 @@ fn beside<const N: usize>(planned: PlannedSession<'_>, context: &RunContext) -> 
     let beside = || -> Result<Session> {
         let beside = planned.session.try_clone()?;
         beside.set_plan(planned.dates, context.windows)?;
-        beside.execute(&bound(include_str!("span.sql")))?;
+        beside.execute(&bound(include_str!("plan_range.sql")))?;
         Ok(beside)
     };
     let sessions = (0..N).map(|_| beside()).collect::<Result<Vec<_>>>()?;
@@ -571,6 +571,10 @@ impl Stored {
     }
 }
 
+/// Rounds a row to its columns.
+///
+/// # Errors
+/// For the first value that does not fit its column.
 fn stored(cache: &Cache<'_>) -> Result<Stored, Overflow> {
     static COLUMNS: LazyLock<[NumericColumn; NUMERIC_COLUMNS.len()]> =
         LazyLock::new(|| NUMERIC_COLUMNS.map(|name| NumericColumn::of(Table::PlayerDailyCache, name)));

@@ -267,7 +267,7 @@ fn season_of(day: i32) -> Season {
     Season::of(date_of_day(day))
 }
 
-/// The newest qualifying games of a season, oldest first, with the sums over them and the newest of them.
+/// The newest qualifying games of a season, oldest first, with the sums over all of them, the last ten and the last five.
 #[derive(Default)]
 struct SeasonGames {
     season_year: i64,
@@ -282,10 +282,10 @@ impl SeasonGames {
             self.sums.points_season.take_away(oldest.points);
             self.sums.usage_season.take_away(oldest.usage_100);
         }
-        if let Some(sixth) = self.newest(GAMES_NEEDED as usize) {
+        if let Some(sixth) = self.leaving(GAMES_NEEDED as usize) {
             self.sums.points_5.take_away(sixth.points);
         }
-        if let Some(eleventh) = self.newest(RECENT_GAMES) {
+        if let Some(eleventh) = self.leaving(RECENT_GAMES) {
             self.leave_recent(eleventh);
         }
         self.games.push_back(game);
@@ -297,7 +297,7 @@ impl SeasonGames {
     }
 
     /// The game that leaves a window of so many games when another one enters.
-    fn newest(&self, games: usize) -> Option<Game> {
+    fn leaving(&self, games: usize) -> Option<Game> {
         self.games.len().checked_sub(games).map(|index| self.games[index])
     }
 

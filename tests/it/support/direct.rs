@@ -40,7 +40,7 @@ struct Desk<'a> {
 impl<'a> Desk<'a> {
     fn set_up(id: ProcessorId, tables: &'a Tables) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        tables.write_to(dir.path());
+        tables.write_in_order_to(dir.path());
         let session = Session::open(&engine_settings(dir.path())).expect("a session");
         let processor = processors::get(id);
         for upstream in processor.upstream() {

@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Date32Type, Field};
 use chrono::{NaiveDate, NaiveDateTime};
 use putback::calendar::Season;
 use putback::catalog::{Column, ColumnType, Table};
-use putback::store::write_parquet;
+use putback::store::{sort_by_key, write_parquet};
 
 use super::rows::{NULL, Row, Value};
 
@@ -46,6 +46,14 @@ impl Tables {
     pub fn write_to(&self, dir: &Path) {
         for table in self.0.keys() {
             write_parquet(&file_of(dir, *table), &self.batch(*table)).expect("a table is written");
+        }
+    }
+
+    /// As [`Tables::write_to`], with rows in the order of dates and keys, which is that of the store's files.
+    pub fn write_in_order_to(&self, dir: &Path) {
+        for table in self.0.keys() {
+            let (rows, _) = sort_by_key(*table, &self.batch(*table)).expect("rows in order");
+            write_parquet(&file_of(dir, *table), &rows).expect("a table is written");
         }
     }
 }

@@ -1,4 +1,5 @@
--- What the queries beside this one read: constants, so that files of other months are not opened.
+-- The range of the plan, for the queries that read in the order of the files: a subquery would be a join, which need not
+-- keep that order.
 SET VARIABLE first_date = (SELECT min(game_date) FROM plan);
 SET VARIABLE last_date = (SELECT max(game_date) FROM plan);
 SET VARIABLE first_season = (SELECT min(season_year) FROM plan);

@@ -225,7 +225,8 @@ impl Settings {
     /// Opens the warehouse to publish into.
     pub fn open_target(&self) -> Result<Box<dyn Target>> {
         let bigquery = |project: &str| self.bigquery_to_publish(project);
-        warehouse::open_target(self.required_to()?, Connect { bigquery: &bigquery, bucket: &|url| self.bucket(url) })
+        let connect = Connect { bigquery: &bigquery, bucket: &|url| self.bucket(url) };
+        warehouse::open_target(self.required_to()?, connect, self.threads.value)
     }
 
     /// Opens what was published into, to read it.

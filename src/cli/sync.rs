@@ -129,7 +129,8 @@ pub fn pull(context: Context<'_>, lock: &WriteLock, ranges: &DateRanges, options
     let Context { settings, printer, .. } = context;
     let source = settings.open_source()?;
     let today = environment::yesterday() + Days::new(1);
-    let request = SyncRequest { ranges: ranges.clone(), today, accept_shorter: options.accept_shorter };
+    let threads = settings.threads.value;
+    let request = SyncRequest { ranges: ranges.clone(), today, accept_shorter: options.accept_shorter, threads };
     refuse_beyond_budget(settings, &*source, lock, ranges)?;
     let synced = context.step("sync", || crate::sync::sync(&*source, lock, &request, context.observer()));
     if let Some(bill) = source.bill() {

@@ -14,7 +14,7 @@ use crate::daily_cache::DailyCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::processors::{Failure, ProcessorId};
 use crate::snapshot::Snapshot;
-use crate::store::{DateState, RowsByDate, date_slices, hash_of_no_rows, read_month_file};
+use crate::store::{DateState, RowsByDate, StoredMonth, date_slices, hash_of_no_rows, read_month_file};
 
 /// What is published of a processor's date without the entities in quarantine.
 #[derive(Debug)]
@@ -173,6 +173,22 @@ impl<'a> DateSet<'a> {
     pub fn rows(&self, part: &MonthPart) -> Result<RecordBatch> {
         let rows = self.without_quarantined(part, self.stored_rows(part)?)?;
         Ok(arrow::compute::filter_record_batch(&rows, &part.owned_rows(&rows))?)
+    }
+
+    /// The store's month file, if its rows are exactly what is published of a part. The failures table is shared: its
+    /// months are never taken as they are.
+    pub(crate) fn whole_file(&self, part: &MonthPart) -> Option<StoredMonth<'a>> {
+        let (table, month) = (part.table, part.month);
+        let entry = self.snapshot.phase4.files_of(table)?.get(&month)?;
+        let id = ProcessorId::ALL.into_iter().find(|id| id.output() == table)?;
+        let mut dates = part.dates.iter().filter(|(_, token)| token.rows > 0);
+        let is_as_stored = |(date, token): (&NaiveDate, &DateToken)| {
+            let record = self.snapshot.phase4.record(id, *date);
+            record.is_some_and(|record| record.rows == token.rows && record.hash == token.content)
+        };
+        let rows: u64 = part.dates.values().map(|token| token.rows).sum();
+        let is_whole = rows == entry.rows && dates.all(is_as_stored);
+        is_whole.then_some(StoredMonth { store: &self.snapshot.store, table, month, entry })
     }
 
     /// The rows that the store has of the dates of a part, failures of any processor among them.

@@ -33,6 +33,23 @@ pub struct StoredMonth<'a> {
     pub entry: &'a FileEntry,
 }
 
+impl StoredMonth<'_> {
+    /// Makes an object of the month's file in a place, on any thread, if it is byte for byte what the store recorded.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`](crate::error::ErrorKind::Corrupt) naming the file when it is not.
+    pub(crate) fn copy_to(&self, place: &Place) -> Result<()> {
+        let &Self { store, table, month, entry } = self;
+        let ours = store.place(Layer::of(table));
+        for path in [ours.object_path(&entry.sha256), ours.plain_path(table, month)] {
+            if place.import(&path, entry)? {
+                return Ok(());
+            }
+        }
+        Err(store.damaged(table, month))
+    }
+}
+
 impl<'a> LayerWriter<'a> {
     pub fn new(lock: &'a WriteLock, layer: Layer) -> Self {
         Self { lock, layer, place: lock.store().place(layer), is_open: AtomicBool::new(false) }
@@ -59,15 +76,8 @@ impl<'a> LayerWriter<'a> {
     /// # Errors
     /// [`ErrorKind::Corrupt`](crate::error::ErrorKind::Corrupt) naming the file when it is not.
     pub fn import(&self, of: &StoredMonth<'_>) -> Result<()> {
-        let &StoredMonth { store: from, table, month, entry } = of;
         self.is_open.store(true, Ordering::Relaxed);
-        let theirs = from.place(self.layer);
-        for path in [theirs.object_path(&entry.sha256), theirs.plain_path(table, month)] {
-            if self.place.import(&path, entry)? {
-                return Ok(());
-            }
-        }
-        Err(from.damaged(table, month))
+        of.copy_to(&self.place)
     }
 
     /// A month of a table that is written batch by batch, in the order of its key, on any thread.

@@ -28,12 +28,14 @@ pub struct SyncRequest {
     pub today: NaiveDate,
     /// Take an export although it lacks dates at an end or in a gap that the store has.
     pub accept_shorter: bool,
+    /// Months of a table are sorted and written on so many threads, while one more reads.
+    pub threads: usize,
 }
 
 impl SyncRequest {
-    /// Takes no export that is shorter than the store.
+    /// Takes no export that is shorter than the store; writes on one thread.
     pub fn new(ranges: DateRanges, today: NaiveDate) -> Self {
-        Self { ranges, today, accept_shorter: false }
+        Self { ranges, today, accept_shorter: false, threads: 1 }
     }
 }
 
@@ -84,7 +86,7 @@ pub fn sync(
     for (index, plan) in plans.into_iter().enumerate() {
         check_cancelled(observer)?;
         observer.on(Event::TableStarted { table: plan.table, index, total });
-        let pull = Pull { source, store: lock.store(), layer: &layer, today: request.today, observer };
+        let pull = Pull { source, layer: &layer, request, observer };
         let table = pull.run(plan, &mut manifest)?;
         source.take_notes().into_iter().for_each(|note| observer.on(Event::Note(note)));
         observer.on(Event::TableFinished {

@@ -1,12 +1,14 @@
 //! Pulls the rows of a table and stores them as sorted month files.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
 use arrow::datatypes::Date32Type;
 use chrono::{Datelike, NaiveDate};
 
+use super::SyncRequest;
 use super::month_rows::MonthRows;
 use super::plan::{Plan, Wanted};
 use super::report::TableReport;
@@ -14,10 +16,11 @@ use crate::calendar::{DateRange, DateRanges, Month, date_of_day};
 use crate::catalog::{Table, is_nba_team};
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::keeps;
+use crate::parallel::try_pipeline;
 use crate::processors;
 use crate::progress::{Event, Observer, check_cancelled};
 use crate::store::{
-    InputTable, LayerWriter, Partition, Phase3Manifest, Store, date_slices, partition_hash, read_month_file,
+    FileEntry, InputTable, LayerWriter, Partition, Phase3Manifest, date_slices, partition_hash, read_month_file,
     sort_by_key,
 };
 use crate::warehouse::{Selection, Source};
@@ -28,14 +31,13 @@ const NEVER_EMPTY: [Table; 3] = [Table::PlayerGameSummary, Table::TeamDefenseGam
 /// Pulls one table after another; nothing is visible before the layer is committed.
 pub(super) struct Pull<'a, 'l> {
     pub source: &'a dyn Source,
-    pub store: &'a Store,
     pub layer: &'a LayerWriter<'l>,
-    pub today: NaiveDate,
+    pub request: &'a SyncRequest,
     pub observer: &'a dyn Observer,
 }
 
 impl Pull<'_, '_> {
-    pub fn run(mut self, mut plan: Plan, manifest: &mut Phase3Manifest) -> Result<TableReport> {
+    pub fn run(self, mut plan: Plan, manifest: &mut Phase3Manifest) -> Result<TableReport> {
         if plan.report.unchanged {
             plan.remember_files(manifest);
             return Ok(plan.report);
@@ -46,7 +48,7 @@ impl Pull<'_, '_> {
         }
         let table = plan.table;
         let known = manifest.tables.get(&table).cloned().unwrap_or_default();
-        let keeping = Keeping::new(&plan, self.today, &known);
+        let keeping = Keeping::new(&plan, self.request.today, &known);
         let mut renewal = Renewal { table, keeping, input: known.clone(), report: plan.report };
         match &plan.pull {
             Wanted::Whole(selection) => self.replace_whole(&mut renewal, selection)?,
@@ -77,33 +79,32 @@ impl Pull<'_, '_> {
     }
 
     /// An optional table that the warehouse no longer has leaves the store.
-    fn forget(&mut self, plan: &mut Plan, manifest: &mut Phase3Manifest) -> Result<()> {
+    fn forget(&self, plan: &mut Plan, manifest: &mut Phase3Manifest) -> Result<()> {
         if let Some(known) = manifest.tables.remove(&plan.table) {
             plan.report.vanished_dates = known.partitions.keys().copied().collect();
         }
         Ok(())
     }
 
-    fn replace_whole(&mut self, renewal: &mut Renewal<'_>, selection: &Selection) -> Result<()> {
+    fn replace_whole(&self, renewal: &mut Renewal<'_>, selection: &Selection) -> Result<()> {
         let (mut rows, _) = self.read(renewal, selection)?;
         let mut months = rows.months();
         months.extend(renewal.keeping.months());
         renewal.input.files.retain(|month, _| months.contains(month));
         renewal.input.partitions.retain(|date, _| months.contains(&Month::of(*date)));
-        for month in months {
+        self.store_months(renewal, &months, |month, keeping, _| {
             let mut batches = rows.take(month)?;
-            let kept = renewal.keeping.dates_of(month, None, &batches);
-            batches.extend(self.kept(&mut renewal.keeping, month, kept)?);
-            self.store_month(renewal, month, &batches)?;
-        }
-        Ok(())
+            let kept = keeping.dates_of(month, None, &batches);
+            batches.extend(self.kept(keeping, month, kept)?);
+            Ok(batches)
+        })
     }
 
     /// The stored rows of dates of a month that stay although the warehouse does not have them.
     fn kept(&self, keeping: &mut Keeping<'_>, month: Month, dates: BTreeSet<NaiveDate>) -> Result<Option<RecordBatch>> {
         let table = keeping.table;
         let Some(entry) = keeping.known.files.get(&month).filter(|_| !dates.is_empty()) else { return Ok(None) };
-        let Some(path) = self.store.intact_file(table, month, entry) else { return Ok(None) };
+        let Some(path) = self.layer.store().intact_file(table, month, entry) else { return Ok(None) };
         let stored = read_month_file(table, &path)?;
         let is_kept: BooleanArray = days(table, &stored).map(|day| Some(dates.contains(&day))).collect();
         keeping.kept.extend(dates);
@@ -111,12 +112,7 @@ impl Pull<'_, '_> {
     }
 
     /// A calendar year at a time.
-    fn replace_partitions(
-        &mut self,
-        renewal: &mut Renewal<'_>,
-        ranges: &DateRanges,
-        expected: &Expected,
-    ) -> Result<()> {
+    fn replace_partitions(&self, renewal: &mut Renewal<'_>, ranges: &DateRanges, expected: &Expected) -> Result<()> {
         let table = renewal.table;
         let mut pulled = 0;
         let is_replaced = renewal.input.files.is_empty();
@@ -126,26 +122,26 @@ impl Pull<'_, '_> {
             let selection = Selection::Ranges(year.clone());
             let (mut rows, left_out) = self.read(renewal, &selection)?;
             pulled += rows.num_rows() + left_out;
-            for month in months_of(&year) {
+            let months = months_of(&year);
+            left.retain(|month| !months.contains(month));
+            self.store_months(renewal, &months, |month, keeping, input| {
                 let mut batches = rows.take(month)?;
-                left.remove(&month);
                 // Rows outside the ranges are there as they were, unless everything is replaced.
-                let kept = renewal.keeping.dates_of(month, Some(&year).filter(|_| !is_replaced), &batches);
-                batches.extend(self.kept(&mut renewal.keeping, month, kept)?);
-                if let Some(entry) = renewal.input.files.get(&month) {
-                    let stored = read_month_file(table, &self.store.stored_file(table, month, entry))?;
+                let kept = keeping.dates_of(month, Some(&year).filter(|_| !is_replaced), &batches);
+                batches.extend(self.kept(keeping, month, kept)?);
+                if let Some(entry) = input.files.get(&month) {
+                    let stored = read_month_file(table, &self.layer.store().stored_file(table, month, entry))?;
                     batches.push(filter_record_batch(&stored, &outside(table, &stored, &year))?);
                 }
-                self.store_month(renewal, month, &batches)?;
-            }
+                Ok(batches)
+            })?;
             let (rows, total_rows, total_bytes) = (pulled, expected.rows, expected.bytes);
             self.observer.on(Event::RowsPulled { table, rows, total_rows, total_bytes });
         }
-        for month in left {
-            let dates = renewal.keeping.dates_of(month, None, &[]);
-            let kept = self.kept(&mut renewal.keeping, month, dates)?;
-            self.store_month(renewal, month, kept.as_slice())?;
-        }
+        self.store_months(renewal, &left, |month, keeping, _| {
+            let dates = keeping.dates_of(month, None, &[]);
+            Ok(self.kept(keeping, month, dates)?.into_iter().collect())
+        })?;
         if pulled != expected.rows {
             return Err(Error::new(
                 ErrorKind::Upstream,
@@ -161,7 +157,7 @@ impl Pull<'_, '_> {
     }
 
     fn carried(&self, table: Table, input: &InputTable) -> Result<BTreeMap<NaiveDate, String>> {
-        let file = |(&month, entry)| self.store.stored_file(table, month, entry);
+        let file = |(&month, entry)| self.layer.store().stored_file(table, month, entry);
         let files: Vec<_> = input.files.iter().map(file).collect();
         Ok(processors::carried(table, &files)?.unwrap_or_default())
     }
@@ -169,7 +165,7 @@ impl Pull<'_, '_> {
     /// Rows by month, and how many rows are left out.
     fn read(&self, renewal: &mut Renewal<'_>, selection: &Selection) -> Result<(MonthRows, u64)> {
         let (table, report) = (renewal.table, &mut renewal.report);
-        let mut months = MonthRows::new(&self.store.spill_place());
+        let mut months = MonthRows::new(&self.layer.store().spill_place());
         let (foreign, arrived) = (&mut report.foreign_teams, &mut report.arrived);
         let left_out = self.source.read(table, selection, &mut |batch| {
             count_foreign_teams(table, &batch, foreign);
@@ -182,30 +178,33 @@ impl Pull<'_, '_> {
         Ok((months, left_out))
     }
 
-    /// Stages the rows of a month unless the store has the same; a month without rows leaves the store.
-    fn store_month(&mut self, renewal: &mut Renewal<'_>, month: Month, batches: &[RecordBatch]) -> Result<()> {
-        let Renewal { table, input, report, .. } = renewal;
-        let table = *table;
-        let (batch, duplicates) = sort_by_key(table, &concat_batches(table.schema().arrow(), batches)?)?;
-        report.duplicate_keys += duplicates;
-        let days = hash_days(table, &batch);
-        let is_same = input.files.get(&month).is_some_and(|entry| {
-            month_of(&input.partitions, month).eq(days.iter()) && self.store.intact_file(table, month, entry).is_some()
-        });
-        if is_same {
-            return Ok(());
-        }
-        let before: Vec<NaiveDate> = month_of(&input.partitions, month).map(|(&date, _)| date).collect();
-        before.iter().for_each(|date| {
-            input.partitions.remove(date);
-        });
-        input.partitions.extend(days);
-        let written = self.layer.write(&batch)?;
-        report.arrived.bytes += written.as_ref().map_or(0, |entry| entry.size_bytes);
-        match written {
-            Some(entry) => input.files.insert(month, entry),
-            None => input.files.remove(&month),
+    /// Stages months, whose rows `rows_of` gives in ascending order.
+    fn store_months(
+        &self,
+        renewal: &mut Renewal<'_>,
+        months: &BTreeSet<Month>,
+        mut rows_of: impl FnMut(Month, &mut Keeping<'_>, &InputTable) -> Result<Vec<RecordBatch>> + Send,
+    ) -> Result<()> {
+        let Renewal { table, keeping, input, report } = renewal;
+        let (table, layer, stored) = (*table, self.layer, &*input);
+        let produce =
+            |emit: &mut Emit<'_>| months.iter().try_for_each(|&month| emit((month, rows_of(month, keeping, stored)?)));
+        let stage = |(month, rows): (Month, Vec<RecordBatch>)| {
+            stage_month(layer, (table, month), stored, &rows).map(|staged| (month, staged))
         };
+        let staged: BTreeMap<Month, StagedMonth> =
+            try_pipeline(vec![produce], self.request.threads, stage)?.into_iter().collect();
+        for (month, StagedMonth { duplicates, changed }) in staged {
+            report.duplicate_keys += duplicates;
+            let Some((days, file)) = changed else { continue };
+            input.partitions.retain(|date, _| Month::of(*date) != month);
+            input.partitions.extend(days);
+            report.arrived.bytes += file.as_ref().map_or(0, |entry| entry.size_bytes);
+            match file {
+                Some(entry) => input.files.insert(month, entry),
+                None => input.files.remove(&month),
+            };
+        }
         Ok(())
     }
 
@@ -218,6 +217,31 @@ impl Pull<'_, '_> {
         Error::new(ErrorKind::Upstream, format!("table {table} has no rows {range} in {}", self.source.name()))
             .hint("check the range and the export; nothing was pulled")
     }
+}
+
+type Emit<'e> = dyn FnMut((Month, Vec<RecordBatch>)) -> Result<()> + 'e;
+
+/// A month of a table, written if it is not what the store has.
+struct StagedMonth {
+    duplicates: u64,
+    /// Its dates and its file; a month without rows has none.
+    changed: Option<(BTreeMap<NaiveDate, Partition>, Option<FileEntry>)>,
+}
+
+/// Stages the rows of a month unless the store has the same, on any thread.
+fn stage_month(
+    layer: &LayerWriter<'_>,
+    (table, month): (Table, Month),
+    stored: &InputTable,
+    rows: &[RecordBatch],
+) -> Result<StagedMonth> {
+    let (batch, duplicates) = sort_by_key(table, &concat_batches(table.schema().arrow(), rows)?)?;
+    let days = hash_days(table, &batch);
+    let is_same = stored.files.get(&month).is_some_and(|entry| {
+        month_of(&stored.partitions, month).eq(days.iter()) && layer.store().intact_file(table, month, entry).is_some()
+    });
+    let changed = if is_same { None } else { Some((days, layer.write(&batch)?)) };
+    Ok(StagedMonth { duplicates, changed })
 }
 
 /// A table of the store while its rows are replaced.
@@ -336,18 +360,26 @@ fn hash_days(table: Table, batch: &RecordBatch) -> BTreeMap<NaiveDate, Partition
 fn split_by_month(table: Table, batch: &RecordBatch) -> Result<Vec<(Month, RecordBatch)>> {
     let dates = batch.column_by_name(table.schema().partition_column()).expect("partition column");
     let days = dates.as_primitive::<Date32Type>().values();
-    let mut rows: BTreeMap<Month, Vec<u32>> = BTreeMap::new();
+    let mut rows: BTreeMap<Month, Vec<Range<usize>>> = BTreeMap::new();
     let mut first = 0;
     // Neighbours are often of one day.
     for of_day in days.chunk_by(|a, b| a == b) {
-        let last = first + of_day.len() as u32;
-        rows.entry(Month::of(date_of_day(of_day[0]))).or_default().extend(first..last);
+        let last = first + of_day.len();
+        let of_month = rows.entry(Month::of(date_of_day(of_day[0]))).or_default();
+        match of_month.last_mut().filter(|rows| rows.end == first) {
+            Some(rows) => rows.end = last,
+            None => of_month.push(first..last),
+        }
         first = last;
     }
-    if rows.len() == 1 {
-        return Ok(rows.into_keys().map(|month| (month, batch.clone())).collect());
-    }
-    rows.into_iter().map(|(month, rows)| Ok((month, take_record_batch(batch, &UInt32Array::from(rows))?))).collect()
+    let part = |(month, parts): (Month, Vec<Range<usize>>)| match parts.as_slice() {
+        [rows] => Ok((month, batch.slice(rows.start, rows.len()))),
+        _ => {
+            let rows = parts.into_iter().flatten().map(|row| row as u32).collect::<Vec<_>>();
+            Ok((month, take_record_batch(batch, &UInt32Array::from(rows))?))
+        }
+    };
+    rows.into_iter().map(part).collect()
 }
 
 /// An empty opponent means "unknown" and is allowed (`player_composite_factors` §2.1).

@@ -121,10 +121,11 @@ pub fn open_outputs(location: &Location, connect: Connect<'_>) -> Result<Box<dyn
     }
 }
 
-/// Opens a warehouse for publishing. A directory is created when something is published; a bucket has to exist.
-pub fn open_target(location: &Location, connect: Connect<'_>) -> Result<Box<dyn Target>> {
+/// Opens a warehouse for publishing. A directory is created when something is published, by so many threads; a bucket has
+/// to exist.
+pub fn open_target(location: &Location, connect: Connect<'_>, threads: usize) -> Result<Box<dyn Target>> {
     match location {
-        Location::Dir(path) => Ok(Box::new(DirTarget::open(path)?)),
+        Location::Dir(path) => Ok(Box::new(DirTarget::open(path)?.with_threads(threads))),
         Location::Bucket(url) => Ok(Box::new(BucketTarget::open((connect.bucket)(url)?)?)),
         Location::BigQuery { project } => Ok(Box::new(BigQuery::open_to_publish((connect.bigquery)(project)?)?)),
     }

@@ -49,6 +49,23 @@ impl Iterator for Batches {
     }
 }
 
+/// Decodes batches on a thread of its own, one ahead of what is done with them here, in their order.
+///
+/// # Errors
+/// The first error of `take`; nothing more is decoded then.
+pub(super) fn ahead(
+    batches: Batches,
+    mut take: impl FnMut(Result<RecordBatch, ParquetError>) -> crate::error::Result<()>,
+) -> crate::error::Result<()> {
+    let (sender, receiver) = crossbeam_channel::bounded(1);
+    std::thread::scope(|scope| {
+        scope.spawn(move || batches.map(|batch| sender.send(batch)).take_while(Result::is_ok).for_each(drop));
+        // Gone with the first error: the decoder then cannot send, and ends.
+        let receiver = receiver;
+        receiver.iter().try_for_each(&mut take)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

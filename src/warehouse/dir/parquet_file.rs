@@ -15,7 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::{SchemaDescriptor, Type};
 
-use super::decoder::{Batches, decode};
+use super::decoder::{Batches, ahead, decode};
 use super::listing::TableFile;
 use crate::catalog::{Role, Table};
 use crate::error::{Error, ErrorKind, Result};
@@ -63,11 +63,8 @@ impl<'a> ParquetFile<'a> {
     /// Hands over the columns that the table has and that can be read, under the names they have here.
     pub fn read(&self, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
         let known = self.known_columns();
-        for batch in self.rows_of(&known).map_err(|error| self.cannot_read(error, &known))? {
-            let batch = batch.map_err(|error| self.cannot_read(error, &known))?;
-            sink(batch)?;
-        }
-        Ok(())
+        let batches = self.rows_of(&known).map_err(|error| self.cannot_read(error, &known))?;
+        ahead(batches, |batch| sink(batch.map_err(|error| self.cannot_read(error, &known))?))
     }
 
     /// By their index: those that are needed, and of the others what can be kept in our type.

@@ -1,5 +1,6 @@
 //! What an upload changes in a month.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::RecordBatch;
@@ -8,16 +9,16 @@ use chrono::NaiveDate;
 
 use super::lying::{Looks, Lying};
 use super::record::{Published, PublishedDate, PublishedMonth};
-use super::{DirTarget, repair};
+use super::{DirTarget, month, repair};
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::judge::{RowsByDate, keep_vanished};
-use crate::store::{FileEntry, hash_of_no_rows};
-use crate::upload::{MonthPart, PublishSet, TableUpload};
+use crate::store::{FileEntry, StoredMonth, hash_of_no_rows};
+use crate::upload::{DateToken, MonthPart, PublishSet, TableUpload};
 
 /// A month's rows as they will be, and what that changes.
-pub(super) struct Change {
-    pub content: Content,
+pub(super) struct Change<'s> {
+    pub content: Content<'s>,
     pub published: PublishedMonth,
     /// A file of others that is replaced, or recorded as it lies.
     pub adopted: Option<String>,
@@ -29,16 +30,18 @@ pub(super) struct Change {
 }
 
 /// What becomes of a month's file.
-pub(super) enum Content {
+pub(super) enum Content<'s> {
     /// It stays.
     Same,
+    /// It becomes a copy of the store's.
+    Stored(StoredMonth<'s>),
     /// It is written anew.
     Rows(RecordBatch),
     /// It becomes one that a publication had replaced.
     Kept(FileEntry),
 }
 
-impl Content {
+impl Content<'_> {
     pub fn is_new(&self) -> bool {
         !matches!(self, Self::Same)
     }
@@ -47,6 +50,7 @@ impl Content {
     pub fn rows(&self) -> u64 {
         match self {
             Self::Same => 0,
+            Self::Stored(month) => month.entry.rows,
             Self::Rows(rows) => rows.num_rows() as u64,
             Self::Kept(file) => file.rows,
         }
@@ -58,6 +62,18 @@ impl Content {
 pub(super) struct Recorded<'a> {
     pub published: &'a Published,
     pub looks: &'a Looks,
+}
+
+impl<'a> Recorded<'a> {
+    fn lying(self, part: &MonthPart) -> &'a Lying {
+        &self.looks[&(part.table, part.month)]
+    }
+
+    /// What the record says of the month of a part.
+    fn month(self, part: &MonthPart) -> Cow<'a, PublishedMonth> {
+        let known = self.published.month(part.table, part.month);
+        known.map_or_else(|| Cow::Owned(PublishedMonth::nothing()), Cow::Borrowed)
+    }
 }
 
 impl DirTarget {
@@ -115,45 +131,31 @@ impl DirTarget {
     }
 
     /// What has to change for a part; `None` when the record vouches for all of it.
-    pub(super) fn compare(
+    pub(super) fn compare<'s>(
         &self,
-        set: &PublishSet<'_>,
+        set: &PublishSet<'s>,
         part: &MonthPart,
         recorded: Recorded<'_>,
-    ) -> Result<Option<Change>> {
-        let Recorded { published, looks } = recorded;
-        let (table, month) = (part.table, part.month);
-        let lying = &looks[&(table, month)];
-        let nothing = PublishedMonth::nothing();
-        let recorded = published.month(table, month).unwrap_or(&nothing);
+    ) -> Result<Option<Change<'s>>> {
+        let (table, lying) = (part.table, recorded.lying(part));
+        let known = recorded.month(part);
         let is_recorded = matches!(lying, Lying::Recorded { .. });
         let is_vouched =
-            |date: &NaiveDate, token: &str| recorded.dates.get(date).is_some_and(|known| known.token == token);
+            |date: &NaiveDate, token: &str| known.dates.get(date).is_some_and(|known| known.token == token);
         if is_recorded && part.dates.iter().all(|(date, token)| is_vouched(date, &token.content)) {
             return Ok(None);
         }
-        let (there, is_damaged) = match self.rows(table, month, lying) {
-            Err(error) if error.kind() == ErrorKind::Corrupt && set.terms().repairs => {
-                (repair::rows(self, set, part, recorded).map_err(|unrepaired| unrepaired.because(error))?, true)
-            }
-            Ok(_) if set.terms().repairs && matches!(lying, Lying::Other { file: None }) => {
-                (repair::rows(self, set, part, recorded)?, true)
-            }
-            other => (other?, false),
-        };
-        let before = if is_damaged { BTreeMap::new() } else { there.by_date()? };
-        let ours = set.rows(part)?;
-        let kept = there.filter(&not(&part.owned_rows(there.all()))?)?;
-        let (merged, repeated) = kept.with(&ours, &there)?;
-        if repeated > 0 {
-            return Err(repeated_keys(part, repeated));
-        }
-        let after = merged.by_date()?;
+        let Months { before, after, content, rows_there, is_damaged } =
+            match self.replaced_whole(set, part, recorded)? {
+                Some(months) => months,
+                None => self.merged(set, part, recorded)?,
+            };
         let mut upload = count(part, &before, &after);
         let is_written = is_damaged || !upload.dates.is_empty();
+        let content = if is_written { content } else { Content::Same };
         let found = |date: &NaiveDate| after.get(date).cloned().unwrap_or_else(|| (hash_of_no_rows(table), 0));
         let mut dates: BTreeMap<NaiveDate, PublishedDate> = BTreeMap::new();
-        for (date, known) in recorded.dates.iter().filter(|(date, _)| !part.dates.contains_key(date)) {
+        for (date, known) in known.dates.iter().filter(|(date, _)| !part.dates.contains_key(date)) {
             if found(date).0 == known.hash {
                 dates.insert(*date, known.clone());
             } else {
@@ -165,16 +167,15 @@ impl DirTarget {
             dates.insert(*date, PublishedDate { token: token.content.clone(), hash, rows });
         }
         let (file, adopted) = match lying {
-            Lying::Recorded { .. } => (recorded.file.clone(), None),
+            Lying::Recorded { .. } => (known.file.clone(), None),
             Lying::Other { file: Some(file) } => {
                 let adopted = file.sha256.clone();
-                (FileEntry { rows: there.all().num_rows() as u64, ..file.clone() }, Some(adopted))
+                (FileEntry { rows: rows_there, ..file.clone() }, Some(adopted))
             }
-            Lying::Other { file: None } => (nothing.file, None),
+            Lying::Other { file: None } => (PublishedMonth::nothing().file, None),
         };
         let hashes = upload.dates.iter().filter_map(|date| Some((*date, after.get(date)?.0.clone()))).collect();
         let was = upload.dates.iter().filter_map(|date| Some((*date, before.get(date)?.0.clone()))).collect();
-        let content = if is_written { Content::Rows(merged.all().clone()) } else { Content::Same };
         Ok(Some(Change {
             content,
             after: hashes,
@@ -183,6 +184,78 @@ impl DirTarget {
             adopted,
             upload,
         }))
+    }
+}
+
+type ByDate = BTreeMap<NaiveDate, (String, u64)>;
+
+/// A month of the target as it is and as it will be.
+struct Months<'s> {
+    /// Content hash and rows of each date.
+    before: ByDate,
+    after: ByDate,
+    content: Content<'s>,
+    /// Rows of the file that lies there.
+    rows_there: u64,
+    is_damaged: bool,
+}
+
+impl DirTarget {
+    /// A month of which the part replaces every row by the store's file as it is; no row has to be read for that.
+    fn replaced_whole<'s>(
+        &self,
+        set: &PublishSet<'s>,
+        part: &MonthPart,
+        recorded: Recorded<'_>,
+    ) -> Result<Option<Months<'s>>> {
+        let Some(stored) = set.whole_file(part).filter(|_| !set.terms().repairs) else { return Ok(None) };
+        let Some(before) = self.vouched_rows(part, recorded)? else { return Ok(None) };
+        let has_rows = |(date, token): (&NaiveDate, &DateToken)| {
+            (token.rows > 0).then(|| (*date, (token.content.clone(), token.rows)))
+        };
+        let after = part.dates.iter().filter_map(has_rows).collect();
+        let rows_there = before.values().map(|(_, rows)| rows).sum();
+        Ok(Some(Months { before, after, content: Content::Stored(stored), rows_there, is_damaged: false }))
+    }
+
+    /// What the target has of a month, if the record vouches for every row and column of it, and all dates are those of
+    /// the part.
+    fn vouched_rows(&self, part: &MonthPart, recorded: Recorded<'_>) -> Result<Option<ByDate>> {
+        let path = match recorded.lying(part) {
+            Lying::Other { file: None } | Lying::Recorded { path: None } => return Ok(Some(ByDate::new())),
+            Lying::Other { file: Some(_) } => return Ok(None),
+            Lying::Recorded { path: Some(path) } => path,
+        };
+        let known = recorded.month(part);
+        let has_rows = known.dates.iter().filter(|(_, of)| of.rows > 0);
+        let dates: ByDate = has_rows.map(|(date, of)| (*date, (of.hash.clone(), of.rows))).collect();
+        let is_all = dates.values().map(|(_, rows)| rows).sum::<u64>() == known.file.rows
+            && dates.keys().all(|date| part.dates.contains_key(date))
+            && month::has_columns_of(part.table, path)?;
+        Ok(is_all.then_some(dates))
+    }
+
+    /// A month with the rows of the part in place of those of its dates.
+    fn merged<'s>(&self, set: &PublishSet<'s>, part: &MonthPart, recorded: Recorded<'_>) -> Result<Months<'s>> {
+        let (lying, recorded) = (recorded.lying(part), recorded.month(part));
+        let (there, is_damaged) = match self.rows(part.table, part.month, lying) {
+            Err(error) if error.kind() == ErrorKind::Corrupt && set.terms().repairs => {
+                (repair::rows(self, set, part, &recorded).map_err(|unrepaired| unrepaired.because(error))?, true)
+            }
+            Ok(_) if set.terms().repairs && matches!(lying, Lying::Other { file: None }) => {
+                (repair::rows(self, set, part, &recorded)?, true)
+            }
+            other => (other?, false),
+        };
+        let before = if is_damaged { BTreeMap::new() } else { there.by_date()? };
+        let ours = set.rows(part)?;
+        let kept = there.filter(&not(&part.owned_rows(there.all()))?)?;
+        let (merged, repeated) = kept.with(&ours, &there)?;
+        if repeated > 0 {
+            return Err(repeated_keys(part, repeated));
+        }
+        let (after, rows_there) = (merged.by_date()?, there.all().num_rows() as u64);
+        Ok(Months { before, after, content: Content::Rows(merged.all().clone()), rows_there, is_damaged })
     }
 }
 

@@ -19,6 +19,8 @@ pub struct DirTarget {
     /// As users name it; absent: by its path.
     pub(super) shown: Option<String>,
     pub(super) place: Place,
+    /// How many months are compared and written at once.
+    pub(super) threads: usize,
 }
 
 impl DirTarget {
@@ -43,7 +45,13 @@ impl DirTarget {
         );
         let (ownership, format) = (Ownership::Shared, FORMAT);
         let place = Place { tables: root.clone(), control, record, format, ownership, rebuild };
-        Ok(Self { root, shown: None, place })
+        Ok(Self { root, shown: None, place, threads: 1 })
+    }
+
+    /// Compares and writes so many months at once.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 
     /// Held until the returned file is dropped. Creates the directory.

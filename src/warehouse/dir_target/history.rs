@@ -77,7 +77,11 @@ impl Replaced {
 }
 
 /// A month whose file is replaced: what was there, and what comes.
-pub(super) fn replaced_month(change: &Change, recorded: Option<&PublishedMonth>, before: FileEntry) -> ReplacedMonth {
+pub(super) fn replaced_month(
+    change: &Change<'_>,
+    recorded: Option<&PublishedMonth>,
+    before: FileEntry,
+) -> ReplacedMonth {
     let date = |date: &NaiveDate| ReplacedDate {
         recorded: recorded.and_then(|month| month.dates.get(date)).cloned(),
         after: change.after.get(date).cloned().unwrap_or_default(),

@@ -18,6 +18,9 @@ mod repair;
 mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
@@ -33,41 +36,55 @@ use self::record::{Published, PublishedMonth};
 use crate::calendar::Month;
 use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
+use crate::parallel;
 use crate::progress::{Event, Observer, Staged, check_cancelled};
 use crate::publications::{Publication, UndoReport, UndoRequest};
 use crate::store::commit::link_or_copy;
-use crate::store::{FileEntry, hash_of_no_rows};
+use crate::store::{FileEntry, StoredMonth, hash_of_no_rows};
 use crate::upload::{DateSet, MonthPart, Plan, PlannedDate, PublishSet, Rehearsal, TableUpload, Target, UploadReport};
 
 impl DirTarget {
-    /// Writes the months as objects and reads them back.
+    /// Writes the months as objects and reads them back, on all threads.
     fn write(
         &self,
-        changes: Vec<(Table, Month, Change)>,
+        changes: Vec<(Table, Month, Change<'_>)>,
         known: &Published,
         observer: &dyn Observer,
     ) -> Result<Written> {
-        let mut record = known.clone();
-        let mut staged = Staging::of(&changes);
-        let has_changes = !changes.is_empty();
-        let mut replaced = Vec::new();
-        for (table, month, mut change) in changes {
-            if let Some(sha256) = &change.adopted {
-                self.adopt(table, month, sha256)?;
-            }
-            if change.content.is_new() {
-                let before = std::mem::replace(&mut change.published.file, PublishedMonth::nothing().file);
-                change.published.file = match &change.content {
-                    Content::Kept(file) => self.take_kept(file)?,
-                    Content::Rows(rows) => self.write_month(table, rows)?,
-                    Content::Same => before.clone(),
-                };
-                observer.on(staged.with(&change.published.file));
+        let staging = Staging::of(&changes, observer);
+        let files = parallel::try_map(&changes, self.threads, |(table, month, change)| {
+            let file = self.write_content((*table, *month), change)?;
+            file.iter().for_each(|file| staging.add(file));
+            Ok(file)
+        })?;
+        let (mut record, has_changes, mut replaced) = (known.clone(), !changes.is_empty(), Vec::new());
+        for ((table, month, mut change), file) in changes.into_iter().zip(files) {
+            if let Some(file) = file {
+                let before = std::mem::replace(&mut change.published.file, file);
                 replaced.push(((table, month), replaced_month(&change, known.month(table, month), before)));
             }
             record.set(table, month, change.published);
         }
         Ok(Written { record, has_changes, replaced })
+    }
+
+    /// The new file of a month, as an object; `None` where the file stays.
+    fn write_content(&self, (table, month): (Table, Month), change: &Change<'_>) -> Result<Option<FileEntry>> {
+        if let Some(sha256) = &change.adopted {
+            self.adopt(table, month, sha256)?;
+        }
+        match &change.content {
+            Content::Same => Ok(None),
+            Content::Stored(stored) => self.copy(stored).map(Some),
+            Content::Kept(file) => self.take_kept(file).map(Some),
+            Content::Rows(rows) => self.write_month(table, rows).map(Some),
+        }
+    }
+
+    fn copy(&self, stored: &StoredMonth<'_>) -> Result<FileEntry> {
+        stored.copy_to(&self.place)?;
+        let path = self.place.object_path(&stored.entry.sha256);
+        if stored.entry.matches(&path) { Ok(stored.entry.clone()) } else { Err(not_as_written(&path)) }
     }
 
     /// Makes what was written the state of the target. The id of the publication, unless nothing changed.
@@ -142,17 +159,35 @@ impl DirTarget {
         let file = self.place.write_object(rows)?;
         let path = self.place.object_path(&file.sha256);
         if MonthRows::read(table, &path)?.all().columns() != rows.columns() {
-            return Err(Error::new(
-                ErrorKind::Unexpected,
-                format!("{} does not hold what was written", path.display()),
-            )
-            .hint("check the disk; nothing was published"));
+            return Err(not_as_written(&path));
         }
         Ok(file)
     }
 }
 
+fn not_as_written(path: &Path) -> Error {
+    Error::new(ErrorKind::Unexpected, format!("{} does not hold what was written", path.display()))
+        .hint("check the disk; nothing was published")
+}
+
 impl DirTarget {
+    /// [`DirTarget::compare`] of every part, on all threads.
+    fn compare_all<'s>(
+        &self,
+        set: &PublishSet<'s>,
+        parts: &[MonthPart],
+        (recorded, observer): (Recorded<'_>, &dyn Observer),
+    ) -> Result<Vec<Option<Change<'s>>>> {
+        let (total, done) = (parts.len(), AtomicUsize::new(0));
+        parallel::try_map(parts, self.threads, |part| {
+            check_cancelled(observer)?;
+            let change = self.compare(set, part, recorded)?;
+            let index = done.fetch_add(1, Ordering::Relaxed) + 1;
+            observer.on(Event::MonthCompared { table: part.table, index, total });
+            Ok(change)
+        })
+    }
+
     fn empty_plan(&self, set: &PublishSet<'_>, known: &Published) -> Plan {
         let parent = known.publications.last().map_or_else(String::new, |latest| latest.id.clone());
         Plan::of(set, self.name(), parent)
@@ -223,13 +258,11 @@ impl Target for DirTarget {
         for (table, dates) in vanished {
             report.tables.entry(table).or_default().vanished = dates;
         }
-        let mut changes = Vec::new();
-        let mut plan = self.empty_plan(set, known);
-        let total = parts.len();
-        for (index, part) in parts.iter().enumerate() {
-            check_cancelled(observer)?;
+        let compared = self.compare_all(set, &parts, (recorded, observer))?;
+        let (mut changes, mut plan) = (Vec::new(), self.empty_plan(set, known));
+        for (part, change) in parts.iter().zip(compared) {
             let table = report.tables.entry(part.table).or_default();
-            match self.compare(set, part, recorded)? {
+            match change {
                 None => table.unchanged += part.dates.len(),
                 Some(change) => {
                     add_to_plan(&mut plan, part, &change);
@@ -237,7 +270,6 @@ impl Target for DirTarget {
                     changes.push((part.table, part.month, change));
                 }
             }
-            observer.on(Event::MonthCompared { table: part.table, index: index + 1, total });
         }
         set.refuse_unless_reviewed(&plan)?;
         let entered = Entered {
@@ -289,24 +321,28 @@ struct Written {
     replaced: Vec<((Table, Month), ReplacedMonth)>,
 }
 
-/// What a publication has written so far.
-struct Staging(Staged);
+/// What a publication has written so far, told from any thread.
+struct Staging<'o> {
+    staged: Mutex<Staged>,
+    observer: &'o dyn Observer,
+}
 
-impl Staging {
-    fn of(changes: &[(Table, Month, Change)]) -> Self {
+impl<'o> Staging<'o> {
+    fn of(changes: &[(Table, Month, Change<'_>)], observer: &'o dyn Observer) -> Self {
         let total_rows = changes.iter().map(|(_, _, change)| change.content.rows()).sum();
-        Self(Staged { rows: 0, total_rows, bytes: 0, total_bytes: None })
+        Self { staged: Mutex::new(Staged { rows: 0, total_rows, bytes: 0, total_bytes: None }), observer }
     }
 
-    fn with(&mut self, file: &FileEntry) -> Event {
-        self.0.rows += file.rows;
-        self.0.bytes += file.size_bytes;
-        Event::Staged(self.0)
+    fn add(&self, file: &FileEntry) {
+        let mut staged = self.staged.lock().expect("no observer panicked");
+        staged.rows += file.rows;
+        staged.bytes += file.size_bytes;
+        self.observer.on(Event::Staged(*staged));
     }
 }
 
 /// The dates of a change that are written, as they are reviewed.
-fn add_to_plan(plan: &mut Plan, part: &MonthPart, change: &Change) {
+fn add_to_plan(plan: &mut Plan, part: &MonthPart, change: &Change<'_>) {
     for date in change.upload.dates.iter().filter(|_| change.content.is_new()) {
         let content = part.dates.get(date).map_or_else(String::new, |token| token.content.clone());
         let replaces = change.before.get(date).cloned().unwrap_or_default();

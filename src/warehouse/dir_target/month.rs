@@ -149,6 +149,20 @@ impl MonthRows {
     }
 }
 
+/// Whether a file has exactly the columns of its table, by its footer.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`] for a file that cannot be read as Parquet.
+pub(super) fn has_columns_of(table: Table, path: &Path) -> Result<bool> {
+    let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file);
+    let builder = builder.map_err(|error| unreadable(table, path).because(error))?;
+    let columns = |schema: &Schema| -> Vec<_> {
+        schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect()
+    };
+    Ok(columns(builder.schema()) == columns(table.schema().arrow()))
+}
+
 fn unreadable(table: Table, path: &Path) -> Error {
     Error::new(ErrorKind::Corrupt, format!("{} ({table}) cannot be read as Parquet", path.display()))
         .hint("add --repair to the same `putback upload`: it writes the month again; nothing was published")

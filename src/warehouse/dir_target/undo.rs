@@ -93,7 +93,7 @@ impl DirTarget {
         known: &Published,
         (table, month): (Table, Month),
         replaced: &ReplacedMonth,
-    ) -> Result<Result<Change, Vec<NaiveDate>>> {
+    ) -> Result<Result<Change<'static>, Vec<NaiveDate>>> {
         let lying = self.look(known, table, month)?;
         let there = self.rows(table, month, &lying)?;
         let now = there.by_date()?;

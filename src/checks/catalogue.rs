@@ -246,12 +246,12 @@ impl Catalogue {
         Ok(self)
     }
 
-    /// The text of every query.
-    pub(super) fn texts(&self) -> String {
+    /// The text of every query of the checks that are of a phase alone.
+    pub(super) fn texts(&self, phase: Phase) -> String {
         let text = |check: &Check| match check.query() {
             Query::Rows(sql) | Query::Dates(sql) => sql,
         };
-        self.checks.iter().map(text).collect::<Vec<_>>().join("\n")
+        self.checks.iter().filter(|check| check.phase == phase).map(text).collect::<Vec<_>>().join("\n")
     }
 
     pub fn waivers(&self) -> &[Waiver] {

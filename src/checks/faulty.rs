@@ -1,8 +1,14 @@
 //! The faulty rows that checks name, in the table `faulty`.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Int64Type};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 
 use super::Finding;
 use super::catalogue::{Check, Query};
@@ -43,6 +49,81 @@ pub(super) fn find(session: &Session, check: &Check) -> Result<Vec<Finding>> {
             Ok(findings)
         }
     }
+}
+
+/// A row of the table without its check and its example.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FaultyRow {
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    in_table: Option<String>,
+    #[serde(rename = "d")]
+    pub date: NaiveDate,
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    player_lookup: Option<String>,
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    team_abbr: Option<String>,
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    in_column: Option<String>,
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    is_missing: Option<bool>,
+}
+
+/// Faulty rows by check.
+pub(super) type FaultyRows = BTreeMap<String, Vec<FaultyRow>>;
+
+const COLUMNS: &str = "check_id, in_table, game_date, player_lookup, team_abbr, in_column, is_missing";
+
+/// The rows of some checks, in an order of their own.
+pub(super) fn read(session: &Session, checks: &[&Check]) -> Result<FaultyRows> {
+    let ids: Vec<String> = checks.iter().map(|check| format!("'{}'", check.id)).collect();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM faulty WHERE list_contains([{}]::VARCHAR[], check_id) ORDER BY ALL",
+        ids.join(", ")
+    );
+    let rows = session.query(&sql)?;
+    let text = |column: usize, row: usize| {
+        let texts = rows.column(column).as_string::<i32>();
+        texts.is_valid(row).then(|| texts.value(row).to_owned())
+    };
+    let (dates, missing) = (rows.column(2).as_primitive::<Date32Type>(), rows.column(6).as_boolean());
+    let mut faulty = FaultyRows::new();
+    for row in 0..rows.num_rows() {
+        let of_row = FaultyRow {
+            in_table: text(1, row),
+            date: date_of_day(dates.value(row)),
+            player_lookup: text(3, row),
+            team_abbr: text(4, row),
+            in_column: text(5, row),
+            is_missing: missing.is_valid(row).then(|| missing.value(row)),
+        };
+        faulty.entry(text(0, row).expect("a check")).or_default().push(of_row);
+    }
+    Ok(faulty)
+}
+
+/// Puts rows into the table.
+pub(super) fn put(session: &Session, faulty: &FaultyRows) -> Result<()> {
+    let rows: Vec<(&String, &FaultyRow)> =
+        faulty.iter().flat_map(|(check, rows)| rows.iter().map(move |row| (check, row))).collect();
+    let text = |of: &dyn Fn(&FaultyRow) -> Option<&String>| -> ArrayRef {
+        Arc::new(rows.iter().map(|(_, row)| of(row)).collect::<StringArray>())
+    };
+    let dates = rows.iter().map(|(_, row)| Date32Type::from_naive_date(row.date));
+    let columns: [ArrayRef; 8] = [
+        Arc::new(rows.iter().map(|(check, _)| Some(check)).collect::<StringArray>()),
+        text(&|row| row.in_table.as_ref()),
+        Arc::new(Date32Array::from_iter_values(dates)),
+        text(&|row| row.player_lookup.as_ref()),
+        text(&|row| row.team_abbr.as_ref()),
+        text(&|row| row.in_column.as_ref()),
+        Arc::new(rows.iter().map(|(_, row)| row.is_missing).collect::<BooleanArray>()),
+        text(&|_| None),
+    ];
+    let names = COLUMNS.split(", ").chain(["example"]);
+    session.append(
+        "faulty",
+        &RecordBatch::try_from_iter_with_nullable(names.zip(columns).map(|(name, column)| (name, column, true)))?,
+    )
 }
 
 fn findings(rows: &RecordBatch) -> Result<Vec<Finding>> {

@@ -12,10 +12,10 @@ use crate::snapshot::Snapshot;
 use crate::store::{FileEntry, Layer};
 
 /// Months by table, each byte for byte the recorded one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct MonthFiles(BTreeMap<Table, BTreeMap<Month, MonthFile>>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct MonthFile {
     path: PathBuf,
     entry: FileEntry,
@@ -45,6 +45,12 @@ impl MonthFiles {
             tables.insert(table, months.collect());
         }
         Ok(Self(tables))
+    }
+
+    /// Those of inputs alone.
+    pub fn of_inputs(&self) -> Self {
+        let is_input = |(table, _): &(&Table, &BTreeMap<Month, MonthFile>)| Layer::of(**table) == Layer::Phase3;
+        Self(self.0.iter().filter(is_input).map(|(table, files)| (*table, files.clone())).collect())
     }
 
     /// The files of a table with days of a range, in ascending order.

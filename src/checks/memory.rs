@@ -1,63 +1,99 @@
 //! What was found, remembered with what it was found of.
 //!
-//! `STORE/verdicts/<phase>-<season>-<key>.json`, named by the first season: a first line with the checksum of the rest.
-//! The key is a digest of everything that the checks look at: month files by their own digests, the states of the dates,
-//! the catalogue, what is accepted, and the code. What cannot be read, or is not what its checksum says, counts for
-//! nothing.
+//! `STORE/verdicts/<kind>-<season>-<key>.json`, named by the first season: a first line with the checksum of the rest.
+//! The key is a digest of everything that is looked at: month files by their own digests, the states of the dates,
+//! the catalogue, for a verdict what is accepted, and the code. What cannot be read, or is not what its checksum says,
+//! counts for nothing.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
+use super::CheckRequest;
 use super::files::MonthFiles;
 use super::tables::{Spans, state, vanished_days};
-use super::verdicts::Verdicts;
-use super::{CheckRequest, Phase};
 use crate::calendar::Season;
 use crate::catalog::Table;
 use crate::daily_cache::DailyCache;
+use crate::error::Result;
 use crate::processors::ProcessorId;
 use crate::store::DateRecord;
 use crate::store::commit::staged::replace_file;
 
-/// How many are remembered that begin in a season, of each phase: other ranges, and other terms.
+/// How many are remembered that begin in a season, of each kind: other ranges, and other terms.
 const KEPT: usize = 8;
 
 /// The code that this is, and its catalogues.
 const CODE: &str = env!("PUTBACK_CODE_DIGEST");
 
+/// What is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// What the checks of inputs say of a season.
+    Inputs,
+    /// What the checks of outputs find.
+    Outputs,
+    /// What follows from both.
+    Verdict,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Inputs => "inputs",
+            Self::Outputs => "outputs",
+            Self::Verdict => "verdict",
+        }
+    }
+}
+
 /// Where what is found of a part is remembered.
 #[derive(Debug)]
 pub(super) struct Memory {
     path: PathBuf,
-    /// Phase and season.
+    /// Kind and season.
     prefix: String,
 }
 
 impl Memory {
-    pub fn of(request: &CheckRequest<'_>, files: &MonthFiles) -> Self {
+    pub fn of(kind: Kind, request: &CheckRequest<'_>, files: &MonthFiles) -> Self {
         let season = Season::of(*request.dates.first().expect("there are dates to check"));
-        let prefix = format!("{}-{season}-", request.phase.name());
-        let name = format!("{prefix}{:032x}.json", xxh3_128(everything(request, files).as_bytes()));
+        let prefix = format!("{}-{season}-", kind.name());
+        let name = format!("{prefix}{:032x}.json", xxh3_128(everything(kind, request, files).as_bytes()));
         Self { path: request.snapshot.store.verdicts_dir().join(name), prefix }
     }
 
+    /// What is remembered, or else found now, and remembered.
+    ///
+    /// # Errors
+    /// Those of `find`.
+    pub fn or_find<T: Serialize + DeserializeOwned>(&self, find: impl FnOnce() -> Result<T>) -> Result<T> {
+        if let Some(known) = self.read() {
+            return Ok(known);
+        }
+        let found = find()?;
+        self.keep(&found);
+        Ok(found)
+    }
+
     /// What was found of exactly this.
-    pub fn read(&self) -> Option<Verdicts> {
+    pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
         let text = std::fs::read_to_string(&self.path).ok()?;
-        let (checksum, verdicts) = text.split_once('\n')?;
-        let is_whole = checksum == digest(verdicts);
-        is_whole.then(|| serde_json::from_str(verdicts).ok()).flatten()
+        let (checksum, found) = text.split_once('\n')?;
+        let is_whole = checksum == digest(found);
+        is_whole.then(|| serde_json::from_str(found).ok()).flatten()
     }
 
     /// Remembers what was found. Where that is not possible, it is looked for again the next time.
-    pub fn keep(&self, found: &Verdicts) {
-        let verdicts = serde_json::to_string(found).expect("serializes");
+    pub fn keep(&self, found: &impl Serialize) {
+        let found = serde_json::to_string(found).expect("serializes");
         let dir = self.path.parent().expect("it lies in a directory");
         let kept = std::fs::create_dir_all(dir)
-            .is_ok_and(|()| replace_file(&self.path, format!("{}\n{verdicts}", digest(&verdicts)).as_bytes()).is_ok());
+            .is_ok_and(|()| replace_file(&self.path, format!("{}\n{found}", digest(&found)).as_bytes()).is_ok());
         if kept {
             self.sweep(dir);
         }
@@ -84,9 +120,9 @@ fn digest(text: &str) -> String {
     format!("{:016x}", xxh3_64(text.as_bytes()))
 }
 
-/// A text of everything that the checks look at.
-fn everything(request: &CheckRequest<'_>, files: &MonthFiles) -> String {
-    let mut text = format!("{CODE}\n{}\n{}\n{:?}\n", request.phase.name(), request.catalogue.digest(), request.dates);
+/// A text of everything that is looked at.
+fn everything(kind: Kind, request: &CheckRequest<'_>, files: &MonthFiles) -> String {
+    let mut text = format!("{CODE}\n{}\n{}\n{:?}\n", kind.name(), request.catalogue.digest(), request.dates);
     let mut add = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("text takes every line");
     add(format_args!("{}", request.ranges));
     let Spans { season, older, outputs } = Spans::of(request);
@@ -115,10 +151,12 @@ fn everything(request: &CheckRequest<'_>, files: &MonthFiles) -> String {
     if files.rows(Table::SyncedDailyCache, older) > 0 {
         add(format_args!("{:?}", dates_with(ProcessorId::Mlfs, reads_synced)));
     }
-    if request.phase == Phase::Outputs {
+    if kind != Kind::Inputs {
         let reads_computed = |record: &DateRecord| record.daily_cache == Some(DailyCache::Computed);
         add(format_args!("{:?}", dates_with(ProcessorId::Mlfs, reads_computed)));
         add(format_args!("{:?}", state(request)));
+    }
+    if kind == Kind::Verdict {
         add(format_args!("{:?} {:?} {}", request.accepted, request.left_out, request.quarantines));
     }
     text

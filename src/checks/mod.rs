@@ -22,9 +22,9 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use self::files::MonthFiles;
-use self::memory::Memory;
+use self::memory::{Kind, Memory};
 use self::parts::Part;
-use self::verdicts::{QuarantineOfPart, Verdicts};
+use self::verdicts::{Looked, OfInputs, QuarantineOfPart, Verdicts};
 pub use accounting::{Accounting, Outcomes};
 pub use catalogue::{Catalogue, Check, Phase, Query, Severity, Thresholds};
 pub use causes::Cause;
@@ -184,8 +184,9 @@ impl CheckReport {
 
 /// Runs the checks of a phase. A check that cannot run is an error, never an empty result.
 ///
-/// Inputs are checked season by season: what is found of one does not depend on others that were asked for. What is found is
-/// remembered in the store with the content that it was found of, and looked for again only when that has changed.
+/// Inputs are checked season by season: what is found of one does not depend on others that were asked for. Outputs are checked
+/// together, and so is which dates rest on faulty rows: those of one season rest on rows of others. What is found is remembered
+/// in the store with the content that it was found of, and looked for again only when that has changed.
 ///
 /// # Errors
 /// [`ErrorKind::Corrupt`] for a damaged file of the store, [`ErrorKind::Unexpected`] naming a check whose
@@ -196,41 +197,95 @@ pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
             .hint("choose a range with games, or sync it first"));
     }
     let files = MonthFiles::intact(request)?;
-    let parts = parts::parts(request);
+    let parts = parts::seasons(request);
+    match request.phase {
+        Phase::Inputs => {
+            let found = of_inputs(request, &files, &parts)?;
+            Ok(verdicts::report(request, &parts, found.into_iter().map(|of| of.verdicts).collect()))
+        }
+        Phase::Outputs => {
+            let found = Memory::of(Kind::Verdict, request, &files).or_find(|| of_outputs(request, &files, &parts))?;
+            Ok(verdicts::report(request, &[parts::whole(request)], vec![found]))
+        }
+    }
+}
+
+/// What the checks of inputs say of each part.
+fn of_inputs(request: &CheckRequest<'_>, files: &MonthFiles, parts: &[Part]) -> Result<Vec<OfInputs>> {
     let shares = parts::shares(&request.engine, parts.len());
     let of_part = |part: &Part| {
         let request = part.of(request, &shares);
-        let memory = Memory::of(&request, &files);
-        if let Some(known) = memory.read() {
-            return Ok(known);
-        }
-        let found = find(&request, &files)?;
-        memory.keep(&found);
-        Ok(found)
+        Memory::of(Kind::Inputs, &request, files).or_find(|| {
+            let session = Session::open(&request.engine)?;
+            tables::prepare(&session, &request, files)?;
+            let looked = look(&session, &request)?;
+            let verdicts = verdicts_of(&session, &request, looked.clone())?;
+            Ok(OfInputs { looked, verdicts })
+        })
     };
-    let found = parallel::try_map(&parts, shares.at_once, of_part)?;
-    Ok(verdicts::report(request, &parts, found))
+    parallel::try_map(parts, shares.at_once, of_part)
 }
 
-/// Runs the checks over the dates of a part.
-fn find(request: &CheckRequest<'_>, files: &MonthFiles) -> Result<Verdicts> {
+/// What the checks of inputs and those of outputs say of the outputs of all parts.
+fn of_outputs(request: &CheckRequest<'_>, files: &MonthFiles, parts: &[Part]) -> Result<Verdicts> {
+    let inputs = CheckRequest { phase: Phase::Inputs, ..request.clone() };
+    let inputs = of_inputs(&inputs, &files.of_inputs(), parts)?;
+    let inputs = Looked::together(parts, inputs.into_iter().map(|of| of.looked).collect());
+    let memory = Memory::of(Kind::Outputs, request, files);
+    if let Some(outputs) = memory.read() {
+        return judge(request, files, inputs.and(outputs));
+    }
     let session = Session::open(&request.engine)?;
     tables::prepare(&session, request, files)?;
-    faulty::prepare(&session)?;
+    let outputs = look(&session, request)?;
+    memory.keep(&outputs);
+    faulty::put(&session, &inputs.faulty)?;
+    verdicts_of(&session, request, inputs.and(outputs))
+}
+
+/// Runs the checks of a part that are of its phase alone.
+fn look(session: &Session, request: &CheckRequest<'_>) -> Result<Looked> {
+    faulty::prepare(session)?;
+    let checks: Vec<&Check> = request.catalogue.checks().iter().filter(|check| check.phase == request.phase).collect();
     let accounting = match request.phase {
         Phase::Inputs => BTreeMap::new(),
-        Phase::Outputs => accounting::read(&session)?,
+        Phase::Outputs => accounting::read(session)?,
     };
-    let scope = read_scope(&session)?;
-    let mut findings = run_side_by_side(&session, request)?;
-    let causes = causes::find(&session, request, &mut findings)?;
+    let findings = run_side_by_side(session, &checks, request.engine.threads)?;
+    let of_errors: Vec<&Check> = checks.into_iter().filter(|check| check.severity == Severity::Error).collect();
+    Ok(Looked { scope: read_scope(session)?, findings, faulty: faulty::read(session, &of_errors)?, accounting })
+}
+
+/// Which dates rest on what was found before.
+fn judge(request: &CheckRequest<'_>, files: &MonthFiles, looked: Looked) -> Result<Verdicts> {
+    let is_failed = |check: &Check| check.severity == Severity::Error && looked.findings.contains_key(&check.id);
+    if !checks_of(request).any(is_failed) {
+        return Ok(verdicts_without_causes(request, looked));
+    }
+    let session = Session::open(&request.engine)?;
+    tables::prepare_reach(&session, request, files)?;
+    faulty::prepare(&session)?;
+    faulty::put(&session, &looked.faulty)?;
+    verdicts_of(&session, request, looked)
+}
+
+/// What follows from what was found, whose faulty rows the session has.
+fn verdicts_of(session: &Session, request: &CheckRequest<'_>, looked: Looked) -> Result<Verdicts> {
+    let mut verdicts = verdicts_without_causes(request, looked);
+    verdicts.causes = causes::find(session, request, &mut verdicts.findings)?;
+    if verdicts.quarantine.is_some() && !verdicts.causes.is_empty() {
+        verdicts.quarantine = Some(quarantine::find(session, request)?.into());
+    }
+    Ok(verdicts)
+}
+
+/// What was found of the days that were asked for, as if nothing followed from it.
+fn verdicts_without_causes(request: &CheckRequest<'_>, looked: Looked) -> Verdicts {
+    let Looked { scope, mut findings, accounting, .. } = looked;
+    leave_out_other_days(request, &mut findings);
     let is_asked = request.quarantines && request.phase == Phase::Outputs;
-    let quarantine = match (is_asked, causes.is_empty()) {
-        (true, false) => Some(quarantine::find(&session, request)?.into()),
-        (true, true) => Some(QuarantineOfPart::default()),
-        (false, _) => None,
-    };
-    Ok(Verdicts { scope, findings, causes, accounting, quarantine })
+    let quarantine = is_asked.then(QuarantineOfPart::default);
+    Verdicts { scope, findings, causes: Vec::new(), accounting, quarantine }
 }
 
 /// The checks of the phase in the order of the catalogue.
@@ -239,46 +294,49 @@ fn checks_of<'a>(request: &CheckRequest<'a>) -> impl Iterator<Item = &'a Check> 
     request.catalogue.checks().iter().filter(move |check| check.is_of(phase))
 }
 
-fn read_scope(session: &Session) -> Result<Vec<NaiveDate>> {
-    let rows = session.query("SELECT game_date FROM scope ORDER BY game_date")?;
+fn read_scope(session: &Session) -> Result<BTreeSet<NaiveDate>> {
+    let rows = session.query("SELECT game_date FROM scope")?;
     Ok(rows.column(0).as_primitive::<Date32Type>().values().iter().map(|&day| date_of_day(day)).collect())
 }
 
-/// What the checks of the phase found. Most are queries that do not keep one thread busy.
-fn run_side_by_side(session: &Session, request: &CheckRequest<'_>) -> Result<BTreeMap<String, Vec<Finding>>> {
-    let wanted: BTreeSet<NaiveDate> = request.dates.iter().copied().collect();
-    let checks: Vec<&Check> = checks_of(request).collect();
-    let threads = request.engine.threads.max(1);
+/// What checks found. Most are queries that do not keep one thread busy.
+fn run_side_by_side(session: &Session, checks: &[&Check], threads: usize) -> Result<BTreeMap<String, Vec<Finding>>> {
+    let threads = threads.max(1);
     let idle = Mutex::new((0..threads).map(|_| session.try_clone()).collect::<Result<Vec<_>>>()?);
-    let found = parallel::try_map(&checks, threads, |check| {
+    let found = parallel::try_map(checks, threads, |check| {
         let session = idle.lock().expect("no check panicked").pop().expect("one for each thread");
-        let findings = run_check(&session, check, request, &wanted);
+        let findings = run_check(&session, check);
         idle.lock().expect("no check panicked").push(session);
         Ok((check.id.clone(), findings?))
     })?;
     Ok(found.into_iter().filter(|(_, findings)| !findings.is_empty()).collect())
 }
 
-fn run_check(
-    session: &Session,
-    check: &Check,
-    request: &CheckRequest<'_>,
-    wanted: &BTreeSet<NaiveDate>,
-) -> Result<Vec<Finding>> {
+fn run_check(session: &Session, check: &Check) -> Result<Vec<Finding>> {
     let cannot_run = |error: Error| {
         let failed = Error::new(ErrorKind::Unexpected, format!("check {} cannot run", check.id));
         let hint = error.hint_text().map(str::to_owned);
         hint.into_iter().fold(failed, Error::hint).because(error)
     };
     let mut findings = faulty::find(session, check).map_err(cannot_run)?;
-    // Faulty rows of earlier dates count where dates of the range rest on them, which is known later.
-    let may_reach = request.phase == Phase::Outputs && check.severity == Severity::Error && check.names_rows();
-    findings.retain(|finding| wanted.contains(&finding.date) || check.reaches_beyond(request.phase) || may_reach);
-    if check.early {
-        findings.retain(|finding| !is_early(&request.snapshot.calendar, finding.date));
-    }
     findings.sort_by_key(|finding| finding.date);
     Ok(findings)
+}
+
+/// Leaves the findings that say something of what was asked for.
+fn leave_out_other_days(request: &CheckRequest<'_>, findings: &mut BTreeMap<String, Vec<Finding>>) {
+    let is_wanted = |check: &Check, date: NaiveDate| {
+        // Faulty rows of earlier dates count where dates of the range rest on them, which is known later.
+        let may_reach = request.phase == Phase::Outputs && check.severity == Severity::Error && check.names_rows();
+        let is_asked = request.dates.binary_search(&date).is_ok() || check.reaches_beyond(request.phase) || may_reach;
+        is_asked && !(check.early && is_early(&request.snapshot.calendar, date))
+    };
+    let checks: BTreeMap<&str, &Check> = checks_of(request).map(|check| (check.id.as_str(), check)).collect();
+    findings.retain(|id, of_check| {
+        let Some(check) = checks.get(id.as_str()) else { return false };
+        of_check.retain(|finding| is_wanted(check, finding.date));
+        !of_check.is_empty()
+    });
 }
 
 impl CheckRequest<'_> {

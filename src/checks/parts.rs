@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use super::{CheckRequest, Phase};
+use super::CheckRequest;
 use crate::calendar::{DateRange, DateRanges, Season};
 use crate::engine::EngineSettings;
 
@@ -23,17 +23,15 @@ pub(super) struct Shares {
     pub at_once: usize,
 }
 
-/// The parts of a request: of inputs one for each season, ascending. Outputs are checked together, because those of one season
-/// rest on faulty rows of others.
-pub(super) fn parts(request: &CheckRequest<'_>) -> Vec<Part> {
-    match request.phase {
-        Phase::Inputs => seasons(request),
-        Phase::Outputs => vec![Part { dates: request.dates.to_vec(), ranges: request.ranges.clone() }],
-    }
+/// All of a request as one part.
+pub(super) fn whole(request: &CheckRequest<'_>) -> Part {
+    Part { dates: request.dates.to_vec(), ranges: request.ranges.clone() }
 }
 
+/// A request by seasons, ascending: what is found of one does not depend on others that were asked for.
+///
 /// Days of a season without game dates belong to the season before it, or to the first one that has some.
-fn seasons(request: &CheckRequest<'_>) -> Vec<Part> {
+pub(super) fn seasons(request: &CheckRequest<'_>) -> Vec<Part> {
     let mut dates: BTreeMap<Season, Vec<NaiveDate>> = BTreeMap::new();
     request.dates.iter().for_each(|date| dates.entry(Season::of(*date)).or_default().push(*date));
     let with_games: Vec<Season> = dates.keys().copied().collect();

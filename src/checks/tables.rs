@@ -27,10 +27,38 @@ const LOOK_BACK: Days = Days::new(60);
 /// Many checks read the same inputs: up to so many rows of each are read from disk once for all of them.
 const ROWS_IN_MEMORY: u64 = 1 << 20;
 
-/// Every table and view of the phase.
+/// Every table and view of the checks of a phase.
 pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles) -> Result<()> {
+    prepare_views(session, request, files, &Table::inputs().collect::<Vec<_>>())?;
+    set_vanished_days(session, request)?;
+    set_asked(session, request)?;
+    match request.phase {
+        // No state of a date says anything of inputs: what is found of them holds before and after a computation.
+        Phase::Inputs => {
+            values::prepare(session)?;
+            session.execute(include_str!("names.sql"))?;
+            session.execute(include_str!("evidence.sql"))
+        }
+        Phase::Outputs => {
+            set_state(session, request)?;
+            session.execute(&bound(ACCOUNTING))
+        }
+    }
+}
+
+const ACCOUNTING: &str = include_str!("accounting.sql");
+
+/// The tables and views that tell what rests on faulty rows.
+pub(super) fn prepare_reach(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles) -> Result<()> {
+    // The others are read for few queries.
+    prepare_views(session, request, files, &[Table::PlayerGameSummary])?;
+    set_state(session, request)
+}
+
+/// The tables of the store, some of them in memory, the plan, and the games of each date.
+fn prepare_views(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles, held: &[Table]) -> Result<()> {
     let phase4 = &request.snapshot.phase4;
-    view_tables(session, request, files)?;
+    view_tables(session, request, files, held)?;
     session.set_plan(request.dates, WindowEnd::default())?;
     session.execute(&sql_macros())?;
     tables::set_daily_cache(session, request.dates, phase4)?;
@@ -38,26 +66,13 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>, files: &Mon
     session
         .execute(&tables::of_read_dates(&values::raw(cache.view_name()), &values::raw(tables::unfiltered(cache))))?;
     session.execute(include_str!("daily_cache.sql"))?;
-    values::prepare(session)?;
     session.execute(&bound(include_str!("dates.sql")))?;
-    session.execute(include_str!("names.sql"))?;
-    set_vanished_days(session, request)?;
-    session.execute(include_str!("evidence.sql"))?;
-    set_asked(session, request)?;
-    tables::set_window_ends(session, request.dates, phase4)?;
-    match request.phase {
-        // No state of a date says anything of inputs: what is found of them holds before and after a computation.
-        Phase::Inputs => Ok(()),
-        Phase::Outputs => {
-            set_state(session, request)?;
-            session.execute(&bound(include_str!("accounting.sql")))
-        }
-    }
+    tables::set_window_ends(session, request.dates, phase4)
 }
 
 /// Every table over the range: inputs from the start of the first season on, outputs with the dates that a
 /// check compares with.
-fn view_tables(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles) -> Result<()> {
+fn view_tables(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles, held: &[Table]) -> Result<()> {
     let phase4 = &request.snapshot.phase4;
     let Spans { season, older, outputs } = Spans::of(request);
     let view = |table: Table, range: DateRange| {
@@ -79,9 +94,9 @@ fn view_tables(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles
             session.view_raw(NamedFiles { name: &name, table, files: &files.paths(table, older) }, older)?;
         }
     }
-    let queries = request.catalogue.texts();
+    let queries = format!("{}{ACCOUNTING}", request.catalogue.texts(request.phase));
     // Its view is made of another.
-    for table in Table::inputs().filter(|table| *table != Table::SyncedDailyCache) {
+    for table in held.iter().copied().filter(|table| *table != Table::SyncedDailyCache) {
         if files.rows(table, season) <= ROWS_IN_MEMORY {
             hold(session, table, &queries)?;
         }
@@ -90,9 +105,10 @@ fn view_tables(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles
     session.execute(&format!("CREATE TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))
 }
 
-/// Turns a view into a table of the columns that some query names.
+/// Turns a view into a table of the columns that are needed, or that some query names.
 fn hold(session: &Session, table: Table, queries: &str) -> Result<()> {
-    let named = |name: &&str| queries.contains(*name) || table.schema().is_needed(name);
+    let named =
+        |name: &&str| queries.contains(*name) || table.schema().is_needed(name) || table.team_columns().contains(name);
     let columns = table.schema().columns().iter().map(|column| column.name.as_str()).filter(named);
     let (name, columns) = (table.view_name(), columns.collect::<Vec<_>>().join(", "));
     session.execute(&format!(

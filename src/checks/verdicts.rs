@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::accounting::{Accounting, AccountingByDate};
 use super::catalogue::Check;
 use super::causes::{Cause, judged_waivers};
+use super::faulty::FaultyRows;
 use super::parts::Part;
 use super::quarantine::{Entities, Quarantine};
 use super::waivers::AcceptedBy;
@@ -16,11 +17,69 @@ use crate::calendar::Season;
 use crate::processors::ProcessorId;
 use crate::reach::Reached;
 
+/// What the checks of a phase found, before anything is made of it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Looked {
+    /// The dates that were looked at: those that were asked for, and earlier ones of their seasons.
+    pub scope: BTreeSet<NaiveDate>,
+    /// Of every day that the checks name, by check.
+    pub findings: BTreeMap<String, Vec<Finding>>,
+    /// Of checks of severity error.
+    pub faulty: FaultyRows,
+    /// Of outputs, by processor and date.
+    pub accounting: AccountingByDate,
+}
+
+/// What the checks of inputs say of a season.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct OfInputs {
+    pub looked: Looked,
+    pub verdicts: Verdicts,
+}
+
+impl Looked {
+    /// What was found in the parts of a request. A day is told as its own season found it, a day of none of the seasons by
+    /// the first part that names it.
+    pub fn together(parts: &[Part], found: Vec<Self>) -> Self {
+        let asked: BTreeSet<Season> = parts.iter().flat_map(Part::seasons).collect();
+        let mut all = Self::default();
+        for (part, looked) in parts.iter().zip(found) {
+            let own: BTreeSet<Season> = part.seasons().collect();
+            let is_told = |date: NaiveDate, told: &BTreeSet<NaiveDate>| {
+                let season = Season::of(date);
+                own.contains(&season) || (!asked.contains(&season) && !told.contains(&date))
+            };
+            all.scope.extend(looked.scope);
+            for (check, findings) in looked.findings {
+                let known = all.findings.entry(check).or_default();
+                let told: BTreeSet<NaiveDate> = known.iter().map(|finding| finding.date).collect();
+                known.extend(findings.into_iter().filter(|finding| is_told(finding.date, &told)));
+            }
+            for (check, rows) in looked.faulty {
+                let known = all.faulty.entry(check).or_default();
+                let told: BTreeSet<NaiveDate> = known.iter().map(|row| row.date).collect();
+                known.extend(rows.into_iter().filter(|row| is_told(row.date, &told)));
+            }
+        }
+        all.findings.retain(|_, findings| !findings.is_empty());
+        all.findings.values_mut().for_each(|findings| findings.sort_by_key(|finding| finding.date));
+        all
+    }
+
+    /// This, which is of inputs, and what was found of outputs.
+    pub fn and(mut self, outputs: Self) -> Self {
+        self.scope.extend(outputs.scope);
+        self.findings.extend(outputs.findings);
+        self.faulty.extend(outputs.faulty);
+        Self { accounting: outputs.accounting, ..self }
+    }
+}
+
 /// What is found of a part. Thresholds and titles are not kept: the catalogue has them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Verdicts {
     /// The dates that were looked at, ascending: those of the part, and earlier ones of their season.
-    pub scope: Vec<NaiveDate>,
+    pub scope: BTreeSet<NaiveDate>,
     /// Of the checks that failed, by id.
     pub findings: BTreeMap<String, Vec<Finding>>,
     pub causes: Vec<CauseOfPart>,

@@ -1,10 +1,11 @@
 //! Verdicts of checks are remembered with what they were found of.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::Int64Type;
+use chrono::{Days, NaiveDate};
 use putback::catalog::Table;
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::Rng;
@@ -19,6 +20,10 @@ const VERDICTS: &str = "putback-store/verdicts";
 fn remembered(desk: &Desk) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(desk.path(VERDICTS)).map(|entries| entries.flatten().map(|entry| entry.path()));
     entries.map(Iterator::collect).unwrap_or_default()
+}
+
+fn name(file: &Path) -> &str {
+    file.file_name().and_then(|name| name.to_str()).expect("a name")
 }
 
 fn forget(desk: &Desk) {
@@ -85,12 +90,16 @@ fn what_is_remembered_is_not_looked_for_again() {
     for command in ["check", "validate"] {
         forget(&desk);
         verdict(&desk, command, &RANGE);
-        let [file] = &remembered(&desk)[..] else { panic!("one season") };
+        // A validation keeps what it found of the season as well.
+        let kind = if command == "check" { "inputs-" } else { "verdict-" };
+        let of_command = remembered(&desk).into_iter().filter(|file| name(file).starts_with(kind)).collect::<Vec<_>>();
+        let [file] = &of_command[..] else { panic!("one season") };
         let text = std::fs::read_to_string(file).expect("a file");
         let (_, verdicts) = text.split_once('\n').expect("a checksum");
         let mut verdicts: Value = serde_json::from_str(verdicts).expect("JSON");
         let finding = serde_json::json!([{ "date": "2023-11-15", "count": 12_345 }]);
-        verdicts["findings"]["I31u"] = finding;
+        let of_season = if command == "check" { &mut verdicts["verdicts"] } else { &mut verdicts };
+        of_season["findings"]["I31u"] = finding;
         let verdicts = verdicts.to_string();
         let forged = format!("{:016x}\n{verdicts}", xxh3_64(verdicts.as_bytes()));
         std::fs::write(file, forged).expect("a writable file");
@@ -156,6 +165,70 @@ fn few_verdicts_are_kept() {
         // Some have no games.
         desk.run(&["check"], &["--date", &format!("2023-11-{day}")]);
     }
-    let inputs = |file: &&PathBuf| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("inputs-"));
-    assert_eq!(remembered(&desk).iter().filter(inputs).count(), 8);
+    assert_eq!(remembered(&desk).iter().filter(|file| name(file).starts_with("inputs-")).count(), 8);
+}
+
+/// What is accepted, and whose rows are published, says nothing of what the checks find in a season.
+#[test]
+fn other_terms_look_for_nothing_again() {
+    let desk = Desk::computed();
+    take_in(&desk, &with_points(100, 170));
+    let (_, before) = verdict(&desk, "validate", &RANGE);
+    let checks =
+        before["causes"].as_array().expect("causes").iter().map(|cause| cause["check"].as_str().expect("a check"));
+    let accepts: Vec<&str> = checks.flat_map(|check| ["--accept", check]).collect();
+    assert!(!accepts.is_empty(), "nothing fails");
+    let seasons =
+        || remembered(&desk).into_iter().filter(|file| !name(file).starts_with("verdict-")).collect::<Vec<_>>();
+    let (known, verdicts) = (seasons(), remembered(&desk).len());
+    let done = desk.run(&[&["upload", "-q", "--to", "dir:published"][..], &accepts].concat(), &RANGE);
+    assert!([0, 3].contains(&done.code), "{}", done.stderr);
+    assert_eq!(seasons(), known);
+    assert_eq!(remembered(&desk).len(), verdicts + 1);
+}
+
+/// Without the checks that compare the dates of a range with each other.
+const OF_THE_RANGE: [&str; 4] = ["C4", "M13c", "M13r", "X5"];
+
+/// What was found on the days of a range, by check and day.
+fn found_on(verdict: &Value, [from, until]: [&str; 2]) -> Vec<(String, Value)> {
+    let results = verdict["results"].as_array().expect("results").iter();
+    let results = results.filter(|result| !OF_THE_RANGE.contains(&result["id"].as_str().expect("an id")));
+    let of_check = |result: &Value| -> Vec<(String, Value)> {
+        let findings = result["findings"].as_array().expect("findings").iter();
+        let of_days = findings.filter(|of| (from..=until).contains(&of["date"].as_str().expect("a date")));
+        // What it follows from is found over all dates that were asked for.
+        of_days
+            .map(|of| (result["id"].to_string(), serde_json::json!([of["date"], of["count"], of["examples"]])))
+            .collect()
+    };
+    results.flat_map(of_check).collect()
+}
+
+#[test]
+fn what_is_found_on_a_date_does_not_depend_on_the_range() {
+    let [_, first, _, last] = RANGE;
+    let (first, last): (NaiveDate, NaiveDate) = (first.parse().expect("a date"), last.parse().expect("a date"));
+    let mut random = Pcg64::new(21, 11);
+    let mut pick = |count: u64| random.next_u64() % count;
+    let days = (last - first).num_days().unsigned_abs();
+    let desk = Desk::computed();
+    let all = rows(Table::PlayerGameSummary).num_rows() as u64;
+    for points in [170, -3] {
+        take_in(&desk, &with_points(pick(all) as usize, points));
+        for command in ["check", "validate"] {
+            let (_, whole) = verdict(&desk, command, &RANGE);
+            for _ in 0..4 {
+                let from = first + Days::new(pick(days));
+                let until = from + Days::new(pick((last - from).num_days().unsigned_abs() + 1));
+                let cut = [from, until].map(|day| day.to_string());
+                let [from, until] = [cut[0].as_str(), cut[1].as_str()];
+                if desk.run(&["check", "-q"], &["--from", from, "--until", until]).stderr.contains("no game dates") {
+                    continue;
+                }
+                let (_, of_cut) = verdict(&desk, command, &["--from", from, "--until", until]);
+                assert_eq!(found_on(&of_cut, [from, until]), found_on(&whole, [from, until]), "{command} {cut:?}");
+            }
+        }
+    }
 }

@@ -152,9 +152,10 @@ impl ParquetFile {
             let properties = properties(schema).build();
             self.open(properties)?;
         }
-        let (path, writer) = (self.path, self.writer.expect("opened above"));
-        let hashing = writer.into_inner().map_err(|error| Error::io("write", &path, error))?;
-        let (size_bytes, sha256) = hashing.finish().map_err(|error| Error::io("sync", &path, error))?;
+        let (path, mut writer) = (self.path, self.writer.expect("opened above"));
+        // `into_inner` would keep only the text of an error of the file system.
+        writer.finish().map_err(|error| Error::io("write", &path, error))?;
+        let (size_bytes, sha256) = writer.inner_mut().finish().map_err(|error| Error::io("sync", &path, error))?;
         Ok(FileEntry { rows: self.rows, size_bytes, sha256 })
     }
 }
@@ -260,9 +261,9 @@ impl HashingWriter {
     }
 
     /// Syncs the file. Returns its size in bytes and its SHA-256.
-    pub fn finish(self) -> std::io::Result<(u64, String)> {
+    pub fn finish(&mut self) -> std::io::Result<(u64, String)> {
         self.file.sync_all()?;
-        Ok((self.size_bytes, hex(&self.digest.finalize())))
+        Ok((self.size_bytes, hex(&std::mem::take(&mut self.digest).finalize())))
     }
 }
 

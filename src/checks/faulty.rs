@@ -1,12 +1,11 @@
 //! The faulty rows that checks name, in the table `faulty`.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Int64Type};
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type, Int64Type};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +50,7 @@ pub(super) fn find(session: &Session, check: &Check) -> Result<Vec<Finding>> {
     }
 }
 
-/// A row of the table without its check and its example.
+/// A row of the table without its check and its example. Many are remembered: the names of their fields are short there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FaultyRow {
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]

@@ -27,6 +27,9 @@ use crate::store::commit::staged::replace_file;
 /// How many are remembered that begin in a season, of each kind: other ranges, and other terms.
 const KEPT: usize = 8;
 
+/// What is longer is looked for again: a season of which every row is faulty would fill memory and disk.
+const LONGEST_BYTES: usize = 64 << 20;
+
 /// The code that this is, and its catalogues.
 const CODE: &str = env!("PUTBACK_CODE_DIGEST");
 
@@ -91,6 +94,9 @@ impl Memory {
     /// Remembers what was found. Where that is not possible, it is looked for again the next time.
     pub fn keep(&self, found: &impl Serialize) {
         let found = serde_json::to_string(found).expect("serializes");
+        if found.len() > LONGEST_BYTES {
+            return;
+        }
         let dir = self.path.parent().expect("it lies in a directory");
         let kept = std::fs::create_dir_all(dir)
             .is_ok_and(|()| replace_file(&self.path, format!("{}\n{found}", digest(&found)).as_bytes()).is_ok());
@@ -160,4 +166,21 @@ fn everything(kind: Kind, request: &CheckRequest<'_>, files: &MonthFiles) -> Str
         add(format_args!("{:?} {:?} {}", request.accepted, request.left_out, request.quarantines));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_is_not_kept() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let memory = Memory { path: dir.path().join("inputs-2023-24-0.json"), prefix: "inputs-2023-24-".to_owned() };
+        // With its two quotes, of the greatest length.
+        let longest = "x".repeat(LONGEST_BYTES - 2);
+        memory.keep(&format!("{longest}x"));
+        assert_eq!(memory.read::<String>(), None);
+        memory.keep(&longest);
+        assert_eq!(memory.read::<String>(), Some(longest));
+    }
 }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use self::files::MonthFiles;
 use self::memory::{Kind, Memory};
 use self::parts::Part;
-use self::verdicts::{Looked, OfInputs, QuarantineOfPart, Verdicts};
+use self::verdicts::{PhaseFindings, QuarantineOfPart, SeasonOfInputs, Verdicts};
 pub use accounting::{Accounting, Outcomes};
 pub use catalogue::{Catalogue, Check, Phase, Query, Severity, Thresholds};
 pub use causes::Cause;
@@ -211,16 +211,16 @@ pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
 }
 
 /// What the checks of inputs say of each part.
-fn of_inputs(request: &CheckRequest<'_>, files: &MonthFiles, parts: &[Part]) -> Result<Vec<OfInputs>> {
+fn of_inputs(request: &CheckRequest<'_>, files: &MonthFiles, parts: &[Part]) -> Result<Vec<SeasonOfInputs>> {
     let shares = parts::shares(&request.engine, parts.len());
     let of_part = |part: &Part| {
         let request = part.of(request, &shares);
         Memory::of(Kind::Inputs, &request, files).or_find(|| {
             let session = Session::open(&request.engine)?;
             tables::prepare(&session, &request, files)?;
-            let looked = look(&session, &request)?;
-            let verdicts = verdicts_of(&session, &request, looked.clone())?;
-            Ok(OfInputs { looked, verdicts })
+            let found = run_phase(&session, &request)?;
+            let verdicts = verdicts_of(&session, &request, found.without_faulty_rows())?;
+            Ok(SeasonOfInputs { found, verdicts })
         })
     };
     parallel::try_map(parts, shares.at_once, of_part)
@@ -230,21 +230,21 @@ fn of_inputs(request: &CheckRequest<'_>, files: &MonthFiles, parts: &[Part]) -> 
 fn of_outputs(request: &CheckRequest<'_>, files: &MonthFiles, parts: &[Part]) -> Result<Verdicts> {
     let inputs = CheckRequest { phase: Phase::Inputs, ..request.clone() };
     let inputs = of_inputs(&inputs, &files.of_inputs(), parts)?;
-    let inputs = Looked::together(parts, inputs.into_iter().map(|of| of.looked).collect());
+    let inputs = PhaseFindings::of_parts(parts, inputs.into_iter().map(|of| of.found).collect());
     let memory = Memory::of(Kind::Outputs, request, files);
     if let Some(outputs) = memory.read() {
-        return judge(request, files, inputs.and(outputs));
+        return judge(request, files, inputs.with_outputs(outputs));
     }
     let session = Session::open(&request.engine)?;
     tables::prepare(&session, request, files)?;
-    let outputs = look(&session, request)?;
+    let outputs = run_phase(&session, request)?;
     memory.keep(&outputs);
     faulty::put(&session, &inputs.faulty)?;
-    verdicts_of(&session, request, inputs.and(outputs))
+    verdicts_of(&session, request, inputs.with_outputs(outputs))
 }
 
-/// Runs the checks of a part that are of its phase alone.
-fn look(session: &Session, request: &CheckRequest<'_>) -> Result<Looked> {
+/// Runs the checks that are of the phase alone: what the checks of inputs found is known when outputs are checked.
+fn run_phase(session: &Session, request: &CheckRequest<'_>) -> Result<PhaseFindings> {
     faulty::prepare(session)?;
     let checks: Vec<&Check> = request.catalogue.checks().iter().filter(|check| check.phase == request.phase).collect();
     let accounting = match request.phase {
@@ -253,25 +253,25 @@ fn look(session: &Session, request: &CheckRequest<'_>) -> Result<Looked> {
     };
     let findings = run_side_by_side(session, &checks, request.engine.threads)?;
     let of_errors: Vec<&Check> = checks.into_iter().filter(|check| check.severity == Severity::Error).collect();
-    Ok(Looked { scope: read_scope(session)?, findings, faulty: faulty::read(session, &of_errors)?, accounting })
+    Ok(PhaseFindings { scope: read_scope(session)?, findings, faulty: faulty::read(session, &of_errors)?, accounting })
 }
 
 /// Which dates rest on what was found before.
-fn judge(request: &CheckRequest<'_>, files: &MonthFiles, looked: Looked) -> Result<Verdicts> {
-    let is_failed = |check: &Check| check.severity == Severity::Error && looked.findings.contains_key(&check.id);
+fn judge(request: &CheckRequest<'_>, files: &MonthFiles, found: PhaseFindings) -> Result<Verdicts> {
+    let is_failed = |check: &Check| check.severity == Severity::Error && found.findings.contains_key(&check.id);
     if !checks_of(request).any(is_failed) {
-        return Ok(verdicts_without_causes(request, looked));
+        return Ok(verdicts_without_causes(request, found));
     }
     let session = Session::open(&request.engine)?;
     tables::prepare_reach(&session, request, files)?;
     faulty::prepare(&session)?;
-    faulty::put(&session, &looked.faulty)?;
-    verdicts_of(&session, request, looked)
+    faulty::put(&session, &found.faulty)?;
+    verdicts_of(&session, request, found)
 }
 
 /// What follows from what was found, whose faulty rows the session has.
-fn verdicts_of(session: &Session, request: &CheckRequest<'_>, looked: Looked) -> Result<Verdicts> {
-    let mut verdicts = verdicts_without_causes(request, looked);
+fn verdicts_of(session: &Session, request: &CheckRequest<'_>, found: PhaseFindings) -> Result<Verdicts> {
+    let mut verdicts = verdicts_without_causes(request, found);
     verdicts.causes = causes::find(session, request, &mut verdicts.findings)?;
     if verdicts.quarantine.is_some() && !verdicts.causes.is_empty() {
         verdicts.quarantine = Some(quarantine::find(session, request)?.into());
@@ -280,8 +280,8 @@ fn verdicts_of(session: &Session, request: &CheckRequest<'_>, looked: Looked) ->
 }
 
 /// What was found of the days that were asked for, as if nothing followed from it.
-fn verdicts_without_causes(request: &CheckRequest<'_>, looked: Looked) -> Verdicts {
-    let Looked { scope, mut findings, accounting, .. } = looked;
+fn verdicts_without_causes(request: &CheckRequest<'_>, found: PhaseFindings) -> Verdicts {
+    let PhaseFindings { scope, mut findings, accounting, .. } = found;
     leave_out_other_days(request, &mut findings);
     let is_asked = request.quarantines && request.phase == Phase::Outputs;
     let quarantine = is_asked.then(QuarantineOfPart::default);

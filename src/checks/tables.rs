@@ -50,7 +50,7 @@ const ACCOUNTING: &str = include_str!("accounting.sql");
 
 /// The tables and views that tell what rests on faulty rows.
 pub(super) fn prepare_reach(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles) -> Result<()> {
-    // The others are read for few queries.
+    // Few queries read the others.
     prepare_views(session, request, files, &[Table::PlayerGameSummary])?;
     set_state(session, request)
 }
@@ -105,7 +105,7 @@ fn view_tables(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles
     session.execute(&format!("CREATE TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))
 }
 
-/// Turns a view into a table of the columns that are needed, or that some query names.
+/// Turns a view into a table of the columns that are needed, that name teams, or that some query names.
 fn hold(session: &Session, table: Table, queries: &str) -> Result<()> {
     let named =
         |name: &&str| queries.contains(*name) || table.schema().is_needed(name) || table.team_columns().contains(name);

@@ -19,7 +19,7 @@ use crate::reach::Reached;
 
 /// What the checks of a phase found, before anything is made of it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Looked {
+pub(super) struct PhaseFindings {
     /// The dates that were looked at: those that were asked for, and earlier ones of their seasons.
     pub scope: BTreeSet<NaiveDate>,
     /// Of every day that the checks name, by check.
@@ -32,30 +32,30 @@ pub(super) struct Looked {
 
 /// What the checks of inputs say of a season.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct OfInputs {
-    pub looked: Looked,
+pub(super) struct SeasonOfInputs {
+    pub found: PhaseFindings,
     pub verdicts: Verdicts,
 }
 
-impl Looked {
+impl PhaseFindings {
     /// What was found in the parts of a request. A day is told as its own season found it, a day of none of the seasons by
     /// the first part that names it.
-    pub fn together(parts: &[Part], found: Vec<Self>) -> Self {
+    pub fn of_parts(parts: &[Part], found: Vec<Self>) -> Self {
         let asked: BTreeSet<Season> = parts.iter().flat_map(Part::seasons).collect();
         let mut all = Self::default();
-        for (part, looked) in parts.iter().zip(found) {
+        for (part, of_part) in parts.iter().zip(found) {
             let own: BTreeSet<Season> = part.seasons().collect();
             let is_told = |date: NaiveDate, told: &BTreeSet<NaiveDate>| {
                 let season = Season::of(date);
                 own.contains(&season) || (!asked.contains(&season) && !told.contains(&date))
             };
-            all.scope.extend(looked.scope);
-            for (check, findings) in looked.findings {
+            all.scope.extend(of_part.scope);
+            for (check, findings) in of_part.findings {
                 let known = all.findings.entry(check).or_default();
                 let told: BTreeSet<NaiveDate> = known.iter().map(|finding| finding.date).collect();
                 known.extend(findings.into_iter().filter(|finding| is_told(finding.date, &told)));
             }
-            for (check, rows) in looked.faulty {
+            for (check, rows) in of_part.faulty {
                 let known = all.faulty.entry(check).or_default();
                 let told: BTreeSet<NaiveDate> = known.iter().map(|row| row.date).collect();
                 known.extend(rows.into_iter().filter(|row| is_told(row.date, &told)));
@@ -66,8 +66,15 @@ impl Looked {
         all
     }
 
-    /// This, which is of inputs, and what was found of outputs.
-    pub fn and(mut self, outputs: Self) -> Self {
+    /// The same for what follows from it, where the session has the faulty rows.
+    pub fn without_faulty_rows(&self) -> Self {
+        let Self { scope, findings, accounting, .. } = self;
+        let faulty = FaultyRows::new();
+        Self { scope: scope.clone(), findings: findings.clone(), faulty, accounting: accounting.clone() }
+    }
+
+    /// What was found of inputs, and of outputs.
+    pub fn with_outputs(mut self, outputs: Self) -> Self {
         self.scope.extend(outputs.scope);
         self.findings.extend(outputs.findings);
         self.faulty.extend(outputs.faulty);

@@ -28,7 +28,7 @@ variables! {
     WAREHOUSE = "PUTBACK_WAREHOUSE";
     /// Warehouse to publish into.
     TO = "PUTBACK_TO";
-    /// Threads of the embedded database.
+    /// Threads that compute, check, and read and write months.
     THREADS = "PUTBACK_THREADS";
     /// Memory of the embedded database, like `4GB`.
     MEMORY_LIMIT = "PUTBACK_MEMORY_LIMIT";

@@ -31,7 +31,7 @@ pub struct GlobalArgs {
     /// Directory of the local store [default: putback-store]
     #[arg(long, global = true, value_name = "DIR", value_parser = parse_path)]
     pub store: Option<PathBuf>,
-    /// Threads of the embedded database; results do not depend on it [default: all cores]
+    /// Threads that compute, check, and read and write months; results do not depend on it [default: all cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(i64::from(*ALLOWED_THREADS.start())..=i64::from(*ALLOWED_THREADS.end())))]
     pub threads: Option<u16>,
     /// Memory of the embedded database, like 4GB; beyond it, data spill to disk [default: 80% of the machine]

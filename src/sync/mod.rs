@@ -28,7 +28,7 @@ pub struct SyncRequest {
     pub today: NaiveDate,
     /// Take an export although it lacks dates at an end or in a gap that the store has.
     pub accept_shorter: bool,
-    /// Months of a table are sorted and written on so many threads, while one more reads.
+    /// How many months of a table are sorted and written at once. A directory's files are decoded on one more thread.
     pub threads: usize,
 }
 

@@ -121,8 +121,8 @@ pub fn open_outputs(location: &Location, connect: Connect<'_>) -> Result<Box<dyn
     }
 }
 
-/// Opens a warehouse for publishing. A directory is created when something is published, by so many threads; a bucket has
-/// to exist.
+/// Opens a warehouse for publishing. A directory is created when something is published, and is written on so many threads;
+/// a bucket has to exist.
 pub fn open_target(location: &Location, connect: Connect<'_>, threads: usize) -> Result<Box<dyn Target>> {
     match location {
         Location::Dir(path) => Ok(Box::new(DirTarget::open(path)?.with_threads(threads))),

@@ -316,7 +316,7 @@ fn read(pipe: &mut impl Read) -> Vec<u8> {
 }
 
 /// One case in this many is tried, or all of them with `PUTBACK_FAULT_MATRIX=full`.
-const STEP: usize = 5;
+const STEP: usize = 13;
 
 /// Runs the cases on all cores; files are as they were afterwards.
 fn assert_harmless(desk: &Desk, cases: &[Case]) {

@@ -1,8 +1,8 @@
 //! Every request of an upload and of a sync meets a fault: afterwards rows are there exactly once, and
 //! at no moment old and new together.
 //!
-//! Normally every request to the fake meets one fault, each in its turn, and one in 24 to the emulator. With
-//! `PUTBACK_FAULT_MATRIX=full` (`make test-faults`) every request to the fake meets every fault.
+//! Normally one request in three to the fake meets a fault, each kind in its turn. With `PUTBACK_FAULT_MATRIX=full`
+//! (`make test-faults`) every request to the fake meets every fault, and one in 24 to the emulator meets one.
 
 use std::sync::{Arc, Mutex};
 
@@ -33,6 +33,12 @@ pub fn content(service: &Service, project: &str) -> Result<String, Failed> {
     Ok(lines.join("\n"))
 }
 
+/// Normally, one request in so many to the fake meets a fault.
+const STRIDE: usize = 3;
+
+/// The same of the emulator, which is slow.
+const EMULATOR_STRIDE: usize = 24;
+
 /// Whether `make test-faults` runs.
 pub fn is_full_matrix() -> bool {
     std::env::var("PUTBACK_FAULT_MATRIX").is_ok_and(|value| value == "full")
@@ -44,9 +50,15 @@ pub fn faults_of(service: &Service, request: usize) -> Vec<Fault> {
     if is_fake && is_full_matrix() {
         return Fault::ALL.to_vec();
     }
-    let every = if is_fake { 1 } else { 24 };
+    let every = if is_fake { STRIDE } else { EMULATOR_STRIDE };
     let is_met = request.is_multiple_of(every);
     if is_met { vec![Fault::ALL[request / every % Fault::ALL.len()]] } else { Vec::new() }
+}
+
+/// The fake takes the kinds in turn: with so many cases, each was met.
+fn met_all_kinds(service: &Service, cases: usize) -> Result<(), Failed> {
+    let least = if service.as_fake().is_ok() { Fault::ALL.len() } else { 1 };
+    ensure(cases >= least, format!("only {cases} cases"))
 }
 
 pub fn uploads(service: &'static Service) -> Result<(), Failed> {
@@ -87,7 +99,7 @@ pub fn uploads(service: &'static Service) -> Result<(), Failed> {
     }
     let place = if service.as_fake().is_ok() { "fake" } else { "emulator" };
     eprintln!("uploads to the {place}: {cases} cases over {requests} requests; 0 lost, 0 doubled, 0 mixed");
-    Ok(())
+    met_all_kinds(service, cases)
 }
 
 /// A single fault is ridden out; an outage is told.
@@ -179,7 +191,7 @@ pub fn syncs(service: &'static Service) -> Result<(), Failed> {
     }
     let place = if service.as_fake().is_ok() { "fake" } else { "emulator" };
     eprintln!("syncs from the {place}: {cases} cases over {requests} requests; 0 lost, 0 doubled, 0 mixed");
-    Ok(())
+    met_all_kinds(service, cases)
 }
 
 /// Another publisher publishes before a request of an upload; in `make test-faults` before each. The rows of one of both

@@ -1,4 +1,4 @@
-//! Every request of an upload and of a sync meets a fault: afterwards rows are there exactly once, and
+//! Requests of an upload and of a sync meet faults: afterwards rows are there exactly once, and
 //! at no moment old and new together.
 //!
 //! Normally one request in three to the fake meets a fault, each kind in its turn. With `PUTBACK_FAULT_MATRIX=full`

@@ -49,7 +49,7 @@ fn tools() -> Option<Arc<str>> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/extra");
     let found = Command::new(script).args(["path", "buckets"]).output().ok()?;
     if !found.status.success() {
-        eprintln!("SKIPPED: tests against moto, which is not installed; run: make setup-extra");
+        eprintln!("not run: tests against moto; `make setup-extra` installs it");
         return None;
     }
     Some(String::from_utf8(found.stdout).ok()?.trim().into())

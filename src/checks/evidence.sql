@@ -20,10 +20,10 @@ SELECT said.in_table, said.game_date, said.team_abbr, said.points, said.threes, 
 FROM said JOIN side_scores AS sides ON sides.game_date = said.game_date AND sides.team_abbr = said.scorer
 LEFT JOIN side_scores AS opposite ON opposite.game_date = said.game_date AND opposite.team_abbr = said.other_side
 LEFT JOIN others ON others.in_table <> said.in_table AND others.game_date = said.game_date AND others.scorer = said.scorer;
--- Contexts of players with what they say of the games before and what was played, where rows of the games of 14 days are there: of
+-- Contexts of players that contradict what was played, with the number of contexts of their date, where rows of the games of 14 days are there: of
 -- every game of the team, and of the player on every day with a context. Not where the data begin within these days, and not where a
 -- date that was computed has vanished upstream: that date is told by itself.
-CREATE VIEW context_facts AS
+CREATE VIEW contradicting_contexts AS
 WITH played AS (SELECT DISTINCT game_date, player_lookup FROM player_game_summary WHERE is_active),
 gaps AS (SELECT game_date, team_abbr FROM team_games ANTI JOIN player_game_summary USING (game_date, team_abbr)),
 openings AS (SELECT season_year, min(game_date) AS first_day FROM scheduled GROUP BY ALL),
@@ -38,21 +38,28 @@ contexts AS (
     ANTI JOIN gaps ON gaps.team_abbr = rows.team_abbr AND gaps.game_date BETWEEN rows.game_date - 14 AND rows.game_date - 1
     ANTI JOIN unknown ON unknown.player_lookup = rows.player_lookup AND unknown.game_date BETWEEN rows.game_date - 14 AND rows.game_date - 1
     GROUP BY ALL),
+days AS (FROM contexts UNION ALL BY NAME SELECT game_date, player_lookup, game_date AS played_on FROM played),
 counts AS (
-    SELECT contexts.*, max(played.game_date) AS last_game,
-        count(played.game_date) FILTER (played.game_date >= contexts.game_date - 7) AS played_7, count(played.game_date) AS played_14
-    FROM contexts LEFT JOIN played ON played.player_lookup = contexts.player_lookup AND played.game_date BETWEEN contexts.game_date - 14 AND contexts.game_date - 1
-    GROUP BY ALL),
+    SELECT *, max(played_on) OVER days_14 AS last_game, count(played_on) OVER days_7 AS played_7, count(played_on) OVER days_14 AS played_14
+    FROM (SELECT *, game_date - DATE '1970-01-01' AS day FROM days)
+    WINDOW days_7 AS (PARTITION BY player_lookup ORDER BY day RANGE BETWEEN 7 PRECEDING AND 1 PRECEDING),
+        days_14 AS (PARTITION BY player_lookup ORDER BY day RANGE BETWEEN 14 PRECEDING AND 1 PRECEDING)
+    QUALIFY season_year IS NOT NULL),
 facts AS (SELECT *, game_date - last_game AS rested FROM counts),
 -- The reference leaves back_to_back false everywhere; elsewhere it is true after a game on the day before.
-habits AS (SELECT season_year, 2 * count(*) FILTER (back_to_back) >= count(*) AS tells FROM facts WHERE rested = 1 GROUP BY ALL)
-SELECT game_date, player_lookup, cell.name AS in_column, cell.said, cell.played, coalesce(cell.is_off, false) AS is_off
+habits AS (SELECT season_year, 2 * count(*) FILTER (back_to_back) >= count(*) AS tells FROM facts WHERE rested = 1 GROUP BY ALL),
+compared AS (
+    SELECT *, CASE WHEN rested IS NULL THEN days_rest <= 14 ELSE days_rest <> rested END AS is_rest_off,
+        CASE WHEN back_to_back THEN rested IS DISTINCT FROM 1 ELSE rested = 1 AND tells END AS is_back_to_back_off,
+        games_7 <> played_7 AS is_7_off, games_14 <> played_14 AS is_14_off
+    FROM facts LEFT JOIN habits USING (season_year))
+SELECT game_date, player_lookup, contexts, cell.name AS in_column, cell.said, cell.played
 FROM (
     SELECT game_date, player_lookup, unnest([
-        {'name': 'days_rest', 'said': days_rest::VARCHAR, 'played': coalesce(rested::VARCHAR, 'more than 14'),
-            'is_off': CASE WHEN rested IS NULL THEN days_rest <= 14 ELSE days_rest <> rested END},
-        {'name': 'back_to_back', 'said': back_to_back::VARCHAR, 'played': (rested = 1)::VARCHAR,
-            'is_off': CASE WHEN back_to_back THEN rested IS DISTINCT FROM 1 ELSE rested = 1 AND tells END},
-        {'name': 'games_in_last_7_days', 'said': games_7::VARCHAR, 'played': played_7::VARCHAR, 'is_off': games_7 <> played_7},
-        {'name': 'games_in_last_14_days', 'said': games_14::VARCHAR, 'played': played_14::VARCHAR, 'is_off': games_14 <> played_14}]) AS cell
-    FROM facts LEFT JOIN habits USING (season_year));
+        {'name': 'days_rest', 'said': days_rest::VARCHAR, 'played': coalesce(rested::VARCHAR, 'more than 14'), 'is_off': is_rest_off},
+        {'name': 'back_to_back', 'said': back_to_back::VARCHAR, 'played': (rested = 1)::VARCHAR, 'is_off': is_back_to_back_off},
+        {'name': 'games_in_last_7_days', 'said': games_7::VARCHAR, 'played': played_7::VARCHAR, 'is_off': is_7_off},
+        {'name': 'games_in_last_14_days', 'said': games_14::VARCHAR, 'played': played_14::VARCHAR, 'is_off': is_14_off}]) AS cell
+    FROM compared WHERE is_rest_off OR is_back_to_back_off OR is_7_off OR is_14_off)
+JOIN (SELECT game_date, count(*) AS contexts FROM contexts GROUP BY game_date) USING (game_date)
+WHERE cell.is_off;

@@ -5,6 +5,8 @@ mod catalogue;
 mod causes;
 mod faulty;
 mod files;
+#[cfg(test)]
+mod growth;
 mod memory;
 mod parts;
 mod quarantine;

@@ -23,21 +23,25 @@ SELECT game_date, player_lookup,
         SEMI JOIN (SELECT game_date - 1 AS game_date, player_lookup FROM asked_lines) USING (game_date, player_lookup)) AS is_of_day_before
 FROM (SELECT DISTINCT game_date, player_lookup FROM asked_lines
     SEMI JOIN (SELECT game_date FROM plan UNION SELECT game_date + 1 FROM plan) AS days USING (game_date));
+-- Names with another spelling somewhere, where they stand. A table: its exact size keeps the optimizer from joining every name of a
+-- date with every other.
+CREATE TABLE spelt_names AS
+SELECT in_table, game_date, player_lookup, spelling FROM (
+    SELECT DISTINCT 'player_game_summary' AS in_table, game_date, player_lookup FROM player_game_summary SEMI JOIN spellings USING (player_lookup)
+    UNION ALL SELECT DISTINCT 'upcoming_player_game_context', game_date, player_lookup FROM upcoming_player_game_context SEMI JOIN spellings USING (player_lookup)
+    UNION ALL SELECT DISTINCT 'bettingpros_player_points_props', game_date, player_lookup FROM asked_lines SEMI JOIN spellings USING (player_lookup)
+) JOIN spellings USING (player_lookup);
 -- Players whose game has another spelling of the name than a context or line of the date.
 CREATE VIEW spelt_otherwise AS
-WITH players AS (SELECT DISTINCT game_date, player_lookup FROM player_game_summary SEMI JOIN spellings USING (player_lookup) SEMI JOIN scope USING (game_date)),
-spelt AS (SELECT DISTINCT game_date, player_lookup FROM player_game_summary WHERE player_lookup IN (SELECT spelling FROM spellings)),
-others AS (
-    SELECT DISTINCT 'upcoming_player_game_context' AS in_table, game_date, player_lookup FROM upcoming_player_game_context SEMI JOIN spellings USING (player_lookup)
-    UNION ALL SELECT DISTINCT 'bettingpros_player_points_props', game_date, player_lookup FROM asked_lines SEMI JOIN spellings USING (player_lookup)
-)
-SELECT stray.in_table, game_date, players.player_lookup,
-    concat('player_lookup ', players.player_lookup, ' is ', stray.player_lookup, ' in ', stray.in_table) AS example
-FROM players JOIN spellings USING (player_lookup)
-JOIN others AS stray USING (game_date)
-ANTI JOIN others AS own ON own.in_table = stray.in_table AND own.game_date = players.game_date AND own.player_lookup = players.player_lookup
-ANTI JOIN spelt ON spelt.game_date = players.game_date AND spelt.player_lookup = stray.player_lookup
-WHERE stray.player_lookup = spellings.spelling;
+WITH
+games AS (FROM spelt_names WHERE in_table = 'player_game_summary'),
+others AS (FROM spelt_names WHERE in_table <> 'player_game_summary')
+SELECT others.in_table, games.game_date, games.player_lookup,
+    concat('player_lookup ', games.player_lookup, ' is ', others.player_lookup, ' in ', others.in_table) AS example
+FROM games JOIN others ON others.game_date = games.game_date AND others.player_lookup = games.spelling AND others.spelling = games.player_lookup
+SEMI JOIN scope ON scope.game_date = games.game_date
+ANTI JOIN others AS own ON own.in_table = others.in_table AND own.game_date = games.game_date AND own.player_lookup = games.player_lookup
+ANTI JOIN games AS spelt ON spelt.game_date = games.game_date AND spelt.player_lookup = others.player_lookup;
 -- Rows of a code that is none of the 30 and stands where one of them should: its opponent has no other row of the day.
 CREATE VIEW of_teams AS
 SELECT 'player_game_summary' AS in_table, game_date, player_lookup, team_abbr, opponent_team_abbr FROM player_game_summary

@@ -29,7 +29,17 @@ const ROWS_IN_MEMORY: u64 = 1 << 20;
 
 /// Every table and view of the checks of a phase.
 pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles) -> Result<()> {
-    prepare_views(session, request, files, &Table::inputs().collect::<Vec<_>>())?;
+    prepare_holding(session, request, files, &Table::inputs().collect::<Vec<_>>())
+}
+
+/// The same with tables of which at most these are held in memory.
+pub(super) fn prepare_holding(
+    session: &Session,
+    request: &CheckRequest<'_>,
+    files: &MonthFiles,
+    held: &[Table],
+) -> Result<()> {
+    prepare_views(session, request, files, held)?;
     set_vanished_days(session, request)?;
     set_asked(session, request)?;
     match request.phase {

@@ -122,7 +122,7 @@ impl From<duckdb::Error> for Error {
     fn from(source: duckdb::Error) -> Self {
         if source.to_string().contains("Out of Memory Error") {
             return Self::new(ErrorKind::Unexpected, "the embedded database has too little memory")
-                .hint("raise --memory-limit, or leave it out: checks of a season need about 100MB")
+                .hint("raise --memory-limit, or leave it out")
                 .because(source);
         }
         Self::new(ErrorKind::Unexpected, "the embedded database failed").because(source)

@@ -15,9 +15,9 @@ use tempfile::TempDir;
 /// First and last day of what the fixture computes: after bootstrap, across a month's end.
 pub const RANGE: [&str; 4] = ["--from", "2023-11-07", "--to", "2023-12-10"];
 
-/// What the binary finds in its environment: a moment, a width, a locale.
-const SURROUNDINGS: [(&str, &str); 3] =
-    [("SOURCE_DATE_EPOCH", "1700000000"), ("COLUMNS", "100"), ("LC_ALL", "C.UTF-8")];
+/// What the binary finds in its environment: a moment, a width, a locale, and one thread, because tests run side by side.
+const SURROUNDINGS: [(&str, &str); 4] =
+    [("SOURCE_DATE_EPOCH", "1700000000"), ("COLUMNS", "100"), ("LC_ALL", "C.UTF-8"), ("PUTBACK_THREADS", "1")];
 
 /// The generated tables, made once.
 pub fn season_start() -> &'static [(Table, RecordBatch)] {

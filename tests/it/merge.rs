@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::OnceLock;
 
 use putback::calendar::Season;
@@ -364,6 +365,7 @@ fn a_unit_is_whole_or_absent_and_is_computed_once() {
         ],
         &["--index", "1", "-q"],
     );
+    attempt.stdout(Stdio::null()).stderr(Stdio::null());
     let mut process = attempt.spawn().expect("the binary runs");
     let is_at_work = || fs::read_dir(desk.path("scratch")).expect("a directory").next().is_some();
     while !is_at_work() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, LargeStringArray, RecordBatch, StringArray};
@@ -363,7 +364,10 @@ fn two_publishers_at_once_leave_the_rows_of_one() {
     assert!(states[0] != states[1]);
     for (first, second) in [(0, 1), (1, 0)] {
         nothing();
-        let start = |store| desk.command(&args(store), &LATE).spawn().expect("the binary runs");
+        let start = |store| {
+            let mut command = desk.command(&args(store), &LATE);
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs")
+        };
         let mut running = [start(stores[first]), start(stores[second])];
         let codes = running.each_mut().map(|child| child.wait().expect("it ends").code());
         // Who meets the other too long says so, and publishes nothing.

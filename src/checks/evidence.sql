@@ -20,8 +20,8 @@ SELECT said.in_table, said.game_date, said.team_abbr, said.points, said.threes, 
 FROM said JOIN side_scores AS sides ON sides.game_date = said.game_date AND sides.team_abbr = said.scorer
 LEFT JOIN side_scores AS opposite ON opposite.game_date = said.game_date AND opposite.team_abbr = said.other_side
 LEFT JOIN others ON others.in_table <> said.in_table AND others.game_date = said.game_date AND others.scorer = said.scorer;
--- Contexts of players that contradict what was played, with the number of contexts of their date, where rows of the games of 14 days are there: of
--- every game of the team, and of the player on every day with a context. Not where the data begin within these days, and not where a
+-- Contexts of players that contradict what was played, with the number of contexts of their date. Only where rows of the games of
+-- 14 days are there: of every game of the team, and of the player on every day with a context. Not where the data begin within these days, and not where a
 -- date that was computed has vanished upstream: that date is told by itself.
 CREATE VIEW contradicting_contexts AS
 WITH played AS (SELECT DISTINCT game_date, player_lookup FROM player_game_summary WHERE is_active),

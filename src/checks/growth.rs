@@ -23,6 +23,8 @@ const FEW_ROWS: u64 = 20_000;
 #[test]
 fn checks_of_many_leagues_do_as_much_more_work_as_there_are_rows() {
     let (one, many) = (rows_passed(1), rows_passed(LEAGUES));
+    let sum = |of: &[(String, u64)]| of.iter().map(|(_, rows)| rows).sum::<u64>();
+    assert!(sum(&one) > FEW_ROWS && sum(&many) > LEAGUES / 2 * sum(&one), "a profile has the rows that are passed on");
     let too_much: Vec<_> = one
         .iter()
         .zip(&many)

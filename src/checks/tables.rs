@@ -32,7 +32,7 @@ pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>, files: &Mon
     prepare_holding(session, request, files, &Table::inputs().collect::<Vec<_>>())
 }
 
-/// The same with tables of which at most these are held in memory.
+/// [`prepare`], holding at most these tables in memory.
 pub(super) fn prepare_holding(
     session: &Session,
     request: &CheckRequest<'_>,

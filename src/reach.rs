@@ -9,7 +9,7 @@ mod windows;
 
 pub(crate) use windows::entity_column;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Date32Type, Int64Type};
@@ -20,7 +20,7 @@ use crate::calendar::{BOOTSTRAP_DAYS, date_of_day};
 use crate::catalog::{TEAMS, Table};
 use crate::engine::Session;
 use crate::error::Result;
-use crate::processors::reads::Entity;
+use crate::processors::reads::{Entity, Read, Window};
 use crate::processors::{self, Processor, ProcessorId};
 
 /// What is known of the rows that a reach starts from.
@@ -76,6 +76,21 @@ pub fn start_from(session: &Session, content: Content, sql: &str) -> Result<()> 
     ))
 }
 
+/// Whether the queries here read a column of an input.
+pub fn reads(table: Table, column: &str) -> bool {
+    let counts = |read: &Read| match read.window {
+        Window::LastRows { counted, .. } => read.table == table && counted.contains(column),
+        _ => false,
+    };
+    let schema = table.schema();
+    let is_named = |names: &[String]| names.iter().any(|name| name == column);
+    ["processed_at", "data_hash", schema.partition_column()].contains(&column)
+        || is_named(schema.key_columns())
+        || windows::entity_column(table) == Some(column)
+        || table.team_columns().contains(&column)
+        || processors::all().iter().any(|processor| processor.reads().iter().any(counts))
+}
+
 /// Follows the rows of `reach_rows`, which are all of one kind, to the dates of the table `plan`.
 ///
 /// The session has the tables of both layers under their names, and `plan`. The table `reached` has the result by entity:
@@ -97,10 +112,12 @@ pub fn follow(session: &Session, content: Content) -> Result<Reach> {
             None => seed_dates(session, &format!("in_table = '{name}'"))?,
         }
     }
+    let mut numbered = BTreeSet::new();
     for processor in processors::all() {
         let of_tables =
             processor.reads().iter().filter(|read| tables.iter().any(|name| name == read.table.view_name()));
         for read in of_tables {
+            windows::number_rows(session, read, &mut numbered)?;
             windows::follow(session, processor, read, content)?;
         }
         take_upstream(session, processor, content)?;

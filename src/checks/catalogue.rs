@@ -6,9 +6,11 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::waivers::Waiver;
+use crate::catalog::Table;
 use crate::error::{Error, ErrorKind, Result};
 use crate::numerics::hash::data_hash;
 use crate::processors::bound;
+use crate::reach::entity_column;
 
 const FILES: [&str; 8] = [
     include_str!("../../data/checks/inputs.toml"),
@@ -96,6 +98,86 @@ pub struct Check {
     rows: Option<String>,
     /// Gives offending dates instead, where no row can be named.
     sql: Option<String>,
+    /// A rule instead of a query.
+    by_date: Option<DateRule>,
+}
+
+/// A rule for the rows of one table on one date: what it says of a date follows from these rows alone.
+///
+/// SQL without subqueries. `{all_rows}` and `{faulty_rows}` stand for the number of the date's rows that count, and of those
+/// that are faulty.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DateRule {
+    /// Which rows count; absent: all.
+    counted: Option<String>,
+    /// Which of them are faulty; absent: all.
+    faulty: Option<String>,
+    /// When a date fails; absent: when it has a faulty row.
+    fails: Option<String>,
+    /// How many cases a failing date has; absent: its faulty rows.
+    cases: Option<String>,
+    /// What a faulty row is called; absent: its entity.
+    called: Option<String>,
+    /// What is said of a failing date instead of three faulty rows.
+    example: Option<String>,
+    /// Whether the faulty rows are named, by entity.
+    #[serde(default)]
+    names_rows: bool,
+}
+
+impl DateRule {
+    fn counted(&self) -> &str {
+        self.counted.as_deref().unwrap_or("true")
+    }
+
+    fn faulty(&self) -> &str {
+        self.faulty.as_deref().unwrap_or("true")
+    }
+
+    fn fails(&self) -> &str {
+        self.fails.as_deref().unwrap_or("{faulty_rows} > 0")
+    }
+
+    fn filled(&self, text: &str) -> String {
+        let faulty = match &self.faulty {
+            Some(faulty) => format!("count(*) FILTER ({faulty})"),
+            None => "count(*)".to_owned(),
+        };
+        text.replace("{all_rows}", "count(*)").replace("{faulty_rows}", &faulty)
+    }
+
+    /// The query over a table, which stands under the name of its view or another.
+    fn query(&self, table: Table, view: &str) -> Query {
+        let (date, entity) = (table.schema().partition_column(), entity_column(table));
+        let (counted, faulty, fails) = (self.counted(), self.faulty(), self.filled(self.fails()));
+        if self.names_rows {
+            let entity = entity.expect("who names rows has a table with entities");
+            let name = if entity == "player_lookup" { entity } else { "team_abbr" };
+            return Query::Rows(format!(
+                "SELECT {date} AS game_date, {entity} AS {name} FROM {view} WHERE ({counted}) AND ({faulty}) AND {date} IN ( \
+                     SELECT {date} FROM {view} WHERE {counted} GROUP BY {date} HAVING {fails})"
+            ));
+        }
+        let called = self.called.as_deref().or(entity).unwrap_or("NULL");
+        let example = match &self.example {
+            Some(example) => self.filled(example),
+            None => format!("min(DISTINCT {called}, 3) FILTER ({faulty})"),
+        };
+        let cases = self.filled(self.cases.as_deref().unwrap_or("{faulty_rows}"));
+        Query::Dates(format!(
+            "SELECT {date}, {cases}, {example} FROM {view} WHERE {counted} GROUP BY {date} HAVING {fails}"
+        ))
+    }
+}
+
+/// A rule as one of many that a table's rows are asked for at once: whether any date fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Suspicion {
+    /// Which rows count.
+    pub counted: String,
+    /// An aggregate over those of a date.
+    pub fails: String,
 }
 
 /// What the query of a check gives.
@@ -130,16 +212,46 @@ impl Check {
 
     /// Whether it names faulty rows, and not only dates.
     pub fn names_rows(&self) -> bool {
-        self.rows.is_some()
+        self.rows.is_some() || self.by_date.as_ref().is_some_and(|rule| rule.names_rows)
     }
 
     /// The query, with its thresholds filled in.
     pub fn query(&self) -> Query {
-        match (&self.rows, &self.sql) {
-            (Some(rows), None) => Query::Rows(self.filled_sql(rows)),
-            (None, Some(sql)) => Query::Dates(self.filled_sql(sql)),
-            _ => panic!("check {} has neither `rows` nor `sql`, or both", self.id),
+        match (&self.rows, &self.sql, &self.by_date) {
+            (Some(rows), None, None) => Query::Rows(self.filled_sql(rows)),
+            (None, Some(sql), None) => Query::Dates(self.filled_sql(sql)),
+            (None, None, Some(_)) => self.query_of(&self.table),
+            _ => panic!("check {} has none of `rows`, `sql` and `by_date`, or several", self.id),
         }
+    }
+
+    /// The query of a rule over rows of its table that stand under another name.
+    pub(super) fn query_of(&self, view: &str) -> Query {
+        match self.rule().query(self.of_table().expect("a rule is of a table"), view) {
+            Query::Rows(sql) => Query::Rows(self.filled_sql(&sql)),
+            Query::Dates(sql) => Query::Dates(self.filled_sql(&sql)),
+        }
+    }
+
+    /// Where the check is a rule for single dates.
+    pub(super) fn suspicion(&self) -> Option<Suspicion> {
+        let rule = self.by_date.as_ref()?;
+        let filled = |text: &str| self.filled_sql(&rule.filled(text));
+        Some(Suspicion { counted: filled(rule.counted()), fails: filled(rule.fails()) })
+    }
+
+    /// Whether it is a rule for single dates of a table.
+    pub(super) fn is_rule_of(&self, table: Table) -> bool {
+        self.by_date.is_some() && self.of_table() == Some(table)
+    }
+
+    /// The table that it is about, if that is one.
+    pub(super) fn of_table(&self) -> Option<Table> {
+        Table::of_view(&self.table)
+    }
+
+    fn rule(&self) -> &DateRule {
+        self.by_date.as_ref().expect("the check is a rule for single dates")
     }
 
     fn filled(&self, text: &str) -> String {
@@ -292,6 +404,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::store::Layer;
 
     /// `{name}`; a struct of the database's own begins with a quote.
     fn has_placeholder(text: &str) -> bool {
@@ -309,6 +422,24 @@ mod tests {
             assert!(!has_placeholder(&sql) && !has_placeholder(&check.title()), "{}", check.id);
             assert!(check.consequence_of.iter().all(|id| ids.contains(id.as_str()) && *id != check.id), "{}", check.id);
             assert!(check.phase == Phase::Outputs || check.consequence.is_some(), "{}", check.id);
+        }
+    }
+
+    /// What is remembered by month file must follow from the file.
+    #[test]
+    fn rules_for_single_dates_read_one_table_of_their_phase() {
+        let catalogue = Catalogue::built_in();
+        let rules: Vec<&Check> = catalogue.checks().iter().filter(|check| check.by_date.is_some()).collect();
+        assert!(!rules.is_empty());
+        for check in rules {
+            let table = check.of_table().unwrap_or_else(|| panic!("{} is of {}", check.id, check.table));
+            assert_eq!(check.phase == Phase::Outputs, Layer::of(table) == Layer::Phase4, "{}", check.id);
+            let Suspicion { counted, fails } = check.suspicion().expect("a rule");
+            for text in [counted.as_str(), &fails, check.rule().faulty(), check.rule().cases.as_deref().unwrap_or("")] {
+                let words = text.to_lowercase();
+                let strange = ["select", " over", "current_", "now(", "random", "season_of", "getvariable"];
+                assert!(strange.iter().all(|word| !words.contains(word)), "{}: {text}", check.id);
+            }
         }
     }
 

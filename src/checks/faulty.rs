@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::Finding;
 use super::catalogue::{Check, Query};
 use crate::calendar::date_of_day;
+use crate::catalog::Table;
 use crate::engine::Session;
 use crate::error::{Error, ErrorKind, Result};
+use crate::reach::entity_column;
 
 /// Makes the table; its columns are those of `data/checks/README.md`.
 pub(super) fn prepare(session: &Session) -> Result<()> {
@@ -65,6 +67,26 @@ pub(super) struct FaultyRow {
     in_column: Option<String>,
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     is_missing: Option<bool>,
+}
+
+impl FaultyRow {
+    /// Every row of a date in the table of the check.
+    pub fn of_date(date: NaiveDate) -> Self {
+        Self { in_table: None, date, player_lookup: None, team_abbr: None, in_column: None, is_missing: None }
+    }
+
+    /// A row in the table of the check, whose columns can all be wrong.
+    pub fn of_entity(date: NaiveDate, table: Table, entity: Option<String>) -> Self {
+        match entity_column(table) {
+            Some("player_lookup") => Self { player_lookup: entity, ..Self::of_date(date) },
+            _ => Self { team_abbr: entity, ..Self::of_date(date) },
+        }
+    }
+
+    /// The player or team of the row.
+    pub fn entity(&self) -> Option<&str> {
+        self.player_lookup.as_deref().or(self.team_abbr.as_deref())
+    }
 }
 
 /// Faulty rows by check.
@@ -125,7 +147,8 @@ pub(super) fn put(session: &Session, faulty: &FaultyRows) -> Result<()> {
     )
 }
 
-fn findings(rows: &RecordBatch) -> Result<Vec<Finding>> {
+/// What rows of a query say: the date, how many cases it has, and an example or a list of them.
+pub(super) fn findings(rows: &RecordBatch) -> Result<Vec<Finding>> {
     let dates = cast(rows.column(0), &DataType::Date32)?;
     let counts = cast(rows.column(1), &DataType::Int64)?;
     let (dates, counts) = (dates.as_primitive::<Date32Type>(), counts.as_primitive::<Int64Type>());

@@ -16,9 +16,9 @@ use crate::store::{FileEntry, Layer};
 pub(super) struct MonthFiles(BTreeMap<Table, BTreeMap<Month, MonthFile>>);
 
 #[derive(Debug, Clone)]
-struct MonthFile {
-    path: PathBuf,
-    entry: FileEntry,
+pub(super) struct MonthFile {
+    pub path: PathBuf,
+    pub entry: FileEntry,
 }
 
 impl MonthFiles {
@@ -68,7 +68,8 @@ impl MonthFiles {
         self.of(table, range).map(|(month, file)| format!("{month} {}", file.entry.sha256))
     }
 
-    fn of(&self, table: Table, range: DateRange) -> impl Iterator<Item = (&Month, &MonthFile)> {
+    /// The files of a table with days of a range, in ascending order of their months.
+    pub fn of(&self, table: Table, range: DateRange) -> impl Iterator<Item = (&Month, &MonthFile)> {
         self.0.get(&table).into_iter().flatten().filter(move |(month, _)| overlaps(**month, range))
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! `STORE/verdicts/<kind>-<season>-<key>.json`, named by the first season: a first line with the checksum of the rest.
 //! The key is a digest of everything that is looked at: month files by their own digests, the states of the dates,
-//! the catalogue, for a verdict what is accepted, and the code. What cannot be read, or is not what its checksum says,
-//! counts for nothing.
+//! the catalogue, for a verdict what is accepted, and the code. `dates-<key>.json` and `values-<key>.json` have what
+//! follows from month files alone, by their digests: what rules for single dates find, and odd values. What cannot be read,
+//! or is not what its checksum says, counts for nothing.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -15,16 +16,17 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::CheckRequest;
 use super::files::MonthFiles;
-use super::tables::{Spans, state, vanished_days};
+use super::tables::{Spans, older_dates, state, vanished_days};
+use super::values::OddValues;
 use crate::calendar::Season;
 use crate::catalog::Table;
 use crate::daily_cache::DailyCache;
 use crate::error::Result;
 use crate::processors::ProcessorId;
-use crate::store::DateRecord;
 use crate::store::commit::staged::replace_file;
 
-/// How many are remembered that begin in a season, of each kind: other ranges, and other terms.
+/// How many are remembered that begin in a season, of each kind: other ranges, and other terms. Of month files, for how
+/// many catalogues.
 const KEPT: usize = 8;
 
 /// What is longer is looked for again: a season of which every row is faulty would fill memory and disk.
@@ -58,16 +60,41 @@ impl Kind {
 #[derive(Debug)]
 pub(super) struct Memory {
     path: PathBuf,
-    /// Kind and season.
+    /// Kind, and season if it is of one.
     prefix: String,
 }
 
 impl Memory {
+    /// Of inputs, by [`Memory::of_inputs`].
     pub fn of(kind: Kind, request: &CheckRequest<'_>, files: &MonthFiles) -> Self {
+        Self::of_season(kind, request, &everything(kind, request, files))
+    }
+
+    pub fn of_inputs(request: &CheckRequest<'_>, files: &MonthFiles, odd: &OddValues) -> Self {
+        Self::of_season(Kind::Inputs, request, &all_of_inputs(request, files, odd))
+    }
+
+    fn of_season(kind: Kind, request: &CheckRequest<'_>, text: &str) -> Self {
         let season = Season::of(*request.dates.first().expect("there are dates to check"));
         let prefix = format!("{}-{season}-", kind.name());
-        let name = format!("{prefix}{:032x}.json", xxh3_128(everything(kind, request, files).as_bytes()));
+        let name = format!("{prefix}{:032x}.json", xxh3_128(text.as_bytes()));
         Self { path: request.snapshot.store.verdicts_dir().join(name), prefix }
+    }
+
+    /// Of rules for single dates.
+    pub fn of_dates(request: &CheckRequest<'_>) -> Self {
+        Self::of_files(request, "dates", request.catalogue.digest())
+    }
+
+    /// Of odd values.
+    pub fn of_values(request: &CheckRequest<'_>) -> Self {
+        Self::of_files(request, "values", "")
+    }
+
+    fn of_files(request: &CheckRequest<'_>, kind: &str, rules: &str) -> Self {
+        let prefix = format!("{kind}-");
+        let key = xxh3_128(format!("{CODE}\n{rules}").as_bytes());
+        Self { path: request.snapshot.store.verdicts_dir().join(format!("{prefix}{key:032x}.json")), prefix }
     }
 
     /// What is remembered, or else found now, and remembered.
@@ -126,44 +153,66 @@ fn digest(text: &str) -> String {
     format!("{:016x}", xxh3_64(text.as_bytes()))
 }
 
+/// A text of everything that is looked at when the inputs of a season are checked. Of older rows of players, only the dates
+/// and the odd values are; of other inputs, only the odd values.
+fn all_of_inputs(request: &CheckRequest<'_>, files: &MonthFiles, odd: &OddValues) -> String {
+    let mut text = settings(Kind::Inputs, request, files);
+    let mut add = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("text takes every line");
+    let Spans { season, older, .. } = Spans::of(request);
+    for table in Table::inputs() {
+        let range = if table == Table::Schedule { older } else { season };
+        let content: Vec<String> = files.content(table, range).collect();
+        add(format_args!("{table:?} {}", content.join(" ")));
+    }
+    add(format_args!("{:?}", older_dates(request).collect::<Vec<_>>()));
+    add(format_args!("{odd:?}"));
+    text
+}
+
 /// A text of everything that is looked at.
 fn everything(kind: Kind, request: &CheckRequest<'_>, files: &MonthFiles) -> String {
-    let mut text = format!("{CODE}\n{}\n{}\n{:?}\n", kind.name(), request.catalogue.digest(), request.dates);
+    let mut text = settings(kind, request, files);
     let mut add = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("text takes every line");
-    add(format_args!("{}", request.ranges));
     let Spans { season, older, outputs } = Spans::of(request);
-    add(format_args!("{season} {older} {outputs}"));
     for table in Table::ALL {
         for range in [season, older, outputs] {
             let content: Vec<String> = files.content(table, range).collect();
             add(format_args!("{table:?} {}", content.join(" ")));
         }
     }
+    let computed = request.dates.iter().filter(|date| {
+        let record = request.snapshot.phase4.record(ProcessorId::Mlfs, **date);
+        record.is_some_and(|record| record.daily_cache == Some(DailyCache::Computed))
+    });
+    add(format_args!("{:?}", computed.collect::<Vec<_>>()));
+    add(format_args!("{:?}", state(request)));
+    if kind == Kind::Verdict {
+        add(format_args!("{:?} {:?} {}", request.accepted, request.left_out, request.quarantines));
+    }
+    text
+}
+
+/// A text of all but the content of tables and states.
+fn settings(kind: Kind, request: &CheckRequest<'_>, files: &MonthFiles) -> String {
+    let mut text = format!("{CODE}\n{}\n{}\n{:?}\n", kind.name(), request.catalogue.digest(), request.dates);
+    let mut add = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("text takes every line");
+    add(format_args!("{}", request.ranges));
+    let Spans { season, older, outputs } = Spans::of(request);
+    add(format_args!("{season} {older} {outputs}"));
     let snapshot = request.snapshot;
     add(format_args!("{:?}", snapshot.calendar));
     add(format_args!("{:?}", vanished_days(request)));
     for table in Table::ALL {
         add(format_args!("{:?}", snapshot.phase4.vanished_dates(table)));
     }
-    let dates_with = |id: ProcessorId, is_wanted: fn(&DateRecord) -> bool| -> Vec<NaiveDate> {
-        let is_wanted = |date: &NaiveDate| snapshot.phase4.record(id, *date).is_some_and(is_wanted);
-        request.dates.iter().copied().filter(is_wanted).collect()
-    };
     for id in ProcessorId::ALL {
-        add(format_args!("{:?}", dates_with(id, |record| !record.windows.is_default())));
+        let has_windows =
+            |date: &&NaiveDate| snapshot.phase4.record(id, **date).is_some_and(|record| !record.windows.is_default());
+        add(format_args!("{:?}", request.dates.iter().filter(has_windows).collect::<Vec<_>>()));
     }
-    // A record of before there was a choice read what was synced.
-    let reads_synced = |record: &DateRecord| record.daily_cache.unwrap_or(DailyCache::Synced) == DailyCache::Synced;
     if files.rows(Table::SyncedDailyCache, older) > 0 {
-        add(format_args!("{:?}", dates_with(ProcessorId::Mlfs, reads_synced)));
-    }
-    if kind != Kind::Inputs {
-        let reads_computed = |record: &DateRecord| record.daily_cache == Some(DailyCache::Computed);
-        add(format_args!("{:?}", dates_with(ProcessorId::Mlfs, reads_computed)));
-        add(format_args!("{:?}", state(request)));
-    }
-    if kind == Kind::Verdict {
-        add(format_args!("{:?} {:?} {}", request.accepted, request.left_out, request.quarantines));
+        let synced = request.dates.iter().filter(|date| request.reads_synced_cache(**date));
+        add(format_args!("{:?}", synced.collect::<Vec<_>>()));
     }
     text
 }

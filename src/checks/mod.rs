@@ -1,6 +1,8 @@
 //! Checks of inputs before a computation and of outputs after it: a catalogue, and one runner for it.
 
 mod accounting;
+mod by_date;
+mod by_file;
 mod catalogue;
 mod causes;
 mod faulty;
@@ -23,9 +25,13 @@ use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use self::by_date::DateFindings;
+use self::faulty::FaultyRows;
 use self::files::MonthFiles;
 use self::memory::{Kind, Memory};
 use self::parts::Part;
+use self::tables::Spans;
+use self::values::OddValues;
 use self::verdicts::{PhaseFindings, QuarantineOfPart, SeasonOfInputs, Verdicts};
 pub use accounting::{Accounting, Outcomes};
 pub use catalogue::{Catalogue, Check, Phase, Query, Severity, Thresholds};
@@ -34,11 +40,14 @@ pub use quarantine::{Extent, Quarantine};
 pub use waivers::{Acceptance, AcceptedBy, Waiver, WaiverUse, acceptances};
 
 use crate::calendar::{DateRanges, Season, SeasonCalendar, date_of_day};
+use crate::catalog::Table;
+use crate::daily_cache::DailyCache;
 use crate::engine::{EngineSettings, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::parallel;
 use crate::processors::ProcessorId;
 use crate::snapshot::{Found, InputCounts, Snapshot};
+use crate::store::DateRecord;
 
 /// Until this day of a season, checks of small samples do not apply.
 pub const EARLY_DAYS: i64 = 42;
@@ -215,12 +224,15 @@ pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
 /// What the checks of inputs say of each part.
 fn of_inputs(request: &CheckRequest<'_>, files: &MonthFiles, parts: &[Part]) -> Result<Vec<SeasonOfInputs>> {
     let shares = parts::shares(&request.engine, parts.len());
+    let odd_values = OddValues::find(request, files)?;
     let of_part = |part: &Part| {
         let request = part.of(request, &shares);
-        Memory::of(Kind::Inputs, &request, files).or_find(|| {
+        let odd_values = odd_values.of(&request);
+        Memory::of_inputs(&request, files, &odd_values).or_find(|| {
             let session = Session::open(&request.engine)?;
             tables::prepare(&session, &request, files)?;
-            let found = run_phase(&session, &request)?;
+            odd_values.put(&session)?;
+            let found = run_phase(&session, &request, &by_date::find_in_tables(&session, &request)?)?;
             let verdicts = verdicts_of(&session, &request, found.without_faulty_rows())?;
             Ok(SeasonOfInputs { found, verdicts })
         })
@@ -239,23 +251,48 @@ fn of_outputs(request: &CheckRequest<'_>, files: &MonthFiles, parts: &[Part]) ->
     }
     let session = Session::open(&request.engine)?;
     tables::prepare(&session, request, files)?;
-    let outputs = run_phase(&session, request)?;
+    let outputs = run_phase(&session, request, &by_date::find_in_outputs(&session, request, files)?)?;
     memory.keep(&outputs);
     faulty::put(&session, &inputs.faulty)?;
     verdicts_of(&session, request, inputs.with_outputs(outputs))
 }
 
-/// Runs the checks that are of the phase alone: what the checks of inputs found is known when outputs are checked.
-fn run_phase(session: &Session, request: &CheckRequest<'_>) -> Result<PhaseFindings> {
+/// Runs the checks that are of the phase alone: what the checks of inputs found is known when outputs are checked, and what
+/// rules for single dates found as well.
+fn run_phase(session: &Session, request: &CheckRequest<'_>, dates: &DateFindings) -> Result<PhaseFindings> {
     faulty::prepare(session)?;
+    let scope = read_scope(session)?;
+    let (of_dates, rows_of_dates) = on_dates_looked_at(request, &scope, dates);
+    if !rows_of_dates.is_empty() {
+        faulty::put(session, &rows_of_dates)?;
+    }
     let checks: Vec<&Check> = request.catalogue.checks().iter().filter(|check| check.phase == request.phase).collect();
     let accounting = match request.phase {
         Phase::Inputs => BTreeMap::new(),
         Phase::Outputs => accounting::read(session)?,
     };
-    let findings = run_side_by_side(session, &checks, request.engine.threads)?;
+    let queries: Vec<&Check> = checks.iter().copied().filter(|check| check.suspicion().is_none()).collect();
+    let mut findings = run_side_by_side(session, &queries, request.engine.threads)?;
+    findings.extend(of_dates);
     let of_errors: Vec<&Check> = checks.into_iter().filter(|check| check.severity == Severity::Error).collect();
-    Ok(PhaseFindings { scope: read_scope(session)?, findings, faulty: faulty::read(session, &of_errors)?, accounting })
+    Ok(PhaseFindings { scope, findings, faulty: faulty::read(session, &of_errors)?, accounting })
+}
+
+/// What rules for single dates found: of inputs, on game dates; of outputs, on the dates that the other checks see.
+fn on_dates_looked_at(
+    request: &CheckRequest<'_>,
+    scope: &BTreeSet<NaiveDate>,
+    dates: &DateFindings,
+) -> (BTreeMap<String, Vec<Finding>>, FaultyRows) {
+    match request.phase {
+        Phase::Inputs => dates.on(|_, date| scope.contains(&date)),
+        Phase::Outputs => {
+            let of_table = |table: Table| (table, request.snapshot.phase4.vanished_dates(table));
+            let vanished: BTreeMap<Table, Vec<NaiveDate>> = Table::outputs().map(of_table).collect();
+            let Spans { outputs, .. } = Spans::of(request);
+            dates.on(|table, date| outputs.contains(date) && !vanished[&table].contains(&date))
+        }
+    }
 }
 
 /// Which dates rest on what was found before.
@@ -315,14 +352,15 @@ fn run_side_by_side(session: &Session, checks: &[&Check], threads: usize) -> Res
 }
 
 fn run_check(session: &Session, check: &Check) -> Result<Vec<Finding>> {
-    let cannot_run = |error: Error| {
-        let failed = Error::new(ErrorKind::Unexpected, format!("check {} cannot run", check.id));
-        let hint = error.hint_text().map(str::to_owned);
-        hint.into_iter().fold(failed, Error::hint).because(error)
-    };
-    let mut findings = faulty::find(session, check).map_err(cannot_run)?;
+    let mut findings = faulty::find(session, check).map_err(|error| cannot_run(check, error))?;
     findings.sort_by_key(|finding| finding.date);
     Ok(findings)
+}
+
+fn cannot_run(check: &Check, error: Error) -> Error {
+    let failed = Error::new(ErrorKind::Unexpected, format!("check {} cannot run", check.id));
+    let hint = error.hint_text().map(str::to_owned);
+    hint.into_iter().fold(failed, Error::hint).because(error)
 }
 
 /// Leaves the findings that say something of what was asked for.
@@ -342,6 +380,13 @@ fn leave_out_other_days(request: &CheckRequest<'_>, findings: &mut BTreeMap<Stri
 }
 
 impl CheckRequest<'_> {
+    /// Whether MLFS read the warehouse's daily cache on a date of the range. A record of before there was a choice did.
+    fn reads_synced_cache(&self, date: NaiveDate) -> bool {
+        let record = self.snapshot.phase4.record(ProcessorId::Mlfs, date);
+        let reads = |record: &DateRecord| record.daily_cache.unwrap_or(DailyCache::Synced) == DailyCache::Synced;
+        self.dates.binary_search(&date).is_ok() && record.is_some_and(reads)
+    }
+
     /// The dates of the range on which checks of small samples do not apply.
     fn early_dates(&self) -> impl Iterator<Item = NaiveDate> {
         self.dates.iter().copied().filter(|date| is_early(&self.snapshot.calendar, *date))

@@ -10,12 +10,12 @@ use chrono::{Days, NaiveDate};
 use super::files::MonthFiles;
 use super::{CheckRequest, Phase, values};
 use crate::calendar::{DateRange, Season};
-use crate::catalog::{Role, TEAMS, Table};
+use crate::catalog::{TEAMS, Table};
 use crate::compute::stale_dates;
 use crate::engine::{NamedFiles, Session};
 use crate::error::Result;
 use crate::processors::{ProcessorId, bound, mlfs};
-use crate::reach::tables;
+use crate::reach::{self, tables};
 use crate::schedule::sql_macros;
 use crate::snapshot::Snapshot;
 use crate::store::{DateState, Layer};
@@ -57,6 +57,8 @@ pub(super) fn prepare_holding(
 }
 
 const ACCOUNTING: &str = include_str!("accounting.sql");
+const DATES: &str = include_str!("dates.sql");
+const DAILY_CACHE: &str = include_str!("daily_cache.sql");
 
 /// The tables and views that tell what rests on faulty rows.
 pub(super) fn prepare_reach(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles) -> Result<()> {
@@ -72,11 +74,8 @@ fn prepare_views(session: &Session, request: &CheckRequest<'_>, files: &MonthFil
     session.set_plan(request.dates, WindowEnd::default())?;
     session.execute(&sql_macros())?;
     tables::set_daily_cache(session, request.dates, phase4)?;
-    let cache = Table::SyncedDailyCache;
-    session
-        .execute(&tables::of_read_dates(&values::raw(cache.view_name()), &values::raw(tables::unfiltered(cache))))?;
-    session.execute(include_str!("daily_cache.sql"))?;
-    session.execute(&bound(include_str!("dates.sql")))?;
+    session.execute(DAILY_CACHE)?;
+    session.execute(&bound(DATES))?;
     tables::set_window_ends(session, request.dates, phase4)
 }
 
@@ -89,8 +88,7 @@ fn view_tables(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles
         let named = NamedFiles { name: tables::unfiltered(table), table, files: &files.paths(table, range) };
         session.view_whole_as(named, range, &phase4.vanished_dates(table))
     };
-    view(Table::PlayerGameSummary, older)?;
-    session.execute("CREATE TABLE older_dates AS SELECT DISTINCT game_date FROM player_game_summary")?;
+    set_days(session, "older_dates", older_dates(request))?;
     for table in Table::ALL {
         let range = match Layer::of(table) {
             // Its months say which older dates there should be.
@@ -99,27 +97,28 @@ fn view_tables(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles
             Layer::Phase4 => outputs,
         };
         view(table, range)?;
-        if table.role() != Role::Output {
-            let name = values::raw(tables::unfiltered(table));
-            session.view_raw(NamedFiles { name: &name, table, files: &files.paths(table, older) }, older)?;
-        }
     }
-    let queries = format!("{}{ACCOUNTING}", request.catalogue.texts(request.phase));
+    let queries = format!("{}{ACCOUNTING}{DATES}{DAILY_CACHE}", request.catalogue.texts(request.phase));
+    let is_named = |table: Table, name: &str| {
+        let is_read = match request.phase {
+            Phase::Inputs => table.schema().is_needed(name),
+            Phase::Outputs => reach::reads(table, name),
+        };
+        is_read || queries.contains(name) || table.team_columns().contains(&name)
+    };
     // Its view is made of another.
     for table in held.iter().copied().filter(|table| *table != Table::SyncedDailyCache) {
         if files.rows(table, season) <= ROWS_IN_MEMORY {
-            hold(session, table, &queries)?;
+            hold(session, table, |name| is_named(table, name))?;
         }
     }
     let teams = TEAMS.map(|team| format!("('{team}')")).join(", ");
     session.execute(&format!("CREATE TABLE teams AS SELECT * FROM (VALUES {teams}) AS t(team_abbr)"))
 }
 
-/// Turns a view into a table of the columns that are needed, that name teams, or that some query names.
-fn hold(session: &Session, table: Table, queries: &str) -> Result<()> {
-    let named =
-        |name: &&str| queries.contains(*name) || table.schema().is_needed(name) || table.team_columns().contains(name);
-    let columns = table.schema().columns().iter().map(|column| column.name.as_str()).filter(named);
+/// Turns a view into a table of some of its columns.
+fn hold(session: &Session, table: Table, is_wanted: impl Fn(&str) -> bool) -> Result<()> {
+    let columns = table.schema().columns().iter().map(|column| column.name.as_str()).filter(|name| is_wanted(name));
     let (name, columns) = (table.view_name(), columns.collect::<Vec<_>>().join(", "));
     session.execute(&format!(
         "CREATE TABLE held AS SELECT {columns} FROM {name}; DROP VIEW {name}; ALTER TABLE held RENAME TO {name}"
@@ -167,10 +166,21 @@ pub(super) fn vanished_days(request: &CheckRequest<'_>) -> BTreeSet<NaiveDate> {
 
 /// The table `vanished_days`.
 fn set_vanished_days(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
-    session.execute("CREATE TABLE vanished_days (game_date DATE)")?;
-    let days = vanished_days(request).into_iter().map(Date32Type::from_naive_date).map(Some);
+    set_days(session, "vanished_days", vanished_days(request))
+}
+
+/// Days of the look-back of MLFS with player rows.
+pub(super) fn older_dates(request: &CheckRequest<'_>) -> impl Iterator<Item = NaiveDate> {
+    let Spans { older, .. } = Spans::of(request);
+    let games = request.snapshot.phase3.tables.get(&Table::PlayerGameSummary);
+    games.into_iter().flat_map(move |games| games.partitions.range(older.from..=older.to)).map(|(date, _)| *date)
+}
+
+fn set_days(session: &Session, table: &str, days: impl IntoIterator<Item = NaiveDate>) -> Result<()> {
+    session.execute(&format!("CREATE TABLE {table} (game_date DATE)"))?;
+    let days = days.into_iter().map(Date32Type::from_naive_date).map(Some);
     let days: ArrayRef = Arc::new(days.collect::<Date32Array>());
-    session.append("vanished_days", &RecordBatch::try_from_iter([("game_date", days)])?)
+    session.append(table, &RecordBatch::try_from_iter([("game_date", days)])?)
 }
 
 /// The table `asked`.

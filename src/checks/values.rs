@@ -1,16 +1,142 @@
 //! What the catalogue of tables says of values and keys: the tables `odd_values` and `repeated_keys`, with the columns of
-//! faulty rows and the rows' own names as examples.
+//! faulty rows and the rows' own names as examples. Odd values are found once for each month file.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray};
+use arrow::datatypes::Date32Type;
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::CheckRequest;
+use super::by_file::{ByFile, NewFile};
+use super::files::MonthFiles;
+use super::memory::Memory;
+use super::tables::Spans;
+use crate::calendar::{DateRange, Month, date_of_day};
 use crate::catalog::{Bounds, Column, ColumnType, Table};
-use crate::engine::{Session, of_known_teams};
+use crate::engine::{NamedFiles, Session, of_known_teams};
 use crate::error::Result;
 
-/// The view of an input with every value as it was synced.
-pub(super) fn raw(view: &str) -> String {
-    format!("raw_{view}")
+/// The view of the rows that are looked at, with every value as it was synced.
+const RAW: &str = "raw";
+
+/// A value outside of what `data/tables.json` says is usual, with the entity of its row.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct OddValue {
+    date: NaiveDate,
+    player: Option<String>,
+    team: Option<String>,
+    column: String,
+    is_impossible: bool,
+    example: String,
 }
 
-/// Makes the tables. Rows are looked at one by one only where a table has something to tell.
+/// By table.
+#[derive(Debug, Default)]
+pub(super) struct OddValues(BTreeMap<Table, Vec<OddValue>>);
+
+impl OddValues {
+    /// Those of the inputs that a request reads, with its look-back.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn find(request: &CheckRequest<'_>, files: &MonthFiles) -> Result<Self> {
+        let mut by_file: ByFile<Vec<OddValue>> = ByFile::read(Memory::of_values(request));
+        let Spans { older, .. } = Spans::of(request);
+        let new = |table: Table| (table, by_file.new_files(files, table, older));
+        let new: Vec<_> = Table::inputs().map(new).filter(|(_, new)| !new.is_empty()).collect();
+        if !new.is_empty() {
+            let session = Session::open(&request.engine)?;
+            for (table, files) in new {
+                let found = look_at(&session, table, &files)?;
+                files.into_iter().zip(found).for_each(|(file, found)| by_file.add(file.checksum, found));
+            }
+            by_file.keep(request.snapshot);
+        }
+        let of_table = |table: Table| (table, by_file.of(files, table, older).flatten().cloned().collect());
+        Ok(Self(Table::inputs().map(of_table).collect()))
+    }
+
+    /// Those that concern a part of the request. Of the warehouse's daily cache, on dates of which MLFS reads it.
+    pub fn of(&self, request: &CheckRequest<'_>) -> Self {
+        let Spans { older, .. } = Spans::of(request);
+        let is_wanted = |table: Table, date: NaiveDate| match table {
+            Table::SyncedDailyCache => request.reads_synced_cache(date),
+            _ => older.contains(date),
+        };
+        let of_table = |(&table, values): (&Table, &Vec<OddValue>)| {
+            (table, values.iter().filter(|value| is_wanted(table, value.date)).cloned().collect())
+        };
+        Self(self.0.iter().map(of_table).collect())
+    }
+
+    /// Puts them into the table `odd_values`.
+    pub fn put(&self, session: &Session) -> Result<()> {
+        let values: Vec<(Table, &OddValue)> =
+            self.0.iter().flat_map(|(table, values)| values.iter().map(|value| (*table, value))).collect();
+        if values.is_empty() {
+            return Ok(());
+        }
+        let text = |of: &dyn Fn(&(Table, &OddValue)) -> Option<String>| -> ArrayRef {
+            Arc::new(values.iter().map(of).collect::<StringArray>())
+        };
+        let dates = values.iter().map(|(_, value)| Date32Type::from_naive_date(value.date));
+        let columns: [(&str, ArrayRef); 7] = [
+            ("in_table", text(&|(table, _)| Some(table.view_name().to_owned()))),
+            ("game_date", Arc::new(Date32Array::from_iter_values(dates))),
+            ("player_lookup", text(&|(_, value)| value.player.clone())),
+            ("team_abbr", text(&|(_, value)| value.team.clone())),
+            ("in_column", text(&|(_, value)| Some(value.column.clone()))),
+            (
+                "is_impossible",
+                Arc::new(values.iter().map(|(_, value)| Some(value.is_impossible)).collect::<BooleanArray>()),
+            ),
+            ("example", text(&|(_, value)| Some(value.example.clone()))),
+        ];
+        let columns = columns.into_iter().map(|(name, column)| (name, column, true));
+        session.append("odd_values", &RecordBatch::try_from_iter_with_nullable(columns)?)
+    }
+}
+
+/// The odd values of each of some files. Rows are looked at one by one only where one of them has something to tell.
+fn look_at(session: &Session, table: Table, files: &[NewFile]) -> Result<Vec<Vec<OddValue>>> {
+    let (first, last) = (files.first().expect("there are files").month, files.last().expect("there are files").month);
+    let paths: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
+    let range = DateRange { from: first.first_day(), to: last.last_day() };
+    let mut by_month: BTreeMap<Month, Vec<OddValue>> = files.iter().map(|file| (file.month, Vec::new())).collect();
+    let suspects = suspects(table);
+    if !suspects.is_empty() {
+        session.view_raw(NamedFiles { name: RAW, table, files: &paths }, range)?;
+        if has_rows(session, &suspect_rows(table, &suspects))? {
+            for value in read(&session.query(&odd_values(table, &suspects))?) {
+                by_month.get_mut(&Month::of(value.date)).expect("a file has the dates of its month").push(value);
+            }
+        }
+    }
+    Ok(by_month.into_values().collect())
+}
+
+fn read(rows: &RecordBatch) -> Vec<OddValue> {
+    let dates = rows.column(0).as_primitive::<Date32Type>();
+    let text = |column: usize, row: usize| {
+        let texts = rows.column(column).as_string::<i32>();
+        texts.is_valid(row).then(|| texts.value(row).to_owned())
+    };
+    let value = |row: usize| OddValue {
+        date: date_of_day(dates.value(row)),
+        player: text(1, row),
+        team: text(2, row),
+        column: text(3, row).expect("a column"),
+        is_impossible: rows.column(4).as_boolean().value(row),
+        example: text(5, row).expect("an example"),
+    };
+    (0..rows.num_rows()).map(value).collect()
+}
+
+/// Makes the tables, the one of odd values without rows.
 pub(super) fn prepare(session: &Session) -> Result<()> {
     session.execute(
         "CREATE TABLE odd_values (in_table VARCHAR, game_date DATE, player_lookup VARCHAR, team_abbr VARCHAR, \
@@ -19,10 +145,6 @@ pub(super) fn prepare(session: &Session) -> Result<()> {
              differs BOOLEAN, example VARCHAR)",
     )?;
     for table in Table::inputs() {
-        let suspects = suspects(table);
-        if has_rows(session, &suspect_rows(table, &suspects))? {
-            session.execute(&format!("INSERT INTO odd_values {}", odd_values(table, &suspects)))?;
-        }
         if has_rows(session, &repeated_keys(table))? {
             session.execute(&format!("INSERT INTO repeated_keys {}", repeated_rows(table)))?;
         }
@@ -58,8 +180,7 @@ fn outside(column: &str, Bounds { least, most }: Bounds) -> String {
 /// The rows that are read and have an odd value.
 fn suspect_rows(table: Table, suspects: &[Suspect]) -> String {
     let any: Vec<&str> = suspects.iter().map(|of| of.is_odd.as_str()).collect();
-    let any = if any.is_empty() { "false".to_owned() } else { any.join(" OR ") };
-    format!("SELECT * FROM {} WHERE ({any}) AND {}", raw(table.view_name()), is_read(table))
+    format!("SELECT * FROM {RAW} WHERE ({}) AND {}", any.join(" OR "), is_read(table))
 }
 
 /// One row for each odd value of them.
@@ -72,7 +193,7 @@ fn odd_values(table: Table, suspects: &[Suspect]) -> String {
     let cells: Vec<String> = suspects.iter().map(cell).collect();
     let Entity { player, team } = entity(table);
     format!(
-        "SELECT '{name}' AS in_table, game_date, player_lookup, team_abbr, cell.name, cell.is_impossible, \
+        "SELECT game_date, player_lookup, team_abbr, cell.name, cell.is_impossible, \
              concat_ws(' ', '{name}', entity, concat(cell.name, ' = ', cell.text)) AS example \
          FROM (SELECT {date} AS game_date, {player} AS player_lookup, {team} AS team_abbr, {row} AS entity, \
                  unnest([{cells}]) AS cell \

@@ -1,5 +1,9 @@
 //! The windows of the processors as queries: from rows to the dates whose windows hold them.
 
+use std::collections::BTreeSet;
+
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::{Content, sides};
 use crate::catalog::Table;
 use crate::engine::Session;
@@ -148,7 +152,7 @@ pub(super) fn follow(session: &Session, processor: &dyn Processor, read: &Read, 
     let query = match read.window {
         Window::Population => population(read),
         Window::SameDay => before(processor, read, "rows.game_date = faults.game_date"),
-        Window::LastRows { rows, counted } => of_population(processor, last_rows(read, rows, counted)),
+        Window::LastRows { rows, .. } => of_population(processor, last_rows(read, rows)),
         Window::RowsBefore { rows, days } => rows_before(processor, read, rows, days),
         Window::DaysBefore(days) => before(
             processor,
@@ -297,7 +301,7 @@ fn team_rows(processor: &dyn Processor, read: &Read, rows: usize) -> String {
          SELECT cause, plan.game_date, of_team.entity FROM spans \
          JOIN reach_population AS of_team ON of_team.processor = '{id}' AND of_team.team = spans.entity \
          JOIN plan ON plan.game_date = of_team.game_date AND plan.window_end >= first AND coalesce(plan.window_end < leaves, true)",
-        numbered = numbered(read, "true", "0"),
+        numbered = numbered(read),
         faults = faults(read),
         id = processor.id(),
     )
@@ -342,23 +346,55 @@ fn league_days(processor: &dyn Processor, read: &Read, days: u32, content: Conte
     )
 }
 
-/// The rows of a table that count, numbered for each entity in the order of dates; and the number of the last of each date.
-fn numbered(read: &Read, counted: &str, season: &str) -> String {
+/// Which rows of a window are numbered, and within what besides the entity.
+fn numbering(read: &Read) -> Option<(&'static str, String)> {
+    match read.window {
+        Window::LastRows { counted, .. } => {
+            Some((counted, format!("season_of({})", read.table.schema().partition_column())))
+        }
+        Window::RowsBefore { .. } | Window::RowBefore | Window::TeamRows(_) => Some(("true", "0".to_owned())),
+        _ => None,
+    }
+}
+
+/// Makes the tables of [`numbered`] for a read, unless one before it needed the same.
+pub(super) fn number_rows(session: &Session, read: &Read, made: &mut BTreeSet<String>) -> Result<()> {
+    let Some(sql) = numbered_rows(read) else { return Ok(()) };
+    let name = name_of(&sql);
+    if !made.insert(name.clone()) {
+        return Ok(());
+    }
+    session.execute(&format!(
+        "CREATE OR REPLACE TABLE numbered_{name} AS {sql}; \
+         CREATE OR REPLACE TABLE last_{name} AS \
+         SELECT entity, season, game_date, max(number) AS number FROM numbered_{name} GROUP BY ALL"
+    ))
+}
+
+fn numbered_rows(read: &Read) -> Option<String> {
+    let (counted, season) = numbering(read)?;
     let (table, date) = (read.table.view_name(), read.table.schema().partition_column());
     let column = entity_column(read.table).expect("the table has entities");
-    format!(
-        "numbered AS ( \
-             SELECT {column} AS entity, {season} AS season, {date} AS game_date, \
-                 row_number() OVER (PARTITION BY {column}, {season} ORDER BY {date}) AS number \
-             FROM {table} WHERE ({counted}) AND {seen} AND {column} IN (SELECT entity FROM reach_faults WHERE in_table = '{table}')), \
-         last AS (SELECT entity, season, game_date, max(number) AS number FROM numbered GROUP BY ALL)",
+    Some(format!(
+        "SELECT {column} AS entity, {season} AS season, {date} AS game_date, \
+             row_number() OVER (PARTITION BY {column}, {season} ORDER BY {date}) AS number \
+         FROM {table} WHERE ({counted}) AND {seen} AND {column} IN (SELECT entity FROM reach_faults WHERE in_table = '{table}')",
         seen = is_seen(read.table),
-    )
+    ))
+}
+
+fn name_of(sql: &str) -> String {
+    format!("{:016x}", xxh3_64(sql.as_bytes()))
+}
+
+/// The rows of a table that count, numbered for each entity in the order of dates; and the number of the last of each date.
+fn numbered(read: &Read) -> String {
+    let name = name_of(&numbered_rows(read).expect("the window is of numbered rows"));
+    format!("numbered AS (FROM numbered_{name}), last AS (FROM last_{name})")
 }
 
 /// From the date of a row until as many rows have followed as the window holds.
-fn last_rows(read: &Read, rows: usize, counted: &str) -> String {
-    let season = format!("season_of({})", read.table.schema().partition_column());
+fn last_rows(read: &Read, rows: usize) -> String {
     format!(
         "WITH {numbered}, \
          faults AS ( \
@@ -373,7 +409,7 @@ fn last_rows(read: &Read, rows: usize, counted: &str) -> String {
          {merged} \
          SELECT cause, plan.game_date, entity FROM merged \
          JOIN plan ON plan.season_year = merged.season AND plan.window_end >= first AND plan.window_end < leaves",
-        numbered = numbered(read, counted, &season),
+        numbered = numbered(read),
         faults = faults(read),
         merged = MERGED,
     )
@@ -399,7 +435,7 @@ fn rows_before(processor: &dyn Processor, read: &Read, rows: usize, days: u32) -
          SELECT cause, of_processor.game_date, of_processor.entity FROM spans \
          JOIN reach_population AS of_processor ON of_processor.processor = '{id}' AND of_processor.entity = spans.entity \
              AND of_processor.game_date > first AND of_processor.game_date <= last",
-        numbered = numbered(read, "true", "0"),
+        numbered = numbered(read),
         faults = faults(read),
         id = processor.id(),
     )

@@ -1,8 +1,9 @@
 //! The constants of the processors' rules, by the names under which SQL and texts have them.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::all;
+use super::{Processor, all};
 
 /// The constants of one processor.
 #[derive(Debug, Default)]
@@ -21,16 +22,26 @@ impl Constants {
 /// # Panics
 /// When the text names a constant that no processor has.
 pub fn bound(text: &str) -> String {
-    static ALL: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
+    static ALL: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
         let of = |id: String, Constants(constants): Constants| {
-            constants.into_iter().map(move |(name, value)| (format!("{{{id}.{name}}}"), value))
+            constants.into_iter().map(move |(name, value)| (format!("{id}.{name}"), value))
         };
         all().into_iter().flat_map(|of_one| of(of_one.id().name().to_lowercase(), of_one.constants())).collect()
     });
-    let bound = ALL.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
-    for processor in all() {
-        let prefix = format!("{{{}.", processor.id().name().to_lowercase());
-        assert!(!bound.contains(&prefix), "no processor has the constant that {bound:?} names");
+    let is_constant = |name: &str| {
+        let of = |processor: &&dyn Processor| name.split('.').next() == Some(&processor.id().name().to_lowercase());
+        name.contains('.') && all().iter().any(|processor| of(processor))
+    };
+    let mut parts = text.split('{');
+    let mut bound = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once('}').filter(|(name, _)| is_constant(name)) {
+            Some((name, rest)) => {
+                let value = ALL.get(name).unwrap_or_else(|| panic!("no processor has the constant {name}"));
+                bound.extend([value, rest]);
+            }
+            None => bound.extend(["{", part]),
+        }
     }
     bound
 }

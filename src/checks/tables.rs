@@ -51,12 +51,14 @@ pub(super) fn prepare_holding(
         }
         Phase::Outputs => {
             set_state(session, request)?;
+            session.execute(PRESENCE)?;
             session.execute(&bound(ACCOUNTING))
         }
     }
 }
 
 const ACCOUNTING: &str = include_str!("accounting.sql");
+const PRESENCE: &str = include_str!("presence.sql");
 const DATES: &str = include_str!("dates.sql");
 const DAILY_CACHE: &str = include_str!("daily_cache.sql");
 
@@ -98,7 +100,7 @@ fn view_tables(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles
         };
         view(table, range)?;
     }
-    let queries = format!("{}{ACCOUNTING}{DATES}{DAILY_CACHE}", request.catalogue.texts(request.phase));
+    let queries = format!("{}{PRESENCE}{ACCOUNTING}{DATES}{DAILY_CACHE}", request.catalogue.texts(request.phase));
     let is_named = |table: Table, name: &str| {
         let is_read = match request.phase {
             Phase::Inputs => table.schema().is_needed(name),

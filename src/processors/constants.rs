@@ -30,7 +30,7 @@ pub fn bound(text: &str) -> String {
     });
     let is_constant = |name: &str| {
         let of = |processor: &&dyn Processor| name.split('.').next() == Some(&processor.id().name().to_lowercase());
-        name.contains('.') && all().iter().any(|processor| of(processor))
+        name.contains('.') && all().iter().any(of)
     };
     let mut parts = text.split('{');
     let mut bound = parts.next().unwrap_or_default().to_owned();

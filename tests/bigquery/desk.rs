@@ -133,6 +133,7 @@ impl Desk {
             .env("BIGQUERY_EMULATOR_HOST", &self.rest)
             .env_remove("BIGQUERY_EMULATOR_GRPC_HOST")
             .env("SOURCE_DATE_EPOCH", "1700000000")
+            .env("PUTBACK_THREADS", "1")
             .env("PUTBACK_RETRY_DELAY_MS", "2")
             .env("PUTBACK_UPLOAD_CHUNK_KIB", "256");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));

@@ -125,7 +125,11 @@ impl Desk {
         for (name, _) in std::env::vars().filter(|(name, _)| ours.iter().any(|start| name.starts_with(start))) {
             command.env_remove(name);
         }
-        command.env("HOME", self.dir.path()).env("SOURCE_DATE_EPOCH", "1700000000").env("PUTBACK_RETRY_DELAY_MS", "2");
+        command
+            .env("HOME", self.dir.path())
+            .env("SOURCE_DATE_EPOCH", "1700000000")
+            .env("PUTBACK_THREADS", "1")
+            .env("PUTBACK_RETRY_DELAY_MS", "2");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let child = command.spawn()?;
         if let Some(fake) = fake {

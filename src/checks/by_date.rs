@@ -149,16 +149,18 @@ fn suspected_of<'a>(session: &Session, rules: &[&'a Check], view: &str) -> Resul
         let Suspicion { counted, fails } = check.suspicion().expect("the check is a rule");
         by_counted.entry(counted).or_default().push((check, fails));
     }
-    let date = rules.first().and_then(|check| check.of_table()).expect("there are rules").schema().partition_column();
+    let table = rules.first().and_then(|check| check.of_table()).expect("there are rules");
+    let date = table.schema().partition_column();
     let mut suspected = Vec::new();
     for (counted, rules) in by_counted {
         let fails = |(number, (_, fails)): (usize, &(&Check, String))| format!("({fails}) AS fails_{number}");
         let any = |number: usize| format!("coalesce(bool_or(fails_{number}), false)");
-        let found = session.query(&format!(
+        let pass = format!(
             "SELECT {} FROM (SELECT {} FROM {view} WHERE {counted} GROUP BY {date})",
             (0..rules.len()).map(any).collect::<Vec<_>>().join(", "),
             rules.iter().enumerate().map(fails).collect::<Vec<_>>().join(", "),
-        ))?;
+        );
+        let found = session.query(&pass).map_err(|error| cannot_run(&format!("the checks of {table}"), error))?;
         let is_broken = |number: &usize| found.column(*number).as_boolean().value(0);
         suspected.extend((0..rules.len()).filter(is_broken).map(|number| rules[number].0));
     }
@@ -167,7 +169,7 @@ fn suspected_of<'a>(session: &Session, rules: &[&'a Check], view: &str) -> Resul
 
 /// What a rule finds, by date, and the faulty rows.
 fn run(session: &Session, table: Table, check: &Check, view: &str) -> Result<(Vec<Finding>, Vec<FaultyRow>)> {
-    let query = |sql: &str| session.query(sql).map_err(|error| cannot_run(check, error));
+    let query = |sql: &str| session.query(sql).map_err(|error| cannot_run(&format!("check {}", check.id), error));
     match check.query_of(view) {
         Query::Dates(sql) => {
             let mut findings = faulty::findings(&query(&sql)?)?;

@@ -352,13 +352,14 @@ fn run_side_by_side(session: &Session, checks: &[&Check], threads: usize) -> Res
 }
 
 fn run_check(session: &Session, check: &Check) -> Result<Vec<Finding>> {
-    let mut findings = faulty::find(session, check).map_err(|error| cannot_run(check, error))?;
+    let mut findings =
+        faulty::find(session, check).map_err(|error| cannot_run(&format!("check {}", check.id), error))?;
     findings.sort_by_key(|finding| finding.date);
     Ok(findings)
 }
 
-fn cannot_run(check: &Check, error: Error) -> Error {
-    let failed = Error::new(ErrorKind::Unexpected, format!("check {} cannot run", check.id));
+fn cannot_run(what: &str, error: Error) -> Error {
+    let failed = Error::new(ErrorKind::Unexpected, format!("{what} cannot run"));
     let hint = error.hint_text().map(str::to_owned);
     hint.into_iter().fold(failed, Error::hint).because(error)
 }

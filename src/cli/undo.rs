@@ -68,7 +68,7 @@ pub fn run(args: &UndoArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
         context.measure(|metrics| metrics.published(report.tables.values()));
         target.take_notes().into_iter().for_each(|note| printer.note(format!("note: {note}")));
         let dates = report.tables.values().flat_map(|table| &table.dates).copied().collect();
-        print(report, &target.name(), printer);
+        print(report, &settings, printer);
         // The target holds what it held before: that is not known to be in quarantine.
         let now = InQuarantine { target: &target.name(), dates: &dates, entities: &BTreeMap::new() };
         let store = settings.store();
@@ -77,7 +77,7 @@ pub fn run(args: &UndoArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     })
 }
 
-fn print(report: UndoReport, target: &str, printer: Printer) {
+fn print(report: UndoReport, settings: &Settings, printer: Printer) {
     if printer.is_json() {
         return printer.json(&json(&report));
     }
@@ -88,10 +88,12 @@ fn print(report: UndoReport, target: &str, printer: Printer) {
     }
     let report = UploadReport { tables, ..UploadReport::default() };
     printer.line(upload::table(&report));
+    let target = settings.to.as_ref().map_or_else(String::new, |to| to.value.to_string());
     printer.line(format!("publication {undone} is undone: {target} holds what it replaced"));
     printer.note(format!(
-        "note: this undo is publication {publication}; `putback undo {publication}` takes it back; an upload of these \
-         dates publishes the store's rows again"
+        "note: this undo is publication {publication}; `{}` takes it back; an upload of these dates publishes the store's \
+         rows again",
+        upload::undo_command(settings, &publication)
     ));
 }
 

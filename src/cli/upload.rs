@@ -442,9 +442,14 @@ pub fn say_publication(report: &UploadReport, settings: &Settings, printer: Prin
         let (size, price) = (size(bytes), storage_usd_per_month(bytes));
         until.map(|until| format!(" until {} ({size} kept, {price:.4} USD a month)", until.format("%Y-%m-%d")))
     });
-    let to = settings.to.as_ref().map_or_else(String::new, |to| format!(" --to {}", to.value));
-    let undo = format!("`putback undo{to} {id}` takes it back{}", kept.unwrap_or_default());
+    let undo = format!("`{}` takes it back{}", undo_command(settings, id), kept.unwrap_or_default());
     printer.note(format!("note: publication {id}; {undo}"));
+}
+
+/// The command that takes a publication back.
+pub fn undo_command(settings: &Settings, id: &str) -> String {
+    let to = settings.to.as_ref().map_or_else(String::new, |to| format!(" --to {}", to.value));
+    format!("putback undo{to} {id}")
 }
 
 /// [`table`] for machines.

@@ -388,6 +388,7 @@ fn command_lines_that_cannot_be_meant() {
         (&["unit", "--of", "2023-24,2022-23..2024-25", "--list"], "2023-24 is named twice"),
         (&["sync", "--year", "2023"], "no warehouse to read from is given"),
         (&["upload", "--year", "2023"], "no warehouse to publish into is given"),
+        (&["diff", "--year", "2023"], "nothing to compare with is given"),
         (&["sync", "--year", "2023", "--warehouse", "exports"], "does not name a warehouse"),
         (&["compute", "--year", "2023", "--threads", "0"], "0 is not in 1..=1024"),
     ] {

@@ -85,7 +85,7 @@ fn an_undo_puts_back_byte_for_byte_and_can_be_undone() {
     nba_processing.precompute_failures                      11          0     73             7
     publication [1] is undone: dir:[DIR]/published holds what it replaced
     --- stderr
-    note: this undo is publication [0]; `putback undo [0]` takes it back; an upload of these dates publishes the store's rows again
+    note: this undo is publication [0]; `putback undo --to dir:[DIR]/published [0]` takes it back; an upload of these dates publishes the store's rows again
     ");
     let listed = without_ids(&undo(&desk, &["--list"]).stdout, &ids);
     let words: Vec<Vec<&str>> = listed.lines().map(|line| line.split_whitespace().collect()).collect();

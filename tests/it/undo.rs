@@ -83,9 +83,9 @@ fn an_undo_puts_back_byte_for_byte_and_can_be_undone() {
     nba_precompute.player_composite_factors                 13          0  1,692             0
     nba_predictions.ml_feature_store_v2                     13          0  1,685             0
     nba_processing.precompute_failures                      11          0     73             7
-    publication [1] is undone: dir:[DIR]/published holds what it replaced
+    publication [1] is undone: dir:published holds what it replaced
     --- stderr
-    note: this undo is publication [0]; `putback undo --to dir:[DIR]/published [0]` takes it back; an upload of these dates publishes the store's rows again
+    note: this undo is publication [0]; `putback undo --to dir:published [0]` takes it back; an upload of these dates publishes the store's rows again
     ");
     let listed = without_ids(&undo(&desk, &["--list"]).stdout, &ids);
     let words: Vec<Vec<&str>> = listed.lines().map(|line| line.split_whitespace().collect()).collect();

@@ -65,7 +65,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Of inputs, by [`Memory::of_inputs`].
+    /// Of outputs, or of what follows from them; of inputs: [`Memory::of_inputs`].
     pub fn of(kind: Kind, request: &CheckRequest<'_>, files: &MonthFiles) -> Self {
         Self::of_season(kind, request, &everything(kind, request, files))
     }

@@ -92,9 +92,8 @@ pub fn run(args: &DiffArgs, global: &GlobalArgs, printer: Printer) -> Result<Exi
     let settings = Settings::resolve(global, None, to)?;
     let ranges = args.range.without_target()?.or_everything()?;
     if args.other.is_none() && settings.to.is_none() {
-        return Err(Error::new(ErrorKind::Usage, "nothing to compare with is given").hint(
-            "add --with dir:PATH, store:PATH, gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or bigquery:PROJECT, or set to in putback.toml",
-        ));
+        return Err(Error::new(ErrorKind::Usage, "nothing to compare with is given")
+            .hint(format!("add --with store:PATH, {LOCATION_FORMS}, or set to in putback.toml")));
     }
     if !matches!(args.other, Some(OtherSide::Store(_))) {
         rehearsal::say_mapping(&settings, printer);

@@ -88,7 +88,7 @@ fn print(report: UndoReport, settings: &Settings, printer: Printer) {
     }
     let report = UploadReport { tables, ..UploadReport::default() };
     printer.line(upload::table(&report));
-    let target = settings.to.as_ref().map_or_else(String::new, |to| to.value.to_string());
+    let target = &settings.to.as_ref().expect("an undo has a target").value;
     printer.line(format!("publication {undone} is undone: {target} holds what it replaced"));
     printer.note(format!(
         "note: this undo is publication {publication}; `{}` takes it back; an upload of these dates publishes the store's \

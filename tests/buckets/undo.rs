@@ -16,7 +16,8 @@ fn undo_both(desk: &Desk, fake: &Fake, arguments: &[&str]) -> Result<Option<i32>
         format!("{:?} {} against {:?} {}", directory.code, directory.stderr, bucket.code, bucket.stderr),
     )?;
     let root = desk.path("published").canonicalize()?.display().to_string();
-    let expected = directory.stdout.replace(&format!("dir:{root}"), &url).replace(&root, &url);
+    let names = [format!("dir:{root}"), root, "dir:published".to_owned()];
+    let expected = names.iter().fold(directory.stdout, |text, name| text.replace(name, &url));
     ensure(expected == bucket.stdout, format!("{expected} against {}", bucket.stdout))?;
     ensure_same_publications(&desk.tree("published")?, &bucket_tree(fake, PREFIX), "after an undo")?;
     Ok(bucket.code)

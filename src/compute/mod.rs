@@ -224,7 +224,8 @@ impl<'a> Run<'a> {
         self.prepare_session(&plans)?;
         let threads = self.request.engine.threads;
         let mut writer = OutputWriter::new(&self.layer, &mut self.phase4, self.request.context, threads)
-            .reading(self.request.daily_cache);
+            .reading(self.request.daily_cache)
+            .forced(self.request.force);
         let scored = Scoring { plans: &plans, session: self.session.as_ref(), request: self.request, writer: &writer }
             .run(self.observer)?;
         let mut done = Vec::new();

@@ -28,6 +28,8 @@ pub(super) struct OutputWriter<'a> {
     manifest: &'a mut Phase4Manifest,
     context: RunContext,
     daily_cache: DailyCache,
+    /// Whether files are written anew that would hold the same rows.
+    is_forced: bool,
     threads: usize,
     failures: Vec<ProcessorFailures>,
 }
@@ -99,12 +101,17 @@ impl<'a> OutputWriter<'a> {
         threads: usize,
     ) -> Self {
         let (store, daily_cache, failures) = (layer.store(), DailyCache::default(), Vec::new());
-        Self { store, layer, manifest, context, daily_cache, threads, failures }
+        Self { store, layer, manifest, context, daily_cache, is_forced: false, threads, failures }
     }
 
     /// Records which `player_daily_cache` MLFS reads.
     pub fn reading(self, daily_cache: DailyCache) -> Self {
         Self { daily_cache, ..self }
+    }
+
+    /// Writes every file anew.
+    pub fn forced(self, is_forced: bool) -> Self {
+        Self { is_forced, ..self }
     }
 
     /// Scores and stages a month, on any thread; the month's stored rows of other dates go in between.
@@ -120,7 +127,23 @@ impl<'a> OutputWriter<'a> {
         }
         kept.values().try_for_each(|rows| file.write(rows))?;
         assert!(dates.iter().map(|date| date.date).eq(job.to_run.iter().copied()));
-        Ok(MonthDone { file: file.finish()?, dates })
+        let file = match self.unchanged(job, &dates) {
+            Some(stored) => Some(stored.clone()),
+            None => file.finish()?,
+        };
+        Ok(MonthDone { file, dates })
+    }
+
+    /// The file of the month, if it has all rows of the computed dates already and none of the emptied ones: it stays, and
+    /// with it what is known of its content.
+    fn unchanged(&self, job: &MonthJob<'_>, computed: &[DateDone]) -> Option<&FileEntry> {
+        let record = |date: NaiveDate| self.manifest.record(job.id, date);
+        let is_same = |done: &DateDone| {
+            record(done.date).is_some_and(|stored| stored.rows == done.rows && stored.hash == done.hash)
+        };
+        let is_empty = |date: &NaiveDate| record(*date).is_none_or(|stored| stored.rows == 0);
+        let stays = !self.is_forced && computed.iter().all(is_same) && job.settled.iter().all(is_empty);
+        self.manifest.files_of(job.id.output())?.get(&job.month).filter(|_| stays)
     }
 
     /// The month's stored rows that are not replaced, by date.
@@ -293,13 +316,14 @@ impl<'a> OutputWriter<'a> {
         };
         let has_new = failures.iter().any(|(_, dates)| of_month(dates));
         let mut parts = Vec::new();
-        match self.stored(table, month)? {
+        let stored = self.stored(table, month)?;
+        match &stored {
             Some(stored) => {
-                let kept = keep_unreplaced(&stored, failures);
+                let kept = keep_unreplaced(stored, failures);
                 if !has_new && kept.true_count() == stored.num_rows() {
                     return Ok(None);
                 }
-                parts.push(filter_record_batch(&stored, &kept)?);
+                parts.push(filter_record_batch(stored, &kept)?);
             }
             None if !has_new => return Ok(None),
             None => {}
@@ -309,7 +333,9 @@ impl<'a> OutputWriter<'a> {
             parts.push(failures::rows(*id, &dates, self.context.timestamp)?);
         }
         let (batch, _) = sort_by_key(table, &concat_batches(table.schema().arrow(), &parts)?)?;
-        Ok(Some(batch))
+        let content = |rows: &RecordBatch| partition_hash(table, rows, 0..rows.num_rows());
+        let is_same = stored.is_some_and(|stored| content(&stored) == content(&batch));
+        Ok(Some(batch).filter(|_| self.is_forced || !is_same))
     }
 }
 

@@ -226,6 +226,10 @@ impl Month {
         ymd(self.year, self.month, 1)
     }
 
+    pub fn range(self) -> DateRange {
+        DateRange { from: self.first_day(), to: self.last_day() }
+    }
+
     pub fn previous(self) -> Self {
         Self::of(day_before(self.first_day()))
     }

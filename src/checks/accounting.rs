@@ -1,8 +1,9 @@
 //! Where the entities of a processor ended, and what its dates rest on (`orchestration.md` §5, §8.3).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Date32Type, Int64Type};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -107,6 +108,30 @@ pub(super) fn read(session: &Session) -> Result<AccountingByDate> {
     }
     read_inputs(session, &mut accounting)?;
     Ok(accounting)
+}
+
+/// Makes the table `accounting`: expected and written entities, of dates that are done.
+pub(super) fn put(session: &Session, accounting: &AccountingByDate) -> Result<()> {
+    session.execute(
+        "CREATE TABLE entities_of_date (processor VARCHAR, game_date DATE, expected BIGINT, written BIGINT);
+         CREATE VIEW accounting AS SELECT * FROM entities_of_date
+             SEMI JOIN (SELECT processor, game_date FROM state WHERE state = 'done') AS done USING (processor, game_date)",
+    )?;
+    let of_processor = |(id, dates): (&ProcessorId, &'_ BTreeMap<NaiveDate, Outcomes>)| {
+        dates.iter().map(|(date, outcomes)| (*id, *date, outcomes.expected, outcomes.written)).collect::<Vec<_>>()
+    };
+    let rows: Vec<_> = accounting.iter().flat_map(of_processor).collect();
+    let dates = rows.iter().map(|(_, date, ..)| Date32Type::from_naive_date(*date));
+    let columns: [(&str, ArrayRef); 4] = [
+        ("processor", Arc::new(StringArray::from_iter_values(rows.iter().map(|(id, ..)| id.to_string())))),
+        ("game_date", Arc::new(Date32Array::from_iter_values(dates))),
+        (
+            "expected",
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|(.., expected, _)| expected.cast_signed()))),
+        ),
+        ("written", Arc::new(Int64Array::from_iter_values(rows.iter().map(|(.., written)| written.cast_signed())))),
+    ];
+    session.append("entities_of_date", &RecordBatch::try_from_iter(columns)?)
 }
 
 fn read_inputs(session: &Session, accounting: &mut AccountingByDate) -> Result<()> {

@@ -19,13 +19,8 @@ CREATE TABLE outcomes AS
 WITH
 states AS (SELECT processor, game_date, season_year, window_end, state, state.reason AS why FROM state JOIN plan USING (game_date)),
 written AS (
-    SELECT DISTINCT processor, game_date, entity FROM (
-        SELECT 'TDZA' AS processor, analysis_date AS game_date, team_abbr AS entity FROM team_defense_zone_analysis
-        UNION ALL SELECT 'PSZA', analysis_date, player_lookup FROM player_shot_zone_analysis
-        UNION ALL SELECT 'PCF', game_date, player_lookup FROM player_composite_factors
-        UNION ALL SELECT 'PDC', cache_date, player_lookup FROM player_daily_cache
-        UNION ALL SELECT 'MLFS', game_date, player_lookup FROM ml_feature_store_v2)
-    SEMI JOIN plan USING (game_date)
+    SELECT DISTINCT 'TDZA' AS processor, analysis_date AS game_date, team_abbr AS entity FROM team_defense_zone_analysis SEMI JOIN plan ON plan.game_date = analysis_date
+    UNION ALL SELECT DISTINCT 'PSZA', analysis_date, player_lookup FROM player_shot_zone_analysis SEMI JOIN plan ON plan.game_date = analysis_date
 ),
 failed AS (
     SELECT CASE processor_name
@@ -36,17 +31,11 @@ failed AS (
     FROM precompute_failures GROUP BY ALL
 ),
 games AS (
-    SELECT *, season_of(game_date) AS season_year
+    SELECT player_lookup, game_date, is_active, minutes_played, fg_attempts, season_of(game_date) AS season_year
     FROM player_game_summary
     WHERE coalesce(team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
         AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
 ),
-contexts AS (
-    SELECT DISTINCT game_date, player_lookup AS entity FROM upcoming_player_game_context
-    WHERE coalesce(team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
-        AND coalesce(opponent_team_abbr, '') IN (SELECT '' UNION SELECT team_abbr FROM teams)
-),
-roster AS (SELECT DISTINCT game_date, player_lookup AS entity FROM games),
 first_team_game AS (
     SELECT season_of(game_date) AS season_year,
         defending_team_abbr AS entity, min(game_date) AS first_game
@@ -59,52 +48,46 @@ first_player_game AS (
     WHERE is_active AND (coalesce(minutes_played, 0) > 0 OR coalesce(fg_attempts, 0) > 0)
     GROUP BY season_year, player_lookup
 ),
--- `reason`: by rule the entity may have no row, because only one of contexts and roster has it (PCF §2.2).
 expected AS (
-    SELECT states.processor, states.game_date, entity, NULL AS reason, state, why FROM states
+    SELECT states.processor, states.game_date, entity, state, why FROM states
     JOIN first_team_game ON first_team_game.season_year = states.season_year AND first_game <= states.window_end
     WHERE states.processor = 'TDZA'
     UNION ALL
-    SELECT states.processor, states.game_date, entity, NULL, state, why FROM states
+    SELECT states.processor, states.game_date, entity, state, why FROM states
     JOIN first_player_game ON first_player_game.season_year = states.season_year AND first_game <= states.window_end
     WHERE states.processor = 'PSZA'
-    UNION ALL
-    SELECT states.processor, states.game_date, roster.entity, NULL, state, why FROM states JOIN roster USING (game_date) WHERE states.processor = 'MLFS'
-    UNION ALL
-    SELECT states.processor, states.game_date, coalesce(roster.entity, contexts.entity),
-        CASE WHEN is_synthetic AND roster.entity IS NULL THEN 'a context but no game on a date with the synthetic context'
-            WHEN NOT is_synthetic AND contexts.entity IS NULL THEN 'no context on a date that takes the contexts' END, state, why
-    FROM states
-    JOIN (roster FULL JOIN contexts ON roster.game_date = contexts.game_date AND roster.entity = contexts.entity)
-        ON states.game_date = coalesce(roster.game_date, contexts.game_date)
-    JOIN context_of_date ON context_of_date.game_date = states.game_date
-    WHERE states.processor = 'PCF'
-    UNION ALL
-    -- PDC §2.3: the roster only where there is no context at all.
-    SELECT states.processor, states.game_date, coalesce(roster.entity, contexts.entity),
-        CASE WHEN contexts.entity IS NULL AND states.game_date IN (SELECT game_date FROM contexts) THEN 'no context on a date that has contexts' END, state, why
-    FROM states
-    JOIN (roster FULL JOIN contexts ON roster.game_date = contexts.game_date AND roster.entity = contexts.entity)
-        ON states.game_date = coalesce(roster.game_date, contexts.game_date)
-    WHERE states.processor = 'PDC'
 ),
-ended AS (
+in_season AS (
     SELECT coalesce(expected.processor, written.processor) AS processor, coalesce(expected.game_date, written.game_date) AS game_date,
-        coalesce(expected.entity, written.entity) AS entity,
-        CASE WHEN expected.processor IS NULL THEN 'unexpected'
-            WHEN written.entity IS NOT NULL AND category IS NOT NULL THEN 'twice' WHEN written.entity IS NOT NULL THEN 'written'
-            WHEN category IS NOT NULL OR state = 'failed' THEN 'failed' WHEN state IN ('empty', 'skipped') THEN 'skipped'
-            WHEN state = 'pending' THEN 'pending' WHEN expected.reason IS NOT NULL THEN 'skipped' ELSE 'unaccounted' END AS outcome,
-        CASE WHEN written.entity IS NULL THEN coalesce(category, nullif(why, ''), expected.reason) END AS reason
+        coalesce(expected.entity, written.entity) AS entity, expected.entity IS NOT NULL AS is_expected, written.entity IS NOT NULL AS is_written,
+        NULL AS reason, state, why
     FROM expected
     FULL JOIN written ON written.processor = expected.processor AND written.game_date = expected.game_date AND written.entity = expected.entity
-    LEFT JOIN failed ON failed.processor = expected.processor AND failed.game_date = expected.game_date AND failed.entity = expected.entity
+),
+-- `reason`: by rule the entity may have no row, because only one of contexts and roster has it (PCF §2.2). PDC §2.3: the roster only
+-- where there is no context at all.
+context_dates AS (SELECT DISTINCT game_date, true AS has_contexts FROM presence WHERE in_contexts),
+people AS (
+    SELECT processor, game_date, player_lookup AS entity, in_roster OR (in_contexts AND processor <> 'MLFS') AS is_expected,
+        CASE processor WHEN 'PCF' THEN in_pcf WHEN 'PDC' THEN in_pdc ELSE in_mlfs END AS is_written,
+        CASE WHEN processor = 'PCF' AND is_synthetic AND NOT in_roster THEN 'a context but no game on a date with the synthetic context'
+            WHEN processor = 'PCF' AND NOT is_synthetic AND NOT in_contexts THEN 'no context on a date that takes the contexts'
+            WHEN processor = 'PDC' AND has_contexts AND NOT in_contexts THEN 'no context on a date that has contexts' END AS reason, state, why
+    FROM presence
+    JOIN states USING (game_date) JOIN context_of_date USING (game_date) LEFT JOIN context_dates USING (game_date)
+    WHERE processor IN ('PCF', 'PDC', 'MLFS')
+),
+ended AS (
+    SELECT processor, game_date, entity,
+        CASE WHEN NOT is_expected THEN 'unexpected'
+            WHEN is_written AND category IS NOT NULL THEN 'twice' WHEN is_written THEN 'written'
+            WHEN category IS NOT NULL OR state = 'failed' THEN 'failed' WHEN state IN ('empty', 'skipped') THEN 'skipped'
+            WHEN state = 'pending' THEN 'pending' WHEN reason IS NOT NULL THEN 'skipped' ELSE 'unaccounted' END AS outcome,
+        CASE WHEN NOT is_written THEN coalesce(category, nullif(why, ''), reason) END AS reason
+    FROM (FROM in_season UNION ALL BY NAME FROM people WHERE is_expected OR is_written)
+    LEFT JOIN failed USING (processor, game_date, entity)
 )
 SELECT processor, game_date, outcome, reason, count(*)::BIGINT AS entities, min(entity) AS example FROM ended GROUP BY ALL;
-
-CREATE TABLE accounting AS
-SELECT processor, game_date, coalesce(sum(entities) FILTER (outcome <> 'unexpected'), 0)::BIGINT AS expected, coalesce(sum(entities) FILTER (outcome = 'written'), 0)::BIGINT AS written
-FROM outcomes SEMI JOIN (SELECT processor, game_date FROM state WHERE state = 'done') AS done USING (processor, game_date) GROUP BY ALL;
 
 -- Whether the players of a team are there: five or more, at most a tenth of the rows repeated, and more than half of them filled.
 CREATE MACRO are_clean(player, is_lacking) AS
@@ -156,7 +139,7 @@ FROM team_games LEFT JOIN appearances USING (game_date, team_abbr) LEFT JOIN off
 WINDOW of_ten AS (PARTITION BY season_year, team_abbr ORDER BY game_date);
 -- Of these, the games at fault in the windows of a done date, `of_date`: missing, or contaminated.
 CREATE TABLE window_faults AS
-SELECT processor, plan.game_date AS of_date, games.game_date, team_abbr, is_found FROM plan
+SELECT processor, plan.game_date AS of_date, date_trunc('month', plan.game_date)::DATE AS found_in, games.game_date, team_abbr, is_found FROM plan
 JOIN window_games AS games ON games.season_year = plan.season_year AND games.game_date <= plan.window_end AND coalesce(until > plan.window_end, true)
 SEMI JOIN (SELECT processor, game_date FROM state WHERE state = 'done') AS done ON done.processor = games.processor AND done.game_date = plan.game_date
 WHERE NOT is_found OR (NOT is_clean AND is_contaminated);
@@ -180,49 +163,3 @@ SELECT processor, game_date, count(*)::BIGINT AS expected, count(*) FILTER (is_f
     count(*) FILTER (is_found AND is_clean)::BIGINT AS clean, count(*) FILTER (is_found AND NOT is_clean AND is_contaminated)::BIGINT AS contaminated
 FROM parts SEMI JOIN (SELECT processor, game_date FROM state WHERE state = 'done') AS done USING (processor, game_date)
 GROUP BY ALL;
-
--- How many rows of a date have a feature of MLFS at its default: the constant is there and
--- what it would come from is not (MLFS §3.2 to §3.6). `expected_games_count` is the number of games of list F.
-CREATE TABLE default_counts AS
-SELECT game_date, season_of(game_date) AS season_year, rows,
-    unnest(['points_avg_last_5', 'points_avg_last_10', 'points_avg_season', 'points_std_last_10', 'games_in_last_7_days',
-        'fatigue_score', 'shot_zone_mismatch_score', 'pace_score', 'usage_spike_score', 'rest_advantage', 'injury_risk',
-        'opponent_def_rating', 'opponent_pace', 'home_away', 'back_to_back', 'playoff_game', 'pct_paint', 'pct_mid_range', 'pct_three',
-        'pct_free_throw', 'team_pace', 'team_off_rating', 'vegas_points_line', 'vegas_opening_line',
-        'minutes_avg_last_10', 'ppm_avg_last_10']) AS feature,
-    unnest(defaults) AS defaults
-FROM (
-    SELECT store.game_date, count(*)::BIGINT AS rows, [
-        count(*) FILTER (features[1] = {mlfs.points_avg_last_5} AND cache.points_avg_last_5 IS NULL AND store.expected_games_count < {mlfs.enough_games}),
-        count(*) FILTER (features[2] = {mlfs.points_avg_last_10} AND cache.points_avg_last_10 IS NULL AND store.expected_games_count = 0),
-        count(*) FILTER (features[3] = {mlfs.points_avg_season} AND cache.points_avg_season IS NULL AND store.expected_games_count = 0),
-        count(*) FILTER (features[4] = {mlfs.points_std_last_10} AND cache.points_std_last_10 IS NULL),
-        count(*) FILTER (features[5] = {mlfs.games_in_last_7_days} AND cache.games_in_last_7_days IS NULL),
-        count(*) FILTER (features[6] = {mlfs.fatigue_score} AND factors.fatigue_score IS NULL),
-        count(*) FILTER (features[7] = {mlfs.shot_zone_mismatch_score} AND factors.shot_zone_mismatch_score IS NULL),
-        count(*) FILTER (features[8] = {mlfs.pace_score} AND factors.pace_score IS NULL),
-        count(*) FILTER (features[9] = {mlfs.usage_spike_score} AND factors.usage_spike_score IS NULL),
-        count(*) FILTER (features[10] = {mlfs.rest_advantage} AND (context.days_rest IS NULL OR context.opponent_days_rest IS NULL)),
-        count(*) FILTER (features[11] = {mlfs.injury_risk} AND context.player_lookup IS NULL),
-        count(*) FILTER (features[14] = {mlfs.opponent_def_rating} AND defense.defensive_rating_last_15 IS NULL),
-        count(*) FILTER (features[15] = {mlfs.opponent_pace} AND defense.opponent_pace IS NULL),
-        count(*) FILTER (features[16] = {mlfs.home_away} AND context.home_game IS NULL),
-        count(*) FILTER (features[17] = {mlfs.back_to_back} AND context.back_to_back IS NULL),
-        count(*) FILTER (features[18] = {mlfs.playoff_game} AND context.season_phase IS NULL),
-        count(*) FILTER (features[19] = {mlfs.pct_paint} AND zones.paint_rate_last_10 IS NULL),
-        count(*) FILTER (features[20] = {mlfs.pct_mid_range} AND zones.mid_range_rate_last_10 IS NULL),
-        count(*) FILTER (features[21] = {mlfs.pct_three} AND zones.three_pt_rate_last_10 IS NULL),
-        count(*) FILTER (features[22] = {mlfs.pct_free_throw} AND (store.expected_games_count < {mlfs.enough_games} OR features[2] = 0)),
-        count(*) FILTER (features[23] = {mlfs.team_pace} AND cache.team_pace_last_10 IS NULL),
-        count(*) FILTER (features[24] = {mlfs.team_off_rating} AND cache.team_off_rating_last_10 IS NULL),
-        count(*) FILTER (features[29] = 0),
-        count(*) FILTER (features[29] = 0 OR features[27] = 0),
-        count(*) FILTER (features[32] = {mlfs.minutes_avg_last_10} AND features[33] = {mlfs.ppm_avg_last_10}),
-        count(*) FILTER (features[33] = {mlfs.ppm_avg_last_10} AND features[32] = {mlfs.minutes_avg_last_10})] AS defaults
-    FROM ml_feature_store_v2 AS store
-    LEFT JOIN daily_cache_read AS cache ON cache.cache_date = store.game_date AND cache.player_lookup = store.player_lookup
-    LEFT JOIN player_composite_factors AS factors ON factors.game_date = store.game_date AND factors.player_lookup = store.player_lookup
-    LEFT JOIN player_shot_zone_analysis AS zones ON zones.analysis_date = store.game_date AND zones.player_lookup = store.player_lookup
-    LEFT JOIN team_defense_zone_analysis AS defense ON defense.analysis_date = store.game_date AND defense.team_abbr = store.opponent_team_abbr
-    LEFT JOIN upcoming_player_game_context AS context ON context.game_date = store.game_date AND context.player_lookup = store.player_lookup
-    GROUP BY store.game_date);

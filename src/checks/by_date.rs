@@ -20,7 +20,7 @@ use super::tables::Spans;
 use super::{CheckRequest, Finding, Severity, cannot_run};
 use crate::calendar::{DateRange, Month, date_of_day};
 use crate::catalog::Table;
-use crate::engine::{NamedFiles, Session};
+use crate::engine::{LeftOut, NamedFiles, Session};
 use crate::error::Result;
 
 /// The rows of the files that are looked at.
@@ -83,21 +83,19 @@ pub(super) fn find_in_tables(session: &Session, request: &CheckRequest<'_>) -> R
 ///
 /// # Errors
 /// As [`super::run_checks`].
-pub(super) fn find_in_outputs(
-    session: &Session,
-    request: &CheckRequest<'_>,
-    files: &MonthFiles,
-) -> Result<DateFindings> {
+pub(super) fn find_in_outputs(request: &CheckRequest<'_>, files: &MonthFiles) -> Result<DateFindings> {
     let mut by_file = ByFile::read(Memory::of_dates(request));
     let Spans { outputs, .. } = Spans::of(request);
-    for table in tables(request) {
-        let new = by_file.new_files(files, table, outputs);
-        if !new.is_empty() {
-            let found = look_at(session, request, table, &new)?;
-            new.into_iter().zip(found).for_each(|(file, found)| by_file.add(file.checksum, found));
+    let new = |table: Table| (table, by_file.new_files(files, table, outputs));
+    let new: Vec<_> = tables(request).map(new).filter(|(_, new)| !new.is_empty()).collect();
+    if !new.is_empty() {
+        let session = Session::open(&request.engine)?;
+        for (table, files) in new {
+            let found = look_at(&session, request, table, &files)?;
+            files.into_iter().zip(found).for_each(|(file, found)| by_file.add(file.checksum, found));
         }
+        by_file.keep(request.snapshot);
     }
-    by_file.keep(request.snapshot);
     let found = |table: Table| (table, by_file.of(files, table, outputs).cloned().collect());
     Ok(DateFindings(tables(request).map(found).collect()))
 }
@@ -117,7 +115,7 @@ fn look_at(session: &Session, request: &CheckRequest<'_>, table: Table, files: &
     let (first, last) = (files.first().expect("there are files").month, files.last().expect("there are files").month);
     let paths: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
     let range = DateRange { from: first.first_day(), to: last.last_day() };
-    session.view_whole_as(NamedFiles { name: VIEW, table, files: &paths }, range, &[])?;
+    session.view_whole_as(NamedFiles { name: VIEW, table, files: &paths }, range, LeftOut::default())?;
     let mut of_months: BTreeMap<Month, Found> = files.iter().map(|file| (file.month, Found::default())).collect();
     for check in suspected(session, request, table, VIEW)? {
         let (findings, rows) = run(session, table, check, VIEW)?;
@@ -186,13 +184,13 @@ fn run(session: &Session, table: Table, check: &Check, view: &str) -> Result<(Ve
                 FaultyRow::of_entity(date_of_day(dates.value(row)), table, entity)
             };
             let rows: Vec<FaultyRow> = (0..found.num_rows()).map(row).collect();
-            Ok((by_date(&rows), rows))
+            Ok((findings_of(&rows), rows))
         }
     }
 }
 
 /// One finding for each date of rows that are in the order of dates and entities.
-fn by_date(rows: &[FaultyRow]) -> Vec<Finding> {
+pub(super) fn findings_of(rows: &[FaultyRow]) -> Vec<Finding> {
     const EXAMPLES: usize = 3;
     let finding = |rows: &[FaultyRow]| {
         let mut examples: Vec<String> = rows.iter().filter_map(FaultyRow::entity).map(str::to_owned).collect();

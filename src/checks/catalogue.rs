@@ -87,6 +87,9 @@ pub struct Check {
     /// Dates that are not game dates of the range count as well.
     #[serde(default)]
     pub beyond: bool,
+    /// It says something of the range that was asked for, not of single dates.
+    #[serde(default)]
+    pub of_range: bool,
     /// A check of inputs that outputs rest on: it is one of outputs as well, and so holds back from publishing the dates
     /// with a value that rests on its faulty rows.
     #[serde(default)]
@@ -363,7 +366,9 @@ impl Catalogue {
         let text = |check: &Check| match check.query() {
             Query::Rows(sql) | Query::Dates(sql) => sql,
         };
-        self.checks.iter().filter(|check| check.phase == phase).map(text).collect::<Vec<_>>().join("\n")
+        // Rules for outputs are asked of their files.
+        let is_asked = |check: &&Check| check.phase == phase && (phase == Phase::Inputs || check.by_date.is_none());
+        self.checks.iter().filter(is_asked).map(text).collect::<Vec<_>>().join("\n")
     }
 
     pub fn waivers(&self) -> &[Waiver] {

@@ -21,7 +21,7 @@ use crate::reach::entity_column;
 pub(super) fn prepare(session: &Session) -> Result<()> {
     session.execute(
         "CREATE TABLE faulty (check_id VARCHAR NOT NULL, in_table VARCHAR, game_date DATE, player_lookup VARCHAR, \
-         team_abbr VARCHAR, in_column VARCHAR, is_missing BOOLEAN, example VARCHAR)",
+         team_abbr VARCHAR, in_column VARCHAR, is_missing BOOLEAN, found_in DATE, example VARCHAR)",
     )
 }
 
@@ -53,7 +53,7 @@ pub(super) fn find(session: &Session, check: &Check) -> Result<Vec<Finding>> {
 }
 
 /// A row of the table without its check and its example. Many are remembered: the names of their fields are short there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct FaultyRow {
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     in_table: Option<String>,
@@ -67,12 +67,23 @@ pub(super) struct FaultyRow {
     in_column: Option<String>,
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     is_missing: Option<bool>,
+    /// The first day of the month whose dates tell it, where that is not the month of the row.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub found_in: Option<NaiveDate>,
 }
 
 impl FaultyRow {
     /// Every row of a date in the table of the check.
     pub fn of_date(date: NaiveDate) -> Self {
-        Self { in_table: None, date, player_lookup: None, team_abbr: None, in_column: None, is_missing: None }
+        Self {
+            in_table: None,
+            date,
+            player_lookup: None,
+            team_abbr: None,
+            in_column: None,
+            is_missing: None,
+            found_in: None,
+        }
     }
 
     /// A row in the table of the check, whose columns can all be wrong.
@@ -92,7 +103,7 @@ impl FaultyRow {
 /// Faulty rows by check.
 pub(super) type FaultyRows = BTreeMap<String, Vec<FaultyRow>>;
 
-const COLUMNS: &str = "check_id, in_table, game_date, player_lookup, team_abbr, in_column, is_missing";
+const COLUMNS: &str = "check_id, in_table, game_date, player_lookup, team_abbr, in_column, is_missing, found_in";
 
 /// The rows of some checks, in an order of their own.
 pub(super) fn read(session: &Session, checks: &[&Check]) -> Result<FaultyRows> {
@@ -107,6 +118,7 @@ pub(super) fn read(session: &Session, checks: &[&Check]) -> Result<FaultyRows> {
         texts.is_valid(row).then(|| texts.value(row).to_owned())
     };
     let (dates, missing) = (rows.column(2).as_primitive::<Date32Type>(), rows.column(6).as_boolean());
+    let months = rows.column(7).as_primitive::<Date32Type>();
     let mut faulty = FaultyRows::new();
     for row in 0..rows.num_rows() {
         let of_row = FaultyRow {
@@ -116,6 +128,7 @@ pub(super) fn read(session: &Session, checks: &[&Check]) -> Result<FaultyRows> {
             team_abbr: text(4, row),
             in_column: text(5, row),
             is_missing: missing.is_valid(row).then(|| missing.value(row)),
+            found_in: months.is_valid(row).then(|| date_of_day(months.value(row))),
         };
         faulty.entry(text(0, row).expect("a check")).or_default().push(of_row);
     }
@@ -130,7 +143,8 @@ pub(super) fn put(session: &Session, faulty: &FaultyRows) -> Result<()> {
         Arc::new(rows.iter().map(|(_, row)| of(row)).collect::<StringArray>())
     };
     let dates = rows.iter().map(|(_, row)| Date32Type::from_naive_date(row.date));
-    let columns: [ArrayRef; 8] = [
+    let months = rows.iter().map(|(_, row)| row.found_in.map(Date32Type::from_naive_date));
+    let columns: [ArrayRef; 9] = [
         Arc::new(rows.iter().map(|(check, _)| Some(check)).collect::<StringArray>()),
         text(&|row| row.in_table.as_ref()),
         Arc::new(Date32Array::from_iter_values(dates)),
@@ -138,6 +152,7 @@ pub(super) fn put(session: &Session, faulty: &FaultyRows) -> Result<()> {
         text(&|row| row.team_abbr.as_ref()),
         text(&|row| row.in_column.as_ref()),
         Arc::new(rows.iter().map(|(_, row)| row.is_missing).collect::<BooleanArray>()),
+        Arc::new(months.collect::<Date32Array>()),
         text(&|_| None),
     ];
     let names = COLUMNS.split(", ").chain(["example"]);

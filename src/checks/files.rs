@@ -28,13 +28,13 @@ impl MonthFiles {
     /// [`ErrorKind::Corrupt`](crate::error::ErrorKind::Corrupt) naming a file that is not the recorded one.
     pub fn intact(request: &CheckRequest<'_>) -> Result<Self> {
         let Snapshot { store, phase3, phase4, .. } = request.snapshot;
-        let Spans { season, older, outputs } = Spans::of(request);
+        let Spans { season, older, compared, .. } = Spans::of(request);
         let inputs = DateRange { from: season.from.min(older.from), to: older.to };
         let mut tables = BTreeMap::new();
         for table in Table::ALL {
             let (files, range) = match Layer::of(table) {
                 Layer::Phase3 => (phase3.tables.get(&table).map(|input| &input.files), inputs),
-                Layer::Phase4 => (phase4.files_of(table).filter(|_| request.phase == Phase::Outputs), outputs),
+                Layer::Phase4 => (phase4.files_of(table).filter(|_| request.phase == Phase::Outputs), compared),
             };
             let Some(files) = files else { continue };
             let in_range = |month: Month| overlaps(month, range);

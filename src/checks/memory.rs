@@ -1,10 +1,10 @@
 //! What was found, remembered with what it was found of.
 //!
-//! `STORE/verdicts/<kind>-<season>-<key>.json`, named by the first season: a first line with the checksum of the rest.
-//! The key is a digest of everything that is looked at: month files by their own digests, the states of the dates,
-//! the catalogue, for a verdict what is accepted, and the code. `dates-<key>.json` and `values-<key>.json` have what
-//! follows from month files alone, by their digests: what rules for single dates find, and odd values. What cannot be read,
-//! or is not what its checksum says, counts for nothing.
+//! `STORE/verdicts/<kind>-<season>-<key>.json`: a first line with the checksum of the rest. The key is a digest of the
+//! code and of everything that is looked at: `verdict` and `inputs` are named by the first season and are of month files by
+//! their own digests, the states of the dates, the catalogue, and for a verdict what is accepted. The others hold what was
+//! found of each of many contents: `outputs` of the months of a season, `defaults` of months, `dates` and `values` of month
+//! files. What cannot be read, or is not what its checksum says, counts for nothing.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,6 @@ use super::tables::{Spans, older_dates, state, vanished_days};
 use super::values::OddValues;
 use crate::calendar::Season;
 use crate::catalog::Table;
-use crate::daily_cache::DailyCache;
 use crate::error::Result;
 use crate::processors::ProcessorId;
 use crate::store::commit::staged::replace_file;
@@ -35,27 +34,6 @@ const LONGEST_BYTES: usize = 64 << 20;
 /// The code that this is, and its catalogues.
 const CODE: &str = env!("PUTBACK_CODE_DIGEST");
 
-/// What is remembered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// What the checks of inputs say of a season.
-    Inputs,
-    /// What the checks of outputs find.
-    Outputs,
-    /// What follows from both.
-    Verdict,
-}
-
-impl Kind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Inputs => "inputs",
-            Self::Outputs => "outputs",
-            Self::Verdict => "verdict",
-        }
-    }
-}
-
 /// Where what is found of a part is remembered.
 #[derive(Debug)]
 pub(super) struct Memory {
@@ -65,36 +43,40 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Of outputs, or of what follows from them; of inputs: [`Memory::of_inputs`].
-    pub fn of(kind: Kind, request: &CheckRequest<'_>, files: &MonthFiles) -> Self {
-        Self::of_season(kind, request, &everything(kind, request, files))
+    /// Of what follows from the checks of inputs and of outputs.
+    pub fn of_verdict(request: &CheckRequest<'_>, files: &MonthFiles) -> Self {
+        Self::named(request, format!("verdict-{}-", first_season(request)), &everything(request, files))
     }
 
+    /// Of what the checks of inputs say of a season.
     pub fn of_inputs(request: &CheckRequest<'_>, files: &MonthFiles, odd: &OddValues) -> Self {
-        Self::of_season(Kind::Inputs, request, &all_of_inputs(request, files, odd))
+        Self::named(request, format!("inputs-{}-", first_season(request)), &all_of_inputs(request, files, odd))
     }
 
-    fn of_season(kind: Kind, request: &CheckRequest<'_>, text: &str) -> Self {
-        let season = Season::of(*request.dates.first().expect("there are dates to check"));
-        let prefix = format!("{}-{season}-", kind.name());
-        let name = format!("{prefix}{:032x}.json", xxh3_128(text.as_bytes()));
-        Self { path: request.snapshot.store.verdicts_dir().join(name), prefix }
+    /// Of what the checks of outputs find in the months of a season.
+    pub fn of_outputs(request: &CheckRequest<'_>, season: Season) -> Self {
+        Self::named(request, format!("outputs-{season}-"), request.catalogue.digest())
     }
 
     /// Of rules for single dates.
     pub fn of_dates(request: &CheckRequest<'_>) -> Self {
-        Self::of_files(request, "dates", request.catalogue.digest())
+        Self::named(request, "dates-".to_owned(), request.catalogue.digest())
     }
 
     /// Of odd values.
     pub fn of_values(request: &CheckRequest<'_>) -> Self {
-        Self::of_files(request, "values", "")
+        Self::named(request, "values-".to_owned(), "")
     }
 
-    fn of_files(request: &CheckRequest<'_>, kind: &str, rules: &str) -> Self {
-        let prefix = format!("{kind}-");
-        let key = xxh3_128(format!("{CODE}\n{rules}").as_bytes());
-        Self { path: request.snapshot.store.verdicts_dir().join(format!("{prefix}{key:032x}.json")), prefix }
+    /// Of features that are their defaults.
+    pub fn of_defaults(request: &CheckRequest<'_>) -> Self {
+        Self::named(request, "defaults-".to_owned(), "")
+    }
+
+    /// What has a prefix is of one kind; the text says what it was found of.
+    fn named(request: &CheckRequest<'_>, prefix: String, text: &str) -> Self {
+        let name = format!("{prefix}{:032x}.json", xxh3_128(format!("{CODE}\n{text}").as_bytes()));
+        Self { path: request.snapshot.store.verdicts_dir().join(name), prefix }
     }
 
     /// What is remembered, or else found now, and remembered.
@@ -149,6 +131,10 @@ impl Memory {
     }
 }
 
+fn first_season(request: &CheckRequest<'_>) -> Season {
+    Season::of(*request.dates.first().expect("there are dates to check"))
+}
+
 fn digest(text: &str) -> String {
     format!("{:016x}", xxh3_64(text.as_bytes()))
 }
@@ -156,7 +142,7 @@ fn digest(text: &str) -> String {
 /// A text of everything that is looked at when the inputs of a season are checked. Of older rows of players, only the dates
 /// and the odd values are; of other inputs, only the odd values.
 fn all_of_inputs(request: &CheckRequest<'_>, files: &MonthFiles, odd: &OddValues) -> String {
-    let mut text = settings(Kind::Inputs, request, files);
+    let mut text = settings(request, files);
     let mut add = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("text takes every line");
     let Spans { season, older, .. } = Spans::of(request);
     for table in Table::inputs() {
@@ -170,35 +156,31 @@ fn all_of_inputs(request: &CheckRequest<'_>, files: &MonthFiles, odd: &OddValues
 }
 
 /// A text of everything that is looked at.
-fn everything(kind: Kind, request: &CheckRequest<'_>, files: &MonthFiles) -> String {
-    let mut text = settings(kind, request, files);
+fn everything(request: &CheckRequest<'_>, files: &MonthFiles) -> String {
+    let mut text = settings(request, files);
     let mut add = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("text takes every line");
-    let Spans { season, older, outputs } = Spans::of(request);
+    let Spans { season, older, compared, .. } = Spans::of(request);
     for table in Table::ALL {
-        for range in [season, older, outputs] {
+        for range in [season, older, compared] {
             let content: Vec<String> = files.content(table, range).collect();
             add(format_args!("{table:?} {}", content.join(" ")));
         }
     }
-    let computed = request.dates.iter().filter(|date| {
-        let record = request.snapshot.phase4.record(ProcessorId::Mlfs, **date);
-        record.is_some_and(|record| record.daily_cache == Some(DailyCache::Computed))
-    });
-    add(format_args!("{:?}", computed.collect::<Vec<_>>()));
+    let records = request.snapshot.phase4.processors.get(&ProcessorId::Mlfs).into_iter().flatten();
+    let read = records.filter(|(date, _)| compared.contains(**date)).map(|(date, record)| (date, record.daily_cache));
+    add(format_args!("{:?}", read.collect::<Vec<_>>()));
     add(format_args!("{:?}", state(request)));
-    if kind == Kind::Verdict {
-        add(format_args!("{:?} {:?} {}", request.accepted, request.left_out, request.quarantines));
-    }
+    add(format_args!("{:?} {:?} {}", request.accepted, request.left_out, request.quarantines));
     text
 }
 
 /// A text of all but the content of tables and states.
-fn settings(kind: Kind, request: &CheckRequest<'_>, files: &MonthFiles) -> String {
-    let mut text = format!("{CODE}\n{}\n{}\n{:?}\n", kind.name(), request.catalogue.digest(), request.dates);
+fn settings(request: &CheckRequest<'_>, files: &MonthFiles) -> String {
+    let mut text = format!("{}\n{:?}\n", request.catalogue.digest(), request.dates);
     let mut add = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("text takes every line");
     add(format_args!("{}", request.ranges));
-    let Spans { season, older, outputs } = Spans::of(request);
-    add(format_args!("{season} {older} {outputs}"));
+    let Spans { season, older, outputs, compared } = Spans::of(request);
+    add(format_args!("{season} {older} {outputs} {compared}"));
     let snapshot = request.snapshot;
     add(format_args!("{:?}", snapshot.calendar));
     add(format_args!("{:?}", vanished_days(request)));

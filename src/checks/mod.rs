@@ -3,13 +3,16 @@
 mod accounting;
 mod by_date;
 mod by_file;
+mod by_month;
 mod catalogue;
 mod causes;
+mod defaults;
 mod faulty;
 mod files;
 #[cfg(test)]
 mod growth;
 mod memory;
+mod months;
 mod parts;
 mod quarantine;
 mod tables;
@@ -25,10 +28,10 @@ use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use self::by_date::DateFindings;
-use self::faulty::FaultyRows;
+use self::defaults::Defaults;
 use self::files::MonthFiles;
-use self::memory::{Kind, Memory};
+use self::memory::Memory;
+use self::months::OnDates;
 use self::parts::Part;
 use self::tables::Spans;
 use self::values::OddValues;
@@ -196,8 +199,9 @@ impl CheckReport {
 /// Runs the checks of a phase. A check that cannot run is an error, never an empty result.
 ///
 /// Inputs are checked season by season: what is found of one does not depend on others that were asked for. Outputs are checked
-/// together, and so is which dates rest on faulty rows: those of one season rest on rows of others. What is found is remembered
-/// in the store with the content that it was found of, and looked for again only when that has changed.
+/// month by month. Which dates rest on faulty rows is found over all of them, because those of one season rest on rows of
+/// others. What is found is remembered in the store with the content that it was found of, and looked for again only when that
+/// has changed.
 ///
 /// # Errors
 /// [`ErrorKind::Corrupt`] for a damaged file of the store, [`ErrorKind::Unexpected`] naming a check whose
@@ -215,7 +219,7 @@ pub fn run_checks(request: &CheckRequest<'_>) -> Result<CheckReport> {
             Ok(verdicts::report(request, &parts, found.into_iter().map(|of| of.verdicts).collect()))
         }
         Phase::Outputs => {
-            let found = Memory::of(Kind::Verdict, request, &files).or_find(|| of_outputs(request, &files, &parts))?;
+            let found = Memory::of_verdict(request, &files).or_find(|| of_outputs(request, &files, &parts))?;
             Ok(verdicts::report(request, &[parts::whole(request)], vec![found]))
         }
     }
@@ -232,7 +236,7 @@ fn of_inputs(request: &CheckRequest<'_>, files: &MonthFiles, parts: &[Part]) -> 
             let session = Session::open(&request.engine)?;
             tables::prepare(&session, &request, files)?;
             odd_values.put(&session)?;
-            let found = run_phase(&session, &request, &by_date::find_in_tables(&session, &request)?)?;
+            let found = run_inputs(&session, &request)?;
             let verdicts = verdicts_of(&session, &request, found.without_faulty_rows())?;
             Ok(SeasonOfInputs { found, verdicts })
         })
@@ -245,67 +249,56 @@ fn of_outputs(request: &CheckRequest<'_>, files: &MonthFiles, parts: &[Part]) ->
     let inputs = CheckRequest { phase: Phase::Inputs, ..request.clone() };
     let inputs = of_inputs(&inputs, &files.of_inputs(), parts)?;
     let inputs = PhaseFindings::of_parts(parts, inputs.into_iter().map(|of| of.found).collect());
-    let memory = Memory::of(Kind::Outputs, request, files);
-    if let Some(outputs) = memory.read() {
-        return judge(request, files, inputs.with_outputs(outputs));
-    }
-    let session = Session::open(&request.engine)?;
-    tables::prepare(&session, request, files)?;
-    let outputs = run_phase(&session, request, &by_date::find_in_outputs(&session, request, files)?)?;
-    memory.keep(&outputs);
-    faulty::put(&session, &inputs.faulty)?;
-    verdicts_of(&session, request, inputs.with_outputs(outputs))
-}
-
-/// Runs the checks that are of the phase alone: what the checks of inputs found is known when outputs are checked, and what
-/// rules for single dates found as well.
-fn run_phase(session: &Session, request: &CheckRequest<'_>, dates: &DateFindings) -> Result<PhaseFindings> {
-    faulty::prepare(session)?;
-    let scope = read_scope(session)?;
-    let (of_dates, rows_of_dates) = on_dates_looked_at(request, &scope, dates);
-    if !rows_of_dates.is_empty() {
-        faulty::put(session, &rows_of_dates)?;
-    }
-    let checks: Vec<&Check> = request.catalogue.checks().iter().filter(|check| check.phase == request.phase).collect();
-    let accounting = match request.phase {
-        Phase::Inputs => BTreeMap::new(),
-        Phase::Outputs => accounting::read(session)?,
-    };
-    let queries: Vec<&Check> = checks.iter().copied().filter(|check| check.suspicion().is_none()).collect();
-    let mut findings = run_side_by_side(session, &queries, request.engine.threads)?;
-    findings.extend(of_dates);
-    let of_errors: Vec<&Check> = checks.into_iter().filter(|check| check.severity == Severity::Error).collect();
-    Ok(PhaseFindings { scope, findings, faulty: faulty::read(session, &of_errors)?, accounting })
-}
-
-/// What rules for single dates found: of inputs, on game dates; of outputs, on the dates that the other checks see.
-fn on_dates_looked_at(
-    request: &CheckRequest<'_>,
-    scope: &BTreeSet<NaiveDate>,
-    dates: &DateFindings,
-) -> (BTreeMap<String, Vec<Finding>>, FaultyRows) {
-    match request.phase {
-        Phase::Inputs => dates.on(|_, date| scope.contains(&date)),
-        Phase::Outputs => {
-            let of_table = |table: Table| (table, request.snapshot.phase4.vanished_dates(table));
-            let vanished: BTreeMap<Table, Vec<NaiveDate>> = Table::outputs().map(of_table).collect();
-            let Spans { outputs, .. } = Spans::of(request);
-            dates.on(|table, date| outputs.contains(date) && !vanished[&table].contains(&date))
-        }
-    }
-}
-
-/// Which dates rest on what was found before.
-fn judge(request: &CheckRequest<'_>, files: &MonthFiles, found: PhaseFindings) -> Result<Verdicts> {
+    let mut found = inputs.with_outputs(on_dates_of_outputs(request, files)?);
+    let defaults = Defaults::find(request, files)?;
     let is_failed = |check: &Check| check.severity == Severity::Error && found.findings.contains_key(&check.id);
-    if !checks_of(request).any(is_failed) {
-        return Ok(verdicts_without_causes(request, found));
-    }
     let session = Session::open(&request.engine)?;
-    tables::prepare_reach(&session, request, files)?;
+    match checks_of(request).any(is_failed) {
+        true => tables::prepare_reach(&session, request, files)?,
+        false => tables::prepare_range(&session, request, files)?,
+    }
+    accounting::put(&session, &found.accounting)?;
+    defaults.put(&session)?;
     faulty::prepare(&session)?;
+    found.scope.extend(read_scope(&session)?);
+    found.findings.extend(run_side_by_side(&session, &of_range(request), request.engine.threads)?);
     faulty::put(&session, &found.faulty)?;
     verdicts_of(&session, request, found)
+}
+
+/// What the checks of outputs find on dates, and where the entities of the dates ended.
+fn on_dates_of_outputs(request: &CheckRequest<'_>, files: &MonthFiles) -> Result<PhaseFindings> {
+    let OnDates { mut findings, mut faulty, accounting } = months::find(request, files)?;
+    let of_table = |table: Table| (table, request.snapshot.phase4.vanished_dates(table));
+    let vanished: BTreeMap<Table, Vec<NaiveDate>> = Table::outputs().map(of_table).collect();
+    let Spans { outputs, .. } = Spans::of(request);
+    let is_seen = |table, date| outputs.contains(date) && !vanished[&table].contains(&date);
+    let (of_rules, rows_of_rules) = by_date::find_in_outputs(request, files)?.on(is_seen);
+    findings.extend(of_rules);
+    faulty.extend(rows_of_rules);
+    Ok(PhaseFindings { scope: BTreeSet::new(), findings, faulty, accounting })
+}
+
+/// The checks that say something of a range.
+fn of_range<'a>(request: &CheckRequest<'a>) -> Vec<&'a Check> {
+    request.catalogue.checks().iter().filter(|check| check.phase == request.phase && check.of_range).collect()
+}
+
+/// Runs the checks of inputs, rules for single dates among them.
+fn run_inputs(session: &Session, request: &CheckRequest<'_>) -> Result<PhaseFindings> {
+    faulty::prepare(session)?;
+    let scope = read_scope(session)?;
+    let rules = by_date::find_in_tables(session, request)?;
+    let (of_rules, rows_of_rules) = rules.on(|_, date| scope.contains(&date));
+    if !rows_of_rules.is_empty() {
+        faulty::put(session, &rows_of_rules)?;
+    }
+    let checks: Vec<&Check> = checks_of(request).collect();
+    let queries: Vec<&Check> = checks.iter().copied().filter(|check| check.suspicion().is_none()).collect();
+    let mut findings = run_side_by_side(session, &queries, request.engine.threads)?;
+    findings.extend(of_rules);
+    let of_errors: Vec<&Check> = checks.into_iter().filter(|check| check.severity == Severity::Error).collect();
+    Ok(PhaseFindings { scope, findings, faulty: faulty::read(session, &of_errors)?, accounting: BTreeMap::new() })
 }
 
 /// What follows from what was found, whose faulty rows the session has.

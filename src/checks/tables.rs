@@ -12,7 +12,7 @@ use super::{CheckRequest, Phase, values};
 use crate::calendar::{DateRange, Season};
 use crate::catalog::{TEAMS, Table};
 use crate::compute::stale_dates;
-use crate::engine::{NamedFiles, Session};
+use crate::engine::{LeftOut, NamedFiles, Session};
 use crate::error::Result;
 use crate::processors::{ProcessorId, bound, mlfs};
 use crate::reach::{self, tables};
@@ -27,9 +27,16 @@ const LOOK_BACK: Days = Days::new(60);
 /// Many checks read the same inputs: up to so many rows of each are read from disk once for all of them.
 const ROWS_IN_MEMORY: u64 = 1 << 20;
 
+/// Outputs have many rows: they are held of short ranges, of which a query takes as long to plan over files as to run.
+const OUTPUT_ROWS_IN_MEMORY: u64 = 1 << 17;
+
 /// Every table and view of the checks of a phase.
 pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles) -> Result<()> {
-    prepare_holding(session, request, files, &Table::inputs().collect::<Vec<_>>())
+    let held: Vec<Table> = match request.phase {
+        Phase::Inputs => Table::inputs().collect(),
+        Phase::Outputs => Table::ALL.to_vec(),
+    };
+    prepare_holding(session, request, files, &held)
 }
 
 /// [`prepare`], holding at most these tables in memory.
@@ -57,12 +64,22 @@ pub(super) fn prepare_holding(
     }
 }
 
+/// What an input says of the season of a row. Checks of outputs cannot read it: a row of another season that says it is of
+/// this one would count where both seasons are looked at together, and only there. They take the season of the date.
+const SEASON_AS_SAID: &str = "season_year";
+
 const ACCOUNTING: &str = include_str!("accounting.sql");
 const PRESENCE: &str = include_str!("presence.sql");
 const DATES: &str = include_str!("dates.sql");
-const DAILY_CACHE: &str = include_str!("daily_cache.sql");
+pub(super) const DAILY_CACHE: &str = include_str!("daily_cache.sql");
 
-/// The tables and views that tell what rests on faulty rows.
+/// The tables and views of checks of a range.
+pub(super) fn prepare_range(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles) -> Result<()> {
+    prepare_views(session, request, files, &[])?;
+    set_state(session, request)
+}
+
+/// [`prepare_range`], and what tells which dates rest on faulty rows.
 pub(super) fn prepare_reach(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles) -> Result<()> {
     // Few queries read the others.
     prepare_views(session, request, files, &[Table::PlayerGameSummary])?;
@@ -81,14 +98,15 @@ fn prepare_views(session: &Session, request: &CheckRequest<'_>, files: &MonthFil
     tables::set_window_ends(session, request.dates, phase4)
 }
 
-/// Every table over the range: inputs from the start of the first season on, outputs with the dates that a
-/// check compares with.
+/// Every table over the range, inputs from the start of the first season on.
 fn view_tables(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles, held: &[Table]) -> Result<()> {
     let phase4 = &request.snapshot.phase4;
-    let Spans { season, older, outputs } = Spans::of(request);
+    let Spans { season, older, outputs, .. } = Spans::of(request);
     let view = |table: Table, range: DateRange| {
         let named = NamedFiles { name: tables::unfiltered(table), table, files: &files.paths(table, range) };
-        session.view_whole_as(named, range, &phase4.vanished_dates(table))
+        let vanished = phase4.vanished_dates(table);
+        let column = if request.phase == Phase::Outputs { SEASON_AS_SAID } else { "" };
+        session.view_whole_as(named, range, LeftOut { dates: &vanished, column })
     };
     set_days(session, "older_dates", older_dates(request))?;
     for table in Table::ALL {
@@ -106,11 +124,16 @@ fn view_tables(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles
             Phase::Inputs => table.schema().is_needed(name),
             Phase::Outputs => reach::reads(table, name),
         };
-        is_read || queries.contains(name) || table.team_columns().contains(&name)
+        let is_there = request.phase == Phase::Inputs || name != SEASON_AS_SAID;
+        is_there && (is_read || queries.contains(name) || table.team_columns().contains(&name))
     };
     // Its view is made of another.
     for table in held.iter().copied().filter(|table| *table != Table::SyncedDailyCache) {
-        if files.rows(table, season) <= ROWS_IN_MEMORY {
+        let (range, most) = match Layer::of(table) {
+            Layer::Phase3 => (season, ROWS_IN_MEMORY),
+            Layer::Phase4 => (outputs, OUTPUT_ROWS_IN_MEMORY),
+        };
+        if files.rows(table, range) <= most {
             hold(session, table, |name| is_named(table, name))?;
         }
     }
@@ -134,8 +157,10 @@ pub(super) struct Spans {
     pub season: DateRange,
     /// Of inputs whose values are looked at, with the look-back of MLFS.
     pub older: DateRange,
-    /// Of outputs, with the dates that a check compares with.
+    /// Of outputs.
     pub outputs: DateRange,
+    /// Of outputs, with the dates that a check compares with.
+    pub compared: DateRange,
 }
 
 impl Spans {
@@ -153,7 +178,8 @@ impl Spans {
         Self {
             season: DateRange { from: season, to },
             older: DateRange { from: mlfs::GAMES_LOOK_BACK.first_day(first), to },
-            outputs: DateRange { from: first - LOOK_BACK, to },
+            outputs: DateRange { from: first, to },
+            compared: DateRange { from: first - LOOK_BACK, to },
         }
     }
 }
@@ -234,7 +260,7 @@ fn set_state(session: &Session, request: &CheckRequest<'_>) -> Result<()> {
 #[derive(Debug)]
 pub(super) struct StateRow {
     id: ProcessorId,
-    date: NaiveDate,
+    pub date: NaiveDate,
     state: &'static str,
     reason: String,
     rows: i64,

@@ -55,6 +55,15 @@ impl<'a> NamedFiles<'a> {
     }
 }
 
+/// What a view leaves out of a table.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LeftOut<'a> {
+    /// The rows of these dates.
+    pub dates: &'a [NaiveDate],
+    /// A column; empty: none.
+    pub column: &'a str,
+}
+
 /// A connection to the session's database.
 pub struct Session {
     connection: Connection,
@@ -137,16 +146,17 @@ impl Session {
 
     /// Makes every column and row of a table in `range` readable under its name.
     pub fn view_whole(&self, table: Table, files: &[PathBuf], range: DateRange) -> Result<()> {
-        self.view_whole_as(NamedFiles::of(table, files), range, &[])
+        self.view_whole_as(NamedFiles::of(table, files), range, LeftOut::default())
     }
 
-    /// [`Session::view_whole`] under another name, and without the rows of some dates.
-    pub fn view_whole_as(&self, named: NamedFiles<'_>, range: DateRange, left_out: &[NaiveDate]) -> Result<()> {
+    /// [`Session::view_whole`] under another name, and without some of it.
+    pub fn view_whole_as(&self, named: NamedFiles<'_>, range: DateRange, left_out: LeftOut<'_>) -> Result<()> {
         let schema = named.table.schema();
         let date = schema.partition_column();
-        let others = not_on(named.table, left_out);
+        let others = not_on(named.table, left_out.dates);
         let condition = format!("{date} BETWEEN DATE '{}' AND DATE '{}' AND {others}", range.from, range.to);
-        self.view_columns(named, &condition, &schema.columns().iter().collect::<Vec<_>>())
+        let columns: Vec<&Column> = schema.columns().iter().filter(|column| column.name != left_out.column).collect();
+        self.view_columns(named, &condition, &columns)
     }
 
     /// [`Session::view_whole`] under another name, and with every value as the file has it.

@@ -45,19 +45,22 @@ fn is_seen(table: Table) -> String {
     format!("true{}", known.collect::<String>())
 }
 
-/// `reach_contexts`: which of contexts and games makes the players of a date (PCF §2.2). `reach_population`: the rows that
-/// PCF, PDC and MLFS have on a date. `reach_faults`: the rows to start from, by entity.
+/// `reach_seen`: the contexts that count. `reach_contexts`: which of contexts and games makes the players of a date
+/// (PCF §2.2). `reach_population`: the rows that PCF, PDC and MLFS have on a date. `reach_faults`: the rows to start from,
+/// by entity.
 pub(super) fn prepare(session: &Session) -> Result<()> {
     let (games, contexts) = (Table::PlayerGameSummary, Table::UpcomingPlayerGameContext);
     session.execute(&format!(
-        "CREATE OR REPLACE TABLE reach_contexts AS \
+        "CREATE OR REPLACE TABLE reach_seen AS \
+         SELECT game_date, player_lookup AS entity, opponent_team_abbr AS opponent, team_abbr AS team FROM {contexts} SEMI JOIN plan USING (game_date) WHERE {seen_contexts}; \
+         CREATE OR REPLACE TABLE reach_contexts AS \
          SELECT game_date, coalesce(row_count, 0) = 0 AS is_absent, {is_synthetic} AS is_synthetic \
          FROM (SELECT DISTINCT game_date FROM plan) \
-         LEFT JOIN (SELECT game_date, count(*) AS row_count FROM {contexts} WHERE {seen_contexts} GROUP BY game_date) USING (game_date) \
+         LEFT JOIN (SELECT game_date, count(*) AS row_count FROM reach_seen GROUP BY game_date) USING (game_date) \
          LEFT JOIN (SELECT game_date, count(DISTINCT player_lookup) AS player_count FROM {games} WHERE {seen_games} GROUP BY game_date) USING (game_date); \
          CREATE OR REPLACE TABLE reach_population AS \
          WITH roster AS (SELECT DISTINCT game_date, player_lookup AS entity, opponent_team_abbr AS opponent, team_abbr AS team FROM {games} SEMI JOIN plan USING (game_date) WHERE {seen_games}), \
-         contexts AS (SELECT DISTINCT game_date, player_lookup AS entity, opponent_team_abbr AS opponent, team_abbr AS team FROM {contexts} SEMI JOIN plan USING (game_date) WHERE {seen_contexts}), \
+         contexts AS (SELECT DISTINCT * FROM reach_seen), \
          rows AS ( \
              SELECT '{mlfs}' AS processor, * FROM roster \
              UNION ALL SELECT '{pdc}', contexts.* FROM contexts \

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{Date32Type, Int64Type};
 use chrono::{Days, NaiveDate};
 use putback::catalog::Table;
 use rand_pcg::Pcg64;
@@ -92,20 +93,108 @@ fn what_is_remembered_is_not_looked_for_again() {
         verdict(&desk, command, &RANGE);
         // A validation keeps what it found of the season as well.
         let kind = if command == "check" { "inputs-" } else { "verdict-" };
-        let of_command = remembered(&desk).into_iter().filter(|file| name(file).starts_with(kind)).collect::<Vec<_>>();
-        let [file] = &of_command[..] else { panic!("one season") };
-        let text = std::fs::read_to_string(file).expect("a file");
-        let (_, verdicts) = text.split_once('\n').expect("a checksum");
-        let mut verdicts: Value = serde_json::from_str(verdicts).expect("JSON");
-        let finding = serde_json::json!([{ "date": "2023-11-15", "count": 12_345 }]);
-        let of_season = if command == "check" { &mut verdicts["verdicts"] } else { &mut verdicts };
-        of_season["findings"]["I31u"] = finding;
-        let verdicts = verdicts.to_string();
-        let forged = format!("{:016x}\n{verdicts}", xxh3_64(verdicts.as_bytes()));
-        std::fs::write(file, forged).expect("a writable file");
+        forge(&only(&desk, kind), |verdicts| {
+            let of_season = if command == "check" { &mut verdicts["verdicts"] } else { verdicts };
+            of_season["findings"]["I31u"] = serde_json::json!([{ "date": "2023-11-15", "count": 12_345 }]);
+        });
         let (_, known) = verdict(&desk, command, &RANGE);
         assert_eq!(known.to_string().contains("12345"), command == "check", "{command}");
     }
+}
+
+/// With a checksum of its own, a file of verdicts that says this much more of a date is believed.
+fn forge(file: &Path, forge: impl FnOnce(&mut Value)) {
+    let text = std::fs::read_to_string(file).expect("a file");
+    let (_, verdicts) = text.split_once('\n').expect("a checksum");
+    let mut verdicts: Value = serde_json::from_str(verdicts).expect("JSON");
+    forge(&mut verdicts);
+    let verdicts = verdicts.to_string();
+    std::fs::write(file, format!("{:016x}\n{verdicts}", xxh3_64(verdicts.as_bytes()))).expect("a writable file");
+}
+
+fn only(desk: &Desk, kind: &str) -> PathBuf {
+    let of_kind: Vec<PathBuf> = remembered(desk).into_iter().filter(|file| name(file).starts_with(kind)).collect();
+    let [file] = &of_kind[..] else { panic!("{of_kind:?}") };
+    file.clone()
+}
+
+/// A change of December says nothing of November, one of November says something of both.
+#[test]
+fn outputs_are_checked_again_in_months_that_a_change_can_concern() {
+    let games = rows(Table::PlayerGameSummary);
+    let dates = games.column_by_name("game_date").expect("a column").as_primitive::<Date32Type>();
+    let row_of = |month: &str| {
+        let date = |row: usize| dates.value_as_date(row).expect("a date").to_string();
+        (0..games.num_rows()).find(|row| date(*row).starts_with(month)).expect("a row")
+    };
+    for (changed, is_known) in [("2023-12", [true, false]), ("2023-11", [false, false])] {
+        let desk = Desk::computed();
+        forget(&desk);
+        verdict(&desk, "validate", &RANGE);
+        forge(&only(&desk, "outputs-"), |months| {
+            for date in ["2023-11-15", "2023-12-05"] {
+                let finding = serde_json::json!([{ "date": date, "count": 12_345 }]);
+                months[&date[..7]][0]["found"]["f"]["A18"] = finding;
+            }
+        });
+        take_in(&desk, &with_points(row_of(changed), 33));
+        let (_, found) = verdict(&desk, "validate", &RANGE);
+        let results = found["results"].as_array().expect("results");
+        let findings = &results.iter().find(|result| result["id"] == "A18").expect("the check")["findings"];
+        let told = |date: &str| findings.as_array().expect("findings").iter().any(|finding| finding["date"] == date);
+        assert_eq!(["2023-11-15", "2023-12-05"].map(told), is_known, "{changed}");
+    }
+}
+
+/// Rows and files stay the same; what they should rest on does not.
+#[test]
+fn other_windows_are_checked_again() {
+    let desk = Desk::new();
+    let last = "2023-12-10".parse().map(Date32Type::from_naive_date).expect("a date");
+    for table in [Table::PlayerGameSummary, Table::TeamDefenseGameSummary, Table::TeamOffenseGameSummary] {
+        let all = rows(table);
+        let dates = all.column_by_name("game_date").expect("a column").as_primitive::<Date32Type>();
+        let earlier: BooleanArray = dates.values().iter().map(|date| Some(*date != last)).collect();
+        desk.put(table, &filter_record_batch(&all, &earlier).expect("rows"));
+    }
+    desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE);
+    let day_before = ["compute", "-q", "--skip-validation", "--windows", "day-before", "--date", "2023-12-10"];
+    desk.run(&["compute", "-q", "--skip-validation"], &RANGE);
+    let (_, before) = verdict(&desk, "validate", &RANGE);
+    desk.run(&day_before, &[]);
+    let (_, remembered) = verdict(&desk, "validate", &RANGE);
+    forget(&desk);
+    let (_, anew) = verdict(&desk, "validate", &RANGE);
+    assert!(before != anew && remembered == anew);
+}
+
+/// A date that is computed again with the same rows keeps its file, unless all is to be written anew.
+#[test]
+fn a_month_with_the_same_rows_keeps_its_file() {
+    let files = |desk: &Desk| -> Vec<Vec<u8>> {
+        let month = |table: &str| desk.path(&format!("putback-store/phase4/{table}/2023-12.parquet"));
+        let tables = ["nba_precompute.player_composite_factors", "nba_processing.precompute_failures"];
+        tables.map(|table| std::fs::read(month(table)).expect("a file")).to_vec()
+    };
+    let desk = Desk::computed();
+    let before = files(&desk);
+    let (_, first) = verdict(&desk, "validate", &RANGE);
+    // The date is stale, and its rows are what they were: PCF reads nobody's points.
+    desk.put(Table::PlayerGameSummary, &with_points(rows(Table::PlayerGameSummary).num_rows() - 1, 33));
+    let done = desk.run(&["sync", "-q", "--warehouse", "dir:warehouse"], &RANGE);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let later = |args: &[&str]| {
+        let mut command = desk.command(args, &RANGE);
+        command.env("SOURCE_DATE_EPOCH", "1700009999").output().expect("the binary runs")
+    };
+    let computed = String::from_utf8(later(&["compute", "--skip-validation"]).stderr).expect("text");
+    assert!(computed.contains("PCF computing 1 game date"), "{computed}");
+    assert!(files(&desk) == before);
+    assert_eq!(verdict(&desk, "validate", &RANGE).1["accounting"], first["accounting"]);
+    let forced = later(&["compute", "-q", "--skip-validation", "--force"]);
+    assert!(forced.status.success());
+    let is_new: Vec<bool> = files(&desk).iter().zip(&before).map(|(now, before)| now != before).collect();
+    assert_eq!(is_new, [true, true]);
 }
 
 /// What is found of inputs holds whatever is computed of them.

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::calendar::{DateRange, Season};
-use crate::engine::{EngineSettings, NamedFiles, Session};
+use crate::engine::{EngineSettings, LeftOut, NamedFiles, Session};
 use crate::error::Result;
 use crate::processors::ProcessorId;
 use crate::processors::mlfs::{FEATURE_NAMES, defaults};
@@ -129,9 +129,9 @@ impl Features {
         let in_range = |month: crate::calendar::Month| month.last_day() >= from && month.first_day() <= to;
         let files = store.recorded_files(table, files, in_range)?;
         let session = Session::open(engine)?;
-        let left_out = phase4.vanished_dates(table);
+        let left_out = LeftOut { dates: &phase4.vanished_dates(table), ..LeftOut::default() };
         let named = NamedFiles { name: "vectors_of_store", table, files: &files };
-        session.view_whole_as(named, DateRange { from, to }, &left_out)?;
+        session.view_whole_as(named, DateRange { from, to }, left_out)?;
         session.set_plan(dates, WindowEnd::default())?;
         session.execute(include_str!("features.sql"))?;
         let seasons = qualities(&session.query("SELECT * FROM qualities ORDER BY ALL")?);

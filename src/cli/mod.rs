@@ -45,6 +45,7 @@ mod settings;
 mod shell;
 mod shown;
 mod status;
+mod suggested;
 mod sync;
 mod table_files;
 mod undo;
@@ -85,6 +86,7 @@ pub fn main() -> ProcessExitCode {
         Err(message) => return explain(&message).into(),
     };
     colors::choose(cli.global.color);
+    suggested::choose(cli.global.store.as_deref());
     let printer = Printer::new(cli.global.format).telling(cli.global.quiet, cli.global.verbose);
     let checked = environment::check().and_then(|()| cli.command.check_format(cli.global.format));
     let outcome = checked.and_then(|()| cli.command.run(&cli.global, &printer));

@@ -12,6 +12,7 @@ use super::colors::{self, Style};
 use super::locale::{shown_here, width};
 use super::settings::Format;
 use super::shown::{shown, shown_json, shown_lines};
+use super::suggested::complete;
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::report::words::{counted, thousands};
 
@@ -20,7 +21,8 @@ static LOST: OnceLock<(std::io::ErrorKind, String)> = OnceLock::new();
 
 /// [`Printer::warn`], which no option changes.
 pub fn warn(text: impl AsRef<str>) {
-    let text = shown_lines(text.as_ref());
+    let text = complete(text.as_ref());
+    let text = shown_lines(&text);
     let text = shown_here(&text);
     let text = match text.strip_prefix("note:") {
         Some(rest) => format!("{}{rest}", colors::on_stderr(Style::Note, "note:")),
@@ -74,7 +76,7 @@ impl Printer {
 
     /// A line of data, or several. [`Printer::finish`] tells whether it arrived.
     pub fn line(self, text: impl AsRef<str>) {
-        write_data(&shown_here(&shown_lines(text.as_ref())));
+        write_data(&shown_here(&shown_lines(&complete(text.as_ref()))));
     }
 
     /// A document that is read elsewhere: UTF-8, whatever the locale.
@@ -84,7 +86,7 @@ impl Printer {
 
     /// A line of data in a colour, if there are colours.
     pub fn line_in(self, style: Style, text: impl AsRef<str>) {
-        write_data(&colors::on_stdout(style, &shown_here(&shown_lines(text.as_ref()))));
+        write_data(&colors::on_stdout(style, &shown_here(&shown_lines(&complete(text.as_ref())))));
     }
 
     /// The result as one JSON document.
@@ -156,6 +158,7 @@ impl Printer {
     pub fn error(self, error: &Error) {
         let mut out = std::io::stderr().lock();
         let text = error.to_string();
+        let text = complete(&text);
         let _ = writeln!(out, "{} {}", colors::on_stderr(Style::Bad, "error:"), shown_here(&shown(&text)));
         let mut cause = error.source();
         while let Some(source) = cause {
@@ -165,7 +168,7 @@ impl Printer {
             cause = source.source();
         }
         if let Some(hint) = error.hint_text() {
-            let _ = writeln!(out, "  hint: {}", shown_here(&shown(hint)));
+            let _ = writeln!(out, "  hint: {}", shown_here(&shown(&complete(hint))));
         }
     }
 }

@@ -22,7 +22,8 @@ pub fn warn_of_validations(validations: &Validations, printer: Printer) {
 pub fn warn_of_records(store: &Store, printer: Printer) -> Result<()> {
     for run in unreadable_records(store)? {
         let dir = run.path().display().to_string();
-        say(&run.record(), &format!("the run is left out; `rm -r {}` removes it", quoted(&dir)), printer);
+        let dir = shlex::try_quote(&dir).expect("a path has no NUL");
+        say(&run.record(), &format!("the run is left out; `rm -r {dir}` removes it"), printer);
     }
     Ok(())
 }
@@ -30,13 +31,4 @@ pub fn warn_of_records(store: &Store, printer: Printer) -> Result<()> {
 /// Of one file.
 pub fn say(path: &Path, what_helps: &str, printer: Printer) {
     printer.warn(format!("note: {} cannot be read: {what_helps}", path.display()));
-}
-
-/// As one word of a shell.
-fn quoted(text: &str) -> String {
-    let is_plain = |unit: char| unit.is_ascii_alphanumeric() || "/._-".contains(unit);
-    match text.chars().all(is_plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
 }

@@ -10,7 +10,7 @@ use super::context::{Context, Locked};
 use super::exit::ExitCode;
 use super::output::{Printer, counted, text_table, thousands};
 use super::range::RangeArgs;
-use super::settings::{GlobalArgs, Settings};
+use super::settings::{GlobalArgs, Setting, Settings};
 use super::sync::announce_clipping;
 use super::upload_options::UploadOptions;
 use super::{causes, checks, conditions, environment, receipt, rehearsal, vanished};
@@ -25,6 +25,7 @@ use crate::schedule::Schedule;
 use crate::snapshot::{Excluded, InQuarantine, Snapshot, Validations};
 use crate::store::{Store, WriteLock};
 use crate::upload::{Done, KeptRows, PublishSet, Rehearsal, Reviewed, Settled, Target, Terms, UploadReport};
+use crate::warehouse::Location;
 use crate::windows::WindowEnd;
 
 /// Publish finished dates into a warehouse
@@ -448,8 +449,10 @@ pub fn say_publication(report: &UploadReport, settings: &Settings, printer: Prin
 
 /// The command that takes a publication back.
 pub fn undo_command(settings: &Settings, id: &str) -> String {
-    let to = settings.to.as_ref().map_or_else(String::new, |to| format!(" --to {}", to.value));
-    format!("putback undo{to} {id}")
+    let to = |to: &Setting<Location>| {
+        format!(" --to {}", shlex::try_quote(&to.value.to_string()).expect("an argument has no NUL"))
+    };
+    format!("putback undo{} {id}", settings.to.as_ref().map(to).unwrap_or_default())
 }
 
 /// [`table`] for machines.

@@ -32,6 +32,28 @@ fn status_explains_every_figure() {
 }
 
 #[test]
+fn suggested_commands_name_the_store_that_was_given() {
+    let desk = Desk::new();
+    let given = ["--store", "my store"];
+    let empty = desk.run(&[&["compute"], &given[..]].concat(), &RANGE);
+    assert!(empty.code != 0 && empty.stderr.contains("`putback sync"), "{}", empty.stderr);
+    let synced = desk.run(&[&["sync", "--warehouse", "dir:warehouse"], &given[..]].concat(), &RANGE);
+    assert_eq!(synced.code, 0, "{}", synced.stderr);
+    let status = desk.run(&[&["status"], &given[..]].concat(), &RANGE);
+    assert!(status.stdout.contains("next: `putback compute"), "{}", status.stdout);
+    for shown in [empty.stderr, synced.stderr, status.stdout] {
+        for command in shown.split('`').filter(|part| part.starts_with("putback ")) {
+            assert!(command.ends_with(" --store 'my store'"), "{command}");
+        }
+    }
+    // What the environment says needs no word.
+    let mut command = desk.command(&["status"], &RANGE);
+    let status = command.env("PUTBACK_STORE", "my store").output().expect("the binary runs");
+    let shown = String::from_utf8(status.stdout).expect("text");
+    assert!(shown.contains("next: `putback compute") && !shown.contains("--store"), "{shown}");
+}
+
+#[test]
 fn a_year_is_complete_only_when_it_was_validated() {
     let desk = Desk::computed();
     let verdict = || {

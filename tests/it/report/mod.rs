@@ -309,7 +309,7 @@ fn names_are_text() {
     assert_eq!(page.matches("<script").count(), 1);
     let markdown = report(&desk, &[&store, "--to", &to, "--format", "markdown"]).stdout;
     assert!(markdown.contains("&lt;img src=x onerror=alert(1)&gt; \"&amp;' \\x1b\\[2J \\`id\\`"), "{markdown}");
-    let quoted = "'dir:<img src=x onerror=alert(1)> \"&'\\'' ";
+    let quoted = r#"--to "dir:<img src=x onerror=alert(1)> \"&' "#;
     assert!(markdown.contains(quoted), "{quoted}: {markdown}");
     let json = report(&desk, &[&store, "--format", "json"]).stdout;
     let data: Value = serde_json::from_str(&json).expect("one document");

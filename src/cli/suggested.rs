@@ -1,0 +1,52 @@
+//! Commands that texts suggest, as they have to be typed: with the store that was given.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::OnceLock;
+
+static STORE: OnceLock<String> = OnceLock::new();
+
+/// Decides once, for the whole process. A store of the environment or of the settings file is found again without a word.
+pub fn choose(given: Option<&Path>) {
+    if let Some(store) = given {
+        let _ = STORE.set(format!(
+            " --store {}",
+            shlex::try_quote(&store.display().to_string()).expect("an argument has no NUL")
+        ));
+    }
+}
+
+/// The text with the store in the commands of putback that it has between backticks.
+pub fn complete(text: &str) -> Cow<'_, str> {
+    match STORE.get() {
+        Some(store) => with_store(text, store),
+        None => Cow::Borrowed(text),
+    }
+}
+
+fn with_store<'a>(text: &'a str, store: &str) -> Cow<'a, str> {
+    let complete = |(number, part): (usize, &str)| {
+        let is_command = number % 2 == 1 && part.starts_with("putback ") && !part.contains("--store");
+        if is_command { format!("{part}{store}") } else { part.to_owned() }
+    };
+    match text.contains("`putback ") {
+        true => text.split('`').enumerate().map(complete).collect::<Vec<_>>().join("`").into(),
+        false => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_between_backticks_name_the_store() {
+        let completed = |text: &'static str| with_store(text, " --store 'my store'").into_owned();
+        assert_eq!(
+            completed("next: `putback validate --date 2024-01-02` explains; `rm -r x`, `putback`"),
+            "next: `putback validate --date 2024-01-02 --store 'my store'` explains; `rm -r x`, `putback`"
+        );
+        assert_eq!(completed("run `putback sync --store s` first"), "run `putback sync --store s` first");
+        assert_eq!(completed("putback 0.1.0"), "putback 0.1.0");
+    }
+}

@@ -6,6 +6,9 @@ use std::sync::OnceLock;
 
 static STORE: OnceLock<String> = OnceLock::new();
 
+/// Between two commands.
+const THEN: &str = "; ";
+
 /// Decides once, for the whole process. A store of the environment or of the settings file is found again without a word.
 pub fn choose(given: Option<&Path>) {
     if let Some(store) = given {
@@ -25,12 +28,16 @@ pub fn complete(text: &str) -> Cow<'_, str> {
 }
 
 fn with_store<'a>(text: &'a str, store: &str) -> Cow<'a, str> {
-    let complete = |(number, part): (usize, &str)| {
-        let is_command = number % 2 == 1 && part.starts_with("putback ") && !part.contains("--store");
-        if is_command { format!("{part}{store}") } else { part.to_owned() }
+    let of_command = |command: &str| {
+        let is_ours = command.starts_with("putback ") && !command.contains("--store");
+        if is_ours { format!("{command}{store}") } else { command.to_owned() }
+    };
+    let of_part = |(number, part): (usize, &str)| match number % 2 {
+        1 => part.split(THEN).map(of_command).collect::<Vec<_>>().join(THEN),
+        _ => part.to_owned(),
     };
     match text.contains("`putback ") {
-        true => text.split('`').enumerate().map(complete).collect::<Vec<_>>().join("`").into(),
+        true => text.split('`').enumerate().map(of_part).collect::<Vec<_>>().join("`").into(),
         false => Cow::Borrowed(text),
     }
 }
@@ -45,6 +52,10 @@ mod tests {
         assert_eq!(
             completed("next: `putback validate --date 2024-01-02` explains; `rm -r x`, `putback`"),
             "next: `putback validate --date 2024-01-02 --store 'my store'` explains; `rm -r x`, `putback`"
+        );
+        assert_eq!(
+            completed("`putback sync --date 2024-01-02; putback compute` pulls; computes"),
+            "`putback sync --date 2024-01-02 --store 'my store'; putback compute --store 'my store'` pulls; computes"
         );
         assert_eq!(completed("run `putback sync --store s` first"), "run `putback sync --store s` first");
         assert_eq!(completed("putback 0.1.0"), "putback 0.1.0");

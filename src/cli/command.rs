@@ -78,7 +78,7 @@ impl Command {
         if format != Format::Markdown || matches!(self, Self::Report(_)) {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Usage, "only `putback report` writes Markdown").hint("use --format text or json"))
+        Err(Error::new(ErrorKind::Usage, "only `report` writes Markdown").hint("use --format text or json"))
     }
 
     pub fn run(&self, global: &GlobalArgs, printer: &Printer) -> Result<ExitCode> {

@@ -1,4 +1,5 @@
-//! Commands that texts suggest, as they have to be typed: with the store that was given.
+//! Commands that texts suggest, as they have to be typed: with the store that was given. What stands in parentheses is the
+//! command of another process.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -32,14 +33,15 @@ fn with_store<'a>(text: &'a str, store: &str) -> Cow<'a, str> {
         let is_ours = command.starts_with("putback ") && !command.contains("--store");
         if is_ours { format!("{command}{store}") } else { command.to_owned() }
     };
-    let of_part = |(number, part): (usize, &str)| match number % 2 {
-        1 => part.split(THEN).map(of_command).collect::<Vec<_>>().join(THEN),
-        _ => part.to_owned(),
-    };
-    match text.contains("`putback ") {
-        true => text.split('`').enumerate().map(of_part).collect::<Vec<_>>().join("`").into(),
-        false => Cow::Borrowed(text),
+    if !text.contains("`putback ") {
+        return Cow::Borrowed(text);
     }
+    let parts: Vec<&str> = text.split('`').collect();
+    let of_part = |(number, part): (usize, &&str)| {
+        let is_suggested = number % 2 == 1 && !parts[number - 1].ends_with('(');
+        if is_suggested { part.split(THEN).map(of_command).collect::<Vec<_>>().join(THEN) } else { (*part).to_owned() }
+    };
+    parts.iter().enumerate().map(of_part).collect::<Vec<_>>().join("`").into()
 }
 
 #[cfg(test)]
@@ -57,6 +59,7 @@ mod tests {
             completed("`putback sync --date 2024-01-02; putback compute` pulls; computes"),
             "`putback sync --date 2024-01-02 --store 'my store'; putback compute --store 'my store'` pulls; computes"
         );
+        assert_eq!(completed("process 1 (`putback run`) is writing"), "process 1 (`putback run`) is writing");
         assert_eq!(completed("run `putback sync --store s` first"), "run `putback sync --store s` first");
         assert_eq!(completed("putback 0.1.0"), "putback 0.1.0");
     }

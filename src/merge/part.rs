@@ -44,9 +44,7 @@ impl Part {
                 ErrorKind::Upstream,
                 format!("{} is not a store: nothing was synced into it", part.name),
             )
-            .hint(
-                "name directories that `putback sync` and `putback compute` wrote with --store; nothing was merged",
-            ));
+            .hint("name directories that `sync` and `compute` wrote with --store; nothing was merged"));
         }
         if let Some(owner) = WriteLock::holder(store)? {
             let who = format!("process {} on {} (`{}`)", owner.pid, owner.host, owner.command);

@@ -217,7 +217,7 @@ fn refusals() {
     exit status: 2
     --- stdout
     --- stderr
-    error: only `putback report` writes Markdown
+    error: only `report` writes Markdown
       hint: use --format text or json
     ");
     // A file of somebody else's stays, one of ours is replaced.

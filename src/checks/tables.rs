@@ -28,7 +28,7 @@ const LOOK_BACK: Days = Days::new(60);
 const ROWS_IN_MEMORY: u64 = 1 << 20;
 
 /// Outputs have many rows: they are held of short ranges, of which a query takes as long to plan over files as to run.
-const OUTPUT_ROWS_IN_MEMORY: u64 = 1 << 17;
+const OUTPUT_ROWS_IN_MEMORY: u64 = 1 << 16;
 
 /// Every table and view of the checks of a phase.
 pub(super) fn prepare(session: &Session, request: &CheckRequest<'_>, files: &MonthFiles) -> Result<()> {
